@@ -1,0 +1,141 @@
+// Package runtimeapi is what the provider and the runtime agree on: the types of the runtime's
+// control API, the paths they travel on, and the client.
+//
+// The API is JSON over HTTP. Every call but the health checks carries an OIDC bearer token whose
+// audience the runtime knows and whose caller is on its allow-list. No message of this API, in
+// either direction, holds a secret or a patient's data.
+package runtimeapi
+
+import (
+	"fmt"
+	"time"
+)
+
+// Paths of the control API. A pipeline lives at PathPipelines + "/" + name.
+const (
+	PathInfo      = "/v1/info"      // GET → Info
+	PathPipelines = "/v1/pipelines" // GET → PipelineList; GET, PUT (PipelineSpec → Pipeline), DELETE by name
+	VerbSync      = ":sync"         // POST {SyncRequest} → Run
+	PathStatus    = "/status"       // GET {pipeline}/status → Status
+)
+
+// Info says what is running.
+type Info struct {
+	Version       string `json:"version"`        // of the runtime's build
+	Revision      string `json:"revision"`       // Cloud Run revision, empty outside Cloud Run
+	SchemaVersion int32  `json:"schema_version"` // newest migration applied to the database
+}
+
+// PipelineSpec is what a user declares of a pipeline.
+type PipelineSpec struct {
+	Dataset         string            `json:"dataset"`                    // one of Datasets
+	Schedule        string            `json:"schedule"`                   // five-field cron, UTC; empty: only on request
+	Paused          bool              `json:"paused"`                     // keeps state, runs nothing
+	WebhookEvents   []string          `json:"webhook_events,omitempty"`   // DrChrono event names this pipeline applies
+	StatusOverrides map[string]string `json:"status_overrides,omitempty"` // practice's billing_status → claim state
+	CodaViews       []CodaView        `json:"coda_views,omitempty"`
+}
+
+// CodaView sends one view of the dataset to one Coda table.
+type CodaView struct {
+	View      string            `json:"view"`   // for example "billing_summary"
+	DocID     string            `json:"doc_id"` //
+	TableID   string            `json:"table_id"`
+	KeyColumn string            `json:"key_column"` // Coda column id that holds the row's key: plain text, not calculated
+	Columns   map[string]string `json:"columns"`    // view field → Coda column id
+}
+
+// Pipeline is a declared pipeline as the runtime holds it.
+type Pipeline struct {
+	Name       string       `json:"name"`
+	Spec       PipelineSpec `json:"spec"`
+	Generation int64        `json:"generation"` // rises by one with every change of the spec
+	CreatedAt  time.Time    `json:"created_at"`
+	UpdatedAt  time.Time    `json:"updated_at"`
+}
+
+// PipelineList is every pipeline of a runtime, by name.
+type PipelineList struct {
+	Pipelines []Pipeline `json:"pipelines"`
+}
+
+// SyncRequest asks for a run now.
+type SyncRequest struct {
+	Full bool `json:"full"` // re-read everything, whatever the checkpoints say
+}
+
+// Run states.
+const (
+	RunPending   = "pending"   // waits for an instance to lease it
+	RunRunning   = "running"   //
+	RunParked    = "parked"    // waits for the source's call budget; resumes by itself at ResumeAt
+	RunSucceeded = "succeeded" //
+	RunFailed    = "failed"    // gave up; the next scheduled run starts from the same checkpoints
+)
+
+// Run is one run of a pipeline.
+type Run struct {
+	ID         int64      `json:"id"`
+	State      string     `json:"state"`
+	Full       bool       `json:"full"`
+	StartedAt  *time.Time `json:"started_at,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	ResumeAt   *time.Time `json:"resume_at,omitempty"`
+	Error      string     `json:"error,omitempty"` // what went wrong and what to do; no data of the source
+	Feeds      []FeedRun  `json:"feeds"`
+}
+
+// FeedRun is what a run did with one DrChrono object.
+type FeedRun struct {
+	Feed    string        `json:"feed"`
+	State   string        `json:"state"`
+	Pages   int64         `json:"pages"`
+	Read    int64         `json:"read"`    // rows received from the source
+	Changed int64         `json:"changed"` // rows inserted or updated; the rest were the same or older
+	Deleted int64         `json:"deleted"` // rows newly marked as deleted at the source
+	Elapsed time.Duration `json:"elapsed_ns"`
+}
+
+// Status is what a pipeline has achieved so far.
+type Status struct {
+	Pipeline string           `json:"pipeline"`
+	LastRun  *Run             `json:"last_run,omitempty"`
+	LastFull *time.Time       `json:"last_full,omitempty"` // end of the last full sync that succeeded
+	Rows     map[string]int64 `json:"rows"`                // rows held per table, deleted ones left out
+	Claims   map[string]int64 `json:"claims,omitempty"`    // claims by four-way status
+	Coda     []CodaStatus     `json:"coda,omitempty"`
+	NextRun  *time.Time       `json:"next_run,omitempty"`
+}
+
+// CodaStatus is how far one Coda view has got.
+type CodaStatus struct {
+	View    string `json:"view"`
+	Rows    int64  `json:"rows"`    // rows confirmed in Coda
+	Pending int64  `json:"pending"` // rows that wait in the outbox
+	Error   string `json:"error,omitempty"`
+}
+
+// Error codes of the control API.
+const (
+	CodeInvalid         = "invalid_argument"
+	CodeUnauthenticated = "unauthenticated"
+	CodeDenied          = "permission_denied"
+	CodeNotFound        = "not_found"
+	CodeConflict        = "conflict"
+	CodeUnavailable     = "unavailable"
+	CodeInternal        = "internal"
+)
+
+// Error is the body of every answer that is not a success, under the key "error".
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`         // says what to do
+	Field   string `json:"field,omitempty"` // spec field at fault, dotted: "coda_views[0].table_id"
+}
+
+func (e *Error) Error() string {
+	if e.Field != "" {
+		return fmt.Sprintf("%s: %s: %s", e.Code, e.Field, e.Message)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+}
