@@ -1,4 +1,5 @@
-package localcloud
+// Package face is what every local Google API has in common: the supervisor drives it through Face.
+package face
 
 import (
 	"context"
