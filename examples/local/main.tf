@@ -1,0 +1,128 @@
+# One plan: a database made highly available, the sync runtime packed and deployed, and the billing
+# pipeline declared on it. The workspace chooses the environment.
+
+locals {
+  environments = {
+    production = {
+      project  = "feel-august-platform"
+      coda_doc = "dAugustProduction"
+      schedule = "*/15 * * * *"
+      # Week 5 follows staging's week 1, so that staging meets every Cloud SQL update first.
+      update_track  = "week5"
+      max_instances = 3
+    }
+    staging = {
+      project       = "feel-august-platform-staging"
+      coda_doc      = "dAugustStaging"
+      schedule      = "0 * * * *"
+      update_track  = "canary"
+      max_instances = 1
+    }
+  }
+
+  environment = local.environments[terraform.workspace]
+  project     = local.environment.project
+  location    = "us-central1"
+}
+
+provider "august" {
+  project                     = local.project
+  region                      = local.location
+  impersonate_service_account = "terraform@${local.project}.iam.gserviceaccount.com"
+}
+
+resource "august_cloudsql_ha_policy" "platform" {
+  instance          = "platform"
+  availability_type = "REGIONAL"
+
+  point_in_time_recovery = {
+    retention_days = 7
+  }
+
+  backup = {
+    start_time       = "07:00"
+    retained_backups = 30
+  }
+
+  # Sunday 08:00 UTC is between one and four in the morning across the United States.
+  maintenance_window = {
+    day          = "sunday"
+    hour         = 8
+    update_track = local.environment.update_track
+  }
+
+  database_flags = {
+    log_lock_waits                      = "on"
+    idle_in_transaction_session_timeout = "60000"
+  }
+}
+
+resource "august_runtime_image" "sync" {
+  repository = "${var.registry}/${local.project}/august/august-sync"
+  tags       = [terraform.workspace]
+}
+
+resource "august_sync_runtime" "sync" {
+  name            = "august-sync"
+  image           = august_runtime_image.sync.image
+  service_account = "august-sync@${local.project}.iam.gserviceaccount.com"
+
+  database = {
+    instance        = august_cloudsql_ha_policy.platform.instance
+    name            = "august"
+    user            = "august-sync"
+    password_secret = "august-db-password"
+    direct          = true
+    pool_max        = 4
+  }
+
+  drchrono = {
+    url            = var.drchrono_url
+    oauth_secret   = "drchrono-oauth"
+    webhook_secret = "drchrono-webhook"
+  }
+
+  coda = {
+    url          = var.coda_url
+    token_secret = "coda-token"
+  }
+
+  control = {
+    allowed_callers = ["terraform@${local.project}.iam.gserviceaccount.com"]
+    issuer          = var.oidc_issuer
+  }
+
+  scaling = {
+    min_instances = 1
+    max_instances = local.environment.max_instances
+  }
+
+  # DrChrono cannot present a Google token; the runtime checks every call itself.
+  public = true
+}
+
+resource "august_sync_pipeline" "billing" {
+  endpoint = august_sync_runtime.sync.uri
+  audience = august_sync_runtime.sync.audience
+  name     = "billing"
+  dataset  = "billing"
+  schedule = local.environment.schedule
+
+  coda_views = {
+    billing_summary = {
+      doc_id     = local.environment.coda_doc
+      table_id   = "grid-billing-summary"
+      key_column = "c-key"
+      columns = {
+        month          = "c-month"
+        status         = "c-status"
+        payer          = "c-payer"
+        claims         = "c-claims"
+        billed         = "c-billed"
+        insurance_paid = "c-insurance-paid"
+        patient_paid   = "c-patient-paid"
+        balance        = "c-balance"
+      }
+    }
+  }
+}

@@ -1,0 +1,25 @@
+# Only addresses differ between this machine and Google Cloud. `august-local env` prints the values
+# of a running local cloud as TF_VAR_… settings, and the provider's own endpoints as AUGUST_… ones.
+
+variable "registry" {
+  description = "Container registry: host of an Artifact Registry, or of the local cloud's."
+  type        = string
+}
+
+variable "drchrono_url" {
+  description = "Base URL of DrChrono."
+  type        = string
+  default     = "https://app.drchrono.com"
+}
+
+variable "coda_url" {
+  description = "Base URL of Coda's API."
+  type        = string
+  default     = "https://coda.io/apis/v1"
+}
+
+variable "oidc_issuer" {
+  description = "Who signs the tokens that the runtime's control API accepts."
+  type        = string
+  default     = "https://accounts.google.com"
+}
