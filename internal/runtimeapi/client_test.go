@@ -159,7 +159,9 @@ func TestClient_tokensStayIn(t *testing.T) {
 	leaky := NewClient("http://runtime.example.test", brokenTokens{}, nil)
 	_, err = leaky.Info(t.Context())
 	errs = append(errs, err)
-	c, _ := setup(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound) })
+	c, _ := setup(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
+	})
 	_, err = c.Info(t.Context())
 	errs = append(errs, err)
 	for _, err := range errs {
