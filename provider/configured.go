@@ -1,0 +1,36 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+)
+
+// configured is embedded by everything that uses the provider's clients. Before the provider is configured, as in
+// validate, clients is nil.
+type configured struct {
+	clients *clients
+}
+
+func (c *configured) set(data any, diags *diag.Diagnostics) {
+	if data == nil {
+		return
+	}
+	got, ok := data.(*clients)
+	if !ok {
+		diags.AddError("Provider data not understood", fmt.Sprintf("Expected *clients, not %T. This is a bug in the provider.", data))
+		return
+	}
+	c.clients = got
+}
+
+// configuredResource is the base of every resource. Data sources, actions and the rest each get a base like it: their
+// Configure methods differ only in type.
+type configuredResource struct{ configured }
+
+// Configure implements resource.ResourceWithConfigure.
+func (c *configuredResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	c.set(req.ProviderData, &resp.Diagnostics)
+}

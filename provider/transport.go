@@ -1,0 +1,47 @@
+package provider
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+)
+
+// subsystem is the name that calls to Google are logged under: TF_LOG_PROVIDER_AUGUST_GCP sets its level.
+const subsystem = "gcp"
+
+func userAgent(version, terraform string) string {
+	ua := "terraform-provider-august/" + version
+	if terraform != "" {
+		ua += " Terraform/" + terraform
+	}
+	return ua
+}
+
+// loggingTransport logs each call's method, path, status and duration. Headers and bodies are never logged:
+// the one holds credentials, and the other may.
+type loggingTransport struct {
+	userAgent string
+	base      http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *loggingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set("User-Agent", t.userAgent)
+
+	ctx := tflog.NewSubsystem(req.Context(), subsystem, tflog.WithLevelFromEnv("TF_LOG_PROVIDER_AUGUST_GCP"))
+	started := time.Now()
+	resp, err := t.base.RoundTrip(req)
+	fields := map[string]any{
+		"method": req.Method, "host": req.URL.Host, "path": req.URL.Path,
+		"duration_ms": time.Since(started).Milliseconds(),
+	}
+	if err != nil {
+		fields["error"] = err.Error()
+	} else {
+		fields["status"] = resp.StatusCode
+	}
+	tflog.SubsystemDebug(ctx, subsystem, "called Google", fields)
+	return resp, err
+}
