@@ -1,0 +1,60 @@
+// Package feed describes the DrChrono objects that are synced: how each is listed, decoded, keyed
+// and stored. A new object is one new file here and one migration.
+//
+// The package is pure: it reads bytes that someone else fetched and writes bytes that someone else
+// stores.
+package feed
+
+// Feed is one DrChrono object.
+type Feed struct {
+	Name    string   // of the feed, and of its table in the schema drchrono
+	Path    string   // of the list, with one object at Path + "/" + key
+	Bulk    string   // of the asynchronous list; empty: there is none, and Path is read by cursor
+	Order   string   // order_by of bulk pages in a full sweep; empty: the source's own
+	Key     string   // column that identifies a row
+	Version string   // column with the time of a row's last change; empty: rows have none
+	Deleted string   // boolean column by which the source itself marks a deleted row; empty: none
+	Columns []Column // in the order they are stored
+	Omit    []string // members that are not even kept in the raw JSON
+
+	// Volatile names members that differ between two readings of an unchanged row, such as signed
+	// URLs. They do not count as a change.
+	Volatile []string
+
+	// Since says that the list takes "since", so that a later run reads only what changed.
+	Since bool
+
+	// Filters are sent with every request of the feed.
+	Filters map[string]string
+
+	// SinceAll is the "since" of a full sweep, for lists that demand a filter.
+	SinceAll string
+
+	// Sweep says that a row missing from a complete full sweep is gone at the source.
+	Sweep bool
+
+	// Deletes names the feed whose rows this feed's keys mark as deleted.
+	Deletes string
+}
+
+// Column is one typed column, filled from the member of the same name.
+type Column struct {
+	Name string
+	Kind Kind
+}
+
+// Kind is how a member is read and what it becomes.
+type Kind uint8
+
+// Kinds of columns. All of them take null, "" and an absent member as null, except Text, which keeps "".
+const (
+	Text      Kind = iota // string, or the text of a number or boolean
+	ID                    // integer, also written as a string
+	TextID                // id that may not be a number
+	Integer               // small integer
+	Money                 // decimal with two places
+	Quantity              // decimal with four places
+	Bool                  // boolean, also written as a string
+	Timestamp             // date and time, zone ignored; junk becomes null
+	Date                  // date, or the date of a date and time; junk becomes null
+)

@@ -1,0 +1,246 @@
+// Package pgtest gives tests a real PostgreSQL: one cluster per test binary, a fresh database per
+// test. It is imported by tests only.
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Database is one test's own.
+type Database struct {
+	Host     string
+	Port     int
+	Name     string
+	User     string
+	Password string
+}
+
+// URL is the database as a connection string.
+func (d Database) URL() string {
+	return fmt.Sprintf("postgres://%s:%s@%s:%d/%s?sslmode=disable", d.User, d.Password, d.Host, d.Port, d.Name)
+}
+
+// cluster is the binary's own; it starts with the first database.
+var cluster struct {
+	once sync.Once
+	err  error
+	dir  string
+	port int
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the server has exited
+	next atomic.Int64
+}
+
+// Main runs the tests of a package and then stops its cluster. Call it from TestMain.
+func Main(m *testing.M) {
+	code := m.Run()
+	stop()
+	os.Exit(code)
+}
+
+// New makes an empty database that is dropped when the test ends.
+func New(t testing.TB) Database {
+	t.Helper()
+	cluster.once.Do(func() { cluster.err = start() })
+	if cluster.err != nil {
+		t.Fatalf("start PostgreSQL for tests: %v", cluster.err)
+	}
+	db := Database{Host: "127.0.0.1", Port: cluster.port, User: "august", Password: "august",
+		Name: fmt.Sprintf("test_%d", cluster.next.Add(1))}
+	admin(t, `create database `+db.Name)
+	t.Cleanup(func() { admin(t, `drop database `+db.Name+` with (force)`) })
+	return db
+}
+
+// Restart stops the server the hard way, as a crash does, and starts it again on the same address.
+func Restart(t testing.TB) {
+	t.Helper()
+	_ = cluster.cmd.Process.Signal(syscall.SIGQUIT) // PostgreSQL's immediate shutdown
+	<-cluster.done
+	if err := launch(); err != nil {
+		t.Fatalf("restart PostgreSQL: %v", err)
+	}
+}
+
+func admin(t testing.TB, sql string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, Database{"127.0.0.1", cluster.port, "postgres", "august", "august"}.URL())
+	if err == nil {
+		_, err = conn.Exec(ctx, sql)
+		_ = conn.Close(ctx)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// start makes a cluster in a directory of its own and launches it.
+func start() error {
+	dir, err := os.MkdirTemp("", "august-pgtest-")
+	if err != nil {
+		return err
+	}
+	cluster.dir = dir
+	cred, err := credential()
+	if err != nil {
+		return err
+	}
+	if cred != nil {
+		if err := os.Chown(dir, int(cred.Uid), int(cred.Gid)); err != nil {
+			return err
+		}
+	}
+	initdb, err := binary("initdb")
+	if err != nil {
+		return err
+	}
+	password := filepath.Join(dir, "password")
+	if err := os.WriteFile(password, []byte("august\n"), 0o644); err != nil {
+		return err
+	}
+	cmd := exec.Command(initdb, "--pgdata", filepath.Join(dir, "data"), "--username", "august", "--pwfile", password,
+		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync")
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}, &syscall.SysProcAttr{Credential: cred}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	cluster.port = l.Addr().(*net.TCPAddr).Port
+	_ = l.Close()
+	return launch()
+}
+
+// launch starts the server and waits until it answers.
+func launch() error {
+	postgres, err := binary("postgres")
+	if err != nil {
+		return err
+	}
+	cred, err := credential()
+	if err != nil {
+		return err
+	}
+	// Durability only costs time in a test; a benchmark has to pay for it.
+	durable := "off"
+	if f := flag.Lookup("test.bench"); f != nil && f.Value.String() != "" {
+		durable = "on"
+	}
+	log, err := os.Create(filepath.Join(cluster.dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(postgres, "-D", filepath.Join(cluster.dir, "data"), "-p", strconv.Itoa(cluster.port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=120",
+		"-c", "fsync="+durable, "-c", "max_wal_size=4GB", "-c", "shared_buffers=256MB")
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = cluster.dir, []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}, log, log
+	cmd.SysProcAttr = dieWithParent(&syscall.SysProcAttr{Credential: cred, Setpgid: true})
+	started, done := make(chan error, 1), make(chan struct{})
+	go func() {
+		// The kernel ties a "die with parent" to the thread that forked, so this one stays.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+		close(done)
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	cluster.cmd, cluster.done = cmd, done
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, Database{"127.0.0.1", cluster.port, "postgres", "august", "august"}.URL())
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-done:
+			out, _ := os.ReadFile(filepath.Join(cluster.dir, "log"))
+			return fmt.Errorf("postgres exited: %s", bytes.TrimSpace(out))
+		case <-ctx.Done():
+			return fmt.Errorf("postgres does not answer: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func stop() {
+	if cluster.cmd != nil {
+		_ = cluster.cmd.Process.Signal(syscall.SIGINT) // PostgreSQL's fast shutdown
+		select {
+		case <-cluster.done:
+		case <-time.After(20 * time.Second):
+			_ = cluster.cmd.Process.Kill()
+			<-cluster.done
+		}
+	}
+	if cluster.dir != "" {
+		_ = os.RemoveAll(cluster.dir)
+	}
+}
+
+// credential is the user that the server runs as: PostgreSQL refuses to be root.
+func credential() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, fmt.Errorf("PostgreSQL does not run as root, and there is no user to run it as: %w", err)
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// binary finds a server program on PATH or where distributions keep it, newest first.
+func binary(name string) (string, error) {
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/", "/usr/pgsql-*/bin/", "/opt/homebrew/opt/postgresql@*/bin/", "/usr/local/opt/postgresql@*/bin/"} {
+		found, err := filepath.Glob(pattern + name)
+		if err != nil {
+			return "", err
+		}
+		if len(found) > 0 {
+			sort.Strings(found)
+			return found[len(found)-1], nil
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("PostgreSQL's %s is neither on PATH nor in the usual places: install the server package (Debian: postgresql)", name)
+	}
+	return path, nil
+}

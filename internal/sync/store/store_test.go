@@ -1,0 +1,87 @@
+package store_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// open gives a store on a fresh, migrated database.
+func open(t testing.TB) *store.Store {
+	t.Helper()
+	s := connect(t, pgtest.New(t))
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func connect(t testing.TB, db pgtest.Database) *store.Store {
+	t.Helper()
+	s, err := store.Open(context.Background(), store.Config{
+		Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: 8,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestMigrateRunsOnceHoweverManyInstancesStart(t *testing.T) {
+	db := pgtest.New(t)
+	var wg sync.WaitGroup
+	for range 5 {
+		s := connect(t, db)
+		wg.Go(func() {
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	s := connect(t, db)
+	v, err := s.SchemaVersion(t.Context())
+	if err != nil || v < 2 {
+		t.Fatalf("schema version %d, %v", v, err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatalf("second migration: %v", err)
+	}
+}
+
+func TestMigrateLeavesANewerSchemaAlone(t *testing.T) {
+	s := open(t)
+	if _, err := s.Pool().Exec(t.Context(), "update august.schema_version set version = 999"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatalf("a previous revision must start beside a newer schema: %v", err)
+	}
+}
+
+func TestEveryTableAndColumnOfPatientDataIsExplained(t *testing.T) {
+	s := open(t)
+	rows, err := s.Pool().Query(t.Context(), `
+		select c.relname || coalesce('.' || a.attname, '')
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and n.nspname = 'drchrono'
+		where n.nspname in ('drchrono', 'august') and c.relkind = 'r' and c.relname <> 'schema_version'
+		and col_description(c.oid, a.attnum) is null and (a.attnum is not null or obj_description(c.oid) is null)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("%s has no comment", name)
+	}
+}
