@@ -1,0 +1,243 @@
+// Package config is the runtime's configuration: one struct, read once from the environment and
+// checked as a whole, so that a deployment with three mistakes says so three times at once.
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Config is everything the runtime is told.
+type Config struct {
+	Port     int
+	Service  string // Cloud Run's names for what runs; empty elsewhere
+	Revision string
+	LogLevel slog.Level
+
+	Database Database
+	DrChrono DrChrono
+	Coda     Coda
+	Control  Control
+}
+
+// Database says where the database is and how to get in.
+type Database struct {
+	Instance string // project:region:name
+	Name     string
+	User     string
+	Host     string // set: plain TCP to this host; empty: the Cloud SQL connector with IAM
+	Port     int
+	Password Secret // only with Host
+	PoolMax  int
+}
+
+// Project is the Google Cloud project that the instance is in.
+func (d Database) Project() string {
+	project, _, _ := strings.Cut(d.Instance, ":")
+	return project
+}
+
+// DrChrono says where the EHR is and how to get in.
+type DrChrono struct {
+	URL               string
+	ClientID          string
+	ClientSecret      Secret
+	RefreshToken      Secret // the first one; DrChrono rotates it, and the database keeps the rotated
+	WebhookSecret     Secret
+	WebhookSecretNext Secret // accepted too, while a rotation is under way
+}
+
+// Coda says where Coda is. Without a token no Coda view is served.
+type Coda struct {
+	URL   string
+	Token Secret
+}
+
+// Control says who may call the control API.
+type Control struct {
+	Audiences []string // of the tokens; none: the control API is off
+	Callers   []string // e-mail addresses, lower case
+	Issuer    string
+}
+
+// Lookup finds an environment variable; os.LookupEnv is one.
+type Lookup func(name string) (string, bool)
+
+// Load reads the whole configuration. The error lists everything that is wrong, by variable, and
+// never holds a value.
+func Load(lookup Lookup) (Config, error) {
+	r := reader{lookup: lookup}
+	cfg := Config{
+		Port:     r.number("PORT", 8080, 1, 65535),
+		Service:  r.text("K_SERVICE", ""),
+		Revision: r.text("K_REVISION", ""),
+		LogLevel: r.level("AUGUST_LOG_LEVEL"),
+		Database: r.database(),
+		DrChrono: r.drchrono(),
+		Coda: Coda{
+			URL:   r.address("AUGUST_CODA_URL", "https://coda.io/apis/v1"),
+			Token: r.secret("AUGUST_CODA_TOKEN"),
+		},
+		Control: Control{
+			Audiences: r.list("AUGUST_CONTROL_AUDIENCE"),
+			Callers:   r.callers("AUGUST_CONTROL_CALLERS"),
+			Issuer:    r.address("AUGUST_OIDC_ISSUER", "https://accounts.google.com"),
+		},
+	}
+	return cfg, r.err()
+}
+
+// LoadDatabase reads only what a command needs that works on the database alone.
+func LoadDatabase(lookup Lookup) (Config, error) {
+	r := reader{lookup: lookup}
+	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database()}
+	return cfg, r.err()
+}
+
+var instanceForm = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]*:[a-z0-9-]+:[a-z][a-z0-9-]*$`)
+
+func (r *reader) database() Database {
+	d := Database{
+		Instance: r.text("AUGUST_DATABASE_INSTANCE", ""),
+		Name:     r.required("AUGUST_DATABASE_NAME", "the name of the database on the instance"),
+		User:     r.required("AUGUST_DATABASE_USER", "the database user; with IAM, the service account's e-mail"),
+		Host:     r.text("AUGUST_DATABASE_HOST", ""),
+		Port:     r.number("AUGUST_DATABASE_PORT", 5432, 1, 65535),
+		Password: r.secret("AUGUST_DATABASE_PASSWORD"),
+		PoolMax:  r.number("AUGUST_DATABASE_POOL_MAX", 4, 2, 100),
+	}
+	if d.Instance != "" && !instanceForm.MatchString(d.Instance) {
+		r.wrong("AUGUST_DATABASE_INSTANCE", "must be a connection name, project:region:name")
+	}
+	if d.Instance == "" && d.Host == "" {
+		r.wrong("AUGUST_DATABASE_INSTANCE", "is not set; give the instance's connection name, or AUGUST_DATABASE_HOST for plain TCP")
+	}
+	if d.Host == "" && d.Password.Set() {
+		r.wrong("AUGUST_DATABASE_PASSWORD", "goes with AUGUST_DATABASE_HOST; the connector signs in by IAM and takes no password")
+	}
+	return d
+}
+
+func (r *reader) drchrono() DrChrono {
+	d := DrChrono{
+		URL:               r.address("AUGUST_DRCHRONO_URL", "https://app.drchrono.com"),
+		WebhookSecret:     r.secret("AUGUST_DRCHRONO_WEBHOOK_SECRET"),
+		WebhookSecretNext: r.secret("AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT"),
+	}
+	const name, form = "AUGUST_DRCHRONO_OAUTH", `a JSON object with the strings "client_id", "client_secret" and "refresh_token"`
+	raw := r.required(name, form)
+	if raw == "" {
+		return d
+	}
+	var oauth struct {
+		ClientID     string `json:"client_id"`
+		ClientSecret string `json:"client_secret"`
+		RefreshToken string `json:"refresh_token"`
+	}
+	// The decoder's own error would quote the secret.
+	if json.Unmarshal([]byte(raw), &oauth) != nil {
+		r.wrong(name, "is not "+form)
+		return d
+	}
+	var missing []string
+	for _, field := range []struct{ name, value string }{
+		{"client_id", oauth.ClientID}, {"client_secret", oauth.ClientSecret}, {"refresh_token", oauth.RefreshToken},
+	} {
+		if field.value == "" {
+			missing = append(missing, field.name)
+		}
+	}
+	if len(missing) > 0 {
+		r.wrong(name, "lacks "+strings.Join(missing, ", ")+"; give "+form)
+	}
+	d.ClientID, d.ClientSecret, d.RefreshToken = oauth.ClientID, NewSecret(oauth.ClientSecret), NewSecret(oauth.RefreshToken)
+	return d
+}
+
+// reader reads variables and collects what is wrong with them.
+type reader struct {
+	lookup   Lookup
+	problems []error
+}
+
+func (r *reader) wrong(name, what string) {
+	r.problems = append(r.problems, fmt.Errorf("%s %s", name, what))
+}
+
+func (r *reader) err() error { return errors.Join(r.problems...) }
+
+func (r *reader) text(name, otherwise string) string {
+	value, _ := r.lookup(name)
+	if value = strings.TrimSpace(value); value == "" {
+		return otherwise
+	}
+	return value
+}
+
+func (r *reader) required(name, what string) string {
+	value := r.text(name, "")
+	if value == "" {
+		r.wrong(name, "is not set; give "+what)
+	}
+	return value
+}
+
+func (r *reader) secret(name string) Secret { return NewSecret(r.text(name, "")) }
+
+func (r *reader) number(name string, otherwise, least, most int) int {
+	value := r.text(name, "")
+	if value == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < least || n > most {
+		r.wrong(name, fmt.Sprintf("must be a whole number from %d to %d", least, most))
+		return otherwise
+	}
+	return n
+}
+
+func (r *reader) address(name, otherwise string) string {
+	value := strings.TrimRight(r.text(name, otherwise), "/")
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		r.wrong(name, "must be an http or https URL without user, query or fragment")
+		return otherwise
+	}
+	return value
+}
+
+func (r *reader) list(name string) []string {
+	var out []string
+	for item := range strings.SplitSeq(r.text(name, ""), ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+func (r *reader) callers(name string) []string {
+	callers := r.list(name)
+	for i, caller := range callers {
+		if local, domain, ok := strings.Cut(caller, "@"); !ok || local == "" || domain == "" || strings.Contains(caller, "*") {
+			r.wrong(name, fmt.Sprintf("entry %d is not one e-mail address", i+1))
+		}
+		callers[i] = strings.ToLower(caller)
+	}
+	return callers
+}
+
+func (r *reader) level(name string) slog.Level {
+	var level slog.Level
+	if value := r.text(name, "info"); level.UnmarshalText([]byte(value)) != nil {
+		r.wrong(name, "must be debug, info, warn or error")
+	}
+	return level
+}

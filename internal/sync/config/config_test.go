@@ -1,0 +1,124 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+const canary = "canary-8f14e45f"
+
+func environment(changes map[string]string) Lookup {
+	env := map[string]string{
+		"AUGUST_DATABASE_INSTANCE": "feel-august-platform:us-central1:platform",
+		"AUGUST_DATABASE_NAME":     "august",
+		"AUGUST_DATABASE_USER":     "august-sync",
+		"AUGUST_DRCHRONO_OAUTH":    `{"client_id":"august-production","client_secret":"` + canary + `","refresh_token":"` + canary + `"}`,
+	}
+	for name, value := range changes {
+		env[name] = value
+	}
+	return func(name string) (string, bool) { value, ok := env[name]; return value, ok }
+}
+
+func TestLoad_defaults(t *testing.T) {
+	t.Parallel()
+	cfg, err := Load(environment(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Port != 8080 || cfg.Database.PoolMax != 4 || cfg.Database.Port != 5432 || cfg.LogLevel != slog.LevelInfo ||
+		cfg.DrChrono.URL != "https://app.drchrono.com" || cfg.Coda.URL != "https://coda.io/apis/v1" ||
+		cfg.Control.Issuer != "https://accounts.google.com" || cfg.Coda.Token.Set() {
+		t.Errorf("defaults are %+v", cfg)
+	}
+	if cfg.Database.Project() != "feel-august-platform" || cfg.DrChrono.ClientSecret.Reveal() != canary {
+		t.Errorf("read %q and the wrong secret", cfg.Database.Project())
+	}
+}
+
+func TestLoad_lists(t *testing.T) {
+	t.Parallel()
+	cfg, err := Load(environment(map[string]string{
+		"AUGUST_CONTROL_AUDIENCE": "https://a.example.test, https://b.example.test,",
+		"AUGUST_CONTROL_CALLERS":  "Terraform@x.iam.gserviceaccount.com",
+		"AUGUST_OIDC_ISSUER":      "http://127.0.0.1:9/identity/",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Control.Audiences) != 2 || cfg.Control.Callers[0] != "terraform@x.iam.gserviceaccount.com" || cfg.Control.Issuer != "http://127.0.0.1:9/identity" {
+		t.Errorf("read %+v", cfg.Control)
+	}
+}
+
+func TestLoad_listsEveryProblemAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := Load(environment(map[string]string{
+		"PORT":                     canary,
+		"AUGUST_DATABASE_INSTANCE": canary + "!",
+		"AUGUST_DATABASE_NAME":     " ",
+		"AUGUST_DATABASE_PASSWORD": canary,
+		"AUGUST_DATABASE_POOL_MAX": "1",
+		"AUGUST_DRCHRONO_OAUTH":    `{"client_id":"` + canary,
+		"AUGUST_CODA_URL":          "ftp://" + canary,
+		"AUGUST_CONTROL_CALLERS":   "ok@example.test,*@" + canary,
+		"AUGUST_LOG_LEVEL":         canary,
+	}))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, name := range []string{
+		"PORT", "AUGUST_DATABASE_INSTANCE", "AUGUST_DATABASE_NAME", "AUGUST_DATABASE_PASSWORD", "AUGUST_DATABASE_POOL_MAX",
+		"AUGUST_DRCHRONO_OAUTH", "AUGUST_CODA_URL", "AUGUST_CONTROL_CALLERS", "AUGUST_LOG_LEVEL",
+	} {
+		if !strings.Contains(err.Error(), name+" ") {
+			t.Errorf("says nothing of %s", name)
+		}
+	}
+	if strings.Contains(err.Error(), canary) {
+		t.Errorf("shows a value: %v", err)
+	}
+}
+
+func TestLoad_namesMissingCredential(t *testing.T) {
+	t.Parallel()
+	_, err := Load(environment(map[string]string{"AUGUST_DRCHRONO_OAUTH": `{"client_id":"x"}`}))
+	if err == nil || !strings.Contains(err.Error(), "lacks client_secret, refresh_token") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLoadDatabase_needsNothingElse(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"AUGUST_DATABASE_HOST": "127.0.0.1", "AUGUST_DATABASE_NAME": "august", "AUGUST_DATABASE_USER": "u", "AUGUST_DATABASE_PASSWORD": "p"}
+	if _, err := LoadDatabase(func(name string) (string, bool) { v, ok := env[name]; return v, ok }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSecret_neverPrints(t *testing.T) {
+	t.Parallel()
+	cfg, err := Load(environment(map[string]string{"AUGUST_CODA_TOKEN": canary}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		_, _ = fmt.Fprintf(&out, verb+verb+verb, cfg, &cfg, struct{ hidden Secret }{cfg.Coda.Token})
+	}
+	encoded, err := json.Marshal(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Write(encoded)
+	for _, log := range []*slog.Logger{slog.New(slog.NewJSONHandler(&out, nil)), slog.New(slog.NewTextHandler(&out, nil))} {
+		log.Info("start", "config", cfg, "value", cfg.Coda.Token, "pointer", &cfg.Coda)
+	}
+	if strings.Contains(out.String(), canary) || strings.Contains(out.String(), fmt.Sprintf("%x", canary)) {
+		t.Errorf("a secret was printed:\n%s", out.String())
+	}
+}
