@@ -1,0 +1,4 @@
+// Command tiny stands in for the runtime in tests.
+package main
+
+func main() { println("tiny") }
