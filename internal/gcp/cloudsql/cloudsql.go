@@ -149,3 +149,20 @@ func Message(err error) string {
 	}
 	return ""
 }
+
+// Flags lists the flags that a version of the database understands, by name.
+func (c *Client) Flags(ctx context.Context, databaseVersion string) (map[string]*sqladmin.Flag, error) {
+	var list *sqladmin.FlagsListResponse
+	err := gcp.Retry(ctx, c.ReadBudget, func(ctx context.Context) (err error) {
+		list, err = c.api.Flags.List().DatabaseVersion(databaseVersion).Context(ctx).Do()
+		return err
+	}, gcp.Throttled, gcp.Transient, gcp.Unavailable)
+	if err != nil {
+		return nil, fmt.Errorf("list flags of %s: %w", databaseVersion, err)
+	}
+	flags := make(map[string]*sqladmin.Flag, len(list.Items))
+	for _, flag := range list.Items {
+		flags[flag.Name] = flag
+	}
+	return flags, nil
+}
