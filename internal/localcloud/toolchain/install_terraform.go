@@ -22,6 +22,9 @@ import (
 // that Go 1.26 builds. Its go.mod has a replace directive, so `go install module@version` refuses it.
 const tofuModule = "github.com/opentofu/opentofu@v1.12.6"
 
+// tofuRelease marks the build as a release: a version with -dev satisfies no `required_version`.
+const tofuRelease = "github.com/opentofu/opentofu/version.dev=no"
+
 const releasesIndex = "https://releases.hashicorp.com/terraform/index.json"
 
 // EnsureTerraform finds a Terraform CLI, and installs one among the tools where there is none:
@@ -106,7 +109,7 @@ func BuildTofu(ctx context.Context, dir string, out io.Writer) (string, error) {
 	// The module's own folder in the module cache is the main module here, so that its replace
 	// directives hold and its go.sum is the one that counts.
 	path := filepath.Join(dir, KindTofu)
-	if err := runGo(ctx, goTool, out, out, "build", "-C", module.Dir, "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", path, "./cmd/tofu"); err != nil {
+	if err := runGo(ctx, goTool, out, out, "build", "-C", module.Dir, "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X "+tofuRelease, "-o", path, "./cmd/tofu"); err != nil {
 		return "", fmt.Errorf("build %s: %w", tofuModule, err)
 	}
 	return path, nil
