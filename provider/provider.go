@@ -141,5 +141,7 @@ func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSo
 
 // Resources implements provider.Provider.
 func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{}
+	return []func() resource.Resource{
+		NewCloudSQLHAPolicyResource,
+	}
 }
