@@ -19,6 +19,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp/auth"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/image"
 )
 
 // clients is what the provider block comes to: settings, and clients made when first used.
@@ -32,6 +33,8 @@ type clients struct {
 	mu     sync.Mutex
 	tokens oauth2.TokenSource
 	ids    map[string]oauth2.TokenSource
+
+	registry *image.Registry
 }
 
 // setting is one value of the provider block, or of the environment behind it.

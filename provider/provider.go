@@ -143,5 +143,6 @@ func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSo
 func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		NewCloudSQLHAPolicyResource,
+		NewRuntimeImageResource,
 	}
 }

@@ -118,6 +118,34 @@ func (r *Registry) Resolve(ctx context.Context, reference string) (string, error
 	return head.Digest.String(), nil
 }
 
+// TagsOf lists the tags that point at an image. In a repository with very many tags it finds none: a
+// registry answers for one tag at a time.
+func (r *Registry) TagsOf(ctx context.Context, repository, digest string) ([]string, error) {
+	repo, err := name.NewRepository(repository, name.StrictValidation)
+	if err != nil {
+		return nil, fmt.Errorf("repository %q: %w", repository, err)
+	}
+	all, err := r.puller.List(ctx, repo)
+	if err != nil {
+		return nil, fmt.Errorf("list tags of %s: %w", repo, err)
+	}
+	const most = 100
+	if len(all) > most {
+		return nil, nil
+	}
+	var tags []string
+	for _, tag := range all {
+		found, err := r.Resolve(ctx, repository+":"+tag)
+		if err != nil {
+			return nil, err
+		}
+		if found == digest {
+			tags = append(tags, tag)
+		}
+	}
+	return tags, nil
+}
+
 // Remote is what an image in a registry says about itself.
 type Remote struct {
 	Version string

@@ -95,6 +95,12 @@ func TestPush(t *testing.T) {
 			t.Errorf("%s: %q, %v", ref, digest, err)
 		}
 	}
+	if err := r.Push(t.Context(), repository, build(t, "another"), []string{"production"}); err != nil {
+		t.Fatal(err)
+	}
+	if tags, err := r.TagsOf(t.Context(), repository, img.Digest.String()); err != nil || len(tags) != 2 || tags[0] != "latest" || tags[1] != "staging" {
+		t.Errorf("tags %q, %v", tags, err)
+	}
 	got, err := r.Describe(t.Context(), repository+"@"+img.Digest.String())
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,7 @@
+import {
+  to = august_runtime_image.sync
+  identity = {
+    repository = "us-central1-docker.pkg.dev/feel-august-platform/august/august-sync"
+    digest     = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  }
+}

@@ -1,0 +1,1 @@
+terraform import august_runtime_image.sync us-central1-docker.pkg.dev/feel-august-platform/august/august-sync@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
