@@ -1,7 +1,11 @@
-# The image is the same on every machine, so the plan already knows its digest.
+# No Docker, no shell: the runtime that comes with the provider is packed and pushed as it is, and
+# its digest is known before that.
 resource "august_runtime_image" "sync" {
   repository = "us-central1-docker.pkg.dev/feel-august-platform/august/august-sync"
+  tags       = ["production"]
+}
 
-  # For people to find it by; the service is deployed by digest.
-  tags = [terraform.workspace]
+output "image" {
+  description = "The image by digest."
+  value       = august_runtime_image.sync.image
 }

@@ -1,0 +1,34 @@
+# The instance itself stays with whoever made it; the policy owns what it declares and nothing else.
+resource "august_cloudsql_ha_policy" "platform" {
+  instance          = "platform"
+  availability_type = "REGIONAL"
+
+  point_in_time_recovery = {
+    retention_days = 7
+  }
+
+  backup = {
+    start_time       = "07:00"
+    retained_backups = 30
+  }
+
+  # Sunday 08:00 UTC is between one and four in the morning across the United States.
+  maintenance_window = {
+    day          = "sunday"
+    hour         = 8
+    update_track = "week5"
+  }
+
+  database_flags = {
+    log_lock_waits                      = "on"
+    idle_in_transaction_session_timeout = "60000"
+  }
+}
+
+output "zones" {
+  description = "Where the database runs, and where it would fail over to."
+  value = {
+    primary = august_cloudsql_ha_policy.platform.zone
+    standby = august_cloudsql_ha_policy.platform.secondary_zone
+  }
+}
