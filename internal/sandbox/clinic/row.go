@@ -55,6 +55,9 @@ func (r *Row) Field(name string) string {
 	return out
 }
 
+// Each walks the object's fields, verbose ones left out, until fn returns false.
+func (r *Row) Each(fn func(key, raw []byte) bool) { eachField(r.Body, fn) }
+
 // less orders rows by id, virtual ones after their series.
 func (r *Row) less(o *Row) bool { return compareID(r, o.ID, o.Sub) < 0 }
 

@@ -1,0 +1,95 @@
+package drchrono
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Settings are the switches that stay as they are set. Change them with Server.Set or
+// `POST /_sandbox/settings`, which takes any of the fields.
+type Settings struct {
+	// Rotate makes every refresh return a new refresh token and kill the old one.
+	Rotate bool `json:"rotate_refresh_tokens"`
+	// AccessTokenSeconds is how long an access token lives.
+	AccessTokenSeconds int `json:"access_token_seconds"`
+	// FreshTokenMillis is how long a new access token is answered 401 before the API knows it.
+	FreshTokenMillis int `json:"fresh_token_millis"`
+	// DenyAuthorize makes the authorize page answer error=access_denied.
+	DenyAuthorize bool `json:"deny_authorize"`
+
+	// PerHour is the number of calls an application may make in a clock hour. 0 = no limit.
+	PerHour int `json:"per_hour"`
+	// PerSecond is the number of calls inside one second that trips the short throttle: with 10, nine
+	// pass and the tenth is refused. 0 = no limit.
+	PerSecond int `json:"per_second"`
+	// RetryAfter adds the Retry-After header to 429, which DrChrono is not known to send.
+	RetryAfter bool `json:"retry_after"`
+	// Hot counts refused calls too, so that hammering prolongs the throttle.
+	Hot bool `json:"refused_calls_count"`
+
+	// Envelope is the name of a list's array: "results", or "data" as in the OpenAPI document.
+	Envelope string `json:"envelope"`
+	// PageCaps set an endpoint's largest page.
+	PageCaps map[string]int `json:"page_caps"`
+	// WideRangeEmpty answers a date_range over 190 days with an empty 200 instead of 400.
+	WideRangeEmpty bool `json:"wide_range_empty"`
+	// ReadLagMillis is how far lists and reads trail behind edits.
+	ReadLagMillis int `json:"read_lag_millis"`
+
+	// BulkPolls is how many polls of a bulk request answer "In progress".
+	BulkPolls int `json:"bulk_polls"`
+	// BulkMillis is how long a bulk request stays "In progress" whatever the polls.
+	BulkMillis int `json:"bulk_millis"`
+	// BulkNoPagination lists bulk endpoints that answer without the pagination object.
+	BulkNoPagination []string `json:"bulk_no_pagination"`
+	// BulkCompleted writes the final status as "Completed" instead of "Complete".
+	BulkCompleted bool `json:"bulk_completed"`
+}
+
+// DefaultSettings is the documented API, in the stricter reading where reports disagree.
+func DefaultSettings() Settings {
+	return Settings{Rotate: true, AccessTokenSeconds: 172800, PerHour: 500, PerSecond: 10, Envelope: "results", BulkPolls: 1}
+}
+
+// Settings returns the switches as they are.
+func (s *Server) Settings() Settings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settings
+}
+
+// Set changes switches.
+func (s *Server) Set(change func(*Settings)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.settings)
+}
+
+func (s Settings) lag() time.Duration { return time.Duration(s.ReadLagMillis) * time.Millisecond }
+
+// pageSize is the page a list answers with: what was asked for, within the endpoint's cap.
+func (s Settings) pageSize(endpoint, asked string, verbose bool) int {
+	limit := 250
+	switch endpoint {
+	case "appointments":
+		limit = 20
+	case "patients_summary":
+		return min(50, limit)
+	}
+	if verbose {
+		limit = min(limit, 50)
+	}
+	if c, ok := s.PageCaps[endpoint]; ok {
+		limit = c
+	}
+	n, err := strconv.Atoi(asked)
+	if err != nil || n < 1 || n > limit {
+		return limit
+	}
+	return n
+}
+
+func (s Settings) pagination(endpoint string) bool {
+	return !slices.Contains(s.BulkNoPagination, endpoint)
+}

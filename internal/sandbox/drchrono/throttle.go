@@ -1,0 +1,76 @@
+package drchrono
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// throttle counts one application's calls in the clock hour and in the last second.
+type throttle struct {
+	mu     sync.Mutex
+	hour   time.Time
+	calls  int
+	recent []time.Time
+}
+
+// take counts a call, or says how long to wait.
+func (t *throttle) take(now time.Time, s Settings) (wait time.Duration, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if hour := now.Truncate(time.Hour); !hour.Equal(t.hour) {
+		t.hour, t.calls = hour, 0
+	}
+	keep := t.recent[:0]
+	for _, at := range t.recent {
+		if now.Sub(at) < time.Second && !at.After(now) {
+			keep = append(keep, at)
+		}
+	}
+	t.recent = keep
+	switch {
+	case s.PerHour > 0 && t.calls >= s.PerHour:
+		wait = t.hour.Add(time.Hour).Sub(now)
+	case s.PerSecond > 0 && len(t.recent)+1 >= s.PerSecond:
+		wait = time.Second
+		if len(t.recent) > 0 {
+			wait = t.recent[0].Add(time.Second).Sub(now)
+		}
+	default:
+		t.calls++
+		t.recent = append(t.recent, now)
+		return 0, true
+	}
+	if s.Hot {
+		t.calls++
+		t.recent = append(t.recent, now)
+	}
+	return wait, false
+}
+
+// used is the number of calls counted in the current hour.
+func (t *throttle) used(now time.Time) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !now.Truncate(time.Hour).Equal(t.hour) {
+		return 0
+	}
+	return t.calls
+}
+
+func (t *throttle) reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hour, t.calls, t.recent = time.Time{}, 0, nil
+}
+
+func throttled(w http.ResponseWriter, wait time.Duration, header bool) {
+	seconds := math.Max(1, math.Ceil(wait.Seconds()))
+	if header {
+		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	refuse(w, http.StatusTooManyRequests, fmt.Sprintf("Request was throttled. Expected available in %.1f seconds.", seconds))
+}
