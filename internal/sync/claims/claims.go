@@ -1,0 +1,147 @@
+// Package claims is the database side of claims: it reads visits, lines and postings, lets package
+// billing decide, keeps the claims and the history of their states, and puts what changed of their
+// summary on the way to Coda. All of it happens in the transaction of the run.
+package claims
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/billing"
+	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
+)
+
+// deriveLock lets one transaction at a time derive: two would each see half of the other's claims.
+const deriveLock = int64(0x6175677573740101)
+
+// Derive brings billing.claim and everything that follows from it up to the synced data. It fits
+// pipeline.Dataset.
+func Derive(ctx context.Context, tx pgx.Tx, spec runtimeapi.PipelineSpec, run int64) error {
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", deriveLock); err != nil {
+		return fmt.Errorf("wait to derive claims: %w", err)
+	}
+	if err := stage(ctx, tx, billing.NewOverrides(spec.StatusOverrides)); err != nil {
+		return fmt.Errorf("derive claims: %w", err)
+	}
+	if err := merge(ctx, tx, run); err != nil {
+		return fmt.Errorf("merge claims: %w", err)
+	}
+	var pipeline string
+	if err := tx.QueryRow(ctx, "select pipeline from august.run where id = $1", run).Scan(&pipeline); err != nil {
+		return fmt.Errorf("find the pipeline of run %d: %w", run, err)
+	}
+	if err := enqueue(ctx, tx, pipeline, spec.CodaViews); err != nil {
+		return fmt.Errorf("put the billing summary on the way to Coda: %w", err)
+	}
+	return nil
+}
+
+// Status counts claims by short status and says how the Coda views stand. It fits pipeline.Dataset.
+func Status(ctx context.Context, pool *pgxpool.Pool, spec runtimeapi.PipelineSpec, status *runtimeapi.Status) error {
+	rows, err := pool.Query(ctx, "select status, count(*) from billing.claim where counts group by 1")
+	if err != nil {
+		return fmt.Errorf("count claims: %w", err)
+	}
+	status.Claims = map[string]int64{}
+	var name string
+	var count int64
+	if _, err := pgx.ForEachRow(rows, []any{&name, &count}, func() error {
+		status.Claims[name] = count
+		return nil
+	}); err != nil {
+		return fmt.Errorf("count claims: %w", err)
+	}
+	status.Coda, err = coda.Status(ctx, pool, status.Pipeline, spec)
+	return err
+}
+
+// merge makes billing.claim equal to the staged claims, writing only what differs.
+func merge(ctx context.Context, tx pgx.Tx, run int64) error {
+	if _, err := tx.Exec(ctx, "analyze august_claim"); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `
+		insert into billing.claim_history (appointment, level, run_id, old_state, new_state,
+			old_billing_status, new_billing_status, old_insurer_status, new_insurer_status, rule_version)
+		select appointment, level, $1, c.state, n.state,
+			c.billing_status, n.billing_status, c.insurer_status, n.insurer_status, $2
+		from billing.claim c full join august_claim n using (appointment, level)
+		where (c.state, c.billing_status, c.insurer_status) is distinct from (n.state, n.billing_status, n.insurer_status)`,
+		run, billing.RuleVersion); err != nil {
+		return fmt.Errorf("append to the history: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `
+		delete from billing.claim c
+		where not exists (select from august_claim n where (n.appointment, n.level) = (c.appointment, c.level))`); err != nil {
+		return fmt.Errorf("drop claims that are no more: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `
+		insert into billing.claim as c (`+columnList+`)
+		select `+columnList+` from august_claim n
+		where not exists (select from billing.claim c where (c.appointment, c.level) = (n.appointment, n.level)
+			and (`+qualified("c")+`) is not distinct from (`+qualified("n")+`))
+		on conflict (appointment, level) do update set (`+columnList+`) = (`+qualified("excluded")+`),
+			updated_at = now(),
+			state_since = case when c.state = excluded.state then c.state_since else now() end`); err != nil {
+		return fmt.Errorf("write claims: %w", err)
+	}
+	return nil
+}
+
+// enqueue computes the summary and hands it to the outbox of each view that shows it.
+func enqueue(ctx context.Context, tx pgx.Tx, pipeline string, views []runtimeapi.CodaView) error {
+	if len(views) == 0 {
+		return coda.Forget(ctx, tx, pipeline, nil)
+	}
+	groups, err := groups(ctx, tx)
+	if err != nil {
+		return err
+	}
+	shown, withheld := billing.Summarise(groups, billing.MinClaims)
+	rows := make([]coda.Row, len(shown))
+	for i, g := range shown {
+		payload, err := json.Marshal(map[string]any{
+			"month": g.Month, "status": g.Status, "payer": g.Payer, "claims": g.Claims,
+			"billed": json.Number(g.Billed.String()), "insurance_paid": json.Number(g.InsurancePaid.String()),
+			"patient_paid": json.Number(g.PatientPaid.String()), "balance": json.Number(g.Balance.String()),
+		})
+		if err != nil {
+			return err
+		}
+		rows[i] = coda.Row{Key: g.Key(), Payload: payload}
+	}
+	var names []string
+	for _, view := range views {
+		names = append(names, view.View)
+		if view.View != runtimeapi.ViewBillingSummary {
+			return fmt.Errorf("this version has no view %q", view.View)
+		}
+		if err := coda.Enqueue(ctx, tx, pipeline, view.View, rows, withheld); err != nil {
+			return err
+		}
+	}
+	return coda.Forget(ctx, tx, pipeline, names)
+}
+
+// groups counts the claims that count. The payer is the primary one, whichever level counts.
+func groups(ctx context.Context, tx pgx.Tx) ([]billing.Group, error) {
+	rows, err := tx.Query(ctx, `
+		select coalesce(to_char(c.service_date, 'YYYY-MM'), ''), c.status, coalesce(a.primary_insurer_name, ''), count(*),
+			sum(c.billed), sum(c.insurance_paid), sum(c.patient_paid), sum(c.balance_insurance + c.balance_patient)
+		from billing.claim c join drchrono.appointments a on a.id = c.appointment
+		where c.counts
+		group by 1, 2, 3`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (g billing.Group, err error) {
+		err = row.Scan(&g.Month, &g.Status, &g.Payer, &g.Claims, (*amount)(&g.Billed), (*amount)(&g.InsurancePaid),
+			(*amount)(&g.PatientPaid), (*amount)(&g.Balance))
+		return g, err
+	})
+}
