@@ -1,0 +1,118 @@
+// Package engine runs the PostgreSQL clusters behind the local Cloud SQL: a primary, when asked a
+// synchronous standby, a continuous WAL archive and base backups, all behind one stable address.
+//
+// It knows nothing of Google's API. Every process is started from an argument vector, as an
+// unprivileged user when the caller is root, with an environment of its own; nothing runs through a
+// shell and no argument holds a secret: the administrator comes in over a Unix socket as itself.
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Admin is the superuser of every cluster. It logs in over the Unix socket only, by peer.
+const Admin = "cloudsqladmin"
+
+// Binaries are one version's PostgreSQL server programs, and who runs them.
+type Binaries struct {
+	Dir        string              // folder that holds initdb, postgres, pg_basebackup…
+	Credential *syscall.Credential // nil: as the caller
+}
+
+// Major answers the major version of the programs, such as 15.
+func (b Binaries) Major(ctx context.Context) (int, error) {
+	out, err := exec.CommandContext(ctx, filepath.Join(b.Dir, "postgres"), "--version").Output()
+	if err != nil {
+		return 0, fmt.Errorf("ask %s for its version: %w", filepath.Join(b.Dir, "postgres"), err)
+	}
+	fields := strings.Fields(string(out)) // postgres (PostgreSQL) 15.14 (Debian …)
+	if len(fields) < 3 {
+		return 0, fmt.Errorf("unexpected answer %q from postgres --version", strings.TrimSpace(string(out)))
+	}
+	major, _, _ := strings.Cut(fields[2], ".")
+	n, err := strconv.Atoi(strings.TrimRight(major, "abcdefghijklmnopqrstuvwxyz"))
+	if err != nil {
+		return 0, fmt.Errorf("unexpected version %q from postgres --version", fields[2])
+	}
+	return n, nil
+}
+
+// command prepares a program with a clean environment, in a session of its own so that a Ctrl-C at
+// the terminal reaches only the supervisor, which then stops things in order.
+func (b Binaries) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(b.Dir, name), args...)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=" + b.Dir + ":/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", "HOME=/nonexistent"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: b.Credential}
+	return cmd
+}
+
+// run executes a program to its end; its last words become the error.
+func (b Binaries) run(ctx context.Context, name string, args ...string) error {
+	cmd := b.command(ctx, name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return fmt.Errorf("%s: %w: %s", name, err, lastLine(out.String()))
+	}
+	return nil
+}
+
+// give hands a path to the user that the programs run as.
+func (b Binaries) give(path string) error {
+	if b.Credential == nil {
+		return nil
+	}
+	return os.Lchown(path, int(b.Credential.Uid), int(b.Credential.Gid))
+}
+
+// folder makes a folder that belongs to the programs' user.
+func (b Binaries) folder(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return b.give(path)
+}
+
+// write puts a file where the programs' user can read it, and nobody else.
+func (b Binaries) write(path, content string) error {
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		return err
+	}
+	return b.give(path)
+}
+
+// users are the operating system's users that may act as the administrator: the caller and the one
+// that the programs (standby, receiver, base backup) run as.
+func (b Binaries) users() ([]string, error) {
+	uids := []int{os.Getuid()}
+	if b.Credential != nil && int(b.Credential.Uid) != os.Getuid() {
+		uids = append(uids, int(b.Credential.Uid))
+	}
+	var names []string
+	for _, uid := range uids {
+		u, err := user.LookupId(strconv.Itoa(uid))
+		if err != nil {
+			return nil, fmt.Errorf("PostgreSQL recognises its administrator by user name: %w", err)
+		}
+		names = append(names, u.Username)
+	}
+	return names, nil
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

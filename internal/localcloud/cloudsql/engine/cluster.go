@@ -1,0 +1,357 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
+)
+
+// Spec is what an instance should be.
+type Spec struct {
+	Params  map[string]string // PostgreSQL parameters: flags and what the tier implies
+	SSL     SSL
+	Standby bool // a synchronous standby
+	Archive bool // a continuous WAL archive
+}
+
+// Options place a cluster.
+type Options struct {
+	Binaries Binaries
+	Dir      string // the instance's own folder; the programs' user must be able to traverse it
+	Sockets  string // folder for Unix sockets; short, for their paths have about a hundred characters
+	Name     string // project:instance, for the certificate
+	Host     string // loopback address
+	Port     int    // of the address that clients use
+	Nodes    [2]int // ports of the two servers behind it
+	Log      *slog.Logger
+}
+
+// state is what must survive this process.
+type state struct {
+	Primary      string    `json:"primary"` // node: a or b
+	Spec         Spec      `json:"spec"`
+	ArchiveSince time.Time `json:"archiveSince,omitzero"` // since when the archive has no gap
+	Archived     time.Time `json:"archived,omitzero"`     // every commit before this moment is archived
+}
+
+// Cluster is one instance: up to two servers, a front, an archive, backups.
+type Cluster struct {
+	opt   Options
+	certs certificates
+
+	mu       sync.Mutex // one change of the cluster's shape at a time
+	state    state
+	nodes    map[string]*server
+	front    *front
+	receiver *receiver
+	sync     bool // commits wait for the standby
+	unwatch  context.CancelFunc
+	watching sync.WaitGroup
+}
+
+// New describes a cluster; Create or Start makes it run.
+func New(opt Options) (*Cluster, error) {
+	c := &Cluster{opt: opt, certs: certificates{dir: filepath.Join(opt.Dir, "tls")}, nodes: map[string]*server{}}
+	for i, name := range []string{"a", "b"} {
+		c.nodes[name] = &server{
+			bin: opt.Binaries, data: filepath.Join(opt.Dir, "node-"+name), sockets: opt.Sockets,
+			host: opt.Host, port: opt.Nodes[i], log: filepath.Join(opt.Dir, "node-"+name+".log"),
+		}
+	}
+	return c, gapi.Load(c.statePath(), &c.state)
+}
+
+// Create makes the cluster from the template and starts it.
+func (c *Cluster) Create(ctx context.Context, t *Template, spec Spec) error {
+	source, err := t.ensure(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.opt.Dir, 0o755); err != nil {
+		return err
+	}
+	if err := c.certs.ensure(c.opt.Name, c.opt.Host); err != nil {
+		return fmt.Errorf("make the instance's certificates: %w", err)
+	}
+	if err := os.RemoveAll(c.nodes["a"].data); err != nil {
+		return err
+	}
+	if err := c.opt.Binaries.copyTree(source, c.nodes["a"].data); err != nil {
+		return fmt.Errorf("copy the template cluster: %w", err)
+	}
+	first := spec
+	first.Standby, first.Archive = false, false // added once the primary runs
+	c.state = state{Primary: "a", Spec: first}
+	if err := c.save(); err != nil {
+		return err
+	}
+	if err := c.Start(ctx); err != nil {
+		return err
+	}
+	return c.Apply(ctx, spec)
+}
+
+// Start brings the cluster back as it was.
+func (c *Cluster) Start(ctx context.Context) (err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.front != nil {
+		return nil
+	}
+	if err := c.opt.Binaries.folder(c.opt.Sockets); err != nil {
+		return err
+	}
+	for _, s := range c.nodes {
+		if err := s.reclaim(ctx); err != nil {
+			return err
+		}
+	}
+	c.front, err = listen(ctx, net.JoinHostPort(c.opt.Host, strconv.Itoa(c.opt.Port)))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			c.halt(context.WithoutCancel(ctx))
+		}
+	}()
+	c.sync = false
+	if err := c.startPrimary(ctx); err != nil {
+		return err
+	}
+	if c.state.Spec.Standby {
+		if err := c.startStandby(ctx); err != nil {
+			return err
+		}
+	}
+	if c.state.Spec.Archive {
+		if err := c.startArchive(ctx); err != nil {
+			return err
+		}
+	}
+	c.front.open(c.primary().address())
+	c.watch()
+	return nil
+}
+
+// Stop ends every process in an order that loses nothing, and gives the address back.
+func (c *Cluster) Stop(ctx context.Context) {
+	c.mu.Lock()
+	unwatch := c.unwatch
+	c.unwatch = nil
+	c.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
+		c.watching.Wait()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.halt(ctx)
+}
+
+func (c *Cluster) halt(ctx context.Context) {
+	if c.front != nil {
+		c.front.close()
+		c.front = nil
+	}
+	if c.state.Primary != "" {
+		// The primary first: a fast shutdown waits until standby and archive have everything.
+		_ = c.primary().stop(ctx, syscall.SIGINT)
+		_ = c.standby().stop(ctx, syscall.SIGINT)
+	}
+	c.stopReceiver(ctx)
+	_ = os.RemoveAll(c.opt.Sockets) // sockets are gone with their servers
+}
+
+// Destroy stops the cluster and removes everything it kept.
+func (c *Cluster) Destroy(ctx context.Context) error {
+	c.Stop(ctx)
+	return os.RemoveAll(c.opt.Dir)
+}
+
+// Restart restarts the servers in place, the primary first.
+func (c *Cluster) Restart(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.restart(ctx)
+}
+
+func (c *Cluster) restart(ctx context.Context) error {
+	c.front.fence()
+	_ = c.primary().stop(ctx, syscall.SIGINT)
+	if err := c.startPrimary(ctx); err != nil {
+		return err
+	}
+	c.front.open(c.primary().address())
+	if c.state.Spec.Standby {
+		// The standby may need higher limits than it started with; it must have replayed the change.
+		_ = c.standby().stop(ctx, syscall.SIGINT)
+		if err := c.startStandby(ctx); err != nil {
+			return err
+		}
+	}
+	if c.state.Spec.Archive {
+		return c.startArchive(ctx)
+	}
+	return nil
+}
+
+// Apply makes the running cluster what spec says. It restarts servers only when a parameter needs it.
+// When PostgreSQL refuses to start with new parameters, the old ones are put back.
+func (c *Cluster) Apply(ctx context.Context, spec Spec) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.state.Spec
+	if err := c.applyParams(ctx, spec); err != nil {
+		c.state.Spec.Params, c.state.Spec.SSL = old.Params, old.SSL
+		if back := c.restart(context.WithoutCancel(ctx)); back != nil {
+			err = errors.Join(err, fmt.Errorf("putting the former settings back: %w", back))
+		}
+		return err
+	}
+	if spec.Archive != c.state.Spec.Archive {
+		if err := c.setArchive(ctx, spec.Archive); err != nil {
+			return err
+		}
+	}
+	if spec.Standby != c.state.Spec.Standby {
+		if err := c.setStandby(ctx, spec.Standby); err != nil {
+			return err
+		}
+	}
+	return c.save()
+}
+
+func (c *Cluster) applyParams(ctx context.Context, spec Spec) error {
+	changed := changedParams(c.state.Spec.Params, spec.Params)
+	c.state.Spec.Params, c.state.Spec.SSL = spec.Params, spec.SSL
+	if err := c.configure(c.state.Primary); err != nil {
+		return err
+	}
+	// PostgreSQL reads the files for this question; that a change waits for a restart is no error here.
+	var bad string
+	if err := c.primary().query(ctx, []any{&bad}, `SELECT coalesce(string_agg(coalesce(name || ': ', '') || error, '; '), '')
+		FROM pg_file_settings WHERE error IS NOT NULL AND error <> 'setting could not be applied'`); err != nil {
+		return err
+	}
+	if bad != "" {
+		return fmt.Errorf("PostgreSQL refuses the flags: %s", bad)
+	}
+	var restart bool
+	if err := c.primary().query(ctx, []any{&restart}, `SELECT EXISTS (SELECT FROM pg_settings
+		WHERE context = 'postmaster' AND name = ANY($1))`, changed); err != nil {
+		return err
+	}
+	if restart {
+		return c.restart(ctx)
+	}
+	return c.reload(ctx)
+}
+
+// changedParams names what differs between two sets of parameters.
+func changedParams(a, b map[string]string) []string {
+	names := []string{}
+	for name, value := range a {
+		if now, ok := b[name]; !ok || now != value {
+			names = append(names, name)
+		}
+	}
+	for name := range b {
+		if _, ok := a[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// reload rewrites the configuration of the running servers and has them read it.
+func (c *Cluster) reload(ctx context.Context) error {
+	for name, s := range c.nodes {
+		if !s.running() {
+			continue
+		}
+		if err := c.configure(name); err != nil {
+			return err
+		}
+		if err := s.query(ctx, nil, "SELECT pg_reload_conf()"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// configure writes a node's files according to the role it has.
+func (c *Cluster) configure(name string) error {
+	s := c.nodes[name]
+	if err := c.certs.install(c.opt.Binaries, s.data); err != nil {
+		return err
+	}
+	if name == c.state.Primary {
+		return s.configure(c.state.Spec, c.sync, nil)
+	}
+	return s.configure(c.state.Spec, false, c.primary())
+}
+
+func (c *Cluster) startPrimary(ctx context.Context) error {
+	if err := c.configure(c.state.Primary); err != nil {
+		return err
+	}
+	return c.primary().start(ctx)
+}
+
+func (c *Cluster) primary() *server { return c.nodes[c.state.Primary] }
+
+func (c *Cluster) standby() *server { return c.nodes[other(c.state.Primary)] }
+
+func other(node string) string {
+	if node == "a" {
+		return "b"
+	}
+	return "a"
+}
+
+func (s *server) address() string { return net.JoinHostPort(s.host, strconv.Itoa(s.port)) }
+
+// Primary names the node that is primary: a or b.
+func (c *Cluster) Primary() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.Primary
+}
+
+// Running tells whether the cluster serves.
+func (c *Cluster) Running() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.front != nil && c.primary().running()
+}
+
+// Connect opens an administrator's session on the primary.
+func (c *Cluster) Connect(ctx context.Context, database string) (*pgx.Conn, error) {
+	c.mu.Lock()
+	s := c.primary()
+	c.mu.Unlock()
+	return s.connect(ctx, database)
+}
+
+// Authority answers the instance's server CA as PEM.
+func (c *Cluster) Authority() (string, error) { return c.certs.authority() }
+
+// Size is what the instance's data takes on disk.
+func (c *Cluster) Size() int64 { return treeSize(c.primary().data) }
+
+func (c *Cluster) statePath() string { return filepath.Join(c.opt.Dir, "engine.json") }
+
+func (c *Cluster) save() error { return gapi.Save(c.statePath(), c.state) }

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+// watchEvery is how soon a death that nobody asked for is noticed.
+const watchEvery = 200 * time.Millisecond
+
+// watch looks after the cluster's processes until Stop: a primary that died recovers in place, a lost
+// standby no longer holds up commits and comes back, an archive receiver that ended goes on.
+func (c *Cluster) watch() {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.unwatch = cancel
+	c.watching.Add(1)
+	go func() {
+		defer c.watching.Done()
+		tick := time.NewTicker(watchEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			// Held while somebody changes the cluster's shape; that one looks after it meanwhile.
+			if c.mu.TryLock() {
+				c.tend(ctx)
+				c.mu.Unlock()
+			}
+		}
+	}()
+}
+
+func (c *Cluster) tend(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if c.front == nil {
+		return
+	}
+	if !c.primary().running() {
+		c.opt.Log.Warn("primary ended unexpectedly, recovering it", "instance", c.opt.Name)
+		c.front.fence()
+		if err := c.startPrimary(ctx); err != nil {
+			c.opt.Log.Error("primary does not recover", "instance", c.opt.Name, "error", err)
+			return
+		}
+		c.front.open(c.primary().address())
+	}
+	if c.state.Spec.Standby && !c.standby().running() {
+		c.opt.Log.Warn("standby ended unexpectedly, bringing it back", "instance", c.opt.Name)
+		if err := c.setSync(ctx, false); err != nil {
+			c.opt.Log.Error("commits still wait for the lost standby", "instance", c.opt.Name, "error", err)
+		}
+		if err := c.startStandby(ctx); err != nil {
+			c.opt.Log.Error("standby does not come back", "instance", c.opt.Name, "error", err)
+		}
+	}
+	if c.state.Spec.Archive && !c.receiver.running() {
+		if err := c.startArchive(ctx); err != nil {
+			c.opt.Log.Error("WAL archive does not go on", "instance", c.opt.Name, "error", err)
+		}
+	}
+}
