@@ -1,0 +1,166 @@
+// Package cloudrun is the local cloud's Cloud Run Admin API v2 over real processes: a revision is a
+// process run from its image's file system, a service is a door on a loopback port before them.
+package cloudrun
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sort"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/cloudrun/runner"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/face"
+)
+
+// Options says what the face needs from the rest of the local cloud.
+type Options struct {
+	// Dir holds all state; the user of Credential must be able to pass through it.
+	Dir string
+	// Ports gives services their addresses.
+	Ports face.Ports
+	// Secret reads a secret's version ("latest" or a number) when an instance starts.
+	Secret func(ctx context.Context, project, secret, version string) ([]byte, error)
+	// MetadataHost becomes GCE_METADATA_HOST of every process; empty leaves it out.
+	MetadataHost string
+	// BaseURL is where this face is served, for links.
+	BaseURL string
+	// Credential is the unprivileged user that processes run as; nil runs them as this user.
+	Credential *syscall.Credential
+	// QueueWait is how long a request waits for a free place (10 seconds when zero).
+	QueueWait time.Duration
+	// Log receives what the face itself does; processes write to files of their own.
+	Log *slog.Logger
+}
+
+// Face serves the Cloud Run API.
+type Face struct {
+	opt    Options
+	images *runner.Images
+	// ctx ends with Close: rollouts and drains give up.
+	ctx        context.Context
+	cancel     context.CancelFunc
+	background sync.WaitGroup
+
+	mu       sync.Mutex
+	services map[string]*service // by full name
+	ops      map[string]*operation
+	started  time.Time
+	serial   int // makes pid files of pools distinct
+}
+
+var _ face.Face = (*Face)(nil)
+
+// New makes the face and reads its state. Nothing runs before Start.
+func New(opt Options) (*Face, error) {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.QueueWait == 0 {
+		opt.QueueWait = 10 * time.Second
+	}
+	dir, err := filepath.Abs(opt.Dir)
+	if err != nil {
+		return nil, err
+	}
+	opt.Dir = dir
+	if err := os.MkdirAll(opt.Dir, 0o755); err != nil { //nolint:gosec // processes run below it as another user
+		return nil, err
+	}
+	f := &Face{
+		opt:      opt,
+		images:   runner.NewImages(filepath.Join(opt.Dir, "images")),
+		services: map[string]*service{},
+		ops:      map[string]*operation{},
+		started:  time.Now(),
+	}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	return f, f.load()
+}
+
+// Sweep ends the processes that a killed supervisor left behind under dir, an Options.Dir. It
+// returns how many there were.
+func Sweep(dir string) (int, error) { return runner.Sweep(dir) }
+
+// Name is the face's folder and its name in the status report.
+func (f *Face) Name() string { return "cloudrun" }
+
+// Start ends strays of a killed supervisor, opens every service's door and starts what it leads to.
+// A revision that does not come back keeps being tried; Start gives up waiting with ctx.
+func (f *Face) Start(ctx context.Context) error {
+	swept, err := Sweep(f.opt.Dir)
+	if err != nil {
+		return fmt.Errorf("cleaning up after the last run: %w", err)
+	}
+	if swept > 0 {
+		f.opt.Log.Warn("ended processes that a killed local cloud had left", "count", swept)
+	}
+	f.mu.Lock()
+	all := make([]*service, 0, len(f.services))
+	for _, s := range f.services {
+		all = append(all, s)
+	}
+	f.mu.Unlock()
+	var wg sync.WaitGroup
+	errs := make(chan error, len(all))
+	for _, s := range all {
+		wg.Go(func() { errs <- f.restore(ctx, s) })
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes all doors and drains every process: SIGTERM, ten seconds, SIGKILL. Services come
+// back with the next Start.
+func (f *Face) Close(ctx context.Context) error {
+	f.cancel()
+	f.mu.Lock()
+	var wg sync.WaitGroup
+	for _, s := range f.services {
+		wg.Go(func() { f.shut(ctx, s) })
+	}
+	f.mu.Unlock()
+	wg.Wait()
+	f.background.Wait()
+	return nil
+}
+
+// Report lists the services.
+func (f *Face) Report() []face.Line {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []face.Line
+	for _, s := range f.services {
+		running := 0
+		for _, p := range s.pools {
+			running += p.Healthy()
+		}
+		state := "READY"
+		switch {
+		case s.Reconciling:
+			state = "RECONCILING"
+		case s.Ready.State != succeeded:
+			state = "FAILED"
+		case running == 0:
+			state = "STOPPED"
+		}
+		out = append(out, face.Line{
+			Kind:   "Cloud Run service",
+			Name:   s.Project + "/" + s.ID,
+			State:  state,
+			Detail: fmt.Sprintf("%s, %s, revision %s, %d running", s.uri(), s.Location, s.LatestReady, running),
+		})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}

@@ -1,0 +1,289 @@
+package runner
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// maxWaiting bounds the requests that wait for a place in one revision.
+const maxWaiting = 2000
+
+// A Pool is the running instances of one revision.
+type Pool struct {
+	cfg  Config
+	ctx  context.Context
+	stop context.CancelFunc
+	all  sync.WaitGroup // one per instance goroutine
+
+	mu      sync.Mutex
+	cancels []context.CancelFunc // one per instance, in order of their numbers
+	slots   []*slot              // ready instances
+	waiting []chan *slot         // requests in line, oldest first
+	busy    int                  // requests in all slots, those of crashed ones included
+	idle    chan struct{}        // closed when busy falls to 0 after a stop
+	closed  bool
+	settled chan struct{} // closed when first ready or failed
+	failure error
+	ready   bool // was ever ready
+}
+
+// slot is one ready instance as the proxy sees it.
+type slot struct {
+	port  int
+	taken int
+	gone  bool
+}
+
+// A Lease is a request's place in an instance.
+type Lease struct {
+	Port int
+	H2C  bool
+	pool *Pool
+	slot *slot
+}
+
+// Start makes a pool and starts n instances of it. It does not wait for them.
+func Start(cfg Config, n int) *Pool {
+	ctx, stop := context.WithCancel(context.Background())
+	p := &Pool{cfg: cfg, ctx: ctx, stop: stop, settled: make(chan struct{}), idle: make(chan struct{})}
+	p.Resize(n)
+	return p
+}
+
+// Resize changes how many instances run.
+func (p *Pool) Resize(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	for len(p.cancels) > n {
+		last := len(p.cancels) - 1
+		p.cancels[last]()
+		p.cancels = p.cancels[:last]
+	}
+	for len(p.cancels) < n {
+		ctx, cancel := context.WithCancel(p.ctx)
+		number := len(p.cancels)
+		p.cancels = append(p.cancels, cancel)
+		p.all.Go(func() {
+			defer cancel()
+			p.keep(ctx, number)
+		})
+	}
+}
+
+// Size is how many instances should run.
+func (p *Pool) Size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.cancels)
+}
+
+// Healthy is how many instances are ready now.
+func (p *Pool) Healthy() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.slots)
+}
+
+// Wait returns once an instance is ready, or with the *Failure that keeps all of them from it.
+func (p *Pool) Wait(ctx context.Context) error {
+	select {
+	case <-p.settled:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ready {
+		return nil
+	}
+	return p.failure
+}
+
+// Acquire takes a place in the least loaded instance, waiting in line when all are full.
+func (p *Pool) Acquire(ctx context.Context) (*Lease, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrStopped
+	}
+	if s := p.free(); s != nil {
+		defer p.mu.Unlock()
+		return p.take(s), nil
+	}
+	if len(p.waiting) >= maxWaiting {
+		p.mu.Unlock()
+		return nil, ErrBusy
+	}
+	turn := make(chan *slot, 1)
+	p.waiting = append(p.waiting, turn)
+	p.mu.Unlock()
+
+	timer := time.NewTimer(p.cfg.QueueWait)
+	defer timer.Stop()
+	var err error
+	select {
+	case s := <-turn:
+		return p.granted(s)
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-timer.C:
+		err = ErrBusy
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, w := range p.waiting {
+		if w == turn {
+			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
+			if err == ErrBusy && len(p.slots) == 0 { //nolint:errorlint // set above
+				err = ErrDown
+			}
+			return nil, err
+		}
+	}
+	// Granted in the same moment: give the place to the next in line.
+	if s := <-turn; s != nil {
+		p.release(s)
+	}
+	return nil, err
+}
+
+func (p *Pool) granted(s *slot) (*Lease, error) {
+	if s == nil {
+		return nil, ErrStopped
+	}
+	return &Lease{Port: s.port, H2C: p.cfg.H2C, pool: p, slot: s}, nil
+}
+
+// Release gives the place back.
+func (l *Lease) Release() {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	l.pool.release(l.slot)
+}
+
+// free is the ready instance with the fewest requests that has room. mu is held.
+func (p *Pool) free() *slot {
+	var best *slot
+	for _, s := range p.slots {
+		if s.taken < p.cfg.Concurrency && (best == nil || s.taken < best.taken) {
+			best = s
+		}
+	}
+	return best
+}
+
+func (p *Pool) take(s *slot) *Lease {
+	s.taken++
+	p.busy++
+	return &Lease{Port: s.port, H2C: p.cfg.H2C, pool: p, slot: s}
+}
+
+func (p *Pool) release(s *slot) {
+	s.taken--
+	p.busy--
+	p.serve()
+	if p.closed && p.busy == 0 {
+		p.idleNow()
+	}
+}
+
+// serve hands free places to those in line. mu is held.
+func (p *Pool) serve() {
+	for len(p.waiting) > 0 {
+		s := p.free()
+		if s == nil {
+			return
+		}
+		p.take(s)
+		p.waiting[0] <- s
+		p.waiting = p.waiting[1:]
+	}
+}
+
+func (p *Pool) idleNow() {
+	select {
+	case <-p.idle:
+	default:
+		close(p.idle)
+	}
+}
+
+// enter adds a ready instance.
+func (p *Pool) enter(port int) *slot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := &slot{port: port}
+	p.slots = append(p.slots, s)
+	if !p.ready {
+		p.ready = true
+		p.settle()
+	}
+	p.serve()
+	return s
+}
+
+// leave takes an instance out of rotation; its requests end on their own.
+func (p *Pool) leave(s *slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.gone = true
+	for i, o := range p.slots {
+		if o == s {
+			p.slots = append(p.slots[:i], p.slots[i+1:]...)
+			return
+		}
+	}
+}
+
+func (p *Pool) settle() {
+	select {
+	case <-p.settled:
+	default:
+		close(p.settled)
+	}
+}
+
+// fail records why the pool will not become ready; false means that it must keep trying.
+func (p *Pool) fail(err error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ready || p.cfg.Patient {
+		return false
+	}
+	if p.failure == nil {
+		p.failure = err
+	}
+	p.settle()
+	return true
+}
+
+// Stop takes no more requests, lets those in hand finish until ctx ends, then ends the processes
+// (SIGTERM, ten seconds, SIGKILL) and returns when none is left.
+func (p *Pool) Stop(ctx context.Context) {
+	p.mu.Lock()
+	p.closed = true
+	for _, w := range p.waiting {
+		w <- nil
+	}
+	p.waiting = nil
+	if p.busy == 0 {
+		p.idleNow()
+	}
+	if p.failure == nil {
+		p.failure = ErrStopped
+	}
+	p.mu.Unlock()
+	select {
+	case <-p.idle:
+	case <-ctx.Done():
+	}
+	p.stop()
+	p.all.Wait()
+	p.mu.Lock()
+	p.settle()
+	p.mu.Unlock()
+}
