@@ -1,0 +1,60 @@
+package drchrono
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// pacer keeps this process's calls apart as they really leave. The ledger spaces reservations, but a
+// goroutine that wakes late leaves late, and ten calls inside one second are throttled.
+type pacer struct {
+	mu   sync.Mutex
+	last [burst]time.Time
+	n    int
+}
+
+// burst calls may leave in any window; one more is throttled. The window is a little over the
+// source's second, for what the network does to the gaps.
+const (
+	burst  = 9
+	window = 1060 * time.Millisecond
+)
+
+func (p *pacer) wait(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		now := time.Now()
+		free := p.last[p.n%burst].Add(window)
+		if !now.Before(free) {
+			p.last[p.n%burst] = now
+			p.n++
+			p.mu.Unlock()
+			return ctx.Err()
+		}
+		p.mu.Unlock()
+		if err := sleep(ctx, free.Sub(now)); err != nil {
+			return err
+		}
+	}
+}
+
+var throttleText = regexp.MustCompile(`in ([0-9]{1,7}(?:\.[0-9]+)?) second`)
+
+// throttlePause reads how long a 429 asks to wait: from its text, else from Retry-After, else a
+// minute, doubled each time.
+func throttlePause(body []byte, header http.Header, before int) time.Duration {
+	if m := throttleText.FindSubmatch(body); m != nil {
+		if s, err := strconv.ParseFloat(string(m[1]), 64); err == nil {
+			// The source's seconds are those left when it answered; a little more is safe.
+			return time.Duration(s*float64(time.Second)) + 250*time.Millisecond
+		}
+	}
+	if s, err := strconv.Atoi(header.Get("Retry-After")); err == nil && s >= 0 && s < 1e7 {
+		return time.Duration(s)*time.Second + 250*time.Millisecond
+	}
+	return time.Minute << min(before, 5)
+}

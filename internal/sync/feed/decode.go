@@ -1,0 +1,169 @@
+package feed
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
+
+// Row is one decoded object.
+type Row struct {
+	Key     string // as text, whatever the column's type
+	Version string // time of the last change as "2006-01-02 15:04:05.999999", "" when unknown
+	Deleted bool   // the source says the object is deleted
+
+	line []byte // the row in COPY's text format: the feed's columns, raw, content_hash, deleted
+}
+
+// AppendCopy appends the row as a line of COPY's text format, in the order of CopyColumns.
+func (r Row) AppendCopy(dst []byte) []byte { return append(dst, r.line...) }
+
+// RowError is a row that cannot be decoded. Its text names the column and never holds the value.
+type RowError struct {
+	Key    string // "" when the key itself cannot be read
+	Reason string
+}
+
+func (e *RowError) Error() string { return e.Reason }
+
+// Decoder decodes the objects of one feed. It is not safe for concurrent use.
+type Decoder struct {
+	feed   *Feed
+	index  map[string]int // of the column that a member fills
+	values [][]byte
+}
+
+// NewDecoder prepares to decode f's objects.
+func NewDecoder(f *Feed) *Decoder {
+	d := &Decoder{feed: f, index: make(map[string]int, len(f.Columns)), values: make([][]byte, len(f.Columns))}
+	for i, c := range f.Columns {
+		d.index[c.Name] = i
+	}
+	return d
+}
+
+// Decode reads one object. Members it does not know are kept in the raw JSON and otherwise ignored.
+// An error is always a *RowError: the row is at fault, not the page.
+func (d *Decoder) Decode(raw []byte) (Row, error) {
+	f := d.feed
+	clear(d.values)
+	if !utf8.Valid(raw) {
+		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
+	}
+	sum := sha256.New()
+	omitted := false
+	err := eachMember(raw, func(key string, value []byte) error {
+		if slices.Contains(f.Omit, key) {
+			omitted = true
+			return nil
+		}
+		if i, ok := d.index[key]; ok {
+			d.values[i] = value
+		}
+		if !slices.Contains(f.Volatile, key) {
+			sum.Write([]byte(key))
+			sum.Write([]byte{0})
+			sum.Write(value)
+			sum.Write([]byte{0})
+		}
+		return nil
+	})
+	if err != nil {
+		return Row{}, &RowError{Reason: err.Error()}
+	}
+	if omitted {
+		if raw, err = without(raw, f.Omit); err != nil {
+			return Row{}, &RowError{Reason: err.Error()}
+		}
+	}
+
+	var r Row
+	// The key comes first, so that a row at fault elsewhere can still be named.
+	k := d.index[f.Key]
+	key, err := appendValue(nil, f.Columns[k].Kind, d.values[k])
+	if err != nil {
+		return Row{}, &RowError{Reason: f.Key + ": " + err.Error()}
+	}
+	if string(key) == null {
+		return Row{}, &RowError{Reason: f.Key + ": missing"}
+	}
+	r.Key = string(key)
+	line := make([]byte, 0, len(raw)+len(raw)/8+256)
+	for i, c := range f.Columns {
+		start := len(line)
+		if line, err = appendValue(line, c.Kind, d.values[i]); err != nil {
+			return Row{}, &RowError{Key: r.Key, Reason: c.Name + ": " + err.Error()}
+		}
+		if field := line[start:]; string(field) != null {
+			switch c.Name {
+			case f.Version:
+				r.Version = string(field)
+			case f.Deleted:
+				r.Deleted = string(field) == "t"
+			}
+		}
+		line = append(line, '\t')
+	}
+	line = append(appendEscaped(line, raw), '\t')
+	line = append(line, `\\x`...)
+	line = hex.AppendEncode(line, sum.Sum(nil))
+	if r.Deleted {
+		line = append(line, "\tt\n"...)
+	} else {
+		line = append(line, "\tf\n"...)
+	}
+	r.line = line
+	return r, nil
+}
+
+// CopyColumns names the columns of a row's line.
+func (f *Feed) CopyColumns() []string {
+	names := make([]string, 0, len(f.Columns)+3)
+	for _, c := range f.Columns {
+		names = append(names, c.Name)
+	}
+	return append(names, "raw", "content_hash", "source_deleted")
+}
+
+// without rebuilds an object without some of its members.
+func without(raw []byte, omit []string) ([]byte, error) {
+	out := []byte{'{'}
+	err := eachMember(raw, func(key string, value []byte) error {
+		if slices.Contains(omit, key) {
+			return nil
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, quote(key)...), ':'), value...)
+		return nil
+	})
+	return append(out, '}'), err
+}
+
+// Valid reports what is wrong with a feed's description; it guards against slips in this package.
+func (f *Feed) Valid() error {
+	names := map[string]Kind{}
+	for _, c := range f.Columns {
+		if _, twice := names[c.Name]; twice {
+			return fmt.Errorf("feed %s: column %s occurs twice", f.Name, c.Name)
+		}
+		names[c.Name] = c.Kind
+	}
+	if _, ok := names[f.Key]; !ok {
+		return fmt.Errorf("feed %s: key %q is not a column", f.Name, f.Key)
+	}
+	if k, ok := names[f.Version]; f.Version != "" && (!ok || k != Timestamp) {
+		return fmt.Errorf("feed %s: version %q is not a timestamp column", f.Name, f.Version)
+	}
+	if k, ok := names[f.Deleted]; f.Deleted != "" && (!ok || k != Bool) {
+		return fmt.Errorf("feed %s: deleted %q is not a boolean column", f.Name, f.Deleted)
+	}
+	if f.Since && f.Version == "" {
+		return fmt.Errorf("feed %s: takes since, but no column says when a row changed", f.Name)
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/robfig/cron/v3"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+)
+
+const qPipeline = `select name, spec, generation, created_at, updated_at from august.pipeline`
+
+func scanPipeline(row pgx.CollectableRow) (runtimeapi.Pipeline, error) {
+	var p runtimeapi.Pipeline
+	var spec []byte
+	if err := row.Scan(&p.Name, &spec, &p.Generation, &p.CreatedAt, &p.UpdatedAt); err != nil {
+		return p, err
+	}
+	return p, json.Unmarshal(spec, &p.Spec)
+}
+
+// List is every pipeline, by name.
+func (s *Service) List(ctx context.Context) ([]runtimeapi.Pipeline, error) {
+	rows, _ := s.cfg.Store.Pool().Query(ctx, qPipeline+" order by name")
+	list, err := pgx.CollectRows(rows, scanPipeline)
+	return list, s.unavailable(ctx, "list pipelines", err)
+}
+
+// Get is one pipeline.
+func (s *Service) Get(ctx context.Context, name string) (runtimeapi.Pipeline, error) {
+	rows, _ := s.cfg.Store.Pool().Query(ctx, qPipeline+" where name = $1", name)
+	p, err := pgx.CollectExactlyOneRow(rows, scanPipeline)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, notFound(name)
+	}
+	return p, s.unavailable(ctx, "read pipeline", err)
+}
+
+// Put declares a pipeline. A new one that is not paused starts with a full sync; a change of what it
+// computes starts an ordinary one.
+func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error) {
+	var p runtimeapi.Pipeline
+	if name == "" {
+		return p, &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "name", Message: "a pipeline needs a name"}
+	}
+	if _, ok := s.cfg.Datasets[spec.Dataset]; !ok {
+		return p, &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "dataset",
+			Message: fmt.Sprintf("this runtime has no dataset %q; it has %s", spec.Dataset, s.datasets())}
+	}
+	next, err := nextRun(spec, time.Now())
+	if err != nil {
+		return p, &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "schedule", Message: "not a five-field cron expression: " + err.Error()}
+	}
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return p, s.unavailable(ctx, "write pipeline", err)
+	}
+	err = pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		// The name's lock makes two first declarations of one pipeline agree on who is first.
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('august.pipeline ' || $1, 0))`, name); err != nil {
+			return err
+		}
+		rows, _ := tx.Query(ctx, qPipeline+" where name = $1", name)
+		old, err := pgx.CollectExactlyOneRow(rows, scanPipeline)
+		isNew := errors.Is(err, pgx.ErrNoRows)
+		if err != nil && !isNew {
+			return err
+		}
+		rows, _ = tx.Query(ctx, `
+			insert into august.pipeline as p (name, spec, next_run) values ($1, $2, $3)
+			on conflict (name) do update set spec = excluded.spec, next_run = excluded.next_run, generation = p.generation + 1, updated_at = now()
+			where p.spec <> excluded.spec
+			returning name, spec, generation, created_at, updated_at`, name, raw, next)
+		p, err = pgx.CollectExactlyOneRow(rows, scanPipeline)
+		if errors.Is(err, pgx.ErrNoRows) {
+			p = old // nothing changed
+			return nil
+		}
+		if err != nil || spec.Paused || !isNew && onlySchedule(old.Spec, spec) {
+			return err
+		}
+		return enqueue(ctx, tx, name, isNew)
+	})
+	if err != nil {
+		return p, s.unavailable(ctx, "write pipeline", err)
+	}
+	s.nudge()
+	return p, nil
+}
+
+// onlySchedule tells that a change of spec changes nothing that a run computes.
+func onlySchedule(old, spec runtimeapi.PipelineSpec) bool {
+	old.Schedule = spec.Schedule
+	a, errA := json.Marshal(old)
+	b, errB := json.Marshal(spec)
+	return errA == nil && errB == nil && string(a) == string(b)
+}
+
+// enqueue asks for a run. One that is open serves the request too: it sees the newest spec. A
+// pipeline that never had a full sync gets a full one.
+func enqueue(ctx context.Context, tx pgx.Tx, name string, full bool) error {
+	_, err := tx.Exec(ctx, `
+		insert into august.run (pipeline, "full", generation)
+		select name, $2 or last_full is null, generation from august.pipeline where name = $1
+		on conflict (pipeline) where state in ('pending', 'running', 'parked') do nothing`, name, full)
+	return err
+}
+
+// nextRun is when a spec's schedule fires next, nil when it never does.
+func nextRun(spec runtimeapi.PipelineSpec, after time.Time) (*time.Time, error) {
+	if strings.TrimSpace(spec.Schedule) == "" {
+		return nil, nil
+	}
+	schedule, err := cron.ParseStandard(spec.Schedule)
+	if err != nil {
+		return nil, err
+	}
+	next := schedule.Next(after.UTC())
+	if spec.Paused || next.IsZero() {
+		return nil, nil
+	}
+	return &next, nil
+}
+
+// Delete forgets a pipeline, its runs and its checkpoints. The synced rows stay.
+func (s *Service) Delete(ctx context.Context, name string) error {
+	var deleted int64
+	err := pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `delete from august.sweep_page where sweep in (select sweep from august.checkpoint where pipeline = $1)`, name); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `delete from august.pipeline where name = $1`, name)
+		deleted = tag.RowsAffected()
+		return err
+	})
+	if err == nil && deleted == 0 {
+		return notFound(name)
+	}
+	return s.unavailable(ctx, "delete pipeline", err)
+}
+
+// Sync asks for a run now. It joins a run that is open, unless that is not full and cannot become so.
+func (s *Service) Sync(ctx context.Context, name string, req runtimeapi.SyncRequest) (runtimeapi.Run, error) {
+	p, err := s.Get(ctx, name)
+	if err != nil {
+		return runtimeapi.Run{}, err
+	}
+	if p.Spec.Paused {
+		return runtimeapi.Run{}, &runtimeapi.Error{Code: runtimeapi.CodeConflict, Message: fmt.Sprintf("pipeline %q is paused: resume it first", name)}
+	}
+	var open runtimeapi.Run
+	err = pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		if err := enqueue(ctx, tx, name, req.Full); err != nil {
+			return err
+		}
+		if req.Full {
+			if _, err := tx.Exec(ctx, `update august.run set "full" = true where pipeline = $1 and state = 'pending' and started_at is null`, name); err != nil {
+				return err
+			}
+		}
+		var err error
+		open, err = readRun(ctx, tx, `pipeline = $1 and state in ('pending', 'running', 'parked')`, name)
+		return err
+	})
+	if err != nil {
+		return open, s.unavailable(ctx, "request a run", err)
+	}
+	if req.Full && !open.Full {
+		return open, &runtimeapi.Error{Code: runtimeapi.CodeConflict,
+			Message: fmt.Sprintf("run %d of pipeline %q is under way and is not a full one: ask again when it has ended", open.ID, name)}
+	}
+	s.nudge()
+	return open, nil
+}
+
+// Status is what a pipeline has achieved so far.
+func (s *Service) Status(ctx context.Context, name string) (runtimeapi.Status, error) {
+	p, err := s.Get(ctx, name)
+	if err != nil {
+		return runtimeapi.Status{}, err
+	}
+	st := runtimeapi.Status{Pipeline: name, Rows: map[string]int64{}}
+	pool := s.cfg.Store.Pool()
+	if err := pool.QueryRow(ctx, `select last_full, next_run from august.pipeline where name = $1`, name).Scan(&st.LastFull, &st.NextRun); err != nil {
+		if errors.Is(err, pgx.ErrNoRows) {
+			return st, notFound(name)
+		}
+		return st, s.unavailable(ctx, "read status", err)
+	}
+	run, err := readRun(ctx, pool, `id = (select max(id) from august.run where pipeline = $1)`, name)
+	if err == nil {
+		st.LastRun = &run
+	} else if !errors.Is(err, pgx.ErrNoRows) {
+		return st, s.unavailable(ctx, "read status", err)
+	}
+	d := s.cfg.Datasets[p.Spec.Dataset]
+	for _, f := range d.Feeds {
+		var n int64
+		if err := pool.QueryRow(ctx, `select count(*) from `+pgx.Identifier{"drchrono", f.Name}.Sanitize()+` where deleted_at_source is null`).Scan(&n); err != nil {
+			return st, s.unavailable(ctx, "read status", err)
+		}
+		st.Rows[f.Name] = n
+	}
+	if d.Status != nil {
+		if err := d.Status(ctx, pool, p.Spec, &st); err != nil {
+			return st, s.unavailable(ctx, "read status", err)
+		}
+	}
+	return st, nil
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func readRun(ctx context.Context, q querier, where, name string) (runtimeapi.Run, error) {
+	var r runtimeapi.Run
+	err := q.QueryRow(ctx, `select id, state, "full", started_at, finished_at, case when state = 'parked' then resume_at end, error from august.run where `+where, name).
+		Scan(&r.ID, &r.State, &r.Full, &r.StartedAt, &r.FinishedAt, &r.ResumeAt, &r.Error)
+	if err != nil {
+		return r, err
+	}
+	rows, _ := q.Query(ctx, `
+		select feed, state, pages, read, changed, deleted, coalesce(extract(epoch from coalesce(finished_at, clock_timestamp()) - started_at), 0)::float8
+		from august.feed_run where run_id = $1 order by ordinal`, r.ID)
+	r.Feeds, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f runtimeapi.FeedRun, err error) {
+		var seconds float64
+		err = row.Scan(&f.Feed, &f.State, &f.Pages, &f.Read, &f.Changed, &f.Deleted, &seconds)
+		f.Elapsed = time.Duration(seconds * float64(time.Second))
+		return f, err
+	})
+	return r, err
+}
+
+func (s *Service) datasets() string {
+	names := make([]string, 0, len(s.cfg.Datasets))
+	for name := range s.cfg.Datasets {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func notFound(name string) error {
+	return &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: fmt.Sprintf("there is no pipeline %q", name)}
+}
+
+// unavailable turns a failure of the database into the control API's error. The cause goes to the
+// log: it may name hosts, and callers cannot act on it.
+func (s *Service) unavailable(ctx context.Context, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	s.cfg.Log.ErrorContext(ctx, what, "error", err)
+	return &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "could not " + what + ": the database does not answer as it should; try again, and look at the runtime's log if it stays so"}
+}

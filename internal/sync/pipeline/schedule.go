@@ -1,0 +1,290 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+)
+
+// drain is how long Run waits for its runs to stop once its context has ended: Cloud Run gives ten
+// seconds in all.
+const drain = 8 * time.Second
+
+// attempts is how many expired leases and database failures a run survives.
+const attempts = 30
+
+// sourceAttempts is how often a run is parked because its source is down.
+const sourceAttempts = 3
+
+var errPaused = errors.New("the pipeline was paused")
+
+// lease is a run that this instance holds.
+type lease struct {
+	run      int64
+	pipeline string
+	full     bool
+	attempt  int
+}
+
+// Run fires schedules and works on runs until ctx ends; then it gives its leases back. Instances run
+// side by side.
+func (s *Service) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	free := make(chan struct{}, s.cfg.Workers)
+	tick := time.NewTicker(s.cfg.Tick)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		s.look(ctx, free, &workers)
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-s.wake:
+		}
+	}
+	done := make(chan struct{})
+	go func() { workers.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(drain):
+		s.cfg.Log.Warn("runs did not stop in time; their leases will expire")
+	}
+	return nil
+}
+
+// look fires what is due and takes on runs while there are free workers.
+func (s *Service) look(ctx context.Context, busy chan struct{}, workers *sync.WaitGroup) {
+	if err := s.fire(ctx); err != nil && ctx.Err() == nil {
+		s.cfg.Log.ErrorContext(ctx, "schedules not fired", "error", err)
+	}
+	for {
+		select {
+		case busy <- struct{}{}:
+		default:
+			return
+		}
+		l, err := s.claim(ctx)
+		if err != nil || l == nil {
+			<-busy
+			if err != nil && ctx.Err() == nil {
+				s.cfg.Log.ErrorContext(ctx, "no run taken", "error", err)
+			}
+			return
+		}
+		workers.Go(func() {
+			s.hold(ctx, *l)
+			<-busy
+			s.nudge()
+		})
+	}
+}
+
+// fire turns due schedules into runs.
+func (s *Service) fire(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, `
+			select name, spec, coalesce(last_full < now() - $1::interval, true) and not exists (
+				-- a full sync that failed is not repeated at every turn of the schedule: it costs the hour's calls
+				select from august.run r where r.pipeline = p.name and r."full" and r.state = 'failed' and r.finished_at > now() - $1::interval / 7)
+			from august.pipeline p where next_run <= now() order by name for update skip locked`, s.cfg.FullEvery)
+		type due struct {
+			name string
+			spec []byte
+			full bool
+		}
+		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d due, err error) {
+			return d, row.Scan(&d.name, &d.spec, &d.full)
+		})
+		if err != nil {
+			return err
+		}
+		for _, d := range list {
+			var spec runtimeapi.PipelineSpec
+			if err := json.Unmarshal(d.spec, &spec); err != nil {
+				return err
+			}
+			next, err := nextRun(spec, time.Now())
+			if err != nil {
+				s.cfg.Log.ErrorContext(ctx, "schedule not understood; it is switched off", "pipeline", d.name, "error", err)
+			}
+			if _, err := tx.Exec(ctx, `update august.pipeline set next_run = $2 where name = $1`, d.name, next); err != nil {
+				return err
+			}
+			if err := enqueue(ctx, tx, d.name, d.full); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// claim leases a run that is waiting, or whose holder has vanished.
+func (s *Service) claim(ctx context.Context) (*lease, error) {
+	var l lease
+	err := s.cfg.Store.Pool().QueryRow(ctx, `
+		update august.run r set state = 'running', lease_owner = $1, lease_until = now() + $2::interval, resume_at = null, error = '',
+			started_at = coalesce(started_at, now()), attempt = attempt + case when r.state = 'running' then 1 else 0 end
+		where id = (
+			select r.id from august.run r join august.pipeline p on p.name = r.pipeline
+			where not coalesce((p.spec->>'paused')::boolean, false)
+			and (r.state = 'pending' or r.state = 'parked' and r.resume_at <= now() or r.state = 'running' and r.lease_until < now())
+			order by r.id limit 1 for update of r skip locked)
+		returning id, pipeline, "full", attempt`, s.cfg.Instance, s.cfg.Lease).Scan(&l.run, &l.pipeline, &l.full, &l.attempt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return &l, err
+}
+
+// hold works on a run under its lease and settles what becomes of it.
+func (s *Service) hold(ctx context.Context, l lease) {
+	log := s.cfg.Log.With("pipeline", l.pipeline, "run", l.run)
+	work, stop := context.WithCancelCause(ctx)
+	var beat sync.WaitGroup
+	beat.Go(func() { s.heartbeat(work, l, stop) })
+	log.InfoContext(ctx, "run starts", "full", l.full, "attempt", l.attempt)
+	var err error
+	if l.attempt > attempts {
+		err = errors.New("the run was taken over again and again without an end: look for crashes in the runtime's log")
+	} else {
+		err = s.execute(work, l, log)
+	}
+	cause := context.Cause(work)
+	stop(nil)
+	beat.Wait()
+
+	// Settling must also work while the process is stopping.
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	var source *drchrono.Error
+	errors.As(err, &source)
+	switch {
+	case err == nil:
+		log.InfoContext(ctx, "run succeeded")
+		s.ended(ctx, l, runtimeapi.RunSucceeded)
+	case errors.Is(err, store.ErrLeaseLost) || errors.Is(cause, store.ErrLeaseLost):
+		log.WarnContext(ctx, "run lost to another instance, or deleted")
+	case ctx.Err() != nil || errors.Is(cause, errPaused):
+		log.InfoContext(ctx, "run given back")
+		s.settle(settle, l, log, runtimeapi.RunPending, 0, time.Time{}, "")
+	case source != nil && source.Kind == drchrono.Throttled:
+		log.InfoContext(ctx, "run parked", "until", source.Until)
+		s.settle(settle, l, log, runtimeapi.RunParked, 0, source.Until, source.Error())
+	case source != nil && source.Kind == drchrono.Unavailable && l.attempt < sourceAttempts:
+		until := time.Now().Add(s.cfg.Retry << (2 * l.attempt))
+		log.WarnContext(ctx, "run parked: source failed", "until", until, "error", reason(err))
+		s.settle(settle, l, log, runtimeapi.RunParked, 1, until, reason(err))
+	case isDatabase(err) && l.attempt < attempts:
+		log.WarnContext(ctx, "run parked: database failed", "error", reason(err))
+		s.settle(settle, l, log, runtimeapi.RunParked, 1, time.Now().Add(s.cfg.Tick), "the database failed; the run goes on when it is back")
+	default:
+		log.ErrorContext(ctx, "run failed", "error", reason(err))
+		s.settle(settle, l, log, runtimeapi.RunFailed, 0, time.Time{}, reason(err))
+		s.ended(ctx, l, runtimeapi.RunFailed)
+	}
+}
+
+// settle gives the lease back with the run's new state. When even that fails the lease expires by
+// itself, and the run is taken over.
+func (s *Service) settle(ctx context.Context, l lease, log *slog.Logger, state string, attempt int, resume time.Time, message string) {
+	var at *time.Time
+	if !resume.IsZero() {
+		at = &resume
+	}
+	_, err := s.cfg.Store.Pool().Exec(ctx, `
+		with r as (
+			update august.run set state = $3, lease_owner = null, lease_until = null, attempt = attempt + $4, resume_at = $5, error = $6,
+				finished_at = case when $3 = 'failed' then now() end
+			where id = $1 and lease_owner = $2 and state = 'running' returning id
+		)
+		update august.feed_run f set state = $3 from r where f.run_id = r.id and f.state = 'running'`,
+		l.run, s.cfg.Instance, state, attempt, at, message)
+	if err != nil {
+		log.ErrorContext(ctx, "lease not given back; it expires by itself", "error", err)
+	}
+}
+
+func (s *Service) ended(ctx context.Context, l lease, state string) {
+	s.runs.Add(ctx, 1, metric.WithAttributes(attribute.String("pipeline", l.pipeline), attribute.String("state", state)))
+}
+
+// heartbeat renews the lease, and stops the work when the lease or the pipeline is gone, when the
+// pipeline is paused, or when the lease may have expired without being renewed.
+func (s *Service) heartbeat(ctx context.Context, l lease, stop context.CancelCauseFunc) {
+	renewed := time.Now()
+	tick := time.NewTicker(s.cfg.Lease / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		try, cancel := context.WithTimeout(ctx, s.cfg.Lease/2)
+		began := time.Now()
+		var paused bool
+		err := s.cfg.Store.Pool().QueryRow(try, `
+			update august.run r set lease_until = now() + $3::interval from august.pipeline p
+			where r.id = $1 and r.lease_owner = $2 and r.state = 'running' and p.name = r.pipeline
+			returning coalesce((p.spec->>'paused')::boolean, false)`, l.run, s.cfg.Instance, s.cfg.Lease).Scan(&paused)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && paused:
+			stop(errPaused)
+			return
+		case err == nil:
+			renewed = began
+		case errors.Is(err, pgx.ErrNoRows) || time.Since(renewed) > s.cfg.Lease:
+			stop(store.ErrLeaseLost)
+			return
+		}
+	}
+}
+
+// isDatabase tells a failure of the database's service, which passes, from every other error.
+func isDatabase(err error) bool {
+	var source *drchrono.Error
+	if errors.As(err, &source) {
+		return false
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "53", "57", "40": // connection, resources, operator intervention (failover), rollback
+			return true
+		}
+		return pg.Code == "25006" // a standby: the failover is under way
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// errDerive marks a failure of a dataset's own computation.
+var errDerive = errors.New("computing the dataset failed")
+
+// reason is what is shown and logged of a failure. PostgreSQL's messages may quote a row's values,
+// so only their code is kept.
+func reason(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return "the database refused a statement (SQLSTATE " + pg.Code + " " + pg.TableName + pg.ConstraintName + ")"
+	}
+	return err.Error()
+}

@@ -1,0 +1,131 @@
+// Package pipeline runs the declared pipelines: it keeps their specs, fires their schedules, leases
+// their runs, and drives each feed from fetch through merge to checkpoint.
+package pipeline
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+)
+
+// Dataset is what a pipeline of that name syncs.
+type Dataset struct {
+	// Feeds run in this order.
+	Feeds []feed.Feed
+
+	// Derive computes what follows from the feeds, in one transaction after all of them are in; nil
+	// computes nothing. It sees the newest spec of the pipeline.
+	Derive func(ctx context.Context, tx pgx.Tx, spec runtimeapi.PipelineSpec, run int64) error
+
+	// Status adds what the dataset knows to a pipeline's status, such as claims and Coda rows; nil
+	// adds nothing. status.Pipeline names the pipeline.
+	Status func(ctx context.Context, pool *pgxpool.Pool, spec runtimeapi.PipelineSpec, status *runtimeapi.Status) error
+}
+
+// Config is what a Service needs.
+type Config struct {
+	Store    *store.Store
+	Source   *drchrono.Client
+	Datasets map[string]Dataset
+	Log      *slog.Logger // default: discards
+	Meter    metric.Meter // default: discards
+
+	Instance  string        // names this process in leases; default: host, process id and a random part
+	Tick      time.Duration // how often schedules and leases are looked at; default 1 s
+	Lease     time.Duration // life of a lease that is not renewed; default 10 s
+	FullEvery time.Duration // a scheduled run is full when the last full one is older; default 7 days
+	Retry     time.Duration // before a run is tried again after its source failed, four times longer each time; default 30 s
+	Workers   int           // runs at a time; default 2
+	Fetchers  int           // pages of one feed in flight; default 4
+}
+
+// Service keeps and runs pipelines. It implements control.Pipelines.
+type Service struct {
+	cfg   Config
+	wake  chan struct{}
+	rows  metric.Int64Counter
+	runs  metric.Int64Counter
+	fresh sync.Map // feedKey → time.Time at which the feed's newest complete sweep began
+}
+
+type feedKey struct{ pipeline, feed string }
+
+// New prepares a service.
+func New(cfg Config) *Service {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = noop.Meter{}
+	}
+	if cfg.Instance == "" {
+		host, _ := os.Hostname()
+		cfg.Instance = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:6])
+	}
+	setDefault(&cfg.Tick, time.Second)
+	setDefault(&cfg.Lease, 10*time.Second)
+	setDefault(&cfg.FullEvery, 7*24*time.Hour)
+	setDefault(&cfg.Retry, 30*time.Second)
+	setDefault(&cfg.Workers, 2)
+	setDefault(&cfg.Fetchers, 4)
+	s := &Service{cfg: cfg, wake: make(chan struct{}, 1)}
+	s.instrument()
+	return s
+}
+
+func setDefault[T int | time.Duration](v *T, otherwise T) {
+	if *v <= 0 {
+		*v = otherwise
+	}
+}
+
+// instrument makes the metrics. A name that the meter refuses is a slip in this file, so it is only
+// logged: no metric is worth a sync.
+func (s *Service) instrument() {
+	m := s.cfg.Meter
+	var err error
+	note := func(e error) {
+		if e != nil {
+			s.cfg.Log.Error("metric not made", "error", e)
+		}
+	}
+	s.rows, err = m.Int64Counter("august.sync.rows", metric.WithDescription("Rows read, changed, deleted and quarantined, by feed."))
+	note(err)
+	s.runs, err = m.Int64Counter("august.sync.runs", metric.WithDescription("Runs that ended, by pipeline and state."))
+	note(err)
+	_, err = m.Float64ObservableGauge("august.sync.lag", metric.WithUnit("s"),
+		metric.WithDescription("Age of a feed's data: time since its newest complete sweep by this instance began."),
+		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+			s.fresh.Range(func(k, v any) bool {
+				key := k.(feedKey)
+				o.Observe(time.Since(v.(time.Time)).Seconds(), metric.WithAttributes(
+					attribute.String("pipeline", key.pipeline), attribute.String("feed", key.feed)))
+				return true
+			})
+			return nil
+		}))
+	note(err)
+}
+
+// nudge makes this instance look for work at once; others find it at their next tick.
+func (s *Service) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,358 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+)
+
+// verified is how many rows that a full sweep missed are asked for one by one before they count as
+// gone. A row can be missed because others moved while the pages were read; more of them than this
+// would cost more calls than a false mark, which the next sighting takes back.
+const verified = 100
+
+// verification is the number of the page that holds rows which were missed and are still there.
+const verification = 0
+
+// pass is one feed's sweep in progress.
+type pass struct {
+	*Service
+	lease lease
+	feed  *feed.Feed
+	sweep store.Sweep
+	log   *slog.Logger
+
+	mu    sync.Mutex
+	pages map[int]store.SweepPage // stored
+}
+
+// syncFeed reads what is new of a feed, or all of it.
+func (s *Service) syncFeed(ctx context.Context, l lease, f *feed.Feed, log *slog.Logger) error {
+	if _, err := s.cfg.Store.Pool().Exec(ctx, `update august.feed_run set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where run_id = $1 and feed = $2`,
+		l.run, f.Name); err != nil {
+		return err
+	}
+	for restarted := false; ; restarted = true {
+		w, err := s.cfg.Store.OpenSweep(ctx, f, l.pipeline, l.full)
+		if err != nil {
+			return err
+		}
+		p := &pass{Service: s, lease: l, feed: f, sweep: w, log: log, pages: map[int]store.SweepPage{}}
+		for _, page := range w.Pages {
+			p.pages[page.Number] = page
+		}
+		err = p.read(ctx)
+		// A cursor from an earlier run may have expired: then the sweep begins anew, once.
+		if k := drchrono.KindOf(err); len(w.Pages) > 0 && !restarted && (k == drchrono.Rejected || k == drchrono.NotFound || k == drchrono.Malformed) {
+			log.WarnContext(ctx, "stored pages do not lead on; the sweep begins anew", "error", err)
+			if err := s.cfg.Store.Abandon(ctx, w); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return p.close(ctx)
+	}
+}
+
+// read stores every page that is not stored yet.
+func (p *pass) read(ctx context.Context) error {
+	if p.feed.Bulk != "" {
+		return p.bulk(ctx)
+	}
+	return p.cursor(ctx, p.feed.Path, p.params(), 0)
+}
+
+func (p *pass) params() url.Values {
+	q := url.Values{}
+	for k, v := range p.feed.Filters {
+		q.Set(k, v)
+	}
+	if p.sweep.Since != "" {
+		q.Set("since", p.sweep.Since)
+	}
+	return q
+}
+
+// cursor follows a list from the last stored page, or from page number "after" that the caller has
+// stored. The next page is fetched while the last is merged.
+func (p *pass) cursor(ctx context.Context, path string, params url.Values, after int) error {
+	number, next := after, ""
+	for n, page := range p.pages {
+		if n >= number && n != verification {
+			number, next = n, page.Next
+		}
+	}
+	if number > 0 && next == "" {
+		return nil
+	}
+	type fetched struct {
+		number int
+		page   drchrono.Page
+	}
+	// Closing the channel says that the list ended; the buffer of one is what is in flight.
+	pages := make(chan fetched, 1)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(pages)
+		seen := map[string]bool{}
+		for {
+			page, err := p.cfg.Source.List(ctx, path, params, next)
+			if err != nil {
+				return err
+			}
+			number++
+			select {
+			case pages <- fetched{number, page}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if next = page.Next; next == "" {
+				return nil
+			}
+			if seen[next] {
+				return &drchrono.Error{Kind: drchrono.Malformed, Endpoint: "GET " + path, Detail: "the list's pages lead in a circle"}
+			}
+			seen[next] = true
+		}
+	})
+	g.Go(func() error {
+		for f := range pages {
+			if err := p.merge(ctx, f.number, f.page); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// bulk reads an asynchronous list. Page 1 says how many there are; the rest is read from the last to
+// the first, several at a time. Deleting or editing a row moves others to earlier pages: read in this
+// order, they move to where they will still be seen.
+func (p *pass) bulk(ctx context.Context) error {
+	params := p.params()
+	if order := p.feed.Order; p.sweep.Full && order != "" {
+		params.Set("order_by", order)
+	} else if !p.sweep.Full {
+		params.Set("order_by", "updated_at")
+	}
+	first, ok := p.pages[1]
+	if !ok {
+		page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, 1)
+		if err != nil {
+			return err
+		}
+		if err := p.merge(ctx, 1, page); err != nil {
+			return err
+		}
+		first = p.pages[1]
+		if first.Pages == 0 && first.Next == "" {
+			return p.ascend(ctx, params, page)
+		}
+	}
+	switch {
+	case first.Next != "": // the source pages this list by cursor after all
+		return p.cursor(ctx, p.feed.Bulk, params, 1)
+	case first.Pages == 0:
+		return p.resumeAscent(ctx, params)
+	}
+	var todo []int
+	for n := first.Pages; n > 1; n-- {
+		if _, ok := p.pages[n]; !ok {
+			todo = append(todo, n)
+		}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(p.cfg.Fetchers)
+	for _, n := range todo {
+		if gctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			page, err := p.cfg.Source.Bulk(gctx, p.feed.Bulk, params, n)
+			if err != nil {
+				return err
+			}
+			return p.merge(gctx, n, page)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	// Page 1 was read first, so rows may have moved to it since.
+	if first.Pages > 1 && p.sweep.Full && p.moved(first) {
+		page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, 1)
+		if err != nil {
+			return err
+		}
+		return p.merge(ctx, 1, page)
+	}
+	return nil
+}
+
+// moved tells whether rows may have moved to page 1 after it was read: in a list ordered by change
+// always, in one ordered by id when it became shorter.
+func (p *pass) moved(first store.SweepPage) bool {
+	if p.feed.Order != "id" {
+		return true
+	}
+	for _, page := range p.pages {
+		if page.Total < first.Total {
+			return true
+		}
+	}
+	return false
+}
+
+// ascend reads a bulk list that does not say how many pages it has: until one is empty or repeats
+// what came before.
+func (p *pass) ascend(ctx context.Context, params url.Values, last drchrono.Page) error {
+	if len(last.Rows) == 0 {
+		return nil
+	}
+	for n := len(p.stored()) + 1; ; n++ {
+		page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, n)
+		if err != nil {
+			return err
+		}
+		if len(page.Rows) == 0 || sameRows(page.Rows, last.Rows) {
+			return nil
+		}
+		if err := p.merge(ctx, n, page); err != nil {
+			return err
+		}
+		last = page
+	}
+}
+
+// resumeAscent goes on after the last stored page of such a list.
+func (p *pass) resumeAscent(ctx context.Context, params url.Values) error {
+	n := max(len(p.stored()), 1)
+	page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, n) // the last stored page again, to compare the next one with
+	if err != nil {
+		return err
+	}
+	if err := p.merge(ctx, n, page); err != nil {
+		return err
+	}
+	return p.ascend(ctx, params, page)
+}
+
+func (p *pass) stored() []int {
+	var list []int
+	for n := range p.pages {
+		if n != verification {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+func sameRows(a, b []json.RawMessage) bool {
+	return slices.EqualFunc(a, b, func(x, y json.RawMessage) bool { return string(x) == string(y) })
+}
+
+// merge decodes a page and stores it with its checkpoint.
+func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error {
+	out := store.Page{Sweep: p.sweep.ID, Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At}
+	d := feed.NewDecoder(p.feed)
+	out.Rows = make([]feed.Row, 0, len(page.Rows))
+	for _, raw := range page.Rows {
+		row, err := d.Decode(raw)
+		var bad *feed.RowError
+		switch {
+		case errors.As(err, &bad):
+			out.Bad = append(out.Bad, store.BadRow{Key: bad.Key, Reason: bad.Reason, Raw: raw})
+			p.log.WarnContext(ctx, "row quarantined", "reason", bad.Reason)
+		case err != nil:
+			return err
+		default:
+			out.Rows = append(out.Rows, row)
+		}
+	}
+	c, err := p.cfg.Store.MergePage(ctx, p.feed, p.holder(), out)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.pages[number] = store.SweepPage{Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At}
+	p.mu.Unlock()
+	p.note(ctx, c, int64(len(out.Bad)))
+	return nil
+}
+
+func (p *pass) holder() store.Holder {
+	return store.Holder{Run: p.lease.run, Instance: p.cfg.Instance}
+}
+
+func (p *pass) note(ctx context.Context, c store.Counts, bad int64) {
+	for kind, n := range map[string]int64{"read": c.Read, "changed": c.Changed, "deleted": c.Deleted, "quarantined": bad} {
+		if n > 0 {
+			p.rows.Add(ctx, n, metric.WithAttributes(attribute.String("feed", p.feed.Name), attribute.String("kind", kind)))
+		}
+	}
+}
+
+// close ends a complete sweep: rows that a full one did not see are gone at the source.
+func (p *pass) close(ctx context.Context) error {
+	missing, err := p.cfg.Store.Missing(ctx, p.feed, p.sweep)
+	var implausible *store.ImplausibleError
+	if err != nil && !errors.As(err, &implausible) {
+		return err
+	}
+	if len(missing) > 0 && len(missing) <= verified {
+		if missing, err = p.verify(ctx, missing); err != nil {
+			return err
+		}
+	}
+	c, err := p.cfg.Store.CloseSweep(ctx, p.feed, p.holder(), p.lease.pipeline, p.sweep, missing, implausible != nil)
+	if err != nil {
+		return err
+	}
+	p.note(ctx, c, 0)
+	if implausible != nil {
+		return implausible
+	}
+	p.fresh.Store(feedKey{p.lease.pipeline, p.feed.Name}, p.sweep.Started)
+	p.log.InfoContext(ctx, "feed done", "full", p.sweep.Full, "pages", len(p.pages), "deleted", c.Deleted)
+	return nil
+}
+
+// verify asks for each missed row and returns those that are really gone. The others are stored as
+// they are now.
+func (p *pass) verify(ctx context.Context, missing []string) (gone []string, err error) {
+	var there drchrono.Page
+	for _, key := range missing {
+		object, at, err := p.cfg.Source.Get(ctx, p.feed.Path, key)
+		switch k := drchrono.KindOf(err); {
+		case k == drchrono.Denied || k == drchrono.Rejected:
+			p.log.WarnContext(ctx, "a missed row could not be asked for; it stays", "error", err)
+		case err != nil:
+			return nil, fmt.Errorf("look for a missed row: %w", err)
+		case object == nil:
+			gone = append(gone, key)
+		default:
+			there.Rows, there.At = append(there.Rows, object), at
+		}
+	}
+	if len(there.Rows) == 0 {
+		return gone, nil
+	}
+	return gone, p.merge(ctx, verification, there)
+}

@@ -1,0 +1,203 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
+)
+
+// Sweep is one pass over a feed's list. It outlives the run that began it: a later run goes on where
+// it stopped.
+type Sweep struct {
+	ID      int64
+	Full    bool
+	Since   string    // lower bound as sent to the source, "" for none
+	Started time.Time // by this database's clock
+	Pages   []SweepPage
+}
+
+// SweepPage is a page that a sweep has stored.
+type SweepPage struct {
+	Number int
+	Next   string
+	Pages  int
+	Total  int64
+	At     time.Time
+}
+
+// overlap is read again by every incremental sweep: the source's times name no zone, its lists may
+// trail its writes, and clocks fold.
+const overlap = 24 * time.Hour
+
+// resumable is how old an unfinished sweep may be for its pages to count.
+const resumable = 24 * time.Hour
+
+// OpenSweep resumes the feed's unfinished sweep, or begins one: full when asked to or when the feed
+// has no watermark yet.
+func (s *Store) OpenSweep(ctx context.Context, f *feed.Feed, pipeline string, full bool) (Sweep, error) {
+	var w Sweep
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `insert into august.checkpoint (pipeline, feed) values ($1, $2) on conflict do nothing`, pipeline, f.Name); err != nil {
+			return err
+		}
+		var watermark, started *time.Time
+		var id *int64
+		var young bool
+		if err := tx.QueryRow(ctx, `select watermark, sweep, sweep_full, sweep_since, sweep_started, coalesce(sweep_started > now() - $3::interval, false)
+			from august.checkpoint where pipeline = $1 and feed = $2 for update`, pipeline, f.Name, resumable,
+		).Scan(&watermark, &id, &w.Full, &w.Since, &started, &young); err != nil {
+			return err
+		}
+		full = full || !f.Since || watermark == nil
+		if young && id != nil && (w.Full || !full) {
+			w.ID, w.Started = *id, *started
+			return w.load(ctx, tx)
+		}
+		w = Sweep{Full: full, Since: f.SinceAll}
+		if !full {
+			// Without an offset: the source refuses one.
+			w.Since = watermark.Add(-overlap).Format("2006-01-02T15:04:05")
+		}
+		if id != nil {
+			if _, err := tx.Exec(ctx, `delete from august.sweep_page where sweep = $1`, *id); err != nil {
+				return err
+			}
+		}
+		return tx.QueryRow(ctx, `update august.checkpoint set sweep = nextval('august.sweep_number'), sweep_full = $3, sweep_since = $4,
+			sweep_started = clock_timestamp(), updated_at = now() where pipeline = $1 and feed = $2 returning sweep, sweep_started`,
+			pipeline, f.Name, w.Full, w.Since).Scan(&w.ID, &w.Started)
+	})
+	if err != nil {
+		return w, fmt.Errorf("open a sweep of %s: %w", f.Name, err)
+	}
+	return w, nil
+}
+
+func (w *Sweep) load(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `select page, next, pages, total, fetched_at from august.sweep_page where sweep = $1 order by page`, w.ID)
+	if err != nil {
+		return err
+	}
+	w.Pages, err = pgx.CollectRows(rows, pgx.RowToStructByPos[SweepPage])
+	return err
+}
+
+// Abandon forgets an unfinished sweep, so that the next one begins anew.
+func (s *Store) Abandon(ctx context.Context, w Sweep) error {
+	_, err := s.pool.Exec(ctx, `with gone as (delete from august.sweep_page where sweep = $1) update august.checkpoint set sweep_started = null where sweep = $1`, w.ID)
+	if err != nil {
+		return fmt.Errorf("abandon a sweep: %w", err)
+	}
+	return nil
+}
+
+// ImplausibleError is a complete sweep that missed too many rows to believe that they are gone.
+type ImplausibleError struct {
+	Feed          string
+	Missing, Held int64
+}
+
+func (e *ImplausibleError) Error() string {
+	return fmt.Sprintf("%s: the full sync did not see %d of %d rows, too many to believe that they were deleted; nothing was marked as deleted. "+
+		"Check in DrChrono that the authorised user still sees all doctors and offices, then request a full sync", e.Feed, e.Missing, e.Held)
+}
+
+// A sweep may miss plausibleRows, or plausibleShare of the rows if that is more.
+const (
+	plausibleRows  = 50
+	plausibleShare = 0.20
+)
+
+// Missing lists the rows that a complete full sweep has not seen and that were not written since it
+// began. Beyond a plausible share it returns an *ImplausibleError; a sweep with a row whose key was
+// unreadable proves nothing and misses none.
+func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, error) {
+	if !w.Full || !f.Sweep {
+		return nil, nil
+	}
+	kind := "bigint"
+	for _, c := range f.Columns {
+		if c.Name == f.Key && c.Kind == feed.TextID {
+			kind = "text"
+		}
+	}
+	var keys []string
+	var held int64
+	err := s.pool.QueryRow(ctx, fmt.Sprintf(`
+		with seen as materialized (select unnest(keys)::%[3]s as key from august.sweep_page where sweep = $1),
+		missing as (
+			select t.%[1]s as key from %[2]s t
+			where t.deleted_at_source is null and t.observed_at < $2 and not exists (select from seen s where s.key = t.%[1]s)
+		)
+		select coalesce((select array_agg(key::text order by key) from missing), '{}'), (select count(*) from %[2]s where deleted_at_source is null)
+		where not exists (select from august.sweep_page where sweep = $1 and keyless > 0)`, ident(f.Key), table(f), kind),
+		w.ID, w.Started).Scan(&keys, &held)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for rows of %s that are gone: %w", f.Name, err)
+	}
+	if n := int64(len(keys)); n > plausibleRows && float64(n) > plausibleShare*float64(held) {
+		return nil, &ImplausibleError{Feed: f.Name, Missing: n, Held: held}
+	}
+	return keys, nil
+}
+
+// CloseSweep ends a sweep: it marks the rows that are gone, moves the watermark and drops the pages.
+// gone holds keys as Missing gave them. With keep the watermark stays where it was.
+func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline string, w Sweep, gone []string, keep bool) (Counts, error) {
+	var c Counts
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if len(gone) > 0 {
+			tag, err := tx.Exec(ctx, fmt.Sprintf(`update %s set deleted_at_source = now() where %s::text = any($1) and deleted_at_source is null and observed_at < $2`,
+				table(f), ident(f.Key)), gone, w.Started)
+			if err != nil {
+				return err
+			}
+			c.Deleted += tag.RowsAffected()
+		}
+		if f.Deletes != "" {
+			tag, err := tx.Exec(ctx, fmt.Sprintf(`update %s t set deleted_at_source = now() from %s d where d.%s = t.id and t.deleted_at_source is null`,
+				pgx.Identifier{"drchrono", f.Deletes}.Sanitize(), table(f), ident(f.Key)))
+			if err != nil {
+				return err
+			}
+			c.Deleted += tag.RowsAffected()
+		}
+		// Rows changed while the sweep was under way may have been passed by: step back by its length.
+		if _, err := tx.Exec(ctx, `
+			with p as (select max(newest) - (max(fetched_at) - min(fetched_at)) as newest from august.sweep_page where sweep = $3)
+			update august.checkpoint c set watermark = case when $4 then c.watermark else greatest(c.watermark, p.newest) end, sweep_started = null, updated_at = now()
+			from p where c.pipeline = $1 and c.feed = $2 and c.sweep = $3`, pipeline, f.Name, w.ID, keep); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `delete from august.sweep_page where sweep = $1`, w.ID); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			update august.feed_run f set deleted = deleted + $4, state = $5, finished_at = now()
+			from august.run r where f.run_id = $1 and f.feed = $2 and r.id = $1 and r.lease_owner = $3 and r.state = 'running'`,
+			h.Run, f.Name, h.Instance, c.Deleted, map[bool]string{false: "succeeded", true: "failed"}[keep])
+		if err == nil && tag.RowsAffected() == 0 {
+			err = ErrLeaseLost
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrLeaseLost) {
+		return c, fmt.Errorf("close the sweep of %s: %w", f.Name, err)
+	}
+	return c, err
+}
+
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
