@@ -175,6 +175,10 @@ func (c *Client) once(ctx context.Context, method, path string, payload []byte, 
 			return false, &Error{Code: CodeUnauthenticated, Message: "no identity token could be had for the runtime: " + redact(err)}
 		}
 		token.SetAuthHeader(req)
+		// A private Cloud Run service checks this header instead when it is there, and takes it away.
+		// Without it, it would check Authorization and hand it on with its signature removed, and
+		// the runtime could not check the token itself.
+		req.Header.Set("X-Serverless-Authorization", req.Header.Get("Authorization"))
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
