@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,4 +114,18 @@ func numbers(version string) []int {
 		out = append(out, n)
 	}
 	return out
+}
+
+// Ensure finds PostgreSQL's server and a Terraform CLI, and installs what is absent. Progress goes to
+// out.
+func Ensure(ctx context.Context, out io.Writer) (Setup, error) {
+	pg, err := EnsurePostgres(ctx, out)
+	if err != nil {
+		return Setup{}, err
+	}
+	tf, err := EnsureTerraform(ctx, out)
+	if err != nil {
+		return Setup{}, err
+	}
+	return Setup{Postgres: pg, Terraform: tf}, nil
 }

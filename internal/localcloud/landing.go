@@ -1,0 +1,197 @@
+package localcloud
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/api/option"
+	secretmanager "google.golang.org/api/secretmanager/v1"
+	"google.golang.org/api/sqladmin/v1"
+)
+
+// environment is one of the platform's two: a Google project and what its partners know it as.
+type environment struct {
+	project  string
+	clientID string // DrChrono application
+	codaDoc  string
+	share    int // of the production clinic's patients: one in so many
+}
+
+var environments = []environment{
+	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1},
+	{project: "feel-august-platform-staging", clientID: "august-staging", codaDoc: "dAugustStaging", share: 10},
+}
+
+// Names in the landing zone of each project.
+const (
+	instanceName  = "platform"
+	databaseName  = "august"
+	databaseUser  = "august-sync"
+	secretDB      = "august-db-password"
+	secretOAuth   = "drchrono-oauth"
+	secretWebhook = "drchrono-webhook"
+	secretCoda    = "coda-token"
+)
+
+// landing makes what a project has before this provider comes to it: database, user and secrets, made
+// through the APIs with Google's own clients, as hashicorp/google would. What is there stays as it is.
+type landing struct {
+	project string
+	sql     *sqladmin.Service
+	secrets *secretmanager.Service
+}
+
+// land makes the landing zones of all environments at once.
+func land(ctx context.Context, endpoint string, p partners) error {
+	opts := []option.ClientOption{option.WithEndpoint(endpoint), option.WithoutAuthentication()}
+	sql, err := sqladmin.NewService(ctx, opts...)
+	if err != nil {
+		return err
+	}
+	secrets, err := secretmanager.NewService(ctx, opts...)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, e := range environments {
+		l := landing{project: e.project, sql: sql, secrets: secrets}
+		g.Go(func() error {
+			if err := l.make(ctx, p[e.project]); err != nil {
+				return fmt.Errorf("landing zone of %s: %w", e.project, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (l landing) make(ctx context.Context, p partner) error {
+	oauth, err := json.Marshal(p.DrChrono)
+	if err != nil {
+		return err
+	}
+	for name, payload := range map[string]string{
+		secretDB: random(), secretOAuth: string(oauth), secretWebhook: random(), secretCoda: p.CodaToken,
+	} {
+		if err := l.secret(ctx, name, payload); err != nil {
+			return fmt.Errorf("secret %s: %w", name, err)
+		}
+	}
+	if err := l.instance(ctx); err != nil {
+		return fmt.Errorf("instance %s: %w", instanceName, err)
+	}
+	if err := l.database(ctx); err != nil {
+		return fmt.Errorf("database %s: %w", databaseName, err)
+	}
+	if err := l.user(ctx); err != nil {
+		return fmt.Errorf("user %s: %w", databaseUser, err)
+	}
+	return nil
+}
+
+func (l landing) secret(ctx context.Context, id, payload string) error {
+	parent := "projects/" + l.project
+	_, err := l.secrets.Projects.Secrets.Create(parent, &secretmanager.Secret{
+		Replication: &secretmanager.Replication{Automatic: &secretmanager.Automatic{}},
+	}).SecretId(id).Context(ctx).Do()
+	if isCode(err, http.StatusConflict) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = l.secrets.Projects.Secrets.AddVersion(parent+"/secrets/"+id, &secretmanager.AddSecretVersionRequest{
+		Payload: &secretmanager.SecretPayload{Data: base64.StdEncoding.EncodeToString([]byte(payload))},
+	}).Context(ctx).Do()
+	return err
+}
+
+func (l landing) instance(ctx context.Context) error {
+	_, err := l.sql.Instances.Get(l.project, instanceName).Context(ctx).Do()
+	if !isCode(err, http.StatusNotFound) {
+		return err
+	}
+	op, err := l.sql.Instances.Insert(l.project, &sqladmin.DatabaseInstance{
+		Name:            instanceName,
+		Region:          Region,
+		DatabaseVersion: "POSTGRES_15",
+		Settings: &sqladmin.Settings{
+			Edition:          "ENTERPRISE",
+			Tier:             "db-custom-2-7680",
+			AvailabilityType: "ZONAL",
+		},
+	}).Context(ctx).Do()
+	return l.wait(ctx, op, err)
+}
+
+func (l landing) database(ctx context.Context) error {
+	_, err := l.sql.Databases.Get(l.project, instanceName, databaseName).Context(ctx).Do()
+	if !isCode(err, http.StatusNotFound) {
+		return err
+	}
+	op, err := l.sql.Databases.Insert(l.project, instanceName, &sqladmin.Database{Name: databaseName}).Context(ctx).Do()
+	return l.wait(ctx, op, err)
+}
+
+func (l landing) user(ctx context.Context) error {
+	users, err := l.sql.Users.List(l.project, instanceName).Context(ctx).Do()
+	if err != nil {
+		return err
+	}
+	for _, u := range users.Items {
+		if u.Name == databaseUser {
+			return nil
+		}
+	}
+	password, err := l.secrets.Projects.Secrets.Versions.Access("projects/" + l.project + "/secrets/" + secretDB + "/versions/latest").Context(ctx).Do()
+	if err != nil {
+		return err
+	}
+	plain, err := base64.StdEncoding.DecodeString(password.Payload.Data)
+	if err != nil {
+		return err
+	}
+	op, err := l.sql.Users.Insert(l.project, instanceName, &sqladmin.User{Name: databaseUser, Password: string(plain)}).Context(ctx).Do()
+	return l.wait(ctx, op, err)
+}
+
+// wait follows an operation to its end.
+func (l landing) wait(ctx context.Context, op *sqladmin.Operation, err error) error {
+	for {
+		if err != nil {
+			return err
+		}
+		if op.Status == "DONE" {
+			if op.Error != nil && len(op.Error.Errors) > 0 {
+				return errors.New(op.Error.Errors[0].Message)
+			}
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+		op, err = l.sql.Operations.Get(l.project, op.Name).Context(ctx).Do()
+	}
+}
+
+func isCode(err error, code int) bool {
+	var api *googleapi.Error
+	return errors.As(err, &api) && api.Code == code
+}
+
+// random is a password nobody has to type.
+func random() string {
+	var b [24]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
