@@ -63,8 +63,8 @@ func (i importer) run(ctx context.Context, req resource.ImportStateRequest, resp
 
 func (i importer) title() string { return i.what + " not imported" }
 
-// setIdentity writes an identity made of strings. Terraform before 1.12 loses an identity that Create, Read or Update
-// forgets to set, so each of them calls it.
+// setIdentity writes an identity made of strings. Terraform before 1.12 remembers none, so Create, Read and Update each
+// call it every time; Read also when it then finds the resource gone.
 func setIdentity(ctx context.Context, identity *tfsdk.ResourceIdentity, parts, values []string) diag.Diagnostics {
 	var diags diag.Diagnostics
 	if identity == nil {

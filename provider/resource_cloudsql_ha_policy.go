@@ -213,6 +213,8 @@ func (r *haPolicyResource) Read(ctx context.Context, req resource.ReadRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	// First of all, and also for a resource that is gone: Terraform before 1.12 keeps no identity to fall back on.
+	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, haPolicyIdentity, state.identity())...)
 	live, err := r.read(ctx, state)
 	if cloudsql.IsNotFound(err) {
 		tflog.Debug(ctx, "the instance is gone, and its policy with it", map[string]any{"instance": state.Instance.ValueString()})
@@ -226,7 +228,6 @@ func (r *haPolicyResource) Read(ctx context.Context, req resource.ReadRequest, r
 	}
 	resp.Diagnostics.Append(state.flatten(ctx, live)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, haPolicyIdentity, state.identity())...)
 }
 
 // Update implements resource.Resource.

@@ -39,9 +39,17 @@ func KindOf(err error) Kind {
 	if err == nil {
 		return Other
 	}
+	var credentials *CredentialsError
+	if errors.As(err, &credentials) {
+		switch kind := KindOf(credentials.Err); kind {
+		case Throttled, Transient, Unavailable:
+			return kind
+		}
+		return Denied
+	}
 	var api *googleapi.Error
 	if errors.As(err, &api) {
-		return kindOfHTTP(api.Code, reasons(api), api.Message+" "+api.Body)
+		return kindOfHTTP(api.Code, reasons(api), api.Message+" "+api.Body, api.Message != "" || len(api.Errors) > 0)
 	}
 	var op *OperationError
 	if errors.As(err, &op) {
@@ -78,14 +86,16 @@ func reasons(e *googleapi.Error) string {
 
 // kindOfHTTP looks at the reason before the code: Cloud SQL answers 409 both to a name that is taken
 // and to an instance that is busy, and 403 to an instance in a project that does not exist.
-func kindOfHTTP(code int, reason, text string) Kind {
+// A 404 that is not in the API's own words comes from something else that answers at a wrong endpoint, and must never
+// be taken to mean that a resource is gone.
+func kindOfHTTP(code int, reason, text string, own bool) Kind {
 	has := func(word string) bool { return strings.Contains(reason, word) || strings.Contains(text, word) }
 	switch {
 	case has("operationInProgress"), code == http.StatusConflict && has("already in progress"):
 		return InProgress
 	case code == http.StatusPreconditionFailed, has("staleData"), code == http.StatusConflict && has("ABORTED"):
 		return Stale
-	case code == http.StatusNotFound, code == http.StatusGone, has("instanceDoesNotExist"):
+	case has("instanceDoesNotExist"), own && (code == http.StatusNotFound || code == http.StatusGone):
 		return NotFound
 	case code == http.StatusConflict:
 		return Conflict
@@ -123,6 +133,16 @@ func kindOfCode(code codes.Code) Kind {
 	}
 	return Other
 }
+
+// CredentialsError is a token that could not be had. Whatever is wrong (a service account that does not exist, say) is
+// wrong with the caller, and says nothing about what was being called.
+type CredentialsError struct{ Err error }
+
+// Error implements error.
+func (e *CredentialsError) Error() string { return "no token: " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *CredentialsError) Unwrap() error { return e.Err }
 
 // OperationError is a long-running operation that ended in failure.
 type OperationError struct {

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/api/iamcredentials/v1"
 	"google.golang.org/api/idtoken"
 	"google.golang.org/api/option"
+
+	"github.com/feel-august/terraform-provider-august/internal/gcp"
 )
 
 // Scope is the only one asked for; IAM roles decide what it allows.
@@ -66,7 +68,7 @@ func IDTokenSource(ctx context.Context, c Config, audience string) (oauth2.Token
 		if err != nil {
 			return nil, fmt.Errorf("ID token for %s: %w", audience, err)
 		}
-		return ts, nil
+		return sourceFunc(ts.Token), nil
 	}
 	base, err := baseSource(ctx, c)
 	if err != nil {
@@ -95,7 +97,7 @@ func baseSource(ctx context.Context, c Config) (oauth2.TokenSource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoCredentials, err)
 	}
-	return credentials.TokenSource, nil
+	return sourceFunc(credentials.TokenSource.Token), nil
 }
 
 func (c Config) iam(ctx context.Context, base oauth2.TokenSource) (*iamcredentials.Service, error) {
@@ -114,8 +116,14 @@ func (c Config) iam(ctx context.Context, base oauth2.TokenSource) (*iamcredentia
 
 func accountName(email string) string { return "projects/-/serviceAccounts/" + email }
 
-// sourceFunc is a token source made of one function.
+// sourceFunc is a token source made of one function, whose errors are told apart from those of what the token is for.
 type sourceFunc func() (*oauth2.Token, error)
 
 // Token implements oauth2.TokenSource.
-func (f sourceFunc) Token() (*oauth2.Token, error) { return f() }
+func (f sourceFunc) Token() (*oauth2.Token, error) {
+	token, err := f()
+	if err != nil {
+		return nil, &gcp.CredentialsError{Err: err}
+	}
+	return token, nil
+}
