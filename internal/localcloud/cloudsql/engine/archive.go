@@ -56,13 +56,16 @@ func (c *Cluster) startArchive(ctx context.Context) error {
 	if err := c.opt.Binaries.folder(c.walDir()); err != nil {
 		return err
 	}
+	if err := c.align(ctx); err != nil {
+		return fmt.Errorf("continue the WAL archive on the primary's timeline: %w", err)
+	}
 	log, err := os.OpenFile(filepath.Join(c.opt.Dir, "archive.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }() // the child holds its own
 	cmd := c.opt.Binaries.command(context.WithoutCancel(ctx), "pg_receivewal", "--directory="+c.walDir(), "--slot="+archiveName,
-		"--synchronous", "--no-loop", "--no-password", "--dbname="+c.primary().connString("postgres", archiveName))
+		"--synchronous", "--status-interval=1", "--no-loop", "--no-password", "--dbname="+c.primary().connString("postgres", archiveName))
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the WAL archive: %w", err)

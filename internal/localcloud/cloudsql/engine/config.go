@@ -76,7 +76,6 @@ func (s *server) configure(spec Spec, sync bool, primary *server) error {
 		own["primary_conninfo"] = fmt.Sprintf("host=%s port=%d user=%s application_name=%s sslmode=disable",
 			primary.sockets, primary.port, Admin, standbyName)
 		own["primary_slot_name"] = standbyName
-		own["recovery_target_timeline"] = "latest"
 	}
 	for name, value := range baseParams {
 		own[name] = value

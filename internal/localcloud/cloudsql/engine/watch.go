@@ -63,3 +63,18 @@ func (c *Cluster) tend(ctx context.Context) {
 		}
 	}
 }
+
+// KillPrimary ends the primary's processes at once, for drills: nobody asked for this death, so the
+// watch has to notice it.
+func (c *Cluster) KillPrimary() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.primary().kill()
+}
+
+// KillStandby does the same to the standby.
+func (c *Cluster) KillStandby() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.standby().kill()
+}

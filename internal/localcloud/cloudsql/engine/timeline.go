@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// segmentSize is the size of a WAL file; the template is made with PostgreSQL's default.
+const segmentSize = 16 << 20
+
+var walName = regexp.MustCompile(`^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?$`)
+
+// segment is one file of the archive.
+type segment struct {
+	name     string
+	timeline uint32
+	number   uint64
+	partial  bool
+}
+
+// align makes the archive continue on the primary's timeline after a failover. The receiver follows a
+// switch of timelines by itself, but for two cases: what the lost primary had sent to the archive and
+// not to the standby, which then never happened, has to go; and when the archive ends exactly where
+// the old timeline does, the receiver has to be shown the new one.
+func (c *Cluster) align(ctx context.Context) error {
+	var file string
+	if err := c.primary().query(ctx, []any{&file}, "SELECT pg_walfile_name(pg_current_wal_lsn())"); err != nil {
+		return err
+	}
+	current, err := strconv.ParseUint(file[:8], 16, 32)
+	if err != nil {
+		return err
+	}
+	ends, err := c.history(uint32(current))
+	if err != nil || len(ends) == 0 {
+		return err
+	}
+	archive, err := readArchive(c.walDir())
+	if err != nil {
+		return err
+	}
+	archive = slices.DeleteFunc(archive, func(s segment) bool {
+		end, past := ends.of(s.timeline)
+		if !past || s.number*segmentSize < end {
+			return false
+		}
+		err = os.Remove(filepath.Join(c.walDir(), s.name))
+		return true
+	})
+	if err != nil || len(archive) == 0 {
+		return err
+	}
+	last := archive[len(archive)-1]
+	end, past := ends.of(last.timeline)
+	if last.partial || !past || (last.number+1)*segmentSize != end {
+		return nil
+	}
+	next := fmt.Sprintf("%08X%08X%08X.partial", ends.after(last.timeline, uint32(current)), (last.number+1)>>8, (last.number+1)&0xff)
+	return c.opt.Binaries.write(filepath.Join(c.walDir(), next), "")
+}
+
+// readArchive lists the WAL files of the archive in order.
+func readArchive(dir string) ([]segment, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []segment
+	for _, e := range entries {
+		m := walName.FindStringSubmatch(e.Name())
+		if m == nil {
+			continue // a history file
+		}
+		var n [3]uint64
+		for k := range n {
+			if n[k], err = strconv.ParseUint(m[k+1], 16, 32); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, segment{name: e.Name(), timeline: uint32(n[0]), number: n[1]<<8 | n[2], partial: m[4] != ""})
+	}
+	slices.SortFunc(all, func(a, b segment) int {
+		if a.number != b.number {
+			return int(int64(a.number) - int64(b.number))
+		}
+		return int(int64(a.timeline) - int64(b.timeline))
+	})
+	return all, nil
+}
+
+// timelines are the past timelines of a server, oldest first, with the position where each ended.
+type timelines []struct {
+	id  uint32
+	end uint64
+}
+
+func (t timelines) of(id uint32) (end uint64, past bool) {
+	for _, x := range t {
+		if x.id == id {
+			return x.end, true
+		}
+	}
+	return 0, false
+}
+
+// after answers the timeline that followed id.
+func (t timelines) after(id, current uint32) uint32 {
+	for n, x := range t {
+		if x.id == id && n+1 < len(t) {
+			return t[n+1].id
+		}
+	}
+	return current
+}
+
+// history reads the primary's own record of its timelines.
+func (c *Cluster) history(current uint32) (timelines, error) {
+	if current == 1 {
+		return nil, nil
+	}
+	body, err := os.ReadFile(filepath.Join(c.primary().data, "pg_wal", fmt.Sprintf("%08X.history", current)))
+	if err != nil {
+		return nil, err
+	}
+	var all timelines
+	for line := range strings.Lines(string(body)) {
+		var id, high, low uint32
+		if _, err := fmt.Sscanf(line, "%d\t%X/%X", &id, &high, &low); err != nil {
+			continue // a comment or an empty line
+		}
+		all = append(all, struct {
+			id  uint32
+			end uint64
+		}{id, uint64(high)<<32 | uint64(low)})
+	}
+	return all, nil
+}
