@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 
 func upCommand() *cobra.Command {
 	var cfg localcloud.Config
-	var detach bool
+	var detach, untilEOF bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start the local cloud; Ctrl-C stops it again",
@@ -23,11 +24,21 @@ func upCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg.Dir, cfg.Out = dirFlag(cmd), cmd.OutOrStdout()
 			cfg.Ready = func(d localcloud.Description) { tour(cfg.Out, d, detach) }
+			ctx := cmd.Context()
+			if untilEOF {
+				var stop context.CancelFunc
+				ctx, stop = context.WithCancel(ctx)
+				defer stop()
+				go func() {
+					_, _ = io.Copy(io.Discard, cmd.InOrStdin())
+					stop()
+				}()
+			}
 			run := localcloud.Run
 			if detach {
 				run = localcloud.Detach
 			}
-			err := run(cmd.Context(), cfg)
+			err := run(ctx, cfg)
 			if errors.Is(err, localcloud.ErrRunning) {
 				return already(cmd, cfg.Dir)
 			}
@@ -39,6 +50,9 @@ func upCommand() *cobra.Command {
 	f.IntVar(&cfg.Port, "port", 0, "port of Google's APIs (default: the one of last time, or any)")
 	f.IntVar(&cfg.Patients, "patients", 0, fmt.Sprintf("patients of the production clinic (default: as last time, or %d)", localcloud.DefaultPatients))
 	f.Uint64Var(&cfg.Seed, "seed", 0, fmt.Sprintf("seed of the made-up practices (default: as last time, or %d)", localcloud.DefaultSeed))
+	// For tests: however their process ends, the pipe ends with it, and so does the cloud.
+	f.BoolVar(&untilEOF, "until-eof", false, "stop when standard input ends")
+	_ = f.MarkHidden("until-eof") // fails for unknown flags only
 	f.BoolVar(&cfg.Empty, "empty", false, "without the landing zone: no project has anything in it")
 	return cmd
 }
