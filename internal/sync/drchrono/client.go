@@ -54,6 +54,8 @@ type Config struct {
 	Log        *slog.Logger      // default: discards
 	Meter      metric.Meter      // default: discards
 
+	PerSecond int // calls that may leave this process in any second, whatever the ledger says; default 9
+
 	Timeout time.Duration // of one call; default 60 s, as large lists are slow
 	MaxWait time.Duration // longest wait for the budget inside a call; default 15 s
 	Backoff time.Duration // before the first retry, doubled for each that follows; default 1 s
@@ -106,7 +108,10 @@ func New(cfg Config) (*Client, error) {
 	cfg.MaxWait = orDefault(cfg.MaxWait, 15*time.Second)
 	cfg.Backoff = orDefault(cfg.Backoff, time.Second)
 	cfg.Poll = orDefault(cfg.Poll, time.Second)
-	c := &Client{cfg: cfg, base: base}
+	if cfg.PerSecond <= 0 {
+		cfg.PerSecond = 9
+	}
+	c := &Client{cfg: cfg, base: base, pace: pacer{last: make([]time.Time, cfg.PerSecond)}}
 	if c.calls, err = cfg.Meter.Int64Counter("august.drchrono.calls", metric.WithDescription("Calls to DrChrono, by endpoint and status.")); err != nil {
 		return nil, fmt.Errorf("make a metric: %w", err)
 	}

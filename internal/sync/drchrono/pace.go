@@ -13,24 +13,21 @@ import (
 // goroutine that wakes late leaves late, and ten calls inside one second are throttled.
 type pacer struct {
 	mu   sync.Mutex
-	last [burst]time.Time
+	last []time.Time // of the newest calls, in a ring
 	n    int
 }
 
-// burst calls may leave in any window; one more is throttled. The window is a little over the
-// source's second, for what the network does to the gaps.
-const (
-	burst  = 9
-	window = 1060 * time.Millisecond
-)
+// window is a little over the source's second, for what the network does to the gaps.
+const window = 1060 * time.Millisecond
 
 func (p *pacer) wait(ctx context.Context) error {
 	for {
 		p.mu.Lock()
 		now := time.Now()
-		free := p.last[p.n%burst].Add(window)
+		oldest := &p.last[p.n%len(p.last)]
+		free := oldest.Add(window)
 		if !now.Before(free) {
-			p.last[p.n%burst] = now
+			*oldest = now
 			p.n++
 			p.mu.Unlock()
 			return ctx.Err()

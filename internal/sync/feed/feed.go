@@ -33,8 +33,9 @@ type Feed struct {
 	// Sweep says that a row missing from a complete full sweep is gone at the source.
 	Sweep bool
 
-	// Deletes names the feed whose rows this feed's keys mark as deleted.
-	Deletes string
+	// Deletes says that this feed's keys mark rows of other feeds as deleted: feed → its column that
+	// holds the key.
+	Deletes map[string]string
 }
 
 // Column is one typed column, filled from the member of the same name.

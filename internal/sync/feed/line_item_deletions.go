@@ -10,6 +10,7 @@ var LineItemDeletions = Feed{
 	Columns: []Column{
 		{"billing_line_item_id", ID}, {"appointment_id", TextID}, {"created_at", Timestamp},
 	},
-	Since:   true,
-	Deletes: "line_items",
+	Since: true,
+	// A line item takes its transactions along, of which the source says nothing.
+	Deletes: map[string]string{"line_items": "id", "transactions": "line_item"},
 }

@@ -159,13 +159,13 @@ func qMerge(f *feed.Feed) string {
 	return fmt.Sprintf(`
 with merged as (
 	insert into %[1]s as t (%[2]s)
-	select %[3]s, $1::timestamptz, case when source_deleted then now() end from %[4]s
+	select %[3]s, $1::timestamptz, case when source_deleted then $1::timestamptz end from %[4]s
 	on conflict (%[5]s) do update set %[6]s, deleted_at_source = case
 		when excluded.deleted_at_source is not null then coalesce(t.deleted_at_source, excluded.deleted_at_source)
 		when excluded.observed_at <= t.deleted_at_source then t.deleted_at_source end
 	where t.content_hash <> excluded.content_hash and %[7]s
 	or t.deleted_at_source is not null and excluded.deleted_at_source is null and excluded.observed_at > t.deleted_at_source and %[8]s
-	returning deleted_at_source = now() as gone
+	returning deleted_at_source = $1::timestamptz as gone
 )
 select count(*), count(*) filter (where gone) from merged`,
 		table(f), idents(cols), idents(cols[:len(cols)-2]), stageTable(f), ident(f.Key), strings.Join(set, ", "), newer, notOlder)

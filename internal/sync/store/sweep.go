@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -164,9 +166,9 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 			}
 			c.Deleted += tag.RowsAffected()
 		}
-		if f.Deletes != "" {
-			tag, err := tx.Exec(ctx, fmt.Sprintf(`update %s t set deleted_at_source = now() from %s d where d.%s = t.id and t.deleted_at_source is null`,
-				pgx.Identifier{"drchrono", f.Deletes}.Sanitize(), table(f), ident(f.Key)))
+		for _, other := range slices.Sorted(maps.Keys(f.Deletes)) {
+			tag, err := tx.Exec(ctx, fmt.Sprintf(`update %s t set deleted_at_source = now() from %s d where d.%s = t.%s and t.deleted_at_source is null`,
+				pgx.Identifier{"drchrono", other}.Sanitize(), table(f), ident(f.Key), ident(f.Deletes[other])))
 			if err != nil {
 				return err
 			}
