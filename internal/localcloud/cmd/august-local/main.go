@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/demo"
 )
 
 func main() {
@@ -32,6 +34,7 @@ func Root() *cobra.Command {
 	}
 	root.PersistentFlags().String("dir", "", "directory of the state (default $AUGUST_LOCAL_DIR, else one of your own)")
 	root.AddCommand(upCommand(), downCommand(), statusCommand(), setupCommand())
+	root.AddCommand(demo.Commands()...)
 	return root
 }
 

@@ -1,0 +1,183 @@
+// Package demo shows the product's main job end to end on the local cloud: it applies
+// examples/local in two workspaces with the real Terraform CLI, waits for the first full sync, and
+// prints one page of what is there now. It reaches everything over the network, as a user would.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
+)
+
+// environments are the workspaces of examples/local and the project that each one fills.
+var environments = []environment{
+	{Workspace: "production", Project: "feel-august-platform", CodaDoc: "dAugustProduction"},
+	{Workspace: "staging", Project: "feel-august-platform-staging", CodaDoc: "dAugustStaging"},
+}
+
+// workFolder is the demo's own place in the local cloud's state directory.
+const workFolder = "demo"
+
+type environment struct {
+	Workspace, Project, CodaDoc string
+}
+
+// Options is what a demo needs to know.
+type Options struct {
+	Dir      string    // the local cloud's state, made anew
+	Example  string    // folder of the configuration to apply
+	Binaries string    // folder of `make build`
+	Version  string    // version that the binaries were built as
+	Patients int       // size of the production clinic
+	Keep     bool      // leave everything running at the end
+	Out      io.Writer // where the demo tells
+}
+
+// Run runs the demo. Whatever happens, it stops what it started, unless Keep asks otherwise and
+// the demo succeeded.
+func Run(ctx context.Context, o Options) (err error) {
+	begin := time.Now()
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(o.Out, format+"\n", args...) }
+
+	tools, err := toolchain.Ensure(ctx, o.Out)
+	if err != nil {
+		return err
+	}
+	if err := Clean(ctx, o); err != nil {
+		return err
+	}
+	say("==> Starting the local cloud (%s)", o.Dir)
+	if err := august(ctx, o, "up", "--detach", "--patients", fmt.Sprint(o.Patients)); err != nil {
+		return err
+	}
+	kept := false
+	defer func() {
+		if kept {
+			return
+		}
+		say("==> Stopping everything")
+		// The demo's own context may have ended by Ctrl-C; stopping must still happen.
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		err = errors.Join(err, Clean(stop, o))
+	}()
+	cloud, err := localcloud.Describe(o.Dir)
+	if err != nil {
+		return err
+	}
+
+	work := filepath.Join(o.Dir, workFolder)
+	if err := copyTree(filepath.Join(work, "terraform"), o.Example); err != nil {
+		return err
+	}
+	tf, err := newTerraform(tools.Terraform.Path, work, o.Binaries, o.Version, environ(cloud))
+	if err != nil {
+		return err
+	}
+	reports := make([]report, len(environments))
+	for i, e := range environments {
+		reports[i].environment = e
+		if err := apply(ctx, tf, e.Workspace, say, o.Out); err != nil {
+			return err
+		}
+		if err := tf.json(ctx, e.Workspace, &reports[i].outputs, "output", "-json"); err != nil {
+			return err
+		}
+	}
+
+	say("==> Waiting for the first full sync")
+	progress := newProgress(o.Out)
+	group, waiting := errgroup.WithContext(ctx)
+	for i := range reports {
+		group.Go(func() error { return reports[i].awaitSync(waiting, cloud, progress) })
+	}
+	err = group.Wait()
+	progress.done()
+	if err != nil {
+		return err
+	}
+
+	for i := range reports {
+		e := reports[i].environment
+		say("==> terraform plan once more in workspace %s", e.Workspace)
+		code, err := tf.run(ctx, o.Out, e.Workspace, "plan", "-input=false", "-no-color", "-detailed-exitcode")
+		if err != nil {
+			return err
+		}
+		reports[i].unchanged = code == 0
+		if err := reports[i].observe(ctx, cloud); err != nil {
+			return err
+		}
+	}
+	printPage(o.Out, reports, time.Since(begin))
+	for _, r := range reports {
+		if !r.unchanged {
+			return fmt.Errorf("workspace %s: the second plan has changes; see %s", r.environment.Workspace, tf.logs)
+		}
+	}
+	if o.Keep {
+		kept = true
+		printTour(o.Out, o, cloud, tf, reports)
+	}
+	return nil
+}
+
+// environ tells the provider and the configuration where the local cloud is.
+func environ(cloud localcloud.Description) []string {
+	return append(cloud.Environ(),
+		"TF_VAR_registry="+cloud.Endpoints.Registry,
+		"TF_VAR_drchrono_url="+cloud.Endpoints.DrChrono,
+		"TF_VAR_coda_url="+cloud.Endpoints.Coda,
+		"TF_VAR_oidc_issuer="+cloud.Endpoints.OIDCIssuer,
+	)
+}
+
+// apply is init, plan and apply of one workspace, as `terraform apply` in a pipeline does them.
+func apply(ctx context.Context, tf *terraform, workspace string, say func(string, ...any), out io.Writer) error {
+	say("==> terraform init, plan and apply in workspace %s", workspace)
+	if err := tf.must(ctx, out, workspace, "init", "-input=false", "-no-color"); err != nil {
+		return err
+	}
+	plan := workspace + ".tfplan"
+	if err := tf.must(ctx, out, workspace, "plan", "-input=false", "-no-color", "-out="+plan); err != nil {
+		return err
+	}
+	return tf.must(ctx, out, workspace, "apply", "-input=false", "-no-color", plan)
+}
+
+// Clean stops the demo's local cloud, if there is one, and removes its state.
+func Clean(ctx context.Context, o Options) error {
+	if _, err := os.Stat(o.Dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err := august(ctx, o, "down"); err != nil {
+		return err
+	}
+	return os.RemoveAll(o.Dir)
+}
+
+// august runs this very program on the demo's local cloud: `up` must outlive a demo that is kept.
+func august(ctx context.Context, o Options, verb string, args ...string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, self, append([]string{verb, "--dir", o.Dir}, args...)...)
+	cmd.Stdout, cmd.Stderr = o.Out, o.Out
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 30 * time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("august-local %s: %w", verb, err)
+	}
+	return nil
+}

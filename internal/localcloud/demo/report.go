@@ -1,0 +1,174 @@
+package demo
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+	"google.golang.org/api/iamcredentials/v1"
+	"google.golang.org/api/option"
+	runv2 "google.golang.org/api/run/v2"
+	"google.golang.org/api/secretmanager/v1"
+	"google.golang.org/api/sqladmin/v1"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud"
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+)
+
+// report is what one environment shows at the end. All but the outputs is read from the services
+// themselves, not from Terraform.
+type report struct {
+	environment environment
+	outputs     outputs
+
+	instance  *sqladmin.DatabaseInstance
+	recovery  *sqladmin.SqlInstancesGetLatestRecoveryTimeResponse
+	service   *runv2.GoogleCloudRunV2Service
+	status    runtimeapi.Status
+	codaRows  int64
+	unchanged bool
+}
+
+// outputs are the configuration's outputs, as `terraform output -json` prints them.
+type outputs struct {
+	Image struct {
+		Value string `json:"value"`
+	} `json:"image"`
+	Runtime struct {
+		Value struct {
+			URI      string `json:"uri"`
+			Audience string `json:"audience"`
+			Revision string `json:"revision"`
+		} `json:"value"`
+	} `json:"runtime"`
+	Pipeline struct {
+		Value string `json:"value"`
+	} `json:"pipeline"`
+}
+
+// syncPatience bounds the wait for the first full sync of the default clinic: about 200 calls at
+// nine a second, with a wide margin for a slow machine.
+const syncPatience = 5 * time.Minute
+
+// awaitSync follows the pipeline until its first full sync and its Coda view are through.
+func (r *report) awaitSync(ctx context.Context, cloud localcloud.Description, p *progress) error {
+	ctx, cancel := context.WithTimeout(ctx, syncPatience)
+	defer cancel()
+	tokens, err := r.tokens(ctx, cloud)
+	if err != nil {
+		return err
+	}
+	runtime := runtimeapi.NewClient(r.outputs.Runtime.Value.URI, tokens, nil)
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r.status, err = runtime.Status(ctx, r.outputs.Pipeline.Value)
+		if err != nil {
+			return fmt.Errorf("workspace %s: pipeline status: %w", r.environment.Workspace, err)
+		}
+		p.tell(r.environment.Workspace, r.status)
+		if run := r.status.LastRun; run != nil && run.State == runtimeapi.RunFailed {
+			return fmt.Errorf("workspace %s: the first sync failed: %s", r.environment.Workspace, run.Error)
+		}
+		if r.status.LastFull != nil && codaSettled(r.status.Coda) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("workspace %s: the first full sync did not end within %s; `august-local status` and the service's log say why", r.environment.Workspace, syncPatience)
+		case <-tick.C:
+		}
+	}
+}
+
+func codaSettled(views []runtimeapi.CodaStatus) bool {
+	for _, view := range views {
+		if view.Pending > 0 || view.Rows == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// tokens mints ID tokens for the runtime the way the provider does.
+func (r *report) tokens(ctx context.Context, cloud localcloud.Description) (oauth2.TokenSource, error) {
+	iam, err := iamcredentials.NewService(ctx, option.WithEndpoint(cloud.Endpoints.IAMCredentials), option.WithoutAuthentication())
+	if err != nil {
+		return nil, err
+	}
+	account := fmt.Sprintf("projects/-/serviceAccounts/terraform@%s.iam.gserviceaccount.com", r.environment.Project)
+	answer, err := iam.Projects.ServiceAccounts.GenerateIdToken(account, &iamcredentials.GenerateIdTokenRequest{
+		Audience: r.outputs.Runtime.Value.Audience, IncludeEmail: true,
+	}).Context(ctx).Do()
+	if err != nil {
+		return nil, fmt.Errorf("mint an ID token: %w", err)
+	}
+	return oauth2.StaticTokenSource(&oauth2.Token{AccessToken: answer.Token, TokenType: "Bearer"}), nil
+}
+
+// observe reads the database, the service and the Coda table from their own APIs.
+func (r *report) observe(ctx context.Context, cloud localcloud.Description) error {
+	project := r.environment.Project
+	sql, err := sqladmin.NewService(ctx, option.WithEndpoint(cloud.Endpoints.CloudSQL), option.WithoutAuthentication())
+	if err != nil {
+		return err
+	}
+	if r.instance, err = sql.Instances.Get(project, "platform").Context(ctx).Do(); err != nil {
+		return fmt.Errorf("read the database instance: %w", err)
+	}
+	if r.recovery, err = sql.Projects.Instances.GetLatestRecoveryTime(project, "platform").Context(ctx).Do(); err != nil {
+		return fmt.Errorf("read the recovery window: %w", err)
+	}
+	run, err := runv2.NewService(ctx, option.WithEndpoint(cloud.Endpoints.CloudRun), option.WithoutAuthentication())
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("projects/%s/locations/us-central1/services/august-sync", project)
+	if r.service, err = run.Projects.Locations.Services.Get(name).Context(ctx).Do(); err != nil {
+		return fmt.Errorf("read the service: %w", err)
+	}
+	r.codaRows, err = codaRowCount(ctx, cloud, r.environment)
+	return err
+}
+
+// codaRowCount asks Coda itself how many rows the summary table has.
+func codaRowCount(ctx context.Context, cloud localcloud.Description, e environment) (int64, error) {
+	secrets, err := secretmanager.NewService(ctx, option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
+	if err != nil {
+		return 0, err
+	}
+	version, err := secrets.Projects.Secrets.Versions.Access("projects/" + e.Project + "/secrets/coda-token/versions/latest").Context(ctx).Do()
+	if err != nil {
+		return 0, fmt.Errorf("read the Coda token: %w", err)
+	}
+	token, err := base64.StdEncoding.DecodeString(version.Payload.Data)
+	if err != nil {
+		return 0, err
+	}
+	table, err := url.JoinPath(cloud.Endpoints.Coda, "docs", e.CodaDoc, "tables", "grid-billing-summary")
+	if err != nil {
+		return 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, table, nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+string(token))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = res.Body.Close() }() // read to its end below
+	if res.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("read the Coda table: %s", res.Status)
+	}
+	var body struct {
+		RowCount int64 `json:"rowCount"`
+	}
+	return body.RowCount, json.NewDecoder(res.Body).Decode(&body)
+}
