@@ -3,88 +3,73 @@ package provider
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"reflect"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud"
-	"github.com/feel-august/terraform-provider-august/internal/localcloud/cloudsql"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
 )
 
-const accProject = "feel-august-platform"
+// The acceptance tests apply real configurations with the real Terraform, on a local cloud that they share. They are
+// the tests that are named TestAcc, and run when TF_ACC=1 is set, as `make test` does.
 
-var shared struct {
-	once      sync.Once
-	endpoints localcloud.Endpoints
-	stop      func()
-	err       error
-}
+const accProject = localtest.Production
 
+// TestMain sees to it that a test depends on nothing that the developer has set for themselves, and that it is said once,
+// before anything runs, when the Terraform CLI is missing.
 func TestMain(m *testing.M) {
-	for _, v := range os.Environ() {
-		name, _, _ := strings.Cut(v, "=")
-		if strings.HasPrefix(name, "GOOGLE_") || strings.HasPrefix(name, "AUGUST_") {
-			os.Unsetenv(name)
+	var c clients
+	c.configure(providerModel{})
+	for _, s := range []setting{
+		c.project, c.region, c.accessToken, c.impersonate,
+		c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials,
+	} {
+		for _, name := range s.env {
+			_ = os.Unsetenv(name)
 		}
 	}
-	code := m.Run()
-	if shared.stop != nil {
-		shared.stop()
+	if err := useTerraform(); err != nil {
+		fmt.Fprintln(os.Stderr, "The tests of the provider run configurations:", err)
+		os.Exit(1)
 	}
-	os.Exit(code)
+	localtest.Main(m)
 }
 
-// cloud is the local cloud that this package's acceptance tests share.
-func cloud(t *testing.T) localcloud.Endpoints {
-	t.Helper()
-	shared.once.Do(func() { shared.endpoints, shared.stop, shared.err = start() })
-	if shared.err != nil {
-		t.Fatal(shared.err)
+// useTerraform points the tests at the installed Terraform, or else OpenTofu; they would download one otherwise.
+func useTerraform() error {
+	cli, err := toolchain.FindTerraform(context.Background())
+	if err != nil {
+		return err
 	}
-	return shared.endpoints
+	env := map[string]string{
+		toolchain.EnvTerraformTest: cli.Path,
+		"TF_CLI_CONFIG_FILE":       os.DevNull,
+		"CHECKPOINT_DISABLE":       "1",
+	}
+	if cli.Kind == toolchain.KindTofu {
+		env["TF_ACC_PROVIDER_HOST"] = "registry.opentofu.org"
+	}
+	for name, value := range env {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func start() (e localcloud.Endpoints, stop func(), err error) {
-	ctx := context.Background()
-	pg, err := toolchain.FindPostgres(ctx)
-	if err != nil {
-		return e, nil, err
-	}
-	cred, err := toolchain.Owner()
-	if err != nil {
-		return e, nil, err
-	}
-	dir, _ := os.MkdirTemp("", "acc")
-	os.Chmod(dir, 0o755)
-	f, err := cloudsql.New(cloudsql.Options{Dir: dir, BinDir: pg.Bin, Credential: cred})
-	if err != nil {
-		return e, nil, err
-	}
-	if err := f.Start(ctx); err != nil {
-		return e, nil, err
-	}
-	mux := http.NewServeMux()
-	f.Register(mux)
-	srv := httptest.NewServer(mux)
-	e.CloudSQL, e.CloudRun, e.SecretManager, e.IAMCredentials = srv.URL+"/", srv.URL+"/", srv.URL+"/", srv.URL+"/"
-	return e, func() { srv.Close(); f.Close(ctx); os.RemoveAll(dir) }, nil
-}
-
-// block is the provider block that points at the local cloud.
-func block(e localcloud.Endpoints) string {
+// providerBlock points the provider at a local cloud, and gives it an identity there.
+func providerBlock(c *localtest.Cloud) string {
 	return fmt.Sprintf(`
 provider "august" {
   project                     = %q
   region                      = %q
   access_token                = "local"
+  impersonate_service_account = %q
 
   endpoints = {
     cloud_sql       = %q
@@ -93,8 +78,8 @@ provider "august" {
     iam_credentials = %q
   }
 }
-`, accProject, localcloud.Region,
-		e.CloudSQL, e.CloudRun, e.SecretManager, e.IAMCredentials)
+`, accProject, localtest.Region, localcloud.ServiceAccount("terraform", accProject),
+		c.Endpoints.CloudSQL, c.Endpoints.CloudRun, c.Endpoints.SecretManager, c.Endpoints.IAMCredentials)
 }
 
 // expectChanged is a plan check that an update changes these attributes, and no others.

@@ -17,6 +17,7 @@ type fakeCloudSQL struct {
 	mu        sync.Mutex
 	refuse    int
 	instances map[string]map[string]any // project/name → instance
+	stop      func()                    // nobody answers any more
 	calls     []string
 }
 
@@ -26,6 +27,7 @@ func newFakeCloudSQL(t *testing.T) (*fakeCloudSQL, string) {
 	f.add("feel-august-platform", "platform", nil)
 	srv := httptest.NewServer(f)
 	t.Cleanup(srv.Close)
+	f.stop = srv.Close
 	return f, srv.URL + "/"
 }
 

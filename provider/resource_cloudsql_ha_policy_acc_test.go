@@ -18,6 +18,7 @@ import (
 	"google.golang.org/api/sqladmin/v1"
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 )
 
 const haAddress = "august_cloudsql_ha_policy.test"
@@ -33,18 +34,28 @@ type instance struct {
 
 func newInstance(t *testing.T, name string) *instance {
 	t.Helper()
-	endpoints := cloud(t)
-	api, err := sqladmin.NewService(t.Context(), option.WithEndpoint(endpoints.CloudSQL), option.WithoutAuthentication())
+	i := laterInstance(t, name)
+	i.create()
+	return i
+}
+
+// laterInstance is one that the test creates itself, when it comes to it.
+func laterInstance(t *testing.T, name string) *instance {
+	t.Helper()
+	cloud := localtest.Shared(t)
+	api, err := sqladmin.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.CloudSQL), option.WithoutAuthentication())
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &instance{t: t, api: api, name: name, head: block(endpoints)}
-	op, err := api.Instances.Insert(accProject, &sqladmin.DatabaseInstance{
-		Name: name, Region: "us-central1", DatabaseVersion: "POSTGRES_15",
+	return &instance{t: t, api: api, name: name, head: providerBlock(cloud)}
+}
+
+func (i *instance) create() {
+	i.t.Helper()
+	i.wait(i.api.Instances.Insert(accProject, &sqladmin.DatabaseInstance{
+		Name: i.name, Region: localtest.Region, DatabaseVersion: "POSTGRES_15",
 		Settings: &sqladmin.Settings{Tier: "db-custom-2-7680", Edition: "ENTERPRISE"},
-	}).Do()
-	i.wait(op, err)
-	return i
+	}).Do())
 }
 
 // wait follows an operation that somebody other than Terraform started.
@@ -320,11 +331,12 @@ func TestAccCloudSQLHAPolicy_import(t *testing.T) {
 // Before 1.12 Terraform has no command for this; TestCloudSQLHAPolicy_importByIdentity proves it over the protocol.
 func TestAccCloudSQLHAPolicy_importByIdentity(t *testing.T) {
 	t.Parallel()
+	i := laterInstance(t, "ha-identity")
 	resource.Test(t, resource.TestCase{
 		TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_12_0)},
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
-			{Config: newInstance(t, "ha-identity").policy(`availability_type = "ZONAL"`)},
+			{PreConfig: i.create, Config: i.policy(`availability_type = "ZONAL"`)},
 			{ResourceName: haAddress, ImportState: true, ImportStateKind: resource.ImportBlockWithResourceIdentity},
 		},
 	})

@@ -166,7 +166,11 @@ func TestCloudSQLHAPolicy_keptWhenTheAPICannotBeReached(t *testing.T) {
 	p, fake := configuredProtocol(t)
 	fake.refuse = http.StatusForbidden
 	_, _, diags := p.importByIdentity(haPolicy, map[string]any{"instance": "platform"})
-	wantDiagnostic(t, diags, "", "HA policy not read", "feel-august-platform/platform", "stays in the state")
+	wantDiagnostic(t, diags, "", "HA policy not read", "feel-august-platform/platform", "stays in the state", "hold a role")
+
+	fake.stop()
+	_, _, diags = p.importByIdentity(haPolicy, map[string]any{"instance": "platform"})
+	wantDiagnostic(t, diags, "", "HA policy not read", "No server answered")
 }
 
 func TestParseHAPolicyID(t *testing.T) {

@@ -1,4 +1,4 @@
-// Command docs prints the provider's schemas as `terraform providers schema -json` does, for tfplugindocs to render.
+// Command docs writes the provider's schemas to a file as `terraform providers schema -json` does, for tfplugindocs to render.
 // It asks the provider itself, so that generating the documentation needs no Terraform, and loses nothing that an
 // older Terraform does not know (tfplugindocs then deletes those pages without a word).
 package main
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -18,19 +19,31 @@ import (
 )
 
 func main() {
-	schemas, err := schemas(context.Background())
-	if err != nil {
+	log.SetFlags(0)
+	if len(os.Args) != 2 {
+		log.Fatal("usage: docs FILE\n\nWrites the provider's schemas to FILE, as JSON.")
+	}
+	if err := write(context.Background(), os.Args[1]); err != nil {
 		log.Fatal(err)
 	}
-	out := json.NewEncoder(os.Stdout)
-	out.SetIndent("", "  ")
-	err = out.Encode(map[string]any{
+}
+
+func write(ctx context.Context, file string) error {
+	schemas, err := schemas(ctx)
+	if err != nil {
+		return err
+	}
+	out, err := json.MarshalIndent(map[string]any{
 		"format_version":   "1.0",
 		"provider_schemas": map[string]any{"august": schemas},
-	})
+	}, "", "  ")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(out, '\n'), 0o644)
 }
 
 func schemas(ctx context.Context) (map[string]any, error) {
