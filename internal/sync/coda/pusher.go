@@ -1,0 +1,239 @@
+package coda
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+)
+
+// Limits that Coda publishes, with room to spare.
+const (
+	maxRows    = 100
+	maxRequest = 500_000 // of 2 MB
+	maxRowEdit = 85_000
+)
+
+// Config is what a Pusher needs.
+type Config struct {
+	Pool  *pgxpool.Pool
+	URL   string
+	Token string       // empty: nothing is pushed, and each view says why
+	Log   *slog.Logger // default: discards
+	Meter metric.Meter // default: discards
+
+	Every    time.Duration // how often the outbox is looked at; default 2 s
+	Writes   int           // row writes in a Window; default 3, the smaller of the two published limits
+	Window   time.Duration // default 10.5 s: Coda's ten, and what the network may shorten them by
+	Throttle time.Duration // pause after a 429, doubled twice; default 30 s
+	Backoff  time.Duration // pause after a failure that may pass, doubled up to a minute; default 5 s
+	Refused  time.Duration // pause after a failure that somebody has to mend; default 5 min
+
+	FirstPoll time.Duration // before the first look at a write's progress, growing by half; default 1 s
+	LastPoll  time.Duration // default 10 s
+	GiveUp    time.Duration // on a write's progress, for now; default 3 min
+	Appears   time.Duration // a write's id may be unknown for so long; default 15 s
+	Settle    time.Duration // given to a write whose answer was lost; default 45 s
+	Lag       time.Duration // Coda's listings trail its writes by at most this; default 2 min
+}
+
+// Pusher works the outbox off: one writer per table across all instances, at Coda's pace.
+type Pusher struct {
+	cfg     Config
+	client  *Client
+	account []byte
+	rows    metric.Int64Counter
+	writes  metric.Int64Counter
+
+	// Only the goroutine of Run uses these.
+	checked map[string]time.Time // destination → when its table was found in order
+	failed  map[string]bool      // destinations whose last push failed
+}
+
+// NewPusher prepares a pusher.
+func NewPusher(cfg Config) *Pusher {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = noop.Meter{}
+	}
+	for value, otherwise := range map[*time.Duration]time.Duration{
+		&cfg.Every: 2 * time.Second, &cfg.Window: 10500 * time.Millisecond, &cfg.Throttle: 30 * time.Second,
+		&cfg.Backoff: 5 * time.Second, &cfg.Refused: 5 * time.Minute, &cfg.FirstPoll: time.Second, &cfg.LastPoll: 10 * time.Second,
+		&cfg.GiveUp: 3 * time.Minute, &cfg.Appears: 15 * time.Second, &cfg.Settle: 45 * time.Second, &cfg.Lag: 2 * time.Minute,
+	} {
+		if *value <= 0 {
+			*value = otherwise
+		}
+	}
+	if cfg.Writes <= 0 {
+		cfg.Writes = 3
+	}
+	account := sha256.Sum256([]byte("august coda account " + cfg.Token))
+	p := &Pusher{
+		cfg: cfg, client: NewClient(cfg.URL, cfg.Token), account: account[:],
+		checked: map[string]time.Time{}, failed: map[string]bool{},
+	}
+	var err error
+	if p.rows, err = cfg.Meter.Int64Counter("august.coda.rows", metric.WithDescription("Rows that Coda confirmed, by view and operation.")); err != nil {
+		cfg.Log.Error("metric not made", "error", err)
+	}
+	if p.writes, err = cfg.Meter.Int64Counter("august.coda.writes", metric.WithDescription("Write requests to Coda, by HTTP status.")); err != nil {
+		cfg.Log.Error("metric not made", "error", err)
+	}
+	return p
+}
+
+// Run pushes until ctx ends. What it was waiting for then is waited for by whoever comes next.
+func (p *Pusher) Run(ctx context.Context) {
+	tick := time.NewTicker(p.cfg.Every)
+	defer tick.Stop()
+	for {
+		if err := p.look(ctx); err != nil && ctx.Err() == nil {
+			p.cfg.Log.ErrorContext(ctx, "outbox not read", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// target is one view of one pipeline.
+type target struct {
+	pipeline string
+	view     runtimeapi.CodaView
+	dest     []byte
+}
+
+func (t target) id() string { return t.pipeline + "/" + t.view.View + string(t.dest) }
+
+// look pushes every view that has something to push and whose time has come.
+func (p *Pusher) look(ctx context.Context) error {
+	rows, err := p.cfg.Pool.Query(ctx, `
+		select p.name, p.spec from august.pipeline p
+		where exists (select from august.outbox o where o.pipeline = p.name) and not coalesce((p.spec ->> 'paused')::boolean, false)
+		order by p.name`)
+	if err != nil {
+		return err
+	}
+	type declared struct {
+		name string
+		spec runtimeapi.PipelineSpec
+	}
+	pipelines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d declared, err error) {
+		var raw []byte
+		if err := row.Scan(&d.name, &raw); err != nil {
+			return d, err
+		}
+		return d, json.Unmarshal(raw, &d.spec)
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range pipelines {
+		for _, view := range d.spec.CodaViews {
+			t := target{pipeline: d.name, view: view, dest: destination(view)}
+			due, err := p.due(ctx, t)
+			if err != nil {
+				return err
+			}
+			if !due {
+				continue
+			}
+			if err := p.push(ctx, t); err != nil {
+				return err
+			}
+			if ctx.Err() != nil {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// due says whether the view has something to send. A failure holds back only the table and columns
+// that it happened with.
+func (p *Pusher) due(ctx context.Context, t target) (due bool, err error) {
+	err = p.cfg.Pool.QueryRow(ctx, `
+		select (v.next_try <= clock_timestamp() or $4)
+			and (v.in_flight <> '' or exists (select from august.outbox where pipeline = $1 and view = $2 and `+waiting+`))
+		from august.coda_view v where pipeline = $1 and view = $2`,
+		t.pipeline, t.view.View, t.dest, !p.failed[t.id()]).Scan(&due)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return due, err
+}
+
+// push sends what waits, as the only writer of the table. Failures of Coda are noted on the view;
+// an error is one of the database.
+func (p *Pusher) push(ctx context.Context, t target) error {
+	if p.cfg.Token == "" {
+		return note(ctx, p.cfg.Pool, t, p.cfg.Refused, "the runtime has no Coda token: set coda.token_secret of the runtime")
+	}
+	conn, err := p.cfg.Pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	table := "august.coda " + t.view.DocID + "/" + t.view.TableID
+	var mine bool
+	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtextextended($1, 0))`, table).Scan(&mine); err != nil || !mine {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if _, err := conn.Exec(ctx, `select pg_advisory_unlock(hashtextextended($1, 0))`, table); err != nil {
+			_ = conn.Conn().Close(ctx) // the lock ends with the session
+		}
+	}()
+	w := &writer{Pusher: p, target: t, conn: conn.Conn()}
+	err = w.run(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return w.settle(ctx, err)
+}
+
+// note puts a failure on the view.
+func note(ctx context.Context, db execer, t target, pause time.Duration, text string) error {
+	_, err := db.Exec(ctx, `
+		update august.coda_view set error = $3, failures = failures + 1, next_try = clock_timestamp() + $4::interval, updated_at = now()
+		where pipeline = $1 and view = $2`, t.pipeline, t.view.View, text, pause)
+	if err != nil {
+		return fmt.Errorf("note how %s stands: %w", t.view.View, err)
+	}
+	return nil
+}
+
+func (p *Pusher) counted(ctx context.Context, view, op string, rows int) {
+	if p.rows != nil {
+		p.rows.Add(ctx, int64(rows), metric.WithAttributes(attribute.String("view", view), attribute.String("op", op)))
+	}
+}
+
+func (p *Pusher) wrote(ctx context.Context, err error) {
+	if p.writes == nil {
+		return
+	}
+	code := 202
+	if err != nil {
+		code = status(err)
+	}
+	p.writes.Add(ctx, 1, metric.WithAttributes(attribute.Int("status", code)))
+}
