@@ -132,12 +132,14 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patie
 		return nil, err
 	}
 	cfg := runner.Config{
-		Name:        r.Name,
-		Image:       image,
-		Command:     c.GetCommand(),
-		Args:        c.GetArgs(),
-		WorkingDir:  c.GetWorkingDir(),
-		Environ:     func(ctx context.Context) ([]string, error) { return f.environ(ctx, s, r.Name, c.GetEnv()) },
+		Name:       r.Name,
+		Image:      image,
+		Command:    c.GetCommand(),
+		Args:       c.GetArgs(),
+		WorkingDir: c.GetWorkingDir(),
+		Environ: func(ctx context.Context) ([]string, error) {
+			return f.environ(ctx, s, r.Name, t.GetServiceAccount(), c.GetEnv())
+		},
 		Startup:     *probe(c.GetStartupProbe(), c),
 		Liveness:    probe(c.GetLivenessProbe(), c),
 		Concurrency: int(t.GetMaxInstanceRequestConcurrency()),
@@ -185,10 +187,11 @@ func missing(ctx context.Context, ref string, err error) error {
 }
 
 // environ resolves the service's variables; secrets are read now, each time an instance starts.
-func (f *Face) environ(ctx context.Context, s *service, rev string, vars []*runpb.EnvVar) ([]string, error) {
+func (f *Face) environ(ctx context.Context, s *service, rev, account string, vars []*runpb.EnvVar) ([]string, error) {
 	out := []string{"K_SERVICE=" + s.ID, "K_REVISION=" + rev, "K_CONFIGURATION=" + s.ID}
 	if f.opt.MetadataHost != "" {
-		out = append(out, "GCE_METADATA_HOST="+f.opt.MetadataHost)
+		// The path says who asks, as the machine does on Google Cloud; see identity.MetadataHost.
+		out = append(out, "GCE_METADATA_HOST="+f.opt.MetadataHost+"/metadata/"+s.Project+"/"+account)
 	}
 	for _, v := range vars {
 		ref := v.GetValueSource().GetSecretKeyRef()
