@@ -3,7 +3,6 @@ package localcloud
 import (
 	"errors"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
 )
 
@@ -50,7 +50,7 @@ type sandboxes struct {
 	partners partners
 	clinics  []*clinic.Clinic
 	drchrono *drchrono.Server
-	coda     http.Handler
+	coda     *coda.Server
 }
 
 // openSandboxes brings the partners back as they were under dir, or makes them.
@@ -99,7 +99,7 @@ func openSandboxes(dir string, want practice, log *slog.Logger) (*sandboxes, err
 	if s.drchrono, err = drchrono.New(drchrono.Options{Apps: apps, Log: log, StateFile: filepath.Join(dir, "tokens.json")}); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	if s.coda, err = s.openCoda(dir, log); err != nil {
+	if err := s.openCoda(dir, log); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -120,9 +120,16 @@ func (s *sandboxes) openPartners(path string) error {
 	return gapi.Save(path, s.partners)
 }
 
-// openCoda is wired once the sandbox is there.
-func (s *sandboxes) openCoda(string, *slog.Logger) (http.Handler, error) {
-	return http.NotFoundHandler(), nil
+// openCoda makes a document for each environment, which only that environment's token opens.
+func (s *sandboxes) openCoda(dir string, log *slog.Logger) (err error) {
+	var tokens []coda.Token
+	for _, e := range environments {
+		tokens = append(tokens, coda.Token{
+			Token: s.partners[e.project].CodaToken, Owner: e.clientID + "@example.test", Doc: e.codaDoc,
+		})
+	}
+	s.coda, err = coda.New(coda.Options{Tokens: tokens, Log: log, StateFile: filepath.Join(dir, "coda.json")})
+	return err
 }
 
 // close ends what the sandboxes keep open; their servers have stopped before.
