@@ -1,0 +1,249 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
+	sandbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+var feeds = []feed.Feed{feed.Doctors, feed.Offices, feed.Appointments, feed.LineItems, feed.Transactions, feed.PatientPayments, feed.LineItemDeletions}
+
+var kinds = map[string]clinic.Kind{
+	"doctors": clinic.Doctors, "offices": clinic.Offices, "appointments": clinic.Appointments, "line_items": clinic.LineItems,
+	"transactions": clinic.Transactions, "patient_payments": clinic.PatientPayments, "line_item_deletions": clinic.LineItemDeletions,
+}
+
+// rig is a practice, its API and a database.
+type rig struct {
+	testing.TB
+	clinic *clinic.Clinic
+	server *sandbox.Server
+	http   *httptest.Server
+	db     pgtest.Database
+	store  *store.Store
+	limits store.Limits
+	front  func(http.ResponseWriter, *http.Request, http.Handler) // before the API, when set
+	logs   *logs
+}
+
+// newRig makes a small practice whose lists have many pages, without a throttle.
+func newRig(t testing.TB, patients int) *rig {
+	t.Helper()
+	r := &rig{TB: t, db: pgtest.New(t), limits: store.Limits{PerSecond: 1_000_000, PerHour: 1_000_000}, logs: &logs{}}
+	r.clinic = clinic.New(clinic.Size{Patients: patients}, 1)
+	var err error
+	r.server, err = sandbox.New(sandbox.Options{Apps: []sandbox.App{{ClientID: "app", ClientSecret: "secret", Clinic: r.clinic, RefreshToken: "seed"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.server.Set(func(s *sandbox.Settings) {
+		s.PerHour, s.PerSecond, s.BulkPolls = 0, 0, 1
+		s.PageCaps = map[string]int{"appointments_list": 40, "line_items_list": 50, "transactions_list": 60, "patient_payments": 20}
+	})
+	r.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if r.front != nil {
+			r.front(w, q, r.server)
+			return
+		}
+		r.server.ServeHTTP(w, q)
+	}))
+	t.Cleanup(r.http.Close)
+	r.store = r.connect()
+	if err := r.store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rig) connect() *store.Store {
+	r.Helper()
+	s, err := store.Open(context.Background(), store.Config{Host: r.db.Host, Port: r.db.Port, Database: r.db.Name, User: r.db.User, Password: r.db.Password})
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.Cleanup(s.Close)
+	return s
+}
+
+// instance makes one instance of the runtime, with a pool of its own.
+func (r *rig) instance(change ...func(*pipeline.Config)) (*pipeline.Service, *store.Store) {
+	r.Helper()
+	s := r.connect()
+	source, err := drchrono.New(drchrono.Config{
+		BaseURL: r.http.URL, Credential: drchrono.Credential{ClientID: "app", ClientSecret: "secret", RefreshToken: "seed"},
+		Ledger: s.Throttle(r.limits), Vault: s.Credentials(), PerSecond: min(r.limits.PerSecond, 10_000), Log: slog.New(slog.NewTextHandler(r.logs, nil)),
+		Timeout: 10 * time.Second, Backoff: 5 * time.Millisecond, Poll: time.Millisecond, MaxWait: 2 * time.Second,
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+	cfg := pipeline.Config{Store: s, Source: source, Datasets: map[string]pipeline.Dataset{"billing": {Feeds: feeds}},
+		Log: slog.New(slog.NewTextHandler(r.logs, nil)), Tick: 20 * time.Millisecond, Lease: time.Second, Retry: 50 * time.Millisecond}
+	for _, c := range change {
+		c(&cfg)
+	}
+	return pipeline.New(cfg), s
+}
+
+// start runs an instance until the test, or the returned function, stops it.
+func (r *rig) start(s *pipeline.Service) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.Run(ctx); err != nil {
+			r.Error(err)
+		}
+	}()
+	var once sync.Once
+	stop = func() { once.Do(func() { cancel(); <-done }) }
+	r.Cleanup(stop)
+	return stop
+}
+
+var spec = runtimeapi.PipelineSpec{Dataset: "billing"}
+
+func (r *rig) put(s *pipeline.Service, spec runtimeapi.PipelineSpec) {
+	r.Helper()
+	if _, err := s.Put(r.Context(), "billing", spec); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// ended waits until the newest run is in one of the states.
+func (r *rig) ended(s *pipeline.Service, states ...string) runtimeapi.Run {
+	r.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		st, err := s.Status(r.Context(), "billing")
+		if err == nil && st.LastRun != nil && strings.Contains(strings.Join(states, " "), st.LastRun.State) {
+			return *st.LastRun
+		}
+		if time.Now().After(deadline) {
+			r.Fatalf("run not %v: %+v, %v\n%s", states, st.LastRun, err, r.logs)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// sync asks for a run and waits for its success.
+func (r *rig) sync(s *pipeline.Service, full bool) runtimeapi.Run {
+	r.Helper()
+	asked, err := s.Sync(r.Context(), "billing", runtimeapi.SyncRequest{Full: full})
+	if err != nil {
+		r.Fatal(err)
+	}
+	run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed)
+	if run.State != runtimeapi.RunSucceeded || run.ID != asked.ID {
+		r.Fatalf("run %d: %+v\n%s", asked.ID, run, r.logs)
+	}
+	return run
+}
+
+func changed(run runtimeapi.Run) (read, changed, deleted int64) {
+	for _, f := range run.Feeds {
+		read, changed, deleted = read+f.Read, changed+f.Changed, deleted+f.Deleted
+	}
+	return read, changed, deleted
+}
+
+func (r *rig) one(sql string, args ...any) string {
+	r.Helper()
+	var s string
+	if err := r.store.Pool().QueryRow(r.Context(), "select coalesce(("+sql+")::text, 'null')", args...).Scan(&s); err != nil {
+		r.Fatalf("%s: %v", sql, err)
+	}
+	return s
+}
+
+func (r *rig) exec(sql string, args ...any) {
+	r.Helper()
+	if _, err := r.store.Pool().Exec(r.Context(), sql, args...); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// equal compares every live row with the practice, byte by byte, and sums of typed money columns.
+func (r *rig) equal() {
+	r.Helper()
+	for name, kind := range kinds {
+		want := map[string]string{}
+		for _, row := range r.clinic.View(kind, 0) {
+			if !row.Deleted {
+				want[row.Key()] = string(row.Body)
+			}
+		}
+		key := "id"
+		if name == "line_item_deletions" {
+			key = "billing_line_item_id"
+		}
+		rows, err := r.store.Pool().Query(r.Context(), fmt.Sprintf(`select %s::text, raw::text from drchrono.%s where deleted_at_source is null`, key, name))
+		if err != nil {
+			r.Fatal(err)
+		}
+		extra := 0
+		for rows.Next() {
+			var k, raw string
+			if err := rows.Scan(&k, &raw); err != nil {
+				r.Fatal(err)
+			}
+			if w, ok := want[k]; !ok {
+				extra++
+			} else if w != raw {
+				r.Errorf("%s %s differs from the practice's", name, k)
+			}
+			delete(want, k)
+		}
+		if err := rows.Err(); err != nil {
+			r.Fatal(err)
+		}
+		if extra+len(want) > 0 {
+			r.Errorf("%s: %d rows missing, %d too many", name, len(want), extra)
+		}
+	}
+	for _, sum := range []struct{ table, column string }{{"line_items", "billed"}, {"line_items", "balance_total"}, {"transactions", "ins_paid"}, {"patient_payments", "amount"}} {
+		got := r.one(fmt.Sprintf(`select sum(%s) from drchrono.%s where deleted_at_source is null`, sum.column, sum.table))
+		raw := r.one(fmt.Sprintf(`select sum(nullif(raw->>'%s', '')::numeric(12,2)) from drchrono.%s where deleted_at_source is null`, sum.column, sum.table))
+		if got != raw || got == "null" {
+			r.Errorf("%s of %s: %s in the typed column, %s in the raw JSON", sum.column, sum.table, got, raw)
+		}
+	}
+	if n := r.one(`select string_agg(feed || ': ' || reason, '; ') from drchrono.quarantine`); n != "null" {
+		r.Errorf("in quarantine: %s", n)
+	}
+}
+
+// logs collects what the runtime logs, to show on failure and to search for what must not be there.
+type logs struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
