@@ -144,5 +144,6 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		NewCloudSQLHAPolicyResource,
 		NewRuntimeImageResource,
+		NewSyncRuntimeResource,
 	}
 }

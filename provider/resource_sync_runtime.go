@@ -1,0 +1,261 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+	"google.golang.org/api/run/v2"
+
+	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudrun"
+)
+
+// The start-up probe gives a revision two minutes; pulling the image and moving traffic take one or two more, and
+// another deployment of the same service may have to end first.
+const syncRuntimeTimeout = 15 * time.Minute
+
+var (
+	_ resource.ResourceWithConfigure      = (*syncRuntimeResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*syncRuntimeResource)(nil)
+	_ resource.ResourceWithImportState    = (*syncRuntimeResource)(nil)
+	_ resource.ResourceWithIdentity       = (*syncRuntimeResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*syncRuntimeResource)(nil)
+)
+
+// NewSyncRuntimeResource makes the august_sync_runtime resource: the sync runtime as a Cloud Run service.
+func NewSyncRuntimeResource() resource.Resource { return &syncRuntimeResource{} }
+
+type syncRuntimeResource struct{ configuredResource }
+
+// Metadata implements resource.Resource.
+func (r *syncRuntimeResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_sync_runtime"
+}
+
+var syncRuntimeIdentity = []string{"project", "location", "name"}
+
+// IdentitySchema implements resource.ResourceWithIdentity.
+func (r *syncRuntimeResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identityschema.Schema{
+		Attributes: map[string]identityschema.Attribute{
+			"project":  identityschema.StringAttribute{Description: "Project of the service; the provider's when left out.", OptionalForImport: true},
+			"location": identityschema.StringAttribute{Description: "Region of the service; the provider's when left out.", OptionalForImport: true},
+			"name":     identityschema.StringAttribute{Description: "Name of the service.", RequiredForImport: true},
+		},
+	}
+}
+
+// Create implements resource.Resource. It ends with a service that is ready, or with none: Terraform would mark a
+// half-made one as tainted, and the next apply would delete it first.
+func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	const title = "Sync runtime not deployed"
+	var plan syncRuntimeModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, syncRuntimeTimeout, &resp.Diagnostics)
+	defer cancel()
+	client, spec := r.prepare(ctx, &plan, title, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	live, adopted, err := client.Create(ctx, spec, progressOf(ctx, spec))
+	var (
+		leftover *cloudrun.LeftoverError
+		taken    *cloudrun.TakenError
+	)
+	switch {
+	case errors.As(err, &taken):
+		failAt(&resp.Diagnostics, path.Root("name"), title, "There is a service "+spec.Path()+" already, and this provider did not make it. "+
+			"Import it with `terraform import`, choose another name, or delete it.", nil)
+		return
+	case errors.As(err, &leftover):
+		fail(&resp.Diagnostics, title, "The first revision of "+spec.Path()+" did not become ready, and what was made could not be deleted again. "+
+			"The next apply takes it over and goes on from there.", err)
+		return
+	case err != nil && adopted:
+		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" was there already, made by this provider, and was taken over; then its new revision did not become ready. "+
+			"Traffic stays with the revision before it. Remove the cause and apply again.", err)
+		return
+	case err != nil:
+		fail(&resp.Diagnostics, title, "The first revision of "+spec.Path()+" did not become ready, so the service was deleted again and nothing is left behind. "+
+			"Remove the cause and apply again.", err)
+		return
+	}
+	if adopted {
+		warn(&resp.Diagnostics, "Service taken over", "The service "+spec.Path()+" was there already, made by this provider, as after an apply that was cut short. "+
+			"It has been brought into line and is managed here from now on.", nil)
+	}
+	r.save(ctx, &plan, live, &resp.State, resp.Identity, &resp.Diagnostics)
+}
+
+// Read implements resource.Resource.
+func (r *syncRuntimeResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state syncRuntimeModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	err := r.refresh(ctx, &state, &resp.Diagnostics)
+	if cloudrun.IsNotFound(err) {
+		tflog.Debug(ctx, "the service is gone", map[string]any{"service": state.servicePath()})
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		fail(&resp.Diagnostics, "Sync runtime not read", "The service "+state.servicePath()+" could not be read. It stays in the state as it was.", err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, syncRuntimeIdentity, state.identity())...)
+}
+
+// Update implements resource.Resource.
+func (r *syncRuntimeResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	const title = "Sync runtime not updated"
+	var plan, state syncRuntimeModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	whole := ctx
+	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, syncRuntimeTimeout, &resp.Diagnostics)
+	defer cancel()
+	client, spec := r.prepare(ctx, &plan, title, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	live, err := client.Update(ctx, spec, plan.droppedLabels(state), progressOf(ctx, spec))
+	if err == nil {
+		r.save(ctx, &plan, live, &resp.State, resp.Identity, &resp.Diagnostics)
+		return
+	}
+	var notReady *cloudrun.NotReadyError
+	if errors.As(err, &notReady) {
+		fail(&resp.Diagnostics, title, "The new revision of "+spec.Path()+" did not become ready. Traffic stays with the revision before it, and the next plan shows what is still to be done. "+
+			"Remove the cause and apply again.", err)
+	} else {
+		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" could not be brought into line. The next plan shows what is still to be done.", err)
+	}
+	// What is there now is neither what was nor what was planned, so the state is read anew. The time for the update
+	// may be what ran out.
+	after, cancel := context.WithTimeout(context.WithoutCancel(whole), time.Minute)
+	defer cancel()
+	keep := plan
+	if r.refresh(after, &keep, &resp.Diagnostics) == nil {
+		resp.Diagnostics.Append(resp.State.Set(ctx, keep)...)
+	}
+	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, syncRuntimeIdentity, state.identity())...)
+}
+
+// Delete implements resource.Resource.
+func (r *syncRuntimeResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	const title = "Sync runtime not deleted"
+	var state syncRuntimeModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() || state.refuseDeletion(&resp.Diagnostics) {
+		return
+	}
+	ctx, cancel := withTimeout(ctx, state.Timeouts.Delete, syncRuntimeTimeout, &resp.Diagnostics)
+	defer cancel()
+	client, err := r.client(ctx)
+	if err == nil {
+		err = client.Delete(ctx, state.servicePath(), nil)
+	}
+	if err != nil {
+		fail(&resp.Diagnostics, title, "The service "+state.servicePath()+" could not be deleted.", err)
+	}
+}
+
+// ImportState implements resource.ResourceWithImportState.
+func (r *syncRuntimeResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	importer{
+		what:  "Sync runtime",
+		parts: syncRuntimeIdentity,
+		forms: []string{`"project/location/name"`, `"name"`, `"projects/project/locations/location/services/name"`},
+		parse: parseServiceID,
+		fallback: func(part string) (string, error) {
+			switch part {
+			case "project":
+				return r.clients.Project()
+			case "location":
+				return r.clients.Region()
+			}
+			return "", nil
+		},
+	}.run(ctx, req, resp)
+}
+
+func (r *syncRuntimeResource) client(ctx context.Context) (*cloudrun.Client, error) {
+	api, err := r.clients.CloudRun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return cloudrun.New(api), nil
+}
+
+// prepare finds out what the plan could not, and turns the plan into a spec.
+func (r *syncRuntimeResource) prepare(ctx context.Context, plan *syncRuntimeModel, title string, diags *diag.Diagnostics) (*cloudrun.Client, cloudrun.Spec) {
+	client, err := r.client(ctx)
+	if err != nil {
+		fail(diags, title, "The Cloud Run Admin API cannot be called.", err)
+		return nil, cloudrun.Spec{}
+	}
+	r.place(plan, title, diags)
+	r.locateDatabase(ctx, plan, nil, true, diags)
+	if diags.HasError() {
+		return nil, cloudrun.Spec{}
+	}
+	plan.settleNames()
+	return client, plan.expand(ctx, diags)
+}
+
+// save writes what was planned to the state, with what only the service knows. What the plan knows stays as planned,
+// which Terraform insists on.
+func (r *syncRuntimeResource) save(ctx context.Context, plan *syncRuntimeModel, live *run.GoogleCloudRunV2Service,
+	state *tfsdk.State, identity *tfsdk.ResourceIdentity, diags *diag.Diagnostics,
+) {
+	if plan.URI.IsUnknown() {
+		plan.URI = types.StringValue(live.Uri)
+	}
+	if plan.Revision.IsUnknown() {
+		plan.Revision = types.StringValue(cloudrun.Revision(live))
+	}
+	plan.Ready, plan.Problem = types.BoolValue(true), types.StringNull()
+	diags.Append(state.Set(ctx, *plan)...)
+	diags.Append(setIdentity(ctx, identity, syncRuntimeIdentity, plan.identity())...)
+}
+
+// refresh brings the model up to date with the service.
+func (r *syncRuntimeResource) refresh(ctx context.Context, m *syncRuntimeModel, diags *diag.Diagnostics) error {
+	client, err := r.client(ctx)
+	if err != nil {
+		return err
+	}
+	live, err := client.Get(ctx, m.servicePath())
+	if err != nil {
+		return err
+	}
+	m.flatten(ctx, live, diags)
+	if !cloudrun.Ready(live) {
+		m.addProblem(client.Cause(ctx, live))
+	}
+	return nil
+}
+
+func progressOf(ctx context.Context, spec cloudrun.Spec) cloudrun.Progress {
+	return func(what string, waited time.Duration) {
+		tflog.Info(ctx, "waiting for Cloud Run", map[string]any{
+			"service": spec.Path(), "what": what, "waited": waited.Round(time.Second).String(),
+		})
+	}
+}

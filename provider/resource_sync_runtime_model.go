@@ -1,0 +1,254 @@
+package provider
+
+import (
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudrun"
+)
+
+type syncRuntimeModel struct {
+	ID                 types.String   `tfsdk:"id"`
+	Name               types.String   `tfsdk:"name"`
+	Location           types.String   `tfsdk:"location"`
+	Project            types.String   `tfsdk:"project"`
+	Image              types.String   `tfsdk:"image"`
+	ServiceAccount     types.String   `tfsdk:"service_account"`
+	Database           types.Object   `tfsdk:"database"`
+	DrChrono           types.Object   `tfsdk:"drchrono"`
+	Coda               types.Object   `tfsdk:"coda"`
+	Control            types.Object   `tfsdk:"control"`
+	Scaling            types.Object   `tfsdk:"scaling"`
+	Concurrency        types.Int64    `tfsdk:"concurrency"`
+	CPU                types.String   `tfsdk:"cpu"`
+	Memory             types.String   `tfsdk:"memory"`
+	TimeoutSeconds     types.Int64    `tfsdk:"timeout_seconds"`
+	Public             types.Bool     `tfsdk:"public"`
+	Ingress            types.String   `tfsdk:"ingress"`
+	Labels             types.Map      `tfsdk:"labels"`
+	DeletionProtection types.Bool     `tfsdk:"deletion_protection"`
+	URI                types.String   `tfsdk:"uri"`
+	Audience           types.String   `tfsdk:"audience"`
+	Revision           types.String   `tfsdk:"revision"`
+	Ready              types.Bool     `tfsdk:"ready"`
+	Problem            types.String   `tfsdk:"problem"`
+	Timeouts           timeouts.Value `tfsdk:"timeouts"`
+}
+
+type databaseModel struct {
+	Instance       types.String `tfsdk:"instance"`
+	Name           types.String `tfsdk:"name"`
+	User           types.String `tfsdk:"user"`
+	PasswordSecret types.String `tfsdk:"password_secret"`
+	Direct         types.Bool   `tfsdk:"direct"`
+	Port           types.Int64  `tfsdk:"port"`
+	PoolMax        types.Int64  `tfsdk:"pool_max"`
+	ConnectionName types.String `tfsdk:"connection_name"`
+	Address        types.String `tfsdk:"address"`
+}
+
+type drchronoModel struct {
+	URL           types.String `tfsdk:"url"`
+	OAuthSecret   types.String `tfsdk:"oauth_secret"`
+	WebhookSecret types.String `tfsdk:"webhook_secret"`
+}
+
+type codaModel struct {
+	URL         types.String `tfsdk:"url"`
+	TokenSecret types.String `tfsdk:"token_secret"`
+}
+
+type controlModel struct {
+	AllowedCallers types.Set    `tfsdk:"allowed_callers"`
+	Issuer         types.String `tfsdk:"issuer"`
+	Audience       types.String `tfsdk:"audience"`
+}
+
+type scalingModel struct {
+	MinInstances types.Int64 `tfsdk:"min_instances"`
+	MaxInstances types.Int64 `tfsdk:"max_instances"`
+}
+
+var (
+	databaseTypes = map[string]attr.Type{
+		"instance": types.StringType, "name": types.StringType, "user": types.StringType, "password_secret": types.StringType,
+		"direct": types.BoolType, "port": types.Int64Type, "pool_max": types.Int64Type,
+		"connection_name": types.StringType, "address": types.StringType,
+	}
+	drchronoTypes = map[string]attr.Type{"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType}
+	codaTypes     = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType}
+	controlTypes  = map[string]attr.Type{
+		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
+	}
+	scalingTypes = map[string]attr.Type{"min_instances": types.Int64Type, "max_instances": types.Int64Type}
+)
+
+// ingresses is the API's word for each of ours.
+var ingresses = map[string]string{
+	"all":                               cloudrun.IngressAll,
+	"internal":                          cloudrun.IngressInternal,
+	"internal_and_cloud_load_balancing": cloudrun.IngressLoadBalancer,
+}
+
+func ingressNames() []string { return slices.Sorted(maps.Keys(ingresses)) }
+
+// instanceForm is a connection name, whose project may have a domain in front, or an instance's name.
+var instanceForm = regexp.MustCompile(`^(?:((?:[a-z0-9.-]+:)?[a-z][a-z0-9-]*):([a-z0-9-]+):)?([a-z][a-z0-9-]{0,97})$`)
+
+func (m syncRuntimeModel) identity() []string {
+	return []string{m.Project.ValueString(), m.Location.ValueString(), m.Name.ValueString()}
+}
+
+func (m syncRuntimeModel) servicePath() string {
+	return cloudrun.Path(m.Project.ValueString(), m.Location.ValueString(), m.Name.ValueString())
+}
+
+// settleNames fills in what follows from project, location and name; it is unknown as long as they are.
+func (m *syncRuntimeModel) settleNames() {
+	m.ID, m.Audience = types.StringUnknown(), types.StringUnknown()
+	known := !m.Project.IsUnknown() && !m.Location.IsUnknown() && !m.Name.IsUnknown()
+	if known {
+		m.ID = types.StringValue(m.servicePath())
+	}
+	if m.Control.IsUnknown() {
+		return
+	}
+	own, _ := m.Control.Attributes()["audience"].(types.String)
+	switch {
+	case !own.IsNull():
+		m.Audience = own
+	case known:
+		m.Audience = types.StringValue(strings.Join(append([]string{"august-sync"}, m.identity()...), ":"))
+	}
+}
+
+// droppedLabels is the labels that the configuration has ceased to name.
+func (m syncRuntimeModel) droppedLabels(state syncRuntimeModel) []string {
+	var gone []string
+	for name := range state.Labels.Elements() {
+		if _, kept := m.Labels.Elements()[name]; !kept {
+			gone = append(gone, name)
+		}
+	}
+	return gone
+}
+
+// refuseDeletion reports that the service is protected, if it is.
+func (m syncRuntimeModel) refuseDeletion(diags *diag.Diagnostics) bool {
+	if !m.DeletionProtection.ValueBool() {
+		return false
+	}
+	failAt(diags, path.Root("deletion_protection"), "Sync runtime not deleted",
+		"The service "+m.servicePath()+" is protected. Set deletion_protection to false and apply that first.", nil)
+	return true
+}
+
+func (m *syncRuntimeModel) addProblem(problem string) {
+	if before := m.Problem.ValueString(); before != "" {
+		problem = before + "\n" + problem
+	}
+	m.Ready, m.Problem = types.BoolValue(false), types.StringValue(problem)
+}
+
+// expand turns a model in which everything is known into the service it asks for.
+func (m syncRuntimeModel) expand(ctx context.Context, diags *diag.Diagnostics) cloudrun.Spec {
+	spec := cloudrun.Spec{
+		Project: m.Project.ValueString(), Location: m.Location.ValueString(), Name: m.Name.ValueString(),
+		Image:          m.Image.ValueString(),
+		ServiceAccount: m.ServiceAccount.ValueString(),
+		CPU:            m.CPU.ValueString(),
+		Memory:         m.Memory.ValueString(),
+		Concurrency:    m.Concurrency.ValueInt64(),
+		Timeout:        strconv.FormatInt(m.TimeoutSeconds.ValueInt64(), 10) + "s",
+		Public:         m.Public.ValueBool(),
+		Ingress:        ingresses[m.Ingress.ValueString()],
+		Audience:       m.Audience.ValueString(),
+		Labels:         map[string]string{},
+	}
+	diags.Append(m.Labels.ElementsAs(ctx, &spec.Labels, false)...)
+	if s := objectAs[scalingModel](ctx, m.Scaling, diags); s != nil {
+		spec.Min, spec.Max = s.MinInstances.ValueInt64(), s.MaxInstances.ValueInt64()
+	}
+	spec.Env = m.environment(ctx, diags)
+	return spec
+}
+
+// flatten takes everything from the service as it is. Labels are taken when they are named already; after an import,
+// which names none, all are.
+func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags *diag.Diagnostics) {
+	imported := m.URI.IsNull()
+	seen := cloudrun.Observe(m.Project.ValueString(), m.Location.ValueString(), m.Name.ValueString(), live)
+
+	m.ID = types.StringValue(m.servicePath())
+	m.Image = stringOrNull(seen.Image)
+	m.ServiceAccount = stringOrNull(seen.ServiceAccount)
+	m.CPU, m.Memory = stringOrNull(seen.CPU), stringOrNull(seen.Memory)
+	m.Concurrency = types.Int64Value(seen.Concurrency)
+	seconds, _ := strconv.ParseInt(strings.TrimSuffix(seen.Timeout, "s"), 10, 64)
+	m.TimeoutSeconds = types.Int64Value(seconds)
+	m.Public = types.BoolValue(seen.Public)
+	m.Ingress = types.StringValue(seen.Ingress)
+	for ours, theirs := range ingresses {
+		if theirs == seen.Ingress {
+			m.Ingress = types.StringValue(ours)
+		}
+	}
+	m.Scaling = objectOf(ctx, scalingTypes, scalingModel{types.Int64Value(seen.Min), types.Int64Value(seen.Max)}, diags)
+	m.flattenLabels(seen.Labels, imported)
+	if m.DeletionProtection.IsNull() {
+		m.DeletionProtection = types.BoolValue(false)
+	}
+	m.URI = stringOrNull(live.Uri)
+	m.Revision = stringOrNull(cloudrun.Revision(live))
+
+	m.Ready, m.Problem = types.BoolValue(cloudrun.Ready(live)), types.StringNull()
+	if foreign := m.flattenEnvironment(ctx, seen.Env, imported, diags); len(foreign) > 0 {
+		m.addProblem("Environment variables that the configuration does not make: " + strings.Join(foreign, ", ") + ".")
+	}
+	seen.Audience = m.Audience.ValueString()
+	drift, err := cloudrun.Drift(seen, live)
+	if err != nil {
+		fail(diags, "Sync runtime not understood", "The service could not be compared with what it should be.", err)
+	}
+	if len(drift) > 0 {
+		m.addProblem("Changed behind Terraform's back: " + strings.Join(drift, "; ") + ".")
+	}
+}
+
+func (m *syncRuntimeModel) flattenLabels(live map[string]string, imported bool) {
+	if (m.Labels.IsNull() && !imported) || (imported && len(live) == 0) {
+		return
+	}
+	named := m.Labels.Elements()
+	labels := map[string]attr.Value{}
+	for key, value := range live {
+		if _, ours := named[key]; ours || imported {
+			labels[key] = types.StringValue(value)
+		}
+	}
+	m.Labels = types.MapValueMust(types.StringType, labels)
+}
+
+func parseServiceID(id string) ([]string, bool) {
+	parts := strings.Split(id, "/")
+	switch {
+	case slices.Contains(parts, ""):
+	case len(parts) == 1:
+		return []string{"", "", parts[0]}, true
+	case len(parts) == 3:
+		return parts, true
+	case len(parts) == 6 && parts[0] == "projects" && parts[2] == "locations" && parts[4] == "services":
+		return []string{parts[1], parts[3], parts[5]}, true
+	}
+	return nil, false
+}

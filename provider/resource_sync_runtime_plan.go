@@ -1,0 +1,359 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/secrets"
+)
+
+// ValidateConfig implements resource.ResourceWithValidateConfig: rules between attributes. What is unknown is left to
+// the plan that knows it.
+func (r *syncRuntimeResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config syncRuntimeModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if d := objectAs[databaseModel](ctx, config.Database, &resp.Diagnostics); d != nil && !d.Direct.IsUnknown() {
+		at := path.Root("database").AtName("password_secret")
+		if direct := d.Direct.ValueBool(); direct && d.PasswordSecret.IsNull() {
+			failAt(&resp.Diagnostics, at, "Password missing", "A direct connection signs in by password. Refer to the secret that holds it, or leave direct out.", nil)
+		} else if !direct && !d.PasswordSecret.IsNull() {
+			failAt(&resp.Diagnostics, at, "Password not used", "The Cloud SQL connector signs in by IAM and takes no password. Leave it out, or set direct to true.", nil)
+		}
+	}
+	if s := objectAs[scalingModel](ctx, config.Scaling, &resp.Diagnostics); s != nil && !s.MinInstances.IsUnknown() && !s.MaxInstances.IsUnknown() {
+		least, most := int64(defaultMinInstances), int64(defaultMaxInstances)
+		if !s.MinInstances.IsNull() {
+			least = s.MinInstances.ValueInt64()
+		}
+		if !s.MaxInstances.IsNull() {
+			most = s.MaxInstances.ValueInt64()
+		}
+		if least > most {
+			failAt(&resp.Diagnostics, path.Root("scaling").AtName("min_instances"), "Scaling not possible",
+				fmt.Sprintf("At least %d instances cannot run where at most %d may. Lower min_instances or raise max_instances.", least, most), nil)
+		}
+	}
+	checkMemory(config, &resp.Diagnostics)
+}
+
+// checkMemory holds memory to what Cloud Run gives with so many processors that are never taken away.
+func checkMemory(config syncRuntimeModel, diags *diag.Diagnostics) {
+	if config.Memory.IsNull() || config.Memory.IsUnknown() || config.CPU.IsUnknown() {
+		return
+	}
+	memory := config.Memory.ValueString()
+	n, err := strconv.ParseInt(strings.TrimRight(memory, "GMi"), 10, 64)
+	if err != nil {
+		return // its own validator says so
+	}
+	if strings.HasSuffix(memory, "Gi") {
+		n *= 1024
+	}
+	least := map[string]int64{"4": 2048, "6": 4096, "8": 4096}[config.CPU.ValueString()]
+	least = max(least, 512)
+	if n < least || n > 32*1024 {
+		failAt(diags, path.Root("memory"), "Memory not possible",
+			fmt.Sprintf("With %s processors an instance can have from %dMi to 32Gi of memory, not %s.", orDefault(config.CPU, "1"), least, memory), nil)
+	}
+}
+
+// ModifyPlan implements resource.ResourceWithModifyPlan. Database and secrets exist before the runtime does, so the
+// plan looks them up: what is missing is an error here, before anything is changed.
+func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var plan syncRuntimeModel
+	var state *syncRuntimeModel
+	if !req.State.Raw.IsNull() {
+		state = &syncRuntimeModel{}
+		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
+	}
+	if req.Plan.Raw.IsNull() {
+		state.refuseDeletion(&resp.Diagnostics)
+		return
+	}
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	var config syncRuntimeModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() || r.clients == nil {
+		return
+	}
+	r.placeAtPlan(&plan, config, state, &resp.Diagnostics)
+	moved := state != nil && (!plan.Project.Equal(state.Project) || !plan.Location.Equal(state.Location) || !plan.Name.Equal(state.Name))
+	if moved {
+		for _, attribute := range []struct {
+			name    string
+			is, was types.String
+		}{{"project", plan.Project, state.Project}, {"location", plan.Location, state.Location}} {
+			if !attribute.is.Equal(attribute.was) {
+				resp.RequiresReplace = append(resp.RequiresReplace, path.Root(attribute.name))
+			}
+		}
+		state.refuseDeletion(&resp.Diagnostics)
+		state = nil // the new service has nothing of the old one
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	r.locateDatabase(ctx, &plan, state, false, &resp.Diagnostics)
+	r.checkSecrets(ctx, plan, &resp.Diagnostics)
+	plan.settleNames()
+	plan.ready(state)
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+}
+
+// placeAtPlan takes project and location from the provider where the configuration has none. Where a known service is
+// while the provider's are not known is the best guess, and the one that replaces nothing.
+func (r *syncRuntimeResource) placeAtPlan(plan *syncRuntimeModel, config syncRuntimeModel, state *syncRuntimeModel, diags *diag.Diagnostics) {
+	const title = "Sync runtime not planned"
+	project, err := r.clients.ProjectOr(config.Project)
+	switch {
+	case state != nil && (err != nil || project.IsUnknown()):
+		project = state.Project
+	case err != nil:
+		failAt(diags, path.Root("project"), title, "The service's project is not known.", err)
+	}
+	location, err := r.clients.RegionOr(config.Location)
+	switch {
+	case state != nil && (err != nil || location.IsUnknown()):
+		location = state.Location
+	case err != nil:
+		failAt(diags, path.Root("location"), title, "The service's location is not known.", err)
+	}
+	plan.Project, plan.Location = project, location
+}
+
+// place does the same when everything must be known.
+func (r *syncRuntimeResource) place(plan *syncRuntimeModel, title string, diags *diag.Diagnostics) {
+	if plan.Project.IsUnknown() {
+		project, err := r.clients.Project()
+		if err != nil {
+			failAt(diags, path.Root("project"), title, "The service's project is not known.", err)
+		}
+		plan.Project = types.StringValue(project)
+	}
+	if plan.Location.IsUnknown() {
+		region, err := r.clients.Region()
+		if err != nil {
+			failAt(diags, path.Root("location"), title, "The service's location is not known.", err)
+		}
+		plan.Location = types.StringValue(region)
+	}
+}
+
+// ready plans a service that is ready. A state in which it is not makes the plan an update, so that what failed before
+// is tried again.
+func (m *syncRuntimeModel) ready(state *syncRuntimeModel) {
+	m.Ready, m.Problem = types.BoolValue(true), types.StringNull()
+	m.URI, m.Revision = types.StringUnknown(), types.StringUnknown()
+	if state == nil {
+		return
+	}
+	m.URI = state.URI
+	same := state.Ready.ValueBool() && state.Problem.IsNull()
+	for _, pair := range [][2]interface{ String() string }{
+		{m.Image, state.Image},
+		{m.ServiceAccount, state.ServiceAccount},
+		{m.Database, state.Database},
+		{m.DrChrono, state.DrChrono},
+		{m.Coda, state.Coda},
+		{m.Control, state.Control},
+		{m.Audience, state.Audience},
+		{m.Concurrency, state.Concurrency},
+		{m.CPU, state.CPU},
+		{m.Memory, state.Memory},
+		{m.TimeoutSeconds, state.TimeoutSeconds},
+	} {
+		same = same && pair[0].String() == pair[1].String()
+	}
+	if same {
+		m.Revision = state.Revision
+	}
+}
+
+// locateDatabase finds the database's instance. While planning, an instance that cannot be looked up leaves its address
+// as it was, or unknown; when must is set, everything has to be known.
+func (r *syncRuntimeResource) locateDatabase(ctx context.Context, plan, state *syncRuntimeModel, must bool, diags *diag.Diagnostics) {
+	d := objectAs[databaseModel](ctx, plan.Database, diags)
+	if d == nil {
+		return
+	}
+	defer func() { plan.Database = objectOf(ctx, databaseTypes, d, diags) }()
+	at := path.Root("database").AtName("instance")
+
+	connection, address := types.StringUnknown(), types.StringUnknown()
+	if state != nil {
+		if was := objectAs[databaseModel](ctx, state.Database, diags); was != nil && was.Instance.Equal(d.Instance) {
+			connection = was.ConnectionName
+			if was.Direct.Equal(d.Direct) {
+				address = was.Address
+			}
+		}
+	}
+	if must { // what the plan knows is what was agreed on
+		if !d.ConnectionName.IsUnknown() && !d.Address.IsUnknown() {
+			return
+		}
+		connection, address = d.ConnectionName, d.Address
+	}
+	if !d.Direct.IsUnknown() && !d.Direct.ValueBool() {
+		address = types.StringNull()
+	}
+	d.ConnectionName, d.Address = connection, address
+	if d.Instance.IsUnknown() || plan.Project.IsUnknown() {
+		return
+	}
+
+	parts := instanceForm.FindStringSubmatch(d.Instance.ValueString())
+	if parts == nil {
+		return // its own validator says so
+	}
+	project, instance := parts[1], parts[3]
+	if project == "" {
+		project = plan.Project.ValueString()
+	} else {
+		d.ConnectionName = d.Instance
+	}
+	if !must && d.Direct.IsUnknown() {
+		return
+	}
+	client, err := r.clients.CloudSQL(ctx)
+	if err != nil && isUnknown(err) && !must {
+		return
+	}
+	var live liveInstance
+	if err == nil {
+		live, err = client.Get(ctx, project, instance)
+	}
+	switch {
+	case cloudsql.IsNotFound(err):
+		failAt(diags, at, "Database instance not found", "There is no Cloud SQL instance "+instance+" in project "+project+
+			". Correct the name; or, when the same apply makes it, refer to its connection_name, which is not known before.", nil)
+	case err != nil && !must:
+		warnAt(diags, at, "Database instance not looked up",
+			"The instance "+project+"/"+instance+" could not be read while planning, so that its address shows only at apply.", err)
+	case err != nil:
+		failAt(diags, at, "Database instance not looked up", "The instance "+project+"/"+instance+" could not be read.", err)
+	case parts[1] != "" && live.ConnectionName != d.Instance.ValueString():
+		failAt(diags, at, "Database instance not found", "The instance "+instance+" in project "+project+" has the connection name "+
+			live.ConnectionName+". Correct the region.", nil)
+	default:
+		d.ConnectionName = types.StringValue(live.ConnectionName)
+		if d.Direct.ValueBool() {
+			if d.Address = stringOrNull(cloudsql.Address(live)); d.Address.IsNull() {
+				failAt(diags, path.Root("database").AtName("direct"), "Database instance not reachable",
+					"The instance "+live.ConnectionName+" has no address of its own. Give it a private address, or leave direct out.", nil)
+			}
+		}
+	}
+}
+
+// checkSecrets asks whether every secret that is referred to exists. It asks for all at once, since a plan waits for it.
+func (r *syncRuntimeResource) checkSecrets(ctx context.Context, plan syncRuntimeModel, diags *diag.Diagnostics) {
+	if plan.Project.IsUnknown() {
+		return
+	}
+	references := map[string]types.String{}
+	if d := objectAs[databaseModel](ctx, plan.Database, diags); d != nil {
+		references["database.password_secret"] = d.PasswordSecret
+	}
+	if d := objectAs[drchronoModel](ctx, plan.DrChrono, diags); d != nil {
+		references["drchrono.oauth_secret"], references["drchrono.webhook_secret"] = d.OAuthSecret, d.WebhookSecret
+	}
+	if c := objectAs[codaModel](ctx, plan.Coda, diags); c != nil {
+		references["coda.token_secret"] = c.TokenSecret
+	}
+	api, err := r.clients.Secrets(ctx)
+	if err != nil {
+		if !isUnknown(err) {
+			warn(diags, "Secrets not looked up", "Whether the secrets exist could not be found out while planning.", err)
+		}
+		return
+	}
+	order := []string{"database.password_secret", "drchrono.oauth_secret", "drchrono.webhook_secret", "coda.token_secret"}
+	found := make([]error, len(order))
+	var group errgroup.Group
+	for i, where := range order {
+		reference, ok := references[where]
+		if !ok || reference.IsNull() || reference.IsUnknown() {
+			continue
+		}
+		ref, err := secrets.Parse(reference.ValueString(), plan.Project.ValueString())
+		if err != nil {
+			continue // its own validator says so
+		}
+		group.Go(func() error {
+			found[i] = secrets.Check(ctx, api, ref)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	for i, err := range found {
+		parent, child, _ := strings.Cut(order[i], ".")
+		at := path.Root(parent).AtName(child)
+		var problem secrets.Problem
+		switch {
+		case errors.As(err, &problem):
+			failAt(diags, at, "Secret not usable", strings.ToUpper(string(problem[:1]))+string(problem[1:])+
+				". When the same apply makes it, refer to its version's id or name, which is not known before.", nil)
+		case err != nil:
+			warnAt(diags, at, "Secret not looked up", "Whether the secret exists could not be found out while planning.", err)
+		}
+	}
+}
+
+// secretReference wants a reference to a secret.
+type secretReference struct{}
+
+// Description implements validator.Describer.
+func (secretReference) Description(context.Context) string {
+	return "a reference to a secret: " + secrets.Forms
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v secretReference) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String. The message does not repeat the value: it may be a secret, put here by mistake.
+func (secretReference) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	if _, err := secrets.Parse(req.ConfigValue.ValueString(), ""); err != nil {
+		failAt(&resp.Diagnostics, req.Path, "Secret reference not understood",
+			"This takes a reference to a secret in Secret Manager, and never the secret itself. Write "+secrets.Forms+".", nil)
+	}
+}
+
+// imageByDigest wants an image that cannot change under its name.
+type imageByDigest struct{}
+
+// Description implements validator.Describer.
+func (imageByDigest) Description(context.Context) string { return "an image by digest" }
+
+// MarkdownDescription implements validator.Describer.
+func (v imageByDigest) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String.
+func (imageByDigest) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	if _, err := name.NewDigest(req.ConfigValue.ValueString(), name.StrictValidation); err != nil {
+		failAt(&resp.Diagnostics, req.Path, "Image has no digest", fmt.Sprintf("%q does not say which image runs, since a tag may point at another one tomorrow. "+
+			"Use the image attribute of an august_runtime_image, or write \"repository@sha256:…\".", req.ConfigValue.ValueString()), nil)
+	}
+}

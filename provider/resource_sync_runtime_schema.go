@@ -1,0 +1,230 @@
+package provider
+
+import (
+	"context"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+// What a runtime is when nothing else is said.
+const (
+	defaultDrChronoURL  = "https://app.drchrono.com"
+	defaultCodaURL      = "https://coda.io/apis/v1"
+	defaultIssuer       = "https://accounts.google.com"
+	defaultDatabasePort = 5432
+	defaultPoolMax      = 4
+	defaultMinInstances = 1
+	defaultMaxInstances = 3
+)
+
+// Schema implements resource.Resource.
+func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	const reference = "A reference, never the secret itself: `name`, `name:version` or " +
+		"`projects/{project}/secrets/{name}/versions/{version}`; without a version, the latest one at the time an instance starts."
+	secret := func(description string, required bool) schema.StringAttribute {
+		return schema.StringAttribute{
+			MarkdownDescription: description + " " + reference,
+			Required:            required,
+			Optional:            !required,
+			Validators:          []validator.String{secretReference{}},
+		}
+	}
+	text := func(description, standard string, validators ...validator.String) schema.StringAttribute {
+		return schema.StringAttribute{
+			MarkdownDescription: description + " Default: `" + standard + "`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(standard),
+			Validators:          validators,
+		}
+	}
+	number := func(description string, standard int64, validators ...validator.Int64) schema.Int64Attribute {
+		return schema.Int64Attribute{
+			MarkdownDescription: description,
+			Optional:            true,
+			Computed:            true,
+			Default:             int64default.StaticInt64(standard),
+			Validators:          validators,
+		}
+	}
+	flag := func(description string) schema.BoolAttribute {
+		return schema.BoolAttribute{
+			MarkdownDescription: description + " Default: `false`.",
+			Optional:            true,
+			Computed:            true,
+			Default:             booldefault.StaticBool(false),
+		}
+	}
+	computed := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
+	}
+
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Runs the sync runtime as a Cloud Run service, from an image named by digest, with its secrets by reference.\n\n" +
+			"The resource owns what it declares: image, environment, scaling, probes, traffic. Other labels, annotations, network settings and containers beside " +
+			"the runtime's stay as somebody else made them. An apply ends when the new revision is ready. A first deployment that does not get there is deleted again, and a later one " +
+			"leaves traffic with the revision before it; either way the cause is told, and the next plan shows what is still to be done.",
+		Attributes: map[string]schema.Attribute{
+			"id": computed("The service's resource name, `projects/{project}/locations/{location}/services/{name}`."),
+			"name": schema.StringAttribute{
+				MarkdownDescription: "Name of the service.",
+				Required:            true,
+				Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z]([a-z0-9-]{0,47}[a-z0-9])?$`),
+					"is no service name: up to 49 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen")},
+				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			},
+			"location": schema.StringAttribute{
+				MarkdownDescription: "Region of the service. Default: the provider's region.",
+				Optional:            true,
+				Computed:            true,
+				Validators:          []validator.String{regionName()},
+			},
+			"project": schema.StringAttribute{
+				MarkdownDescription: "Project of the service. Default: the provider's project.",
+				Optional:            true,
+				Computed:            true,
+				Validators:          []validator.String{projectID()},
+			},
+			"image": schema.StringAttribute{
+				MarkdownDescription: "Image to run, by digest: `repository@sha256:…`, as `august_runtime_image` gives it. A tag would run whatever it points at when an instance starts.",
+				Required:            true,
+				Validators:          []validator.String{imageByDigest{}},
+			},
+			"service_account": schema.StringAttribute{
+				MarkdownDescription: "E-mail of the service account that the runtime runs as.",
+				Required:            true,
+				Validators:          []validator.String{serviceAccountEmail()},
+			},
+			"database": schema.SingleNestedAttribute{
+				MarkdownDescription: "The database that the runtime keeps its data in. The runtime makes and migrates its own schemas there.",
+				Required:            true,
+				Attributes: map[string]schema.Attribute{
+					"instance": schema.StringAttribute{
+						MarkdownDescription: "Cloud SQL instance: its connection name `project:region:name`, or its name alone when it is in the service's project.",
+						Required:            true,
+						Validators: []validator.String{stringvalidator.RegexMatches(instanceForm,
+							"is no instance: write its connection name \"project:region:name\", or its name alone when it is in the service's project")},
+					},
+					"name": schema.StringAttribute{
+						MarkdownDescription: "Name of the database on the instance.",
+						Required:            true,
+						Validators:          []validator.String{stringvalidator.LengthBetween(1, 63)},
+					},
+					"user": schema.StringAttribute{
+						MarkdownDescription: "Database user. Through the connector it signs in by IAM: a service account without `.gserviceaccount.com`.",
+						Required:            true,
+						Validators:          []validator.String{stringvalidator.LengthBetween(1, 63)},
+					},
+					"password_secret": secret("Password of the user; needed with `direct`, and only then.", false),
+					"direct": flag("Whether to connect to the instance's own address, private when it has one, instead of through the Cloud SQL connector. " +
+						"The connector encrypts and signs in by IAM; prefer it in production."),
+					"port": number("Port of the database, with `direct`. Default: `5432`.", defaultDatabasePort, int64validator.Between(1, 65535)),
+					"pool_max": number("Largest number of connections of one running instance of the service. Default: `4`.",
+						defaultPoolMax, int64validator.Between(2, 100)),
+					"connection_name": computed("Connection name of the instance."),
+					"address":         computed("Address that the runtime connects to, with `direct`."),
+				},
+			},
+			"drchrono": schema.SingleNestedAttribute{
+				MarkdownDescription: "The EHR to sync from.",
+				Required:            true,
+				Attributes: map[string]schema.Attribute{
+					"url": text("Base URL of DrChrono.", defaultDrChronoURL, baseURL{}),
+					"oauth_secret": secret("Secret that holds a JSON object with `client_id`, `client_secret` and the first `refresh_token`. "+
+						"DrChrono rotates the refresh token; the runtime keeps the rotated one in its database.", true),
+					"webhook_secret": secret("Secret token of the webhook, as set in DrChrono.", false),
+				},
+			},
+			"coda": schema.SingleNestedAttribute{
+				MarkdownDescription: "Where pipelines send their Coda views. Left out, the runtime serves none.",
+				Optional:            true,
+				Attributes: map[string]schema.Attribute{
+					"url":          text("Base URL of Coda's API.", defaultCodaURL, baseURL{}),
+					"token_secret": secret("API token of Coda.", true),
+				},
+			},
+			"control": schema.SingleNestedAttribute{
+				MarkdownDescription: "Who may call the runtime's control API, which `august_sync_pipeline` uses.",
+				Required:            true,
+				Attributes: map[string]schema.Attribute{
+					"allowed_callers": schema.SetAttribute{
+						MarkdownDescription: "E-mails of the accounts that may call: the one that runs Terraform, above all.",
+						Required:            true,
+						ElementType:         types.StringType,
+						Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(serviceAccountEmail())},
+					},
+					"issuer": text("Issuer of the callers' ID tokens.", defaultIssuer, baseURL{}),
+					"audience": schema.StringAttribute{
+						MarkdownDescription: "Audience that the callers' ID tokens must have. Default: `august-sync:{project}:{location}:{name}`.",
+						Optional:            true,
+						Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[^\s,]+$`),
+							"is no audience: it holds neither blanks nor commas")},
+					},
+				},
+			},
+			"scaling": schema.SingleNestedAttribute{
+				MarkdownDescription: "How many instances of the service run.",
+				Optional:            true,
+				Computed:            true,
+				Default: objectdefault.StaticValue(types.ObjectValueMust(scalingTypes, map[string]attr.Value{
+					"min_instances": types.Int64Value(defaultMinInstances), "max_instances": types.Int64Value(defaultMaxInstances),
+				})),
+				Attributes: map[string]schema.Attribute{
+					"min_instances": number("Fewest instances. Schedules run inside the service, so that with `0` they wait for the next request. Default: `1`.",
+						defaultMinInstances, int64validator.Between(0, 1000)),
+					"max_instances": number("Most instances. Times `pool_max`, it is what the database must have connections for. Default: `3`.",
+						defaultMaxInstances, int64validator.Between(1, 1000)),
+				},
+			},
+			"concurrency": number("Most requests that one instance serves at a time. Default: `80`.", 80, int64validator.Between(1, 1000)),
+			"cpu":         text("Processors of an instance: `1`, `2`, `4`, `6` or `8`.", "1", stringvalidator.OneOf("1", "2", "4", "6", "8")),
+			"memory": text("Memory of an instance, such as `512Mi` or `2Gi`.", "512Mi",
+				stringvalidator.RegexMatches(regexp.MustCompile(`^[1-9][0-9]*(Mi|Gi)$`), "is no amount of memory: write a number with Mi or Gi, such as \"512Mi\"")),
+			"timeout_seconds": number("Longest time that a request may take. Default: `300`.", 300, int64validator.Between(1, 3600)),
+			"public":          flag("Whether Cloud Run lets requests in without a Google identity. DrChrono's webhooks have none; the runtime checks every request itself, whatever this says."),
+			"ingress": text("Where requests may come from: `all`, `internal` or `internal_and_cloud_load_balancing`.", "all",
+				stringvalidator.OneOf(ingressNames()...)),
+			"labels": schema.MapAttribute{
+				MarkdownDescription: "Labels of the service. Labels that are not named here are left alone.",
+				Optional:            true,
+				ElementType:         types.StringType,
+				Validators: []validator.Map{
+					mapvalidator.SizeAtLeast(1),
+					mapvalidator.NoNullValues(),
+					mapvalidator.KeysAre(stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`),
+						"is no label: lower-case letters, digits, underscores and hyphens, starting with a letter"),
+						stringvalidator.NoneOf("managed-by", "august-resource")),
+					mapvalidator.ValueStringsAre(stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z0-9_-]{0,63}$`),
+						"is no label's value: up to 63 lower-case letters, digits, underscores and hyphens")),
+				},
+			},
+			"deletion_protection": flag("Whether Terraform refuses to delete the service."),
+			"uri":                 computed("Address of the service."),
+			"audience":            computed("Audience that the control API's callers must ask a token for."),
+			"revision":            computed("Name of the revision that serves."),
+			"ready": schema.BoolAttribute{
+				MarkdownDescription: "Whether the service runs as it was last asked to. When it does not, the next plan sets it right.",
+				Computed:            true,
+			},
+			"problem": computed("What is wrong with the service that no other attribute shows: a revision that did not become ready, " +
+				"scaling or traffic that was changed by hand. Null when nothing is."),
+			"timeouts": timeoutsAttribute(ctx, timeouts.Opts{Create: true, Update: true, Delete: true}),
+		},
+	}
+}
