@@ -109,6 +109,10 @@ func (r *rig) start(t *testing.T) {
 	}
 	mux := http.NewServeMux()
 	f.Register(mux)
+	// gcloud asks another API, another face's, whether Cloud Run is enabled.
+	mux.HandleFunc("GET /v1/projects/{project}/services/{service}", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"state":"ENABLED"}`)
+	})
 	api := httptest.NewServer(mux)
 	t.Cleanup(api.Close)
 	r.face, r.url = f, api.URL
