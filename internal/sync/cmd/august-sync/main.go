@@ -1,0 +1,126 @@
+// Command august-sync is the sync runtime: it reads billing data from DrChrono, keeps it in
+// PostgreSQL, derives claims from it and brings summaries to Coda. It is configured by environment
+// variables only.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker.
+var version = ""
+
+func main() {
+	ctx, stop := untilSignal()
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "august-sync:", err)
+		os.Exit(1)
+	}
+}
+
+// untilSignal is a context that ends with the first SIGTERM or SIGINT. The second ends the process.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(130)
+	}()
+	return ctx, cancel
+}
+
+const about = `august-sync is Feel August's sync runtime: one process that serves the control API, runs the
+declared pipelines against DrChrono, and pushes summaries to Coda.
+
+It reads its configuration from the environment, once:
+
+  PORT                                 to listen on (8080)
+  AUGUST_LOG_LEVEL                     debug, info, warn or error (info)
+
+  AUGUST_DATABASE_INSTANCE             connection name, project:region:name
+  AUGUST_DATABASE_NAME, _USER          database and user on it
+  AUGUST_DATABASE_POOL_MAX             connections of this process at most (4)
+  AUGUST_DATABASE_HOST, _PORT          set: plain TCP to there; unset: the Cloud SQL connector with IAM
+  AUGUST_DATABASE_PASSWORD             secret; only with AUGUST_DATABASE_HOST
+
+  AUGUST_DRCHRONO_URL                  https://app.drchrono.com
+  AUGUST_DRCHRONO_OAUTH                secret: {"client_id", "client_secret", "refresh_token"}
+  AUGUST_DRCHRONO_WEBHOOK_SECRET       secret; _NEXT is accepted too during a rotation
+
+  AUGUST_CODA_URL                      https://coda.io/apis/v1
+  AUGUST_CODA_TOKEN                    secret; without it no Coda view is served
+
+  AUGUST_CONTROL_AUDIENCE              audiences of control API tokens, by comma; without it the API is off
+  AUGUST_CONTROL_CALLERS               e-mail addresses that may call it, by comma
+  AUGUST_OIDC_ISSUER                   https://accounts.google.com
+
+Paths: /livez and /readyz for probes, /metrics for Prometheus, /v1/ for the control API.`
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "august-sync",
+		Short:         "Feel August's sync runtime",
+		Long:          about,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), os.LookupEnv, os.Stderr) },
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(
+		&cobra.Command{
+			Use:   "serve",
+			Short: "Serve until SIGTERM (the default)",
+			Long: "Serve answers /livez at once and /readyz when the database is migrated. It waits for a database\n" +
+				"that is away. At SIGTERM it gives its runs back and exits within ten seconds; a second\n" +
+				"signal ends it at once.",
+			Args: cobra.NoArgs,
+			RunE: root.RunE,
+		},
+		&cobra.Command{
+			Use:   "migrate",
+			Short: "Bring the database's schema up to this build and exit",
+			Long:  "Migrate needs only the AUGUST_DATABASE_ variables. Migrations only go forward; a newer schema is left alone.",
+			Args:  cobra.NoArgs,
+			RunE:  func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), os.LookupEnv, os.Stderr) },
+		},
+		&cobra.Command{
+			Use:   "version",
+			Short: "Print the version and exit",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), buildVersion())
+				return err
+			},
+		},
+	)
+	return root
+}
+
+// buildVersion is the linker's version, else what Go's build noted.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "dev-" + s.Value[:12]
+		}
+	}
+	return "dev"
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/claims"
+	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
+	"github.com/feel-august/terraform-provider-august/internal/sync/config"
+	"github.com/feel-august/terraform-provider-august/internal/sync/control"
+	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
+)
+
+// Cloud Run kills ten seconds after SIGTERM. Requests get the first part of that, then connections
+// are closed; what remains is for the scheduler's own delay.
+const (
+	drainTime = 7 * time.Second
+	closeTime = time.Second
+)
+
+// serve runs until ctx ends, and then winds down.
+func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
+	began := time.Now()
+	cfg, err := config.Load(env)
+	if err != nil {
+		return fmt.Errorf("the configuration is not right:\n%w", err)
+	}
+	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.Database.Project()).With("service", cfg.Service, "revision", cfg.Revision)
+	metrics, err := telemetry.NewMetrics()
+	if err != nil {
+		return err
+	}
+	api := control.New(&control.OIDC{
+		Issuer: cfg.Control.Issuer, Audiences: cfg.Control.Audiences, Callers: cfg.Control.Callers,
+		HTTP: &http.Client{Timeout: 10 * time.Second}, Log: log,
+	}, log)
+	ready := newReadiness()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.Handle("GET /readyz", ready)
+	mux.Handle("GET /metrics", metrics.Handler())
+	mux.Handle("/v1/", api)
+	handler, err := metrics.Requests(log, mux)
+	if err != nil {
+		return err
+	}
+
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", ":"+strconv.Itoa(cfg.Port))
+	if err != nil {
+		return fmt.Errorf("listen on PORT: %w", err)
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // a peer's broken TLS or request
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	log.Info("listening", "port", cfg.Port, "version", buildVersion())
+
+	db, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	// The parts outlive ctx by nothing: they end with it, and the server drains beside them.
+	var parts sync.WaitGroup
+	parts.Go(func() {
+		if err := work(ctx, cfg, db, log, metrics, api, ready, began); err != nil && ctx.Err() == nil {
+			log.Error("the runtime stopped working", "error", err)
+			served <- err
+		}
+	})
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+	}
+	ready.set("stopping")
+	log.Info("stopping")
+	windDown(server, &parts, db, metrics, log)
+	if err != nil && !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// work waits for the database, then runs pipelines and the push to Coda until ctx ends.
+func work(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Logger, metrics *telemetry.Metrics, api *control.Server, ready *readiness, began time.Time) error {
+	if err := migrated(ctx, db, log, ready); err != nil {
+		return err
+	}
+	if err := metrics.WatchPool(db.Pool()); err != nil {
+		return err
+	}
+	source, err := drchrono.New(drchrono.Config{
+		BaseURL: cfg.DrChrono.URL,
+		Credential: drchrono.Credential{
+			ClientID: cfg.DrChrono.ClientID, ClientSecret: cfg.DrChrono.ClientSecret.Reveal(), RefreshToken: cfg.DrChrono.RefreshToken.Reveal(),
+		},
+		Ledger: db.Throttle(store.Limits{}), Vault: db.Credentials(), Log: log, Meter: metrics.Meter("drchrono"),
+	})
+	if err != nil {
+		return err
+	}
+	service := pipeline.New(pipeline.Config{Store: db, Source: source, Datasets: datasets(), Log: log, Meter: metrics.Meter("sync")})
+	schema, err := db.SchemaVersion(ctx)
+	if err != nil {
+		return err
+	}
+	api.Ready(service, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema})
+	ready.serve(func(ctx context.Context) error { return answers(ctx, db.Pool()) })
+	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
+
+	pusher := coda.NewPusher(coda.Config{Pool: db.Pool(), URL: cfg.Coda.URL, Token: cfg.Coda.Token.Reveal(), Log: log, Meter: metrics.Meter("coda")})
+	var pushing sync.WaitGroup
+	pushing.Go(func() { pusher.Run(ctx) })
+	defer pushing.Wait()
+	return service.Run(ctx)
+}
+
+// answers asks the database for a sign of life. A pool whose connections are all at work is one.
+func answers(ctx context.Context, pool *pgxpool.Pool) error {
+	err := pool.Ping(ctx)
+	if stat := pool.Stat(); errors.Is(err, context.DeadlineExceeded) && stat.AcquiredConns() >= stat.MaxConns() {
+		return nil
+	}
+	return err
+}
+
+// datasets is what this build can sync.
+func datasets() map[string]pipeline.Dataset {
+	return map[string]pipeline.Dataset{
+		"billing": {
+			Feeds: []feed.Feed{
+				feed.Doctors, feed.Offices, feed.Appointments, feed.LineItems, feed.LineItemDeletions, feed.Transactions, feed.PatientPayments,
+			},
+			Derive: claims.Derive,
+			Status: claims.Status,
+		},
+	}
+}
+
+// migrated waits until the database is there and its schema is up to this build's.
+func migrated(ctx context.Context, db *store.Store, log *slog.Logger, ready *readiness) error {
+	said := ""
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		err := db.Migrate(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		why := reason(err)
+		ready.set(why)
+		if why != said {
+			log.Warn("waiting for the database", "reason", why, "error", err)
+			said = why
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// windDown lets requests and parts end, then closes what they used. Nothing in it waits for long.
+func windDown(server *http.Server, parts *sync.WaitGroup, db *store.Store, metrics *telemetry.Metrics, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() { parts.Wait(); close(ended) }()
+	if err := server.Shutdown(ctx); err != nil {
+		log.Warn("requests did not end in time", "error", err)
+		_ = server.Close()
+	}
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		log.Warn("runs did not end in time; their leases expire by themselves")
+	}
+	closed := make(chan struct{})
+	go func() { db.Close(); close(closed) }()
+	last, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	_ = metrics.Shutdown(last)
+	select {
+	case <-closed:
+	case <-last.Done():
+	}
+}
+
+// migrate is the command of that name.
+func migrate(ctx context.Context, env config.Lookup, out io.Writer) error {
+	cfg, err := config.LoadDatabase(env)
+	if err != nil {
+		return fmt.Errorf("the configuration is not right:\n%w", err)
+	}
+	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.Database.Project())
+	db, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.Migrate(ctx); err != nil {
+		return errors.New(telemetry.ErrorText(err))
+	}
+	schema, err := db.SchemaVersion(ctx)
+	if err != nil {
+		return err
+	}
+	log.Info("migrated", "schema_version", schema)
+	return nil
+}
