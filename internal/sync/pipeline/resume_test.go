@@ -1,0 +1,260 @@
+package pipeline_test
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	sandbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
+)
+
+// pageReads counts how often each page of each list was asked for.
+func (r *rig) pageReads() func() (distinct, all int) {
+	var mu sync.Mutex
+	count := map[string]int{}
+	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
+		if v := q.URL.Query(); strings.HasPrefix(q.URL.Path, "/api/") && !v.Has("uuid") {
+			mu.Lock()
+			count[q.Method+q.URL.Path+v.Get("page")+v.Get("cursor")]++
+			mu.Unlock()
+		}
+		api.ServeHTTP(w, q)
+	}
+	return func() (distinct, all int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, n := range count {
+			distinct, all = distinct+1, all+n
+		}
+		return distinct, all
+	}
+}
+
+// Instances that stop, at any moment and in any way, cost no more than the pages in flight.
+func TestAFullSyncSurvivesInstancesThatStop(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			r := newRig(t, 80)
+			reads := r.pageReads()
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			quick := func(c *pipeline.Config) { c.Lease = 200 * time.Millisecond }
+			first, _ := r.instance()
+			r.put(first, spec)
+			kills, seen := 0, 0
+			open := func() bool { return r.one(`select state from august.run`) != runtimeapi.RunSucceeded }
+			for open() {
+				s, pool := r.instance(quick)
+				stop := r.start(s)
+				// The random moment: when so many more pages have been asked for.
+				for target := seen + 1 + rnd.IntN(12); seen < target && open(); _, seen = reads() {
+					time.Sleep(time.Duration(rnd.IntN(3000)) * time.Microsecond)
+				}
+				switch rnd.IntN(3) {
+				case 0: // as SIGTERM does
+					stop()
+				case 1: // connections break in mid-work, as in a failover, and the instance goes with them
+					go pool.Close()
+					r.cut()
+					stop()
+				case 2: // connections break, and the instance goes on
+					r.cut()
+					t.Cleanup(stop)
+				}
+				kills++
+			}
+			if run := r.ended(first, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
+				t.Fatalf("%+v\n%s", run, r.logs)
+			}
+			r.equal()
+			// Four fetchers and what waits to be merged, and page 1 of the visits, which is read twice by design.
+			distinct, all := reads()
+			if kills < 4 || all-distinct > kills*5+2 {
+				t.Errorf("%d pages were read again over %d kills", all-distinct, kills)
+			}
+			t.Logf("%d kills, %d pages, %d read again", kills, distinct, all-distinct)
+		})
+	}
+}
+
+// cut ends every other connection to the database.
+func (r *rig) cut() {
+	r.exec(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`)
+}
+
+func TestAnInstanceThatVanishesLosesItsRunWithinItsLease(t *testing.T) {
+	r := newRig(t, 40)
+	s, _ := r.instance()
+	r.put(s, spec)
+	r.exec(`update august.run set state = 'running', lease_owner = 'gone', lease_until = now() + interval '1 second', started_at = now()`)
+	began := time.Now()
+	r.start(s)
+	r.ended(s, runtimeapi.RunSucceeded)
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("the run was taken over %v after it began: its lease was not over", took)
+	}
+	if n := r.one(`select attempt from august.run`); n != "1" {
+		t.Errorf("attempt %s", n)
+	}
+	r.equal()
+}
+
+func TestASyncSurvivesACrashOfTheDatabase(t *testing.T) {
+	r := newRig(t, 60)
+	var calls atomic.Int64
+	crash := make(chan struct{})
+	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
+		if calls.Add(1) == 30 {
+			close(crash)
+		}
+		api.ServeHTTP(w, q)
+	}
+	s, _ := r.instance()
+	r.start(s)
+	r.put(s, spec)
+	<-crash
+	pgtest.Restart(t)
+	if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
+		t.Fatalf("%+v\n%s", run, r.logs)
+	}
+	r.equal()
+}
+
+func TestTwoInstancesShareTheBudgetAndTheWork(t *testing.T) {
+	r := newRig(t, 30)
+	r.server.Set(func(s *sandbox.Settings) { s.PerSecond, s.PerHour = 10, 500 })
+	r.limits.PerSecond, r.limits.PerHour = 9, 500
+	a, _ := r.instance()
+	b, _ := r.instance()
+	r.start(a)
+	r.start(b)
+	r.put(a, spec)
+	if _, err := b.Put(t.Context(), "second", spec); err != nil {
+		t.Fatal(err)
+	}
+	r.ended(a, runtimeapi.RunSucceeded)
+	deadline := time.Now().Add(time.Minute)
+	for r.one(`select state from august.run where pipeline = 'second'`) != runtimeapi.RunSucceeded {
+		if time.Now().After(deadline) {
+			t.Fatalf("not done\n%s", r.logs)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	r.equal()
+	stats := r.server.Stats()["app"]
+	if stats.Throttled != 0 {
+		t.Errorf("throttled %d times in %d calls", stats.Throttled, stats.Calls)
+	}
+	t.Logf("%d calls, none throttled", stats.Calls)
+}
+
+// When the hour's calls are spent the run waits for the next hour, and loses nothing.
+func TestARunParksWhenTheHourIsSpent(t *testing.T) {
+	r := newRig(t, 40)
+	r.limits.PerHour = 30
+	s, _ := r.instance()
+	r.start(s)
+	r.put(s, spec)
+	parks := 0
+	for {
+		run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed, runtimeapi.RunParked)
+		if run.State != runtimeapi.RunParked {
+			break
+		}
+		if parks++; parks > 50 {
+			t.Fatalf("parked again and again: %+v", run)
+		}
+		if run.ResumeAt == nil || !run.ResumeAt.After(time.Now()) || run.ResumeAt.Sub(time.Now()) > time.Hour+2*time.Second {
+			t.Errorf("resumes at %v", run.ResumeAt)
+		}
+		// An hour passes.
+		r.exec(`update august.throttle set hour = hour - interval '1 hour', next_at = now(), used = 0`)
+		r.exec(`update august.run set resume_at = now() where state = 'parked'`)
+		for r.one(`select state from august.run`) == runtimeapi.RunParked {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if parks < 2 {
+		t.Errorf("parked %d times only", parks)
+	}
+	r.equal()
+	if run := r.ended(s, runtimeapi.RunSucceeded); run.Error != "" {
+		t.Errorf("%+v", run)
+	}
+}
+
+// The ledger may be wrong about the source's budget: another program can share the application.
+func TestAThrottleThatNobodyExpectedParksTheRun(t *testing.T) {
+	r := newRig(t, 30)
+	r.server.Set(func(s *sandbox.Settings) { s.PerHour = 20 })
+	s, _ := r.instance()
+	r.start(s)
+	r.put(s, spec)
+	run := r.ended(s, runtimeapi.RunParked)
+	turn := time.Now().Truncate(time.Hour).Add(time.Hour)
+	if run.ResumeAt == nil || run.ResumeAt.Before(turn.Add(-time.Second)) || run.ResumeAt.After(turn.Add(5*time.Second)) {
+		t.Errorf("resumes at %v, want the turn of the hour, %v", run.ResumeAt, turn)
+	}
+	// Few calls were in flight; none followed while the pause held.
+	before := r.server.Stats()["app"]
+	if before.Throttled > 5 {
+		t.Errorf("%d calls were throttled", before.Throttled)
+	}
+	time.Sleep(200 * time.Millisecond)
+	if after := r.server.Stats()["app"]; after.Calls != before.Calls {
+		t.Errorf("%d calls during the pause", after.Calls-before.Calls)
+	}
+	r.server.Set(func(s *sandbox.Settings) { s.PerHour = 0 })
+	r.exec(`update august.throttle set paused_until = now(), next_at = now()`)
+	r.exec(`update august.run set resume_at = now()`)
+	r.ended(s, runtimeapi.RunSucceeded)
+	r.equal()
+}
+
+func TestPausedAndDeletedPipelinesStop(t *testing.T) {
+	r := newRig(t, 30)
+	slow := make(chan struct{})
+	var once sync.Once
+	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
+		if strings.Contains(q.URL.Path, "line_items_list") {
+			select {
+			case <-slow:
+			case <-q.Context().Done():
+				return
+			}
+		}
+		api.ServeHTTP(w, q)
+	}
+	t.Cleanup(func() { once.Do(func() { close(slow) }) })
+	s, _ := r.instance()
+	r.start(s)
+	r.put(s, spec)
+	paused := spec
+	paused.Paused = true
+	r.ended(s, runtimeapi.RunRunning)
+	r.put(s, paused)
+	r.ended(s, runtimeapi.RunPending)
+	if _, err := s.Sync(t.Context(), "billing", runtimeapi.SyncRequest{}); err == nil || err.(*runtimeapi.Error).Code != runtimeapi.CodeConflict {
+		t.Errorf("error %v", err)
+	}
+	once.Do(func() { close(slow) })
+	r.put(s, spec)
+	r.ended(s, runtimeapi.RunSucceeded)
+	r.equal()
+	if err := s.Delete(t.Context(), "billing"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), "billing"); err == nil || err.(*runtimeapi.Error).Code != runtimeapi.CodeNotFound {
+		t.Errorf("error %v", err)
+	}
+	if n := r.one(`select count(*) from drchrono.line_items`); n == "0" {
+		t.Error("the synced rows must stay")
+	}
+}
