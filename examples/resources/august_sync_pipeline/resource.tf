@@ -1,0 +1,28 @@
+resource "august_sync_pipeline" "billing" {
+  endpoint = august_sync_runtime.sync.uri
+  audience = august_sync_runtime.sync.audience
+  name     = "billing"
+  dataset  = "billing"
+  schedule = "*/15 * * * *"
+
+  # What this practice calls a claim that waits for its own signature.
+  status_overrides = {
+    "Awaiting Signature" = "pending"
+  }
+
+  # Totals per month, status and payer; no column of this view identifies a patient.
+  coda_views = {
+    billing_summary = {
+      doc_id     = "dAugustProduction"
+      table_id   = "grid-billing-summary"
+      key_column = "c-key"
+      columns = {
+        month  = "c-month"
+        status = "c-status"
+        payer  = "c-payer"
+        claims = "c-claims"
+        billed = "c-billed"
+      }
+    }
+  }
+}

@@ -1,0 +1,40 @@
+# Through the Cloud SQL connector, the runtime signs in to the database as its own service account:
+# there is no password. Every other secret is named here and read by the running service.
+resource "august_sync_runtime" "sync" {
+  name            = "august-sync"
+  image           = august_runtime_image.sync.image
+  service_account = "august-sync@feel-august-platform.iam.gserviceaccount.com"
+
+  database = {
+    instance = august_cloudsql_ha_policy.platform.connection_name
+    name     = "august"
+    user     = "august-sync@feel-august-platform.iam"
+    pool_max = 4
+  }
+
+  drchrono = {
+    oauth_secret   = "drchrono-oauth"
+    webhook_secret = "drchrono-webhook"
+  }
+
+  coda = {
+    token_secret = "coda-token"
+  }
+
+  control = {
+    allowed_callers = ["terraform@feel-august-platform.iam.gserviceaccount.com"]
+  }
+
+  scaling = {
+    min_instances = 1
+    max_instances = 3
+  }
+
+  # DrChrono cannot present a Google identity; the runtime checks every call itself.
+  public = true
+}
+
+output "uri" {
+  description = "Where the runtime answers."
+  value       = august_sync_runtime.sync.uri
+}
