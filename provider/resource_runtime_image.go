@@ -176,7 +176,9 @@ func (r *runtimeImageResource) Read(ctx context.Context, req resource.ReadReques
 	imported := state.Version.IsNull()
 	r.refresh(ctx, &state, &resp.Diagnostics)
 	if imported && state.Version.IsNull() {
-		resp.State.RemoveResource(ctx) // there is no such image to import
+		// There is no such image to import. Terraform before 1.12 wants to be told even whose identity that was.
+		resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, runtimeImageIdentity, state.identity())...)
+		resp.State.RemoveResource(ctx)
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)

@@ -104,6 +104,8 @@ func (r *syncRuntimeResource) Read(ctx context.Context, req resource.ReadRequest
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	// First of all, and also for a service that is gone: Terraform before 1.12 keeps no identity to fall back on.
+	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, syncRuntimeIdentity, state.identity())...)
 	err := r.refresh(ctx, &state, &resp.Diagnostics)
 	if cloudrun.IsNotFound(err) {
 		tflog.Debug(ctx, "the service is gone", map[string]any{"service": state.servicePath()})
@@ -115,7 +117,6 @@ func (r *syncRuntimeResource) Read(ctx context.Context, req resource.ReadRequest
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, syncRuntimeIdentity, state.identity())...)
 }
 
 // Update implements resource.Resource.
