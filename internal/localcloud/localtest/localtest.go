@@ -205,6 +205,16 @@ func Runtime(t testing.TB) string {
 	return path
 }
 
+// AugustLocal is the path of august-local, compiled for this machine.
+func AugustLocal(t testing.TB) string {
+	t.Helper()
+	path, err := program(augustLocal, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // Down runs `august-local down` on the cloud, for tests of what happens without it. Its state stays,
 // and its end is not a failure.
 func (c *Cloud) Down(t testing.TB) {
