@@ -157,7 +157,7 @@ func (s setting) or(own types.String) (types.String, error) {
 }
 
 // TokenSource gives access tokens for Google's APIs.
-func (c *clients) TokenSource(_ context.Context) (oauth2.TokenSource, error) {
+func (c *clients) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	config, err := c.auth()
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (c *clients) TokenSource(_ context.Context) (oauth2.TokenSource, error) {
 	defer c.mu.Unlock()
 	if c.tokens == nil {
 		// Tokens outlive the call that first asks for one.
-		ts, err := auth.TokenSource(context.Background(), config)
+		ts, err := auth.TokenSource(context.WithoutCancel(ctx), config)
 		if err != nil {
 			return nil, err
 		}
@@ -176,7 +176,7 @@ func (c *clients) TokenSource(_ context.Context) (oauth2.TokenSource, error) {
 }
 
 // IDToken gives ID tokens for an audience, which is how the runtime's control API knows who calls.
-func (c *clients) IDToken(_ context.Context, audience string) (oauth2.TokenSource, error) {
+func (c *clients) IDToken(ctx context.Context, audience string) (oauth2.TokenSource, error) {
 	config, err := c.auth()
 	if err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func (c *clients) IDToken(_ context.Context, audience string) (oauth2.TokenSourc
 	if ts, ok := c.ids[audience]; ok {
 		return ts, nil
 	}
-	ts, err := auth.IDTokenSource(context.Background(), config, audience)
+	ts, err := auth.IDTokenSource(context.WithoutCancel(ctx), config, audience)
 	if err != nil {
 		return nil, err
 	}

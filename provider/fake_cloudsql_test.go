@@ -24,7 +24,7 @@ type fakeCloudSQL struct {
 func newFakeCloudSQL(t *testing.T) (*fakeCloudSQL, string) {
 	t.Helper()
 	f := &fakeCloudSQL{instances: map[string]map[string]any{}}
-	f.add("feel-august-platform", "platform", nil)
+	f.add("platform", nil)
 	srv := httptest.NewServer(f)
 	t.Cleanup(srv.Close)
 	f.stop = srv.Close
@@ -32,7 +32,8 @@ func newFakeCloudSQL(t *testing.T) (*fakeCloudSQL, string) {
 }
 
 // add makes an instance; more overrides fields of it, and "settings" is merged.
-func (f *fakeCloudSQL) add(project, name string, more map[string]any) {
+func (f *fakeCloudSQL) add(name string, more map[string]any) {
+	const project = "feel-august-platform"
 	settings := map[string]any{
 		"settingsVersion": "1", "tier": "db-custom-2-7680", "edition": "ENTERPRISE", "availabilityType": "ZONAL",
 		"backupConfiguration": map[string]any{"enabled": false, "startTime": "03:00"},
@@ -101,5 +102,5 @@ func (f *fakeCloudSQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (*fakeCloudSQL) fail(w http.ResponseWriter, code int, reason string) {
 	w.WriteHeader(code)
-	fmt.Fprintf(w, `{"error":{"code":%d,"message":"%s","errors":[{"reason":"%[2]s"}]}}`, code, reason)
+	_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"%s","errors":[{"reason":"%[2]s"}]}}`, code, reason)
 }

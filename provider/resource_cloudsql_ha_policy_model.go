@@ -229,13 +229,13 @@ func (m *haPolicyModel) settle(ctx context.Context, live *sqladmin.DatabaseInsta
 	if m.DeletionProtection.IsUnknown() {
 		m.DeletionProtection = now.DeletionProtection
 	}
-	m.PointInTimeRecovery = settleObject(m.PointInTimeRecovery, now.PointInTimeRecovery)
-	m.Backup = settleObject(m.Backup, now.Backup)
-	m.MaintenanceWindow = settleObject(m.MaintenanceWindow, now.MaintenanceWindow)
+	m.PointInTimeRecovery = settleObject(ctx, m.PointInTimeRecovery, now.PointInTimeRecovery)
+	m.Backup = settleObject(ctx, m.Backup, now.Backup)
+	m.MaintenanceWindow = settleObject(ctx, m.MaintenanceWindow, now.MaintenanceWindow)
 	return diags
 }
 
-func settleObject(planned, now types.Object) types.Object {
+func settleObject(ctx context.Context, planned, now types.Object) types.Object {
 	if planned.IsUnknown() {
 		return now
 	}
@@ -248,7 +248,7 @@ func settleObject(planned, now types.Object) types.Object {
 			values[name] = now.Attributes()[name]
 		}
 	}
-	return types.ObjectValueMust(planned.AttributeTypes(context.Background()), values)
+	return types.ObjectValueMust(planned.AttributeTypes(ctx), values)
 }
 
 func objectOf(ctx context.Context, attributes map[string]attr.Type, from any, diags *diag.Diagnostics) types.Object {

@@ -87,11 +87,11 @@ func TestCloudSQLHAPolicy_planIsExact(t *testing.T) {
 func TestCloudSQLHAPolicy_planRefuses(t *testing.T) {
 	t.Parallel()
 	p, fake := configuredProtocol(t)
-	fake.add("feel-august-platform", "mysql", map[string]any{"databaseVersion": "MYSQL_8_0"})
-	fake.add("feel-august-platform", "replica", map[string]any{
+	fake.add("mysql", map[string]any{"databaseVersion": "MYSQL_8_0"})
+	fake.add("replica", map[string]any{
 		"instanceType": "READ_REPLICA_INSTANCE", "masterInstanceName": "feel-august-platform:platform",
 	})
-	fake.add("feel-august-platform", "plus", map[string]any{"settings": map[string]any{"edition": "ENTERPRISE_PLUS"}})
+	fake.add("plus", map[string]any{"settings": map[string]any{"edition": "ENTERPRISE_PLUS"}})
 	retention := func(days int) map[string]any { return map[string]any{"retention_days": days} }
 
 	for name, c := range map[string]struct {

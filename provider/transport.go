@@ -27,10 +27,11 @@ type loggingTransport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *loggingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	req = req.Clone(req.Context())
+	ctx := req.Context()
+	req = req.Clone(ctx)
 	req.Header.Set("User-Agent", t.userAgent)
 
-	ctx := tflog.NewSubsystem(req.Context(), subsystem, tflog.WithLevelFromEnv("TF_LOG_PROVIDER_AUGUST_GCP"))
+	ctx = tflog.NewSubsystem(ctx, subsystem, tflog.WithLevelFromEnv("TF_LOG_PROVIDER_AUGUST_GCP"))
 	started := time.Now()
 	resp, err := t.base.RoundTrip(req)
 	fields := map[string]any{

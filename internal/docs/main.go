@@ -40,10 +40,10 @@ func write(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil { //nolint:gosec // a developer names the file
 		return err
 	}
-	return os.WriteFile(file, append(out, '\n'), 0o644)
+	return os.WriteFile(file, append(out, '\n'), 0o600) //nolint:gosec // as above
 }
 
 func schemas(ctx context.Context) (map[string]any, error) {

@@ -52,7 +52,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				refused.before(f.instance)
 			}
 			w.WriteHeader(refused.code)
-			fmt.Fprintf(w, `{"error":{"code":%d,"message":"refused","errors":[{"reason":%q}]}}`, refused.code, refused.reason)
+			_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"refused","errors":[{"reason":%q}]}}`, refused.code, refused.reason)
 			return
 		}
 		var change sqladmin.DatabaseInstance
@@ -62,7 +62,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(&sqladmin.Operation{Name: "op", Status: "PENDING"})
 	case f.instance == nil:
 		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprint(w, `{"error":{"code":404,"errors":[{"reason":"instanceDoesNotExist"}]}}`)
+		_, _ = fmt.Fprint(w, `{"error":{"code":404,"errors":[{"reason":"instanceDoesNotExist"}]}}`)
 	default:
 		_ = json.NewEncoder(w).Encode(f.instance)
 	}
