@@ -30,7 +30,9 @@ const (
 )
 
 // fake keeps pipelines in memory.
-type fake struct{ specs map[string]runtimeapi.PipelineSpec }
+type fake struct {
+	specs map[string]runtimeapi.PipelineSpec
+}
 
 func (f *fake) List(context.Context) ([]runtimeapi.Pipeline, error) { return nil, nil }
 func (f *fake) Get(_ context.Context, name string) (runtimeapi.Pipeline, error) {
