@@ -2,6 +2,7 @@ package clinic
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ func Open(path string, size Size, seed uint64) (*Clinic, error) {
 	if size.Patients <= 0 {
 		size.Patients = 2000
 	}
-	h, entries, err := readJournal(path)
+	h, entries, good, err := readJournal(path)
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +52,15 @@ func Open(path string, size Size, seed uint64) (*Clinic, error) {
 			c.apply(e, body, extra)
 		}
 	}
-	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
 	if fresh {
-		flags |= os.O_TRUNC
+		good = 0
 	}
-	f, err := os.OpenFile(path, flags, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // the caller's own state directory
 	if err != nil {
 		return nil, err
+	}
+	if err := f.Truncate(good); err != nil { // drop a line that a kill cut off
+		return nil, errors.Join(err, f.Close())
 	}
 	if fresh {
 		if err := json.NewEncoder(f).Encode(header{size.Patients, seed, c.today}); err != nil {
@@ -87,29 +90,37 @@ func (c *Clinic) write(e entry) error {
 	return json.NewEncoder(c.journal).Encode(e)
 }
 
-func readJournal(path string) (header, []entry, error) {
-	var h header
-	f, err := os.Open(path)
+// readJournal returns the header, the whole entries, and where the last of them ends.
+func readJournal(path string) (h header, entries []entry, good int64, err error) {
+	f, err := os.Open(path) //nolint:gosec // the caller's own state directory
 	if errors.Is(err, fs.ErrNotExist) {
-		return h, nil, nil
+		return h, nil, 0, nil
 	}
 	if err != nil {
-		return h, nil, err
+		return h, nil, 0, err
 	}
 	defer func() { _ = f.Close() }() // only read
-	d := json.NewDecoder(bufio.NewReader(f))
-	d.UseNumber()
-	if err := d.Decode(&h); err != nil {
-		return header{}, nil, nil // an empty or foreign file: start afresh
-	}
-	var entries []entry
-	for {
+	r := bufio.NewReader(f)
+	for n := 0; ; n++ {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) { // nothing, or the part of a line that a kill left
+			return h, entries, good, nil
+		}
+		if err != nil {
+			return h, nil, 0, err
+		}
+		good += int64(len(line))
+		if n == 0 {
+			if err := json.Unmarshal(line, &h); err != nil {
+				return header{}, nil, 0, nil //nolint:nilerr // not a journal: start afresh
+			}
+			continue
+		}
 		var e entry
-		switch err := d.Decode(&e); {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // the last line may be cut off by a kill
-			return h, entries, nil
-		case err != nil:
-			return h, nil, fmt.Errorf("%s is damaged: %w", path, err)
+		d := json.NewDecoder(bytes.NewReader(line))
+		d.UseNumber()
+		if err := d.Decode(&e); err != nil {
+			return h, nil, 0, fmt.Errorf("%s is damaged in line %d, delete it to start afresh: %w", path, n+1, err)
 		}
 		entries = append(entries, e)
 	}
