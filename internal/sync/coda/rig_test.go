@@ -1,0 +1,187 @@
+package coda_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	sandbox "github.com/feel-august/terraform-provider-august/internal/sandbox/coda"
+	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const (
+	token = "11111111-2222-3333-4444-555555555555"
+	// The sandbox's clock runs faster than ours, so that Coda's seconds cost milliseconds.
+	faster = 50
+)
+
+// bundle is a database with one pipeline, and a Coda.
+type bundle struct {
+	t    *testing.T
+	pool *pgxpool.Pool
+	coda *sandbox.Server
+	url  string
+	spec runtimeapi.PipelineSpec
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	db := pgtest.New(t)
+	s, err := store.Open(t.Context(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	epoch := time.Now()
+	server, err := sandbox.New(sandbox.Options{
+		Tokens: []sandbox.Token{{Token: token, Owner: "owner@example.test"}, {Token: "scoped", Owner: "other@example.test", Doc: sandbox.StagingDoc}},
+		Clock:  func() time.Time { return epoch.Add(time.Since(epoch) * faster) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(server)
+	t.Cleanup(web.Close)
+	b := &bundle{t: t, pool: s.Pool(), coda: server, url: web.URL + sandbox.Base}
+	b.declare(func(*runtimeapi.CodaView) {})
+	return b
+}
+
+// declare writes the pipeline's spec, with one view that change may change.
+func (b *bundle) declare(change func(*runtimeapi.CodaView)) {
+	b.t.Helper()
+	view := runtimeapi.CodaView{
+		View: "billing_summary", DocID: sandbox.ProductionDoc, TableID: sandbox.BillingSummary, KeyColumn: "c-key",
+		Columns: map[string]string{"month": "c-month", "payer": "c-payer", "claims": "c-claims", "billed": "c-billed"},
+	}
+	change(&view)
+	b.spec = runtimeapi.PipelineSpec{Dataset: "billing", CodaViews: []runtimeapi.CodaView{view}}
+	raw, err := json.Marshal(b.spec)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.exec(`insert into august.pipeline (name, spec) values ('billing', $1) on conflict (name) do update set spec = excluded.spec`, raw)
+}
+
+func (b *bundle) exec(sql string, args ...any) {
+	b.t.Helper()
+	if _, err := b.pool.Exec(b.t.Context(), sql, args...); err != nil {
+		b.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// want makes rows 0 to n-1 the wanted content, each with so many claims.
+func (b *bundle) want(n, claims int) {
+	b.t.Helper()
+	rows := make([]coda.Row, n)
+	for i := range rows {
+		rows[i] = coda.Row{Key: key(i), Payload: fmt.Appendf(nil, `{"month":"2026-03","payer":"Example Payer 1/2","claims":%d,"billed":%d.50}`, claims, i)}
+	}
+	if err := pgx.BeginFunc(b.t.Context(), b.pool, func(tx pgx.Tx) error {
+		return coda.Enqueue(b.t.Context(), tx, "billing", "billing_summary", rows, 3)
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func key(i int) string { return fmt.Sprintf("august/billing/2026-03/paid/%012d", i) }
+
+// fast is a configuration in the sandbox's time.
+func (b *bundle) fast() coda.Config {
+	return coda.Config{
+		Pool: b.pool, URL: b.url, Token: token,
+		Every: 10 * time.Millisecond, Window: 10500 * time.Millisecond / faster, Throttle: 30 * time.Second / faster,
+		Backoff: 20 * time.Millisecond, Refused: 50 * time.Millisecond,
+		FirstPoll: 5 * time.Millisecond, LastPoll: 20 * time.Millisecond, GiveUp: 3 * time.Second, Appears: 300 * time.Millisecond,
+		Settle: 45 * time.Second / faster, Lag: 2 * time.Minute / faster,
+	}
+}
+
+// start runs a pusher until the returned function is called.
+func (b *bundle) start(cfg coda.Config) (stop func()) {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { coda.NewPusher(cfg).Run(ctx) })
+	stop = func() { cancel(); running.Wait() }
+	b.t.Cleanup(stop)
+	return stop
+}
+
+func (b *bundle) status() runtimeapi.CodaStatus {
+	b.t.Helper()
+	list, err := coda.Status(b.t.Context(), b.pool, "billing", b.spec)
+	if err != nil || len(list) != 1 {
+		b.t.Fatalf("status: %+v, %v", list, err)
+	}
+	return list[0]
+}
+
+// until polls what must become true.
+func (b *bundle) until(what string, is func() bool) {
+	b.t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for !is() {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("never came: %s; status %+v, Coda has %d rows and %+v", what, b.status(), len(b.rows()), b.coda.Stats())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (b *bundle) rows() []map[string]any {
+	return b.coda.Rows(b.spec.CodaViews[0].DocID, b.spec.CodaViews[0].TableID)
+}
+
+// settled waits until nothing is pending and checks that Coda holds exactly rows 0 to n-1, once
+// each, with so many claims.
+func (b *bundle) settled(n, claims int) {
+	b.t.Helper()
+	b.until("nothing is pending", func() bool { s := b.status(); return s.Pending == 0 && s.Error == "" })
+	seen := map[string]int{}
+	for _, row := range b.rows() {
+		seen[fmt.Sprint(row["c-key"])]++
+		if fmt.Sprint(row["c-claims"]) != fmt.Sprint(claims) {
+			b.t.Errorf("%v has %v claims, want %d", row["c-key"], row["c-claims"], claims)
+		}
+	}
+	for i := range n {
+		if seen[key(i)] != 1 {
+			b.t.Errorf("%s is there %d times", key(i), seen[key(i)])
+		}
+	}
+	if len(seen) != n {
+		b.t.Errorf("%d rows in Coda, want %d", len(seen), n)
+	}
+	if s := b.status(); s.Rows != int64(n) {
+		b.t.Errorf("status counts %d rows, want %d", s.Rows, n)
+	}
+}
+
+// write posts rows to the table behind the pusher's back.
+func (b *bundle) write(rows ...[][]coda.Cell) {
+	b.t.Helper()
+	c := coda.NewClient(b.url, token)
+	for _, r := range rows {
+		id, err := c.Upsert(b.t.Context(), b.spec.CodaViews[0].DocID, b.spec.CodaViews[0].TableID, "c-key", r)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.until("the write is applied", func() bool { done, err := c.Done(b.t.Context(), id); return err == nil && done })
+	}
+}
