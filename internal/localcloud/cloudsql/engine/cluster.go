@@ -196,7 +196,11 @@ func (c *Cluster) restart(ctx context.Context) error {
 	}
 	c.front.open(c.primary().address())
 	if c.state.Spec.Standby {
-		// The standby may need higher limits than it started with; it must have replayed the change.
+		// The standby takes over the parameters after it has seen that the primary has them: it may
+		// not run with lower limits than the primary had when it wrote what the standby replays.
+		if err := c.replayed(ctx); err != nil {
+			return err
+		}
 		_ = c.standby().stop(ctx, syscall.SIGINT)
 		if err := c.startStandby(ctx); err != nil {
 			return err

@@ -40,6 +40,7 @@ var baseParams = map[string]string{
 	"min_wal_size":                 "32MB",
 	"max_wal_size":                 "512MB",
 	"hot_standby":                  "on",
+	"wal_retrieve_retry_interval":  "100ms",
 	"password_encryption":          "scram-sha-256",
 	"shared_preload_libraries":     "pg_stat_statements",
 	"log_line_prefix":              "%m [%p]: [%l-1] db=%d,user=%u ",

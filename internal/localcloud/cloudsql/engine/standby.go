@@ -80,8 +80,25 @@ func (c *Cluster) startStandby(ctx context.Context) error {
 
 // engage waits until the standby streams, then makes it synchronous.
 func (c *Cluster) engage(ctx context.Context) error {
-	return c.until(ctx, standbyPatience, "the standby does not catch up", `SELECT EXISTS (SELECT FROM pg_stat_replication
-		WHERE application_name = $1 AND state = 'streaming')`, standbyName, func() error { return c.setSync(ctx, true) })
+	if err := until(ctx, c.primary(), standbyPatience, "the standby does not stream", `SELECT EXISTS (SELECT FROM pg_stat_replication
+		WHERE application_name = $1 AND state = 'streaming')`, standbyName); err != nil {
+		return err
+	}
+	return c.setSync(ctx, true)
+}
+
+// replayed waits until the standby has replayed what the primary has written, or cannot go on because
+// its own limits are too low now.
+func (c *Cluster) replayed(ctx context.Context) error {
+	if !c.standby().running() {
+		return nil
+	}
+	var lsn string
+	if err := c.primary().query(ctx, []any{&lsn}, "SELECT pg_current_wal_flush_lsn()::text"); err != nil {
+		return err
+	}
+	return until(ctx, c.standby(), standbyPatience, "the standby does not catch up",
+		"SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn OR pg_get_wal_replay_pause_state() = 'paused'", lsn)
 }
 
 // setSync makes commits wait for the standby, or no longer, and waits until that holds.
@@ -96,8 +113,8 @@ func (c *Cluster) setSync(ctx context.Context, on bool) error {
 	if err := c.primary().query(ctx, nil, "SELECT pg_reload_conf()"); err != nil || !on {
 		return err
 	}
-	return c.until(ctx, standbyPatience, "the standby does not become synchronous", `SELECT EXISTS (SELECT FROM pg_stat_replication
-		WHERE application_name = $1 AND sync_state = 'sync')`, standbyName, func() error { return nil })
+	return until(ctx, c.primary(), standbyPatience, "the standby does not become synchronous", `SELECT EXISTS (SELECT FROM pg_stat_replication
+		WHERE application_name = $1 AND sync_state = 'sync')`, standbyName)
 }
 
 func (c *Cluster) streaming(ctx context.Context) (ok bool, err error) {
@@ -163,17 +180,18 @@ func (c *Cluster) makeSlot(ctx context.Context, name string) error {
 
 // dropSlot waits until the reader has let go of the slot.
 func (c *Cluster) dropSlot(ctx context.Context, name string) error {
-	return c.until(ctx, 10*time.Second, "replication slot "+name+" is still in use", `SELECT NOT EXISTS
-		(SELECT FROM pg_replication_slots WHERE slot_name = $1 AND active)`, name, func() error {
-		return c.primary().query(ctx, nil, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, name)
-	})
+	if err := until(ctx, c.primary(), 10*time.Second, "replication slot "+name+" is still in use", `SELECT NOT EXISTS
+		(SELECT FROM pg_replication_slots WHERE slot_name = $1 AND active)`, name); err != nil {
+		return err
+	}
+	return c.primary().query(ctx, nil, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, name)
 }
 
-// until asks the primary a yes-or-no question with one argument until the answer is yes, then goes on.
-func (c *Cluster) until(ctx context.Context, patience time.Duration, complaint, question, arg string, then func() error) error {
+// until asks a server a yes-or-no question with one argument until the answer is yes.
+func until(ctx context.Context, s *server, patience time.Duration, complaint, question, arg string) error {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, err := c.primary().connect(waiting, "postgres")
+	conn, err := s.connect(waiting, "postgres")
 	if err != nil {
 		return err
 	}
@@ -184,7 +202,7 @@ func (c *Cluster) until(ctx context.Context, patience time.Duration, complaint, 
 			return fmt.Errorf("%s: %w", complaint, err)
 		}
 		if yes {
-			return then()
+			return nil
 		}
 		select {
 		case <-waiting.Done():

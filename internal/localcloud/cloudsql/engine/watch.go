@@ -78,3 +78,19 @@ func (c *Cluster) KillStandby() {
 	defer c.mu.Unlock()
 	c.standby().kill()
 }
+
+// Abandon lets go of the processes without ending them, as the death of this process would.
+func (c *Cluster) Abandon() {
+	c.mu.Lock()
+	unwatch := c.unwatch
+	c.unwatch = nil
+	c.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
+		c.watching.Wait()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.front.close()
+	c.front = nil
+}
