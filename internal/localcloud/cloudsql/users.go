@@ -95,7 +95,7 @@ func (i *instance) sql(ctx context.Context, database string, statements ...strin
 func complaint(err error) string {
 	if e := (*pgconn.PgError)(nil); errors.As(err, &e) {
 		if e.Detail != "" {
-			return e.Message + ". Details: " + e.Detail
+			return e.Message + ". Details: " + strings.TrimSuffix(e.Detail, ".")
 		}
 		return e.Message
 	}
