@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"errors"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -48,6 +49,8 @@ func wayOut(err error) string {
 	switch {
 	case errors.Is(err, auth.ErrNoCredentials):
 		return "Run `gcloud auth application-default login`, or set access_token or impersonate_service_account in the provider block."
+	case errors.Is(err, context.DeadlineExceeded):
+		return "The time that `timeouts` allows ran out. Whatever Google has begun goes on: apply again to wait for the rest of it, or allow more time."
 	case errors.Is(err, auth.ErrNoIdentity):
 		return "Set impersonate_service_account in the provider block: that account then signs the ID token."
 	}
