@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sort"
+	"strconv"
 )
 
 // gen makes one practice. It runs once, before anyone else holds the clinic.
@@ -147,9 +148,10 @@ func (g *gen) past(from, to int64) int64 {
 }
 
 func money(cents int64) string {
-	sign := ""
+	b := make([]byte, 0, 16)
 	if cents < 0 {
-		sign, cents = "-", -cents
+		b, cents = append(b, '-'), -cents
 	}
-	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
+	b = strconv.AppendInt(b, cents/100, 10)
+	return string(append(b, '.', byte('0'+cents/10%10), byte('0'+cents%10)))
 }

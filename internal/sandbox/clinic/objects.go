@@ -202,6 +202,10 @@ type appointment struct {
 	BaseRecurring    any      `json:"base_recurring_appointment"`
 	IsVirtualBase    bool     `json:"is_virtual_base"`
 	RecurrenceKey    any      `json:"recurrence_instance_key"`
+	RecurStart       any      `json:"recur_start_date"`
+	RecurEnd         any      `json:"recur_end_date"`
+	RecurDays        []string `json:"recurring_days"`
+	RecursEvery      any      `json:"recurs_every"`
 	CreatedBy        string   `json:"created_by"`
 	CreatedAt        string   `json:"created_at"`
 	UpdatedAt        string   `json:"updated_at"`

@@ -122,16 +122,38 @@ func ParseKey(key string) (id int64, sub string) {
 	return id, sub
 }
 
-// ParseTime reads a naive date or date-time as seconds since 1970 on the wall clock.
+// ParseTime reads a naive date or date-time as seconds since 1970 on the wall clock. A zone, as any
+// other trailing text, is refused.
 func ParseTime(s string) (int64, bool) {
-	for _, layout := range []string{naiveLayout, dateLayout, "2006-01-02T15:04"} {
-		if len(s) == len(layout) || (layout == naiveLayout && len(s) > len(layout) && s[len(layout)] == '.') {
-			if t, err := time.Parse(layout, s); err == nil { // Parse takes a fraction unasked
-				return t.Unix(), true
-			}
-		}
+	clock := "T00:00:00"
+	switch {
+	case len(s) == 16: // minutes
+		clock = s[10:] + ":00"
+	case len(s) == 19 || (len(s) > 20 && s[19] == '.' && digits(s[20:]) >= 0):
+		clock = s[10:19]
+	case len(s) != 10:
+		return 0, false
 	}
-	return 0, false
+	y, m, d := digits(s[:4]), digits(s[5:7]), digits(s[8:10])
+	hour, minute, second := digits(clock[1:3]), digits(clock[4:6]), digits(clock[7:9])
+	if y < 1 || m < 1 || m > 12 || d < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 ||
+		s[4] != '-' || s[7] != '-' || clock[0] != 'T' || clock[3] != ':' || clock[6] != ':' {
+		return 0, false
+	}
+	t := time.Date(y, time.Month(m), d, hour, minute, second, 0, time.UTC)
+	return t.Unix(), t.Day() == d // the 31st of a short month is no date
+}
+
+// digits reads a number of digits only, or gives -1.
+func digits(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return -1
+		}
+		n = min(n*10+int(s[i]-'0'), 1_000_000)
+	}
+	return n
 }
 
 func number(raw []byte) int64 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strconv"
+	"time"
 )
 
 // visit is one appointment while it is being made.
@@ -45,7 +46,7 @@ func (g *gen) visit(v *visit, i int) {
 	age := (g.end - v.at) / day
 	v.appointment = appointment{
 		ID: strconv.FormatInt(num, 10), Doctor: pick(g, g.doctors), Office: pick(g, g.offices), ExamRoom: 1 + i%2,
-		ScheduledTime: naive(v.at), Duration: 15 + 15*g.r.IntN(4), BillingNotes: []note{}, ICD10: []string{}, ICD9: []string{},
+		ScheduledTime: naive(v.at), Duration: 15 + 15*g.r.IntN(4), BillingNotes: []note{}, ICD10: []string{}, ICD9: []string{}, RecurDays: []string{},
 		CreatedBy: "testdoc0", CreatedAt: naive(v.created), UpdatedAt: naive(v.created), IsWalkIn: i%50 == 3,
 	}
 	a := &v.appointment
@@ -184,7 +185,8 @@ func (g *gen) emitVisit(v *visit, num int64) {
 	}
 	if virtual := v.p != nil && v.at > g.end+20*day && num%9 == 0; virtual {
 		// A series: its base, and recurrences that exist only as ids with an underscore.
-		a.Recurring, a.IsVirtualBase = true, true
+		a.Recurring, a.IsVirtualBase, a.RecursEvery = true, true, 1
+		a.RecurStart, a.RecurEnd, a.RecurDays = date(v.at), date(v.at+21*day), []string{time.Unix(v.at, 0).UTC().Weekday().String()}
 		for week := int64(1); week <= 3; week++ {
 			at := v.at + week*7*day
 			o := a

@@ -3,6 +3,7 @@ package drchrono_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -196,5 +197,103 @@ func TestPageCaps(t *testing.T) {
 		if got := len(r.get(path, 200)["results"].([]any)); got != want {
 			t.Errorf("%s: %d rows, want %d", path, got, want)
 		}
+	}
+}
+
+// The fields that each list gives, as a client without the sandbox's source would write them down.
+var fields = map[string]string{
+	"appointments?since=2000-01-01": "id patient doctor office exam_room scheduled_time duration status custom_status reason notes billing_status ins1_status ins2_status first_billed_date last_billed_date first_edi_date last_edi_date primary_insurer_name primary_insurer_payer_id primary_insurance_id_number secondary_insurer_name secondary_insurer_payer_id secondary_insurance_id_number payment_profile billing_provider supervising_provider billing_notes resubmit_claim_original_id cloned_from icd10_codes icd9_codes profile appt_is_break is_walk_in allow_overlapping deleted_flag created_at updated_at created_by color recurring_appointment base_recurring_appointment is_virtual_base recurrence_instance_key recur_start_date recur_end_date recurring_days recurs_every",
+	"line_items":                    "id appointment patient doctor code procedure_type description modifiers diagnosis_pointers quantity units price billed allowed adjustment ins1_paid ins2_paid ins3_paid ins_total pt_paid paid_total balance_ins balance_pt balance_total expected_reimbursement billing_status insurance_status denied_flag service_date posted_date updated_at",
+	"transactions":                  "id line_item appointment patient doctor ins_name ins_paid adjustment adjustment_reason adjustment_group_code claim_status posted_date check_date trace_number insurance created_at updated_at",
+	"patient_payments":              "id patient appointment line_item doctor amount payment_method payment_transaction_type posted_date received_date trace_number notes created_by created_at updated_at",
+	"patient_payment_log":           "id action amount appointment patient doctor payment_method source created_by updated_at",
+	"claim_billing_notes":           "id appointment text created_at created_by",
+	"eobs":                          "id doctor insurance_payer_id insurance_payer_name insurance_payer_trace_number payment_method total_paid check_date deposit_date posted_date scanned_eob updated_at",
+	"eligibility_checks":            "id patient appointment cob_level payer_name eligibility request_service_type service_type_description query_date coverage_subscriber updated_at",
+	"line_item_deletions":           "billing_line_item_id appointment_id created_at",
+	"lab_orders":                    "id patient doctor sublab status priority timestamp requisition_id external_requisition_id accession_number icd10_codes documents notes",
+	"lab_tests":                     "id lab_order code name description status collection_date specimen_source specimen_condition specimen_total_volume internal_notes report_notes",
+	"lab_results":                   "id lab_test lab_order document status value value_is_numeric unit normal_range is_abnormal abnormal_status observation_code observation_description group_code test_performed specimen_received comments",
+	"lab_documents":                 "id lab_order type document hl7 timestamp",
+	"sublabs":                       "id name facility_code vendor_name",
+	"patient_lab_results":           "id patient ordering_doctor title loinc_code lab_result_value lab_result_value_as_float lab_result_value_units lab_normal_range lab_normal_range_units lab_abnormal_flag lab_order_status date_test_performed doctor_signoff doctor_comments scanned_in_result lab_imported_from_ccr created_at updated_at",
+}
+
+func TestFieldsAreTheContracts(t *testing.T) {
+	r := newRig(t)
+	for path, list := range fields {
+		want := map[string]bool{}
+		for f := range strings.FieldsSeq(list) {
+			want[f] = true
+		}
+		for _, o := range r.get("/api/"+path, 200)["results"].([]any) {
+			for f := range o.(map[string]any) {
+				if !want[f] {
+					t.Errorf("%s has a field %s", path, f)
+				}
+			}
+			for f := range want {
+				if _, ok := o.(map[string]any)[f]; !ok {
+					t.Errorf("%s lacks %s", path, f)
+				}
+			}
+		}
+	}
+}
+
+func TestWireTypes(t *testing.T) {
+	r := newRig(t)
+	visit := r.get("/api/appointments?since=2000-01-01", 200)["results"].([]any)[0].(map[string]any)
+	if _, ok := visit["id"].(string); !ok {
+		t.Errorf("an appointment's id is text, not %v", visit["id"])
+	}
+	line := r.get("/api/line_items", 200)["results"].([]any)[0].(map[string]any)
+	for _, f := range []string{"id", "appointment", "patient", "doctor"} {
+		if _, ok := line[f].(float64); !ok {
+			t.Errorf("a line's %s is a number, not %v", f, line[f])
+		}
+	}
+	for _, f := range []string{"price", "quantity", "ins_total", "balance_ins"} {
+		if _, ok := line[f].(string); !ok {
+			t.Errorf("a line's %s is text, not %v", f, line[f])
+		}
+	}
+	verbose := []string{"auto_accident_insurance", "custom_demographics", "patient_flags", "patient_flags_attached", "primary_insurance",
+		"secondary_insurance", "tertiary_insurance", "referring_doctor", "workers_comp_insurance"}
+	plain := r.get("/api/patients", 200)["results"].([]any)[0].(map[string]any)
+	full := r.get("/api/patients?verbose=true", 200)["results"].([]any)[0].(map[string]any)
+	for _, f := range verbose {
+		_, inPlain := plain[f]
+		_, inFull := full[f]
+		if inPlain || !inFull {
+			t.Errorf("%s: plain %v, verbose %v", f, inPlain, inFull)
+		}
+	}
+	for _, p := range r.all("/api/patients") {
+		if p["patient_status"] != "A" {
+			t.Errorf("an inactive patient is listed")
+		}
+	}
+	if a, b := len(r.all("/api/patients?show_inactive=true")), len(r.all("/api/patients")); a <= b {
+		t.Errorf("%d patients with the inactive ones, %d without", a, b)
+	}
+}
+
+func BenchmarkBulkPage(b *testing.B) {
+	c := clinic.New(clinic.Size{Patients: 500}, 1)
+	s, err := drchrono.New(drchrono.Options{Apps: []drchrono.App{{ClientID: "a", Clinic: c, AccessToken: "t"}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.Set(func(s *drchrono.Settings) {
+		s.PerHour, s.PerSecond, s.PageCaps = 0, 0, map[string]int{"line_items": 1000}
+	})
+	req := httptest.NewRequest(http.MethodGet, "/api/line_items", nil)
+	req.Header.Set("Authorization", "Bearer t")
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, req)
+		b.SetBytes(int64(w.Body.Len()))
 	}
 }
