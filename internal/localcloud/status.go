@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/cloudsql"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/face"
 )
 
@@ -103,6 +104,9 @@ func Down(ctx context.Context, dir string) (string, error) {
 	defer closeLog()
 	n, err := sweep(ctx, dir, log)
 	if err != nil {
+		return "", err
+	}
+	if err := cloudsql.Sweep(filepath.Join(dir, "cloudsql")); err != nil {
 		return "", err
 	}
 	if err := os.Remove(filepath.Join(dir, descriptionFile)); err != nil && !errors.Is(err, os.ErrNotExist) {

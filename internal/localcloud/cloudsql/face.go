@@ -92,6 +92,10 @@ func socketFolder(dir string) string {
 	return filepath.Join(base, "august-sql-"+hex.EncodeToString(sum[:5]))
 }
 
+// Sweep removes what a killed supervisor left outside of dir, an Options.Dir, whose processes have
+// ended: the folder of the Unix sockets.
+func Sweep(dir string) error { return os.RemoveAll(socketFolder(dir)) }
+
 // Name is the face's folder and its name in status.
 func (f *Face) Name() string { return "cloudsql" }
 

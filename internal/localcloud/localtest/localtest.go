@@ -195,6 +195,16 @@ func (c *Cloud) end() error {
 	return c.err
 }
 
+// Setenv points the provider, and hashicorp/google, at this cloud and one of its projects for the rest
+// of the test, which cannot be parallel then.
+func (c *Cloud) Setenv(t testing.TB, project string) {
+	t.Helper()
+	for _, kv := range c.ProjectEnviron(project) {
+		key, value, _ := strings.Cut(kv, "=")
+		t.Setenv(key, value)
+	}
+}
+
 // Runtime is the path of august-sync, compiled for this machine.
 func Runtime(t testing.TB) string {
 	t.Helper()

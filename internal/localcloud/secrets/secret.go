@@ -246,7 +246,10 @@ func (f *Face) setPolicy(r *http.Request, name string) (any, error) {
 		return nil, gapi.Errorf(http.StatusConflict, "ABORTED", "aborted",
 			"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.")
 	}
-	policy.Version = max(policy.GetVersion(), 1)
+	policy.Version = 1 // whatever version the client speaks
+	if slices.ContainsFunc(policy.GetBindings(), func(b *iampb.Binding) bool { return b.GetCondition() != nil }) {
+		policy.Version = 3
+	}
 	policy.Etag = fmt.Appendf(nil, "%x", time.Now().UnixNano())
 	s.policy = policy
 	if err := f.save(); err != nil {
