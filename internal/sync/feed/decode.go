@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 )
 
@@ -34,6 +33,8 @@ type Decoder struct {
 	feed   *Feed
 	index  map[string]int // of the column that a member fills
 	values [][]byte
+
+	content []byte // what the row's hash is of
 }
 
 // NewDecoder prepares to decode f's objects.
@@ -53,24 +54,21 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 	if !utf8.Valid(raw) {
 		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 	}
-	sum := sha256.New()
-	omitted := false
-	err := eachMember(raw, func(key string, value []byte) error {
-		if slices.Contains(f.Omit, key) {
+	content, omitted := d.content[:0], false
+	err := eachMember(raw, func(key, value []byte) error {
+		if isIn(f.Omit, key) {
 			omitted = true
 			return nil
 		}
-		if i, ok := d.index[key]; ok {
+		if i, ok := d.index[string(key)]; ok {
 			d.values[i] = value
 		}
-		if !slices.Contains(f.Volatile, key) {
-			sum.Write([]byte(key))
-			sum.Write([]byte{0})
-			sum.Write(value)
-			sum.Write([]byte{0})
+		if !isIn(f.Volatile, key) {
+			content = append(append(append(append(content, key...), 0), value...), 0)
 		}
 		return nil
 	})
+	d.content = content
 	if err != nil {
 		return Row{}, &RowError{Reason: err.Error()}
 	}
@@ -109,7 +107,8 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 	}
 	line = append(appendEscaped(line, raw), '\t')
 	line = append(line, `\\x`...)
-	line = hex.AppendEncode(line, sum.Sum(nil))
+	sum := sha256.Sum256(content)
+	line = hex.AppendEncode(line, sum[:])
 	if r.Deleted {
 		line = append(line, "\tt\n"...)
 	} else {
@@ -117,6 +116,15 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 	}
 	r.line = line
 	return r, nil
+}
+
+func isIn(names []string, key []byte) bool {
+	for _, n := range names {
+		if n == string(key) {
+			return true
+		}
+	}
+	return false
 }
 
 // CopyColumns names the columns of a row's line.
@@ -131,14 +139,14 @@ func (f *Feed) CopyColumns() []string {
 // without rebuilds an object without some of its members.
 func without(raw []byte, omit []string) ([]byte, error) {
 	out := []byte{'{'}
-	err := eachMember(raw, func(key string, value []byte) error {
-		if slices.Contains(omit, key) {
+	err := eachMember(raw, func(key, value []byte) error {
+		if isIn(omit, key) {
 			return nil
 		}
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		out = append(append(append(out, quote(key)...), ':'), value...)
+		out = append(append(append(out, quote(string(key))...), ':'), value...)
 		return nil
 	})
 	return append(out, '}'), err

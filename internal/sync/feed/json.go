@@ -15,7 +15,7 @@ const maxDepth = 500
 // eachMember calls visit for every member of a JSON object, in order. It takes the text to be valid
 // JSON, as the page's decoder has already seen it, and so only has to find the ends of values; on
 // anything else it stops with an error, never with a panic.
-func eachMember(obj []byte, visit func(key string, value []byte) error) error {
+func eachMember(obj []byte, visit func(key, value []byte) error) error {
 	i := skipSpace(obj, 0)
 	if i >= len(obj) || obj[i] != '{' {
 		return errShape
@@ -42,7 +42,7 @@ func eachMember(obj []byte, visit func(key string, value []byte) error) error {
 		if end, err = skipValue(obj, start); err != nil {
 			return err
 		}
-		if err := visit(string(key), obj[start:end]); err != nil {
+		if err := visit(key, obj[start:end]); err != nil {
 			return err
 		}
 		i = skipSpace(obj, end)

@@ -45,7 +45,11 @@ func appendValue(dst []byte, kind Kind, v []byte) ([]byte, error) {
 		if literal {
 			return appendInteger(dst, text, math.MinInt64, math.MaxInt64, errID)
 		}
-		return appendEscaped(dst, text), nil
+		// A key is compared as text, so it must not need COPY's escapes.
+		if bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == '\\' }) {
+			return dst, errID
+		}
+		return append(dst, text...), nil
 	case Money:
 		return appendDecimal(dst, text, 2)
 	case Quantity:
