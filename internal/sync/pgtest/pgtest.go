@@ -49,10 +49,14 @@ var cluster struct {
 	next atomic.Int64
 }
 
-// Main runs the tests of a package and then stops its cluster. Call it from TestMain.
-func Main(m *testing.M) {
+// Main runs the tests of a package, stops its cluster and cleans up what the package itself made.
+// Call it from TestMain.
+func Main(m *testing.M, cleanup ...func()) {
 	code := m.Run()
 	stop()
+	for _, f := range cleanup {
+		f()
+	}
 	os.Exit(code)
 }
 
