@@ -145,5 +145,6 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewCloudSQLHAPolicyResource,
 		NewRuntimeImageResource,
 		NewSyncRuntimeResource,
+		NewSyncPipelineResource,
 	}
 }

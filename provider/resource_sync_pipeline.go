@@ -1,0 +1,340 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+)
+
+const (
+	// A declaration is one small call; the time is for a runtime that is just starting.
+	syncPipelineTimeout = 2 * time.Minute
+	// A plan must not hang on a runtime that is not there.
+	syncPipelinePatience = 8 * time.Second
+)
+
+var (
+	_ resource.ResourceWithConfigure      = (*syncPipelineResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*syncPipelineResource)(nil)
+	_ resource.ResourceWithImportState    = (*syncPipelineResource)(nil)
+	_ resource.ResourceWithIdentity       = (*syncPipelineResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*syncPipelineResource)(nil)
+)
+
+// NewSyncPipelineResource makes the august_sync_pipeline resource: one pipeline of a runtime.
+func NewSyncPipelineResource() resource.Resource { return &syncPipelineResource{} }
+
+type syncPipelineResource struct{ configuredResource }
+
+// Metadata implements resource.Resource.
+func (r *syncPipelineResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_sync_pipeline"
+	// The endpoint is part of the identity, and may change while the pipeline stays in its database.
+	resp.ResourceBehavior.MutableIdentity = true
+}
+
+// Schema implements resource.Resource.
+func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	required := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{MarkdownDescription: description, Required: true}
+	}
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Declares one pipeline of a sync runtime: what it syncs, when, and what of it goes to Coda. " +
+			"Creating it starts a first full sync, which goes on after the apply has ended. " +
+			"Deleting it ends the syncing and keeps the data.",
+		Attributes: map[string]schema.Attribute{
+			"id": schema.StringAttribute{
+				MarkdownDescription: "Address of the pipeline, `{endpoint}/v1/pipelines/{name}`.",
+				Computed:            true,
+			},
+			"endpoint": schema.StringAttribute{
+				MarkdownDescription: "Address of the runtime: the `uri` of an `august_sync_runtime`.",
+				Required:            true,
+				Validators:          []validator.String{baseURL{}},
+			},
+			"audience": schema.StringAttribute{
+				MarkdownDescription: "Audience to ask the ID token for: the `audience` of the `august_sync_runtime`. Default: the endpoint.",
+				Optional:            true,
+				Computed:            true,
+			},
+			"name": schema.StringAttribute{
+				MarkdownDescription: "Name of the pipeline on its runtime.",
+				Required:            true,
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			},
+			"dataset": required("What is synced: `billing`."),
+			"schedule": schema.StringAttribute{
+				MarkdownDescription: "When it is synced, as a cron expression of five fields in UTC, such as `*/15 * * * *`. Left out, only on request.",
+				Optional:            true,
+			},
+			"paused": schema.BoolAttribute{
+				MarkdownDescription: "Whether the pipeline rests. It keeps what it has, and goes on from there. Default: `false`.",
+				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(false),
+			},
+			"webhook_events": schema.SetAttribute{
+				MarkdownDescription: "Events of DrChrono that the pipeline applies as they come, such as `APPOINTMENT_MODIFY`.",
+				Optional:            true,
+				ElementType:         types.StringType,
+				Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
+			},
+			"status_overrides": schema.MapAttribute{
+				MarkdownDescription: "Claim state for billing statuses that this practice has made up itself: billing status to state.",
+				Optional:            true,
+				ElementType:         types.StringType,
+				Validators:          []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.NoNullValues()},
+			},
+			"coda_views": schema.MapNestedAttribute{
+				MarkdownDescription: "Views of the dataset that are kept up to date in Coda, by name of the view: `billing_summary`.",
+				Optional:            true,
+				Validators:          []validator.Map{mapvalidator.SizeAtLeast(1)},
+				NestedObject: schema.NestedAttributeObject{
+					Attributes: map[string]schema.Attribute{
+						"doc_id":     required("Id of the Coda doc: what follows `_d` in its address."),
+						"table_id":   required("Id of the base table that takes the rows, such as `grid-AbCdEf`."),
+						"key_column": required("Id of the text column that holds the row's key, such as `c-AbCdEf`."),
+						"columns": schema.MapAttribute{
+							MarkdownDescription: "Which field of the view goes to which column: field to column id.",
+							Required:            true,
+							ElementType:         types.StringType,
+							Validators:          []validator.Map{mapvalidator.NoNullValues()},
+						},
+					},
+				},
+			},
+			"generation": schema.Int64Attribute{
+				MarkdownDescription: "How often the declaration has changed, counting the first.",
+				Computed:            true,
+			},
+			"timeouts": timeoutsAttribute(ctx, timeouts.Opts{Create: true, Update: true, Delete: true}),
+		},
+	}
+}
+
+var syncPipelineIdentity = []string{"endpoint", "audience", "name"}
+
+// IdentitySchema implements resource.ResourceWithIdentity.
+func (r *syncPipelineResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identityschema.Schema{
+		Attributes: map[string]identityschema.Attribute{
+			"endpoint": identityschema.StringAttribute{Description: "Address of the runtime.", RequiredForImport: true},
+			"audience": identityschema.StringAttribute{Description: "Audience of the runtime's control API; the endpoint when left out.", OptionalForImport: true},
+			"name":     identityschema.StringAttribute{Description: "Name of the pipeline.", RequiredForImport: true},
+		},
+	}
+}
+
+// ValidateConfig implements resource.ResourceWithValidateConfig. The runtime's own rules decide, and leave alone what is
+// not known yet.
+func (r *syncPipelineResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config syncPipelineModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !config.Name.IsUnknown() {
+		if problem := runtimeapi.ValidateName(config.Name.ValueString()); problem != nil {
+			config.report(ctx, *problem, &resp.Diagnostics)
+		}
+	}
+	for _, problem := range config.expand(ctx, &resp.Diagnostics).Validate() {
+		config.report(ctx, problem, &resp.Diagnostics)
+	}
+}
+
+// ModifyPlan implements resource.ResourceWithModifyPlan.
+func (r *syncPipelineResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var config, plan syncPipelineModel
+	var state *syncPipelineModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if !req.State.Raw.IsNull() {
+		state = &syncPipelineModel{}
+		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	plan.settle(config)
+	plan.Generation = types.Int64Unknown()
+	if state != nil && plan.sameDeclaration(*state) {
+		plan.Generation = state.Generation
+	}
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+}
+
+// Create implements resource.Resource.
+func (r *syncPipelineResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan syncPipelineModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, syncPipelineTimeout, &resp.Diagnostics)
+	defer cancel()
+	r.declare(ctx, &plan, "Pipeline not created", &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, syncPipelineIdentity, plan.identity())...)
+}
+
+// Read implements resource.Resource. A runtime that cannot be asked leaves the pipeline in the state: it may be the very
+// thing that the apply is about to repair.
+func (r *syncPipelineResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state syncPipelineModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	// The identity is set whatever comes of the read: Terraform wants it even for what is gone.
+	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, syncPipelineIdentity, state.identity())...)
+	imported := state.Generation.IsNull()
+	client, err := r.client(ctx, state)
+	var live runtimeapi.Pipeline
+	if err == nil {
+		live, err = client.WithPatience(syncPipelinePatience).GetPipeline(ctx, state.Name.ValueString())
+	}
+	switch {
+	case runtimeapi.IsNotFound(err):
+		tflog.Debug(ctx, "the pipeline is gone", map[string]any{"pipeline": state.address()})
+		resp.State.RemoveResource(ctx)
+		return
+	case err != nil && imported:
+		fail(&resp.Diagnostics, "Pipeline not imported", "The pipeline "+state.address()+" could not be read.", err)
+		return
+	case err != nil:
+		if !isUnknown(err) {
+			warn(&resp.Diagnostics, "Pipeline not read",
+				"The runtime could not say how the pipeline "+state.address()+" is declared. It stays in the state as it was.", err)
+		}
+		return
+	}
+	state.flatten(ctx, live, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+}
+
+// Update implements resource.Resource.
+func (r *syncPipelineResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan syncPipelineModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, syncPipelineTimeout, &resp.Diagnostics)
+	defer cancel()
+	r.declare(ctx, &plan, "Pipeline not updated", &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, syncPipelineIdentity, plan.identity())...)
+}
+
+// Delete implements resource.Resource.
+func (r *syncPipelineResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	const title = "Pipeline not deleted"
+	var state syncPipelineModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := withTimeout(ctx, state.Timeouts.Delete, syncPipelineTimeout, &resp.Diagnostics)
+	defer cancel()
+	client, err := r.client(ctx, state)
+	if err == nil {
+		err = client.DeletePipeline(ctx, state.Name.ValueString())
+	}
+	switch {
+	case err == nil || runtimeapi.IsNotFound(err):
+	case runtimeapi.IsUnavailable(err):
+		fail(&resp.Diagnostics, title, "The runtime does not answer, so whether the pipeline "+state.address()+" still runs is not known. "+
+			"Repair the runtime and try again. When runtime and database are gone for good, nothing is left to delete: "+
+			"take the pipeline out of the state with `terraform state rm`.", err)
+	default:
+		fail(&resp.Diagnostics, title, "The pipeline "+state.address()+" could not be deleted.", err)
+	}
+}
+
+// ImportState implements resource.ResourceWithImportState.
+func (r *syncPipelineResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	importer{
+		what:  "Pipeline",
+		parts: syncPipelineIdentity,
+		forms: []string{`"endpoint/v1/pipelines/name?audience=…"`, `"endpoint/v1/pipelines/name" when the audience is the endpoint`},
+		parse: parsePipelineID,
+		fallback: func(part string) (string, error) {
+			var endpoint types.String
+			if part == "audience" {
+				resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("endpoint"), &endpoint)...)
+			}
+			return endpoint.ValueString(), nil
+		},
+	}.run(ctx, req, resp)
+}
+
+// client calls the runtime that the pipeline is on. The provider's own identity is what the runtime checks.
+func (r *syncPipelineResource) client(ctx context.Context, m syncPipelineModel) (*runtimeapi.Client, error) {
+	tokens, err := r.clients.IDToken(ctx, m.Audience.ValueString())
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: r.clients.transport()}
+	return runtimeapi.NewClient(m.Endpoint.ValueString(), tokens, client).WithUserAgent(r.clients.UserAgent()), nil
+}
+
+// declare tells the runtime what the plan says, and reads it back.
+func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineModel, title string, diags *diag.Diagnostics) {
+	plan.settle(*plan)
+	spec := plan.expand(ctx, diags)
+	if diags.HasError() {
+		return
+	}
+	client, err := r.client(ctx, *plan)
+	if err != nil {
+		fail(diags, title, "The runtime's control API cannot be called.", err)
+		return
+	}
+	name := plan.Name.ValueString()
+	// A service that is just being deployed may take a while to answer; the resource's timeout ends the trying.
+	patient := client.WithPatience(syncPipelineTimeout)
+	if _, err := patient.PutPipeline(ctx, name, spec.PipelineSpec); err != nil {
+		plan.blame(ctx, err, title, diags)
+		return
+	}
+	live, err := patient.GetPipeline(ctx, name)
+	if err != nil {
+		fail(diags, title, "The runtime took the declaration of "+plan.address()+", and could not say it back.", err)
+		return
+	}
+	if differ := spec.differences(live.Spec); differ != "" {
+		fail(diags, title, "The runtime holds another declaration of "+plan.address()+" than it was given: "+differ+
+			". Something else declares the same pipeline; give one of them another name.", nil)
+		return
+	}
+	if plan.Generation.IsUnknown() {
+		plan.Generation = types.Int64Value(live.Generation)
+	}
+}
