@@ -90,6 +90,10 @@ func (r *haPolicyResource) lookUp(ctx context.Context, plan haPolicyModel, diags
 	}
 	known := haPolicyModel{Project: plan.Project, Instance: plan.Instance}
 	diags.Append(known.flatten(ctx, live)...)
+	if b := live.Settings.BackupConfiguration; known.Backup.IsNull() && b != nil && b.StartTime != "" {
+		// Backups are off, but when and where they would be taken is settled.
+		known.Backup = objectOf(ctx, backupTypes, backupModel{StartTime: types.StringValue(b.StartTime), Location: stringOrNull(b.Location)}, diags)
+	}
 	return &known
 }
 

@@ -78,8 +78,8 @@ func TestCloudSQLHAPolicy_planIsExact(t *testing.T) {
 		}
 	}
 	slices.Sort(open)
-	// The standby's zone, and where and when backups go that were off until now, are for Cloud SQL to choose.
-	if got := strings.Join(open, " "); got != "backup secondary_zone" {
+	// There is no standby yet; which zone it goes to is for Cloud SQL to choose.
+	if got := strings.Join(open, " "); got != "secondary_zone" {
 		t.Errorf("known after apply: %s", got)
 	}
 }
