@@ -13,7 +13,6 @@ type table struct {
 	version int64
 
 	cache  sync.Mutex // guards the orders, which readers build
-	live   ordered
 	orders map[Order]ordered
 }
 

@@ -149,4 +149,3 @@ func (r *rig) months() map[string]string {
 		path = next
 	}
 }
-

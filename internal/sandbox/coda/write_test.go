@@ -203,4 +203,3 @@ func TestSnapshotsAndFreshness(t *testing.T) {
 	r.header.Set("X-Coda-Doc-Version", "1")
 	r.do("GET", summary+"/rows", "", 400)
 }
-

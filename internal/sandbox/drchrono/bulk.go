@@ -72,7 +72,7 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, a *app, e *endpo
 		return
 	}
 	from := min((page-1)*size, len(rows))
-	j := &job{name: name, e: e, rows: rows[from:min(from+size, len(rows))], verbose: truthy(q.Get("verbose")), count: len(rows), page: page, size: size, posted: s.now()}
+	j := &job{name: name, e: e, rows: rows[from:min(from+size, len(rows))], verbose: truthy(q.Get("verbose")), count: len(rows), page: page, size: size, posted: s.clock()}
 	if f := s.asyncFault(a.ClientID, name, page); f != nil {
 		j.cond = strings.TrimPrefix(string(f.Kind), "async_")
 	}
@@ -111,7 +111,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *app, base strin
 		polls = j.polls
 	}
 	a.bulk.mu.Unlock()
-	now := s.now()
+	now := s.clock()
 	if j == nil || j.name != name || now.Sub(j.posted) >= jobLife {
 		refuse(w, http.StatusNotFound, "Invalid uuid specified")
 		return

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
 )
@@ -180,5 +179,3 @@ next:
 	}
 	return out, nil
 }
-
-func (s *Server) now() time.Time { return s.clock() }

@@ -31,7 +31,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnauthorized, "Invalid token.")
 		return
 	}
-	if wait, ok := a.throttle.take(s.now(), settings); !ok {
+	if wait, ok := a.throttle.take(s.clock(), settings); !ok {
 		a.count(name, http.StatusTooManyRequests)
 		throttled(w, wait, settings.RetryAfter)
 		return
