@@ -100,8 +100,10 @@ func (c *call) tableRef(d *doc, t *table) map[string]any {
 	if t.Parent != "" {
 		kind = "view"
 	}
+	link := "https://coda.example.test/d/_d" + d.ID
+	page := map[string]any{"id": "canvas-sandbox", "type": "page", "name": "Tables", "href": c.href("docs", d.ID, "pages", "canvas-sandbox"), "browserLink": link}
 	return map[string]any{"id": t.ID, "type": "table", "tableType": kind, "href": c.href("docs", d.ID, "tables", t.ID), "name": t.Name,
-		"browserLink": "https://coda.example.test/d/_d" + d.ID + "#" + t.ID}
+		"browserLink": link + "#" + t.ID, "parent": page}
 }
 
 func (c *call) listTables() {
