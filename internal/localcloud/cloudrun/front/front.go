@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/cloudrun/runner"
@@ -104,9 +105,16 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "Your client does not have permission to get this URL from this server: the service wants an identity token in the Authorization header.")
 		return
 	}
-	target, lease, err := d.place(r.Context())
-	if err != nil {
+	if r.Body != http.NoBody {
+		r.Body = io.NopCloser(r.Body) // a try that reached nobody must leave it open for the next
+	}
+	for giveUp := time.Now().Add(reconnect); ; {
+		err := d.try(w, r, time.Now().After(giveUp))
 		switch {
+		case err == nil:
+		case errors.Is(err, syscall.ECONNREFUSED):
+			time.Sleep(20 * time.Millisecond)
+			continue
 		case errors.Is(err, runner.ErrBusy):
 			refuse(w, http.StatusTooManyRequests, "Rate exceeded.")
 		case r.Context().Err() != nil: // the caller left
@@ -115,10 +123,34 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+}
+
+// reconnect is how long a request looks for another instance when the one it got has just died
+// and nothing of the request was sent.
+const reconnect = 2 * time.Second
+
+// try sends the request to one instance. Unless it is the last try, a refused connection is
+// returned instead of answered.
+func (d *Door) try(w http.ResponseWriter, r *http.Request, last bool) error {
+	target, lease, err := d.place(r.Context())
+	if err != nil {
+		return err
+	}
 	defer lease.Release()
 	ctx, cancel := context.WithTimeout(r.Context(), target.Timeout)
 	defer cancel()
-	forward(lease).ServeHTTP(w, r.WithContext(ctx))
+	var refused error
+	proxy := forward(lease)
+	answer := proxy.ErrorHandler
+	proxy.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) {
+		if errors.Is(err, syscall.ECONNREFUSED) && !last {
+			refused = err
+			return
+		}
+		answer(w, r, err)
+	}
+	proxy.ServeHTTP(w, r.WithContext(ctx))
+	return refused
 }
 
 // place picks a revision by share and takes a place in one of its instances. A revision that is
