@@ -36,6 +36,7 @@ const patience = 2 * time.Minute
 type rig struct {
 	bin string
 	dir string
+	as  *syscall.Credential // nil: whoever runs the test
 }
 
 func newRig(t *testing.T) *rig {
@@ -73,7 +74,10 @@ func (r *rig) do(t *testing.T, verb string, args ...string) string {
 }
 
 func (r *rig) try(verb string, args ...string) (string, error) {
-	out, err := exec.Command(r.bin, append([]string{verb, "--dir", r.dir}, args...)...).CombinedOutput()
+	cmd := exec.Command(r.bin, append([]string{verb, "--dir", r.dir}, args...)...)
+	cmd.Dir = filepath.Dir(r.dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: r.as}
+	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -95,7 +96,7 @@ func Run(ctx context.Context, cfg Config) error {
 	defer func() { _ = lock.Close() }()
 
 	c := &cloud{Config: cfg, started: time.Now()}
-	defer c.closeLogs()
+	defer c.close()
 	if c.log, err = c.logger("supervisor"); err != nil {
 		return err
 	}
@@ -212,11 +213,18 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 			return err
 		}
 	}
-	ports := map[string]int{}
-	for _, key := range []string{"google", "registry", "drchrono", "coda"} {
-		if ports[key], err = p.Port(key); err != nil {
+	// Bound before anything else is made: a port that another program holds is told at once.
+	ports, listeners := map[string]int{}, map[string]net.Listener{}
+	for _, key := range []string{"google", "drchrono", "coda"} {
+		l, err := p.listen(key)
+		if err != nil {
 			return err
 		}
+		c.closers = append(c.closers, func() { _ = l.Close() }) // in case it never serves
+		listeners[key], ports[key] = l, l.Addr().(*net.TCPAddr).Port
+	}
+	if ports["registry"], err = p.Port("registry"); err != nil {
+		return err
 	}
 	c.ends = newEndpoints(ports["google"], ports["registry"], ports["drchrono"], ports["coda"])
 	base := c.ends.Google[:len(c.ends.Google)-1]
@@ -253,6 +261,14 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 	}
 	c.faces = []face.Face{ids, vault, c.registry, sql, run}
 
+	httpLog, err := c.logger("http")
+	if err != nil {
+		return err
+	}
+	serve := func(key string, handler http.Handler) { // bound already
+		c.servers = append(c.servers, newServer(listeners[key], handler, httpLog.With("port", key)))
+	}
+	serve("google", google(c.faces, c.status, &c.closing))
 	partnerLog, err := c.logger("sandbox")
 	if err != nil {
 		return err
@@ -260,24 +276,8 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 	if c.parties, err = openSandboxes(c.path("sandbox"), practice{Patients: c.Patients, Seed: c.Seed}, partnerLog); err != nil {
 		return fmt.Errorf("sandboxes: %w", err)
 	}
-	httpLog, err := c.logger("http")
-	if err != nil {
-		return err
-	}
-	for _, one := range []struct {
-		key     string
-		handler http.Handler
-	}{
-		{"google", google(c.faces, c.status, &c.closing)},
-		{"drchrono", c.parties.drchrono},
-		{"coda", c.parties.coda},
-	} {
-		l, err := p.listen(one.key)
-		if err != nil {
-			return err
-		}
-		c.servers = append(c.servers, newServer(l, one.handler, httpLog.With("port", one.key)))
-	}
+	serve("drchrono", c.parties.drchrono)
+	serve("coda", c.parties.coda)
 	return nil
 }
 
@@ -378,7 +378,7 @@ func (c *cloud) logger(name string) (*slog.Logger, error) {
 	return log, err
 }
 
-func (c *cloud) closeLogs() {
+func (c *cloud) close() {
 	for _, done := range c.closers {
 		done()
 	}

@@ -49,7 +49,6 @@ func (s *server) stop() {
 	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close()
 	}
-	_ = s.listener.Close() // in case it never served
 }
 
 // logged notes each request without its query, headers and body: any of them may hold a secret.

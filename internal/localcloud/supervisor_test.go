@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -163,6 +164,32 @@ func TestTwoAtOnce(t *testing.T) {
 	if x, y := r.cluster(t, a), other.cluster(t, b); x == y {
 		t.Errorf("instances of two clouds share the address %s", x)
 	}
+}
+
+// A local cloud needs no privilege: run as a nobody it does all of the same.
+func TestUnprivileged(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("every other test shows it, when the tests do not run as root")
+	}
+	r := newRig(t)
+	parent := filepath.Dir(r.dir)
+	bin := filepath.Join(parent, "august-local")
+	if err := os.Link(r.bin, bin); err != nil {
+		t.Fatal(err)
+	}
+	r.bin, r.as = bin, &syscall.Credential{Uid: 65534, Gid: 65534}
+	if err := os.Chown(parent, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	d := r.up(t)
+	r.cluster(t, d, "CREATE TABLE mine (n int)")
+	if code := get(t, http.DefaultClient, deploy(t, d, "hello"), nil, nil); code != http.StatusOK {
+		t.Errorf("the service answers %d", code)
+	}
+	r.kill(t, d)
+	r.up(t)
+	r.do(t, "down")
+	r.nothingLeft(t)
 }
 
 // Each thing in the landing zone opens what it is for.
