@@ -62,8 +62,9 @@ func terraformWithProvider(t *testing.T) func(dir string, args ...string) (strin
 		t.Fatal(err)
 	}
 	return func(in string, args ...string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), os.Getenv(toolchain.EnvTerraformTest), append([]string{"-chdir=" + in}, args...)...)
-		cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+config)
+		cmd := exec.CommandContext(t.Context(), os.Getenv(toolchain.EnvTerraformTest), append([]string{"-chdir=" + in}, args...)...) //nolint:gosec // the Terraform CLI of the tests
+		// The demo's configuration is for these two workspaces, and says so in any other.
+		cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+config, "TF_WORKSPACE=production")
 		out, err := cmd.CombinedOutput()
 		return strings.TrimSpace(string(out)), err
 	}
@@ -75,7 +76,7 @@ func copyExample(t *testing.T, dir, from, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil { //nolint:gosec // a folder of the test
 		t.Fatal(err)
 	}
 }
