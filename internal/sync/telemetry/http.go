@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -20,7 +21,13 @@ func (m *Metrics) Requests(log *slog.Logger, next http.Handler) (http.Handler, e
 	if err != nil {
 		return nil, err
 	}
+	active, err := m.Meter("http").Int64UpDownCounter("http.server.requests.active", metric.WithDescription("requests being answered"))
+	if err != nil {
+		return nil, err
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		active.Add(r.Context(), 1)
+		defer active.Add(context.WithoutCancel(r.Context()), -1)
 		began := time.Now()
 		ctx := WithTrace(r.Context(), r.Header.Get("X-Cloud-Trace-Context"))
 		r = r.WithContext(ctx)

@@ -74,7 +74,7 @@ func setup(t testing.TB, patients int) *bundle {
 	t.Helper()
 	b := &bundle{t: t, db: pgtest.New(t), clinic: clinic.New(clinic.Size{Patients: patients}, 7)}
 	settings := drbox.DefaultSettings()
-	settings.PerHour, settings.PerSecond = 0, 0
+	settings.PerHour, settings.PerSecond, settings.BulkPolls = 0, 0, 0
 	var err error
 	if b.drchrono, err = drbox.New(drbox.Options{
 		Apps:     []drbox.App{{ClientID: "august-production", ClientSecret: clientSecret, RefreshToken: refreshToken, Clinic: b.clinic}},
