@@ -14,10 +14,11 @@ import (
 )
 
 var (
-	namePattern   = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
-	regionPattern = regexp.MustCompile(`^[a-z]+-[a-z]+[0-9]+$`)
-	clockPattern  = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
-	labelPattern  = regexp.MustCompile(`^[a-z][-_a-z0-9]{0,62}$`)
+	namePattern    = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+	regionPattern  = regexp.MustCompile(`^[a-z]+-[a-z]+[0-9]+$`)
+	clockPattern   = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
+	projectPattern = regexp.MustCompile(`^[a-z][-a-z0-9.:]*[a-z0-9]$`)
+	labelPattern   = regexp.MustCompile(`^[a-z][-_a-z0-9]{0,62}$`)
 )
 
 // longestName is the limit on project and instance name together.
@@ -27,6 +28,9 @@ const longestName = 98
 func checkInsert(c *call, d *sqladmin.DatabaseInstance) (int, error) {
 	if d.Project != c.project {
 		return 0, gapi.Invalid("Invalid request: project %q in the body is not the project of the request.", d.Project)
+	}
+	if !projectPattern.MatchString(d.Project) {
+		return 0, gapi.Invalid("Invalid request: Invalid project (%s).", d.Project)
 	}
 	if !namePattern.MatchString(d.Name) || len(d.Name)+len(d.Project)+1 > longestName {
 		return 0, gapi.Invalid("Invalid request: Invalid instance name (%s).", d.Name)

@@ -144,7 +144,10 @@ func (i *instance) createDatabase(ctx context.Context, d *sqladmin.Database) err
 	}
 	exact := fmt.Sprintf("%s TEMPLATE template0 ENCODING '%s' LC_COLLATE '%s' LC_CTYPE '%s'", plain, d.Charset, d.Collation, d.Collation)
 	err := i.sql(ctx, "postgres", exact)
-	if err == nil || !strings.Contains(complaint(err), "locale") {
+	if err == nil {
+		return i.cluster.Lend(ctx, d.Name)
+	}
+	if !strings.Contains(complaint(err), "locale") {
 		return err
 	}
 	return i.sql(ctx, "postgres", plain)

@@ -38,10 +38,11 @@ type Options struct {
 // Face serves the Cloud SQL Admin API.
 type Face struct {
 	opt     Options
-	major   int // version of the programs in BinDir
+	major   int    // version of the programs in BinDir
+	version string // the same in full: 15.18
 	sockets string
 
-	life   context.Context // ends with Close
+	life   context.Context // from Start to Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup // operations and the backup scheduler
 
@@ -66,7 +67,7 @@ func New(opt Options) (*Face, error) {
 		return nil, err
 	}
 	opt.Dir = dir
-	major, err := engine.Binaries{Dir: opt.BinDir}.Major(context.Background())
+	major, version, err := engine.Binaries{Dir: opt.BinDir}.Version(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +75,9 @@ func New(opt Options) (*Face, error) {
 		return nil, err
 	}
 	f := &Face{
-		opt: opt, major: major, sockets: socketFolder(opt.Dir),
+		opt: opt, major: major, version: version, sockets: socketFolder(opt.Dir),
 		instances: map[string]*instance{}, templates: map[int]*engine.Template{},
 	}
-	f.life, f.cancel = context.WithCancel(context.Background())
 	return f, f.load()
 }
 
@@ -105,6 +105,7 @@ func (f *Face) Start(ctx context.Context) error {
 	if err := f.claimSockets(); err != nil {
 		return err
 	}
+	f.life, f.cancel = context.WithCancel(context.Background())
 	f.mu.Lock()
 	all := make([]*instance, 0, len(f.instances))
 	for _, i := range f.instances {
@@ -165,6 +166,9 @@ func (f *Face) revive(ctx context.Context, i *instance) {
 
 // Close lets operations end as failed, then stops every process.
 func (f *Face) Close(ctx context.Context) error {
+	if f.cancel == nil {
+		return nil // never started
+	}
 	f.cancel()
 	f.work.Wait()
 	f.mu.Lock()

@@ -2,7 +2,9 @@ package cloudsql
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -80,15 +82,15 @@ func (f *Face) insertInstance(c *call) (any, error) {
 		if err == nil && password != "" {
 			err = i.setPassword(ctx, "postgres", password)
 		}
-		if err == nil && wantsBackups(want) {
+		if err == nil && archives(want) { // recovery needs a base backup to begin with
 			err = f.runBackup(ctx, i, newBackup(i, automated, ""))
 		}
 		ca := ""
 		if err == nil {
 			ca, err = i.cluster.Authority()
 		}
-		if err == nil && want.Settings.ActivationPolicy != policyAlways {
-			i.cluster.Stop(ctx)
+		if err != nil || want.Settings.ActivationPolicy != policyAlways {
+			i.cluster.Stop(context.WithoutCancel(ctx))
 		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -221,8 +223,7 @@ func (f *Face) change(c *call, edit func(*sqladmin.DatabaseInstance) (*sqladmin.
 				return err
 			}
 		}
-		if wake && wantsBackups(want) && (!wantsBackups(was) || spec.Archive && !archives(was)) {
-			// Recovery needs a base backup to begin with.
+		if wake && archives(want) && !archives(was) {
 			if err := f.runBackup(ctx, i, newBackup(i, automated, "")); err != nil {
 				return err
 			}
@@ -261,7 +262,7 @@ func (f *Face) deleteInstance(c *call) (any, error) {
 	i.Instance.State = stateDeleting
 	return f.operate(c, i, "DELETE", func(ctx context.Context) error {
 		// Without its record the instance is gone, also when the removal of its files is cut off.
-		if err := os.Remove(filepath.Join(i.dir, "instance.json")); err != nil {
+		if err := os.Remove(filepath.Join(i.dir, "instance.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if err := i.cluster.Destroy(context.WithoutCancel(ctx)); err != nil {

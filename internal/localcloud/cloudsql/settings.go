@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"google.golang.org/api/sqladmin/v1"
 
@@ -27,7 +28,12 @@ func (f *Face) complete(d, was *sqladmin.DatabaseInstance, major int) {
 	if d.MaintenanceVersion == "" {
 		d.MaintenanceVersion = d.DatabaseVersion + ".R20261001.00_00"
 	}
-	d.DatabaseInstalledVersion = d.DatabaseVersion
+	if was == nil {
+		d.DatabaseInstalledVersion = d.DatabaseVersion
+		if major == f.major {
+			d.DatabaseInstalledVersion = "POSTGRES_" + strings.ReplaceAll(f.version, ".", "_")
+		}
+	}
 
 	s := d.Settings
 	if s == nil {
@@ -157,8 +163,6 @@ func forceBooleans(s *sqladmin.Settings) {
 func archives(d *sqladmin.DatabaseInstance) bool {
 	return d.Settings.BackupConfiguration.PointInTimeRecoveryEnabled
 }
-
-func wantsBackups(d *sqladmin.DatabaseInstance) bool { return d.Settings.BackupConfiguration.Enabled }
 
 // specOf translates an instance for the engine.
 func specOf(d *sqladmin.DatabaseInstance, flags catalogue) engine.Spec {

@@ -28,22 +28,25 @@ type Binaries struct {
 	Credential *syscall.Credential // nil: as the caller
 }
 
-// Major answers the major version of the programs, such as 15.
-func (b Binaries) Major(ctx context.Context) (int, error) {
-	out, err := exec.CommandContext(ctx, filepath.Join(b.Dir, "postgres"), "--version").Output()
+// Version answers the version of the programs: 15, and 15.18 in full.
+func (b Binaries) Version(ctx context.Context) (major int, full string, err error) {
+	program := filepath.Join(b.Dir, "postgres")
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
 	if err != nil {
-		return 0, fmt.Errorf("ask %s for its version: %w", filepath.Join(b.Dir, "postgres"), err)
+		return 0, "", fmt.Errorf("ask %s for its version: %w", program, err)
 	}
-	fields := strings.Fields(string(out)) // postgres (PostgreSQL) 15.14 (Debian …)
+	fields := strings.Fields(string(out)) // postgres (PostgreSQL) 15.18 (Debian …)
 	if len(fields) < 3 {
-		return 0, fmt.Errorf("unexpected answer %q from postgres --version", strings.TrimSpace(string(out)))
+		return 0, "", fmt.Errorf("unexpected answer %q from %s --version", strings.TrimSpace(string(out)), program)
 	}
-	major, _, _ := strings.Cut(fields[2], ".")
-	n, err := strconv.Atoi(strings.TrimRight(major, "abcdefghijklmnopqrstuvwxyz"))
-	if err != nil {
-		return 0, fmt.Errorf("unexpected version %q from postgres --version", fields[2])
+	digits := strings.IndexFunc(fields[2], func(r rune) bool { return r < '0' || r > '9' }) // 15.18, 18beta1
+	if digits < 0 {
+		digits = len(fields[2])
 	}
-	return n, nil
+	if major, err = strconv.Atoi(fields[2][:digits]); err != nil {
+		return 0, "", fmt.Errorf("unexpected version %q from %s --version", fields[2], program)
+	}
+	return major, fields[2], nil
 }
 
 // command prepares a program with a clean environment, in a session of its own so that a Ctrl-C at

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -51,7 +52,8 @@ type Cluster struct {
 	opt   Options
 	certs certificates
 
-	mu       sync.Mutex // one change of the cluster's shape at a time
+	at       atomic.Pointer[server] // the primary, to be known while mu is held for long
+	mu       sync.Mutex             // one change of the cluster's shape at a time
 	state    state
 	nodes    map[string]*server
 	front    *front
@@ -70,7 +72,14 @@ func New(opt Options) (*Cluster, error) {
 			host: opt.Host, port: opt.Nodes[i], log: filepath.Join(opt.Dir, "node-"+name+".log"),
 		}
 	}
-	return c, gapi.Load(c.statePath(), &c.state)
+	if err := gapi.Load(c.statePath(), &c.state); err != nil {
+		return nil, err
+	}
+	if c.state.Primary == "" {
+		c.state.Primary = "a" // not created yet
+	}
+	c.at.Store(c.primary())
+	return c, nil
 }
 
 // Create makes the cluster from the template and starts it.
@@ -128,18 +137,24 @@ func (c *Cluster) Start(ctx context.Context) (err error) {
 		}
 	}()
 	c.sync = false
-	if err := c.startPrimary(ctx); err != nil {
+	if err = c.startPrimary(ctx); err != nil {
 		return err
 	}
 	if c.state.Spec.Standby {
-		if err := c.startStandby(ctx); err != nil {
-			return err
-		}
+		err = c.startStandby(ctx)
+	} else {
+		err = c.dropSlot(ctx, standbyName) // of a standby that was never finished: it would hold WAL for ever
+	}
+	if err != nil {
+		return err
 	}
 	if c.state.Spec.Archive {
-		if err := c.startArchive(ctx); err != nil {
-			return err
-		}
+		err = c.startArchive(ctx)
+	} else {
+		err = c.dropSlot(ctx, archiveName)
+	}
+	if err != nil {
+		return err
 	}
 	c.front.open(c.primary().address())
 	c.watch()
@@ -166,11 +181,9 @@ func (c *Cluster) halt(ctx context.Context) {
 		c.front.close()
 		c.front = nil
 	}
-	if c.state.Primary != "" {
-		// The primary first: a fast shutdown waits until standby and archive have everything.
-		_ = c.primary().stop(ctx, syscall.SIGINT)
-		_ = c.standby().stop(ctx, syscall.SIGINT)
-	}
+	// The primary first: a fast shutdown waits until standby and archive have everything.
+	_ = c.primary().stop(ctx, syscall.SIGINT)
+	_ = c.standby().stop(ctx, syscall.SIGINT)
 	c.stopReceiver(ctx)
 	_ = os.RemoveAll(c.opt.Sockets) // sockets are gone with their servers
 }
@@ -220,6 +233,9 @@ func (c *Cluster) Apply(ctx context.Context, spec Spec) error {
 	old := c.state.Spec
 	if err := c.applyParams(ctx, spec); err != nil {
 		c.state.Spec.Params, c.state.Spec.SSL = old.Params, old.SSL
+		if ctx.Err() != nil {
+			return err // being stopped: the next start has the old ones
+		}
 		if back := c.restart(context.WithoutCancel(ctx)); back != nil {
 			err = errors.Join(err, fmt.Errorf("putting the former settings back: %w", back))
 		}
@@ -330,31 +346,25 @@ func (s *server) address() string { return net.JoinHostPort(s.host, strconv.Itoa
 
 // Primary names the node that is primary: a or b.
 func (c *Cluster) Primary() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state.Primary
-}
-
-// Running tells whether the cluster serves.
-func (c *Cluster) Running() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.front != nil && c.primary().running()
+	if c.at.Load() == c.nodes["b"] {
+		return "b"
+	}
+	return "a"
 }
 
 // Connect opens an administrator's session on the primary.
 func (c *Cluster) Connect(ctx context.Context, database string) (*pgx.Conn, error) {
-	c.mu.Lock()
-	s := c.primary()
-	c.mu.Unlock()
-	return s.connect(ctx, database)
+	return c.at.Load().connect(ctx, database)
+}
+
+// Lend makes the extensions in database that Cloud SQL's users may create and PostgreSQL's may not.
+// Databases made from template1 have them already.
+func (c *Cluster) Lend(ctx context.Context, database string) error {
+	return lendExtensions(ctx, c.at.Load(), database)
 }
 
 // Authority answers the instance's server CA as PEM.
 func (c *Cluster) Authority() (string, error) { return c.certs.authority() }
-
-// Size is what the instance's data takes on disk.
-func (c *Cluster) Size() int64 { return treeSize(c.primary().data) }
 
 func (c *Cluster) statePath() string { return filepath.Join(c.opt.Dir, "engine.json") }
 

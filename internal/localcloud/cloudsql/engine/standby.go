@@ -11,7 +11,7 @@ import (
 )
 
 // standbyPatience bounds the wait for a standby to catch up.
-const standbyPatience = 60 * time.Second
+const standbyPatience = 20 * time.Second
 
 // ErrNoStandby says that there is nothing to fail over to.
 var ErrNoStandby = errors.New("the standby is not in step with the primary, so nothing could take over without losing commits")
@@ -54,14 +54,25 @@ func (c *Cluster) rebuildStandby(ctx context.Context) error {
 		"--wal-method=stream", "--slot="+standbyName, "--checkpoint=fast", "--no-password"); err != nil {
 		return fmt.Errorf("copy the primary to the standby: %w", err)
 	}
-	return c.startStandby(ctx)
+	return c.follow(ctx)
 }
 
-// startStandby starts an existing standby and makes commits wait for it.
+// startStandby starts the standby that is there. One that cannot follow the primary any more (its copy
+// was cut off, the WAL it needs is gone, it was promoted and nobody remembers) is built anew.
 func (c *Cluster) startStandby(ctx context.Context) error {
+	err := c.follow(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	c.opt.Log.Warn("standby cannot go on, building it anew", "instance", c.opt.Name, "error", err)
+	return c.rebuildStandby(ctx)
+}
+
+// follow starts the standby and makes commits wait for it.
+func (c *Cluster) follow(ctx context.Context) error {
 	s := c.standby()
 	if _, err := os.Stat(filepath.Join(s.data, "PG_VERSION")); err != nil {
-		return c.rebuildStandby(ctx) // an interrupted copy
+		return err
 	}
 	if err := c.makeSlot(ctx, standbyName); err != nil {
 		return err
@@ -156,6 +167,7 @@ func (c *Cluster) takeOver(ctx context.Context) error {
 		return errors.New("promote the standby: it did not leave recovery in a minute")
 	}
 	c.state.Primary, c.sync = other(c.state.Primary), false
+	c.at.Store(c.primary())
 	if err := c.save(); err != nil {
 		return err
 	}
