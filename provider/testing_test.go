@@ -2,13 +2,20 @@ package provider
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"reflect"
+	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/compare"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"google.golang.org/api/option"
+	"google.golang.org/api/secretmanager/v1"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 )
 
 // providers serves the provider in this process to the Terraform that a test runs.
@@ -41,4 +48,33 @@ func (c beforeCheck) CheckPlan(_ context.Context, req plancheck.CheckPlanRequest
 		return
 	}
 	resp.Error = fmt.Errorf("%s is not in the plan", c.address)
+}
+
+// secretValues is every secret of the landing zone, to look for where none may be.
+func secretValues(t *testing.T, cloud *localtest.Cloud) []string {
+	t.Helper()
+	api, err := secretmanager.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, name := range []string{"august-db-password", "drchrono-oauth", "drchrono-webhook", "coda-token"} {
+		got, err := api.Projects.Secrets.Versions.Access("projects/" + accProject + "/secrets/" + name + "/versions/latest").Do()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := base64.StdEncoding.DecodeString(got.Payload.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts map[string]string
+		if json.Unmarshal(raw, &parts) != nil {
+			parts = map[string]string{"": string(raw)}
+		}
+		delete(parts, "client_id")
+		for _, value := range parts {
+			values = append(values, value)
+		}
+	}
+	return values
 }
