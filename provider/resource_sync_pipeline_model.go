@@ -185,11 +185,19 @@ func (m syncPipelineModel) report(ctx context.Context, problem runtimeapi.Error,
 	if !known {
 		return
 	}
-	message := problem.Message
-	if rest, ok := strings.CutPrefix(problem.Field, "status_overrides."); ok && !strings.HasPrefix(message, `"`) {
-		message = strconv.Quote(rest) + " " + message
+	failAt(diags, at, "Pipeline not valid", sentence(problem), nil)
+}
+
+// sentence is a finding as a sentence. Some findings say what their field is or does, and leave the field out.
+func sentence(problem runtimeapi.Error) string {
+	verb, _, _ := strings.Cut(problem.Message, " ")
+	if !slices.Contains([]string{"is", "must", "means", "names", "never"}, verb) {
+		return upperFirst(problem.Message) + "."
 	}
-	failAt(diags, at, "Pipeline not valid", upperFirst(message)+".", nil)
+	if status, ok := strings.CutPrefix(problem.Field, "status_overrides."); ok {
+		return strconv.Quote(status) + " " + problem.Message + "."
+	}
+	return "The " + problem.Field[strings.LastIndexByte(problem.Field, '.')+1:] + " " + problem.Message + "."
 }
 
 var (
@@ -265,7 +273,7 @@ func (m syncPipelineModel) blame(ctx context.Context, err error, title string, d
 	switch problem.Code {
 	case runtimeapi.CodeInvalid:
 		at, _ := m.pathOf(ctx, problem.Field)
-		failAt(diags, at, title, upperFirst(problem.Message)+".", nil)
+		failAt(diags, at, title, sentence(*problem), nil)
 	case runtimeapi.CodeUnauthenticated:
 		failAt(diags, path.Root("audience"), title, "The runtime does not accept the token. Check that audience is the audience attribute of the august_sync_runtime, "+
 			"and that its control.issuer signs the tokens of the account that runs Terraform.", err)

@@ -1,0 +1,156 @@
+package provider
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+	"google.golang.org/api/run/v2"
+
+	"github.com/feel-august/terraform-provider-august/internal/gcp/auth"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud"
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+)
+
+const pipelineAddress = "august_sync_pipeline.test"
+
+// pipeline is a runtime and a pipeline on it, in one configuration.
+func (r *runtimeRig) pipeline(name, more string) string {
+	return r.config(r.image, fmt.Sprintf("coda = {\n url = %q\n token_secret = \"coda-token\"\n }", r.cloud.Endpoints.Coda)) + fmt.Sprintf(`
+resource "august_sync_pipeline" "test" {
+  endpoint = august_sync_runtime.test.uri
+  audience = august_sync_runtime.test.audience
+  name     = %q
+  dataset  = "billing"
+  paused   = true
+  %s
+}
+`, name, more)
+}
+
+// control is a client of the runtime's control API, as somebody else than Terraform has it.
+func (r *runtimeRig) control() *runtimeapi.Client {
+	r.t.Helper()
+	tokens, err := auth.IDTokenSource(r.t.Context(), auth.Config{
+		AccessToken: "local", IAMCredentials: r.cloud.Endpoints.IAMCredentials, Impersonate: localcloud.ServiceAccount("terraform", accProject),
+	}, "august-sync:feel-august-platform:us-central1:"+r.name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return runtimeapi.NewClient(r.get().Uri, tokens, nil)
+}
+
+const fullPipeline = `
+  schedule         = "*/15 * * * *"
+  webhook_events   = ["APPOINTMENT_MODIFY", "APPOINTMENT_CREATE"]
+  status_overrides = { "Sent to lawyer" = "denied" }
+  coda_views = {
+    billing_summary = {
+      doc_id     = "dAugustProduction"
+      table_id   = "grid-billing-summary"
+      key_column = "c-key"
+      columns    = { month = "c-month", status = "c-status", billed = "c-billed" }
+    }
+  }
+  timeouts = { create = "1m", update = "1m", delete = "1m" }
+`
+
+func TestAccSyncPipeline_basic(t *testing.T) {
+	t.Parallel()
+	r := newRuntimeRig(t, "rt-pipeline")
+	update := func(config string, attributes ...string) resource.TestStep {
+		return resource.TestStep{
+			Config: config,
+			ConfigPlanChecks: resource.ConfigPlanChecks{
+				PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(pipelineAddress, plancheck.ResourceActionUpdate), expectChanged(pipelineAddress, attributes...),
+				},
+				PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+			},
+		}
+	}
+	var id, audience string
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		CheckDestroy:             func(*terraform.State) error { r.gone(); return nil },
+		Steps: []resource.TestStep{
+			{ // the runtime's address is known only when it runs, and yet one apply makes both
+				Config: r.pipeline("minimal", ""),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply: []plancheck.PlanCheck{
+						plancheck.ExpectUnknownValue(pipelineAddress, tfjsonpath.New("endpoint")),
+						plancheck.ExpectKnownValue(pipelineAddress, tfjsonpath.New("audience"), knownvalue.NotNull()),
+					},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+				ConfigStateChecks: []statecheck.StateCheck{
+					statecheck.ExpectKnownValue(pipelineAddress, tfjsonpath.New("generation"), knownvalue.Int64Exact(1)),
+					statecheck.ExpectKnownValue(pipelineAddress, tfjsonpath.New("schedule"), knownvalue.Null()),
+				},
+			},
+			update(r.pipeline("minimal", fullPipeline), "coda_views", "generation", "schedule", "status_overrides", "timeouts", "webhook_events"),
+			{
+				ResourceName: pipelineAddress, ImportState: true, ImportStateKind: resource.ImportCommandWithID,
+				ImportStateIdFunc: func(s *terraform.State) (string, error) {
+					attributes := s.RootModule().Resources[pipelineAddress].Primary.Attributes
+					id, audience = attributes["id"], attributes["audience"]
+					return id + "?audience=" + audience, nil
+				},
+				ImportStateVerify: true, ImportStateVerifyIgnore: []string{"timeouts"},
+			},
+			update(r.pipeline("minimal", `schedule = "0 6 * * *"`), "coda_views", "generation", "schedule", "status_overrides", "timeouts", "webhook_events"),
+			{
+				Config: r.pipeline("minimal", `schedule = "0 6 * * *"`), ResourceName: pipelineAddress, ImportState: true, ImportStateKind: resource.ImportBlockWithID,
+				ImportStateIdFunc: func(*terraform.State) (string, error) { return id + "?audience=" + audience, nil },
+			},
+			func() resource.TestStep { // changed on the runtime itself
+				step := update(r.pipeline("minimal", `schedule = "0 6 * * *"`), "generation", "schedule")
+				step.PreConfig = func() {
+					if _, err := r.control().PutPipeline(t.Context(), "minimal", runtimeapi.PipelineSpec{Dataset: "billing", Paused: true, Schedule: "0 7 * * *"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return step
+			}(),
+			{ // vanished
+				PreConfig: func() {
+					if err := r.control().DeletePipeline(t.Context(), "minimal"); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: r.pipeline("minimal", ""),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(pipelineAddress, plancheck.ResourceActionCreate)},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+			},
+			{ // another name is another pipeline
+				Config: r.pipeline("renamed", ""),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(pipelineAddress, plancheck.ResourceActionReplace)},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+			},
+			{ // a stopped runtime cannot be asked: the pipeline stays, and the runtime is what is repaired
+				PreConfig: func() {
+					r.patch("scaling", &run.GoogleCloudRunV2Service{Scaling: &run.GoogleCloudRunV2ServiceScaling{
+						ScalingMode: "MANUAL", MinInstanceCount: 1, MaxInstanceCount: 3, ForceSendFields: []string{"ManualInstanceCount"},
+					}})
+				},
+				Config: r.pipeline("renamed", ""),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply: []plancheck.PlanCheck{
+						plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate),
+						plancheck.ExpectResourceAction(pipelineAddress, plancheck.ResourceActionNoop),
+					},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+			},
+		},
+	})
+}

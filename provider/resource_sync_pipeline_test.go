@@ -1,0 +1,273 @@
+package provider
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+)
+
+// fakeRuntime is a control API that can be made to fail, for what a real runtime does only in bad times. It also
+// stands in for the service that signs ID tokens.
+type fakeRuntime struct {
+	url string
+
+	mu        sync.Mutex
+	pipelines map[string]*runtimeapi.Pipeline
+	status    int // answered instead, when set
+	code      string
+	audiences []string
+}
+
+func newFakeRuntime(t *testing.T) *fakeRuntime {
+	t.Helper()
+	f := &fakeRuntime{pipelines: map[string]*runtimeapi.Pipeline{}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	f.url = server.URL
+	return f
+}
+
+// ServeHTTP implements http.Handler.
+func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	answer := func(status int, body any) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(body)
+	}
+	problem := func(status int, code, field, message string) {
+		answer(status, map[string]any{"error": runtimeapi.Error{Code: code, Field: field, Message: message}})
+	}
+	if strings.HasSuffix(r.URL.Path, ":generateIdToken") {
+		var req struct{ Audience string }
+		_ = json.NewDecoder(r.Body).Decode(&req)
+		f.audiences = append(f.audiences, req.Audience)
+		answer(http.StatusOK, map[string]string{"token": "id-token"})
+		return
+	}
+	if f.status != 0 {
+		if f.code == "" {
+			w.WriteHeader(f.status)
+			return
+		}
+		problem(f.status, f.code, "schedule", "not today")
+		return
+	}
+	if r.Header.Get("Authorization") != "Bearer id-token" {
+		problem(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated, "", "no token")
+		return
+	}
+	name := strings.TrimPrefix(r.URL.Path, runtimeapi.PathPipelines+"/")
+	held := f.pipelines[name]
+	if held == nil && r.Method != http.MethodPut {
+		problem(http.StatusNotFound, runtimeapi.CodeNotFound, "", "there is no pipeline "+name)
+		return
+	}
+	switch r.Method {
+	case http.MethodPut:
+		raw, _ := io.ReadAll(r.Body)
+		next := runtimeapi.Pipeline{Name: name, Generation: 1}
+		_ = json.Unmarshal(raw, &next.Spec)
+		if held != nil {
+			next.Generation = held.Generation + 1
+		}
+		f.pipelines[name] = &next
+		answer(http.StatusOK, next)
+	case http.MethodDelete:
+		delete(f.pipelines, name)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		answer(http.StatusOK, held)
+	}
+}
+
+func (f *fakeRuntime) fails(status int, code string) func() {
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.status, f.code = status, code
+	}
+}
+
+func (f *fakeRuntime) config(more string) string {
+	return `
+provider "august" {
+  access_token                = "local"
+  impersonate_service_account = "terraform@feel-august-platform.iam.gserviceaccount.com"
+  endpoints = { iam_credentials = "` + f.url + `" }
+}
+
+resource "august_sync_pipeline" "test" {
+  endpoint = "` + f.url + `"
+  name     = "billing"
+  dataset  = "billing"
+  ` + more + `
+}
+`
+}
+
+func TestSyncPipeline_validates(t *testing.T) {
+	t.Parallel()
+	p := newProtocol(t)
+	view := func(change map[string]any) map[string]any {
+		v := map[string]any{
+			"doc_id": "dAugust", "table_id": "grid-a", "key_column": "c-key", "columns": map[string]any{"month": "c-month"},
+		}
+		for name, value := range change {
+			v[name] = value
+		}
+		return map[string]any{"billing_summary": v}
+	}
+	some := func(change map[string]any) map[string]any {
+		config := map[string]any{"endpoint": "https://august-sync.example.test", "name": "billing", "dataset": "billing", "schedule": "*/15 * * * *"}
+		for name, value := range change {
+			config[name] = value
+		}
+		return config
+	}
+	noErrors(t, p.validate("august_sync_pipeline", some(map[string]any{
+		"webhook_events": []any{"APPOINTMENT_MODIFY"}, "status_overrides": map[string]any{"Sent to lawyer": "denied"}, "coda_views": view(nil),
+	})))
+	for _, tt := range []struct {
+		name   string
+		change map[string]any
+		at     string
+		word   string
+	}{
+		{"dataset", map[string]any{"dataset": "bills"}, "dataset", `"billing"`},
+		{"dataset of later", map[string]any{"dataset": "labs"}, "dataset", "not served"},
+		{"cron", map[string]any{"schedule": "*/15 * * *"}, "schedule", "five"},
+		{"cron's field", map[string]any{"schedule": "61 * * * *"}, "schedule", "Minute \"61\""},
+		{"name", map[string]any{"name": "Billing"}, "name", "lower-case"},
+		{"endpoint", map[string]any{"endpoint": "http://august-sync.example.test"}, "endpoint", "https"},
+		{"event", map[string]any{"webhook_events": []any{"APPOINTMENT_MODIFY", "NO_SUCH_EVENT"}}, `webhook_events[{{String []} NO_SUCH_EVENT}]`, "no event"},
+		{"override", map[string]any{"status_overrides": map[string]any{"Sent to lawyer": "lost"}}, `status_overrides["Sent to lawyer"]`, "no claim state"},
+		{"view", map[string]any{"coda_views": map[string]any{"no_view": view(nil)["billing_summary"]}}, `coda_views["no_view"]`, "billing_summary"},
+		{"table", map[string]any{"coda_views": view(map[string]any{"table_id": "table-a"})}, `coda_views["billing_summary"].table_id`, "grid-"},
+		{"doc", map[string]any{"coda_views": view(map[string]any{"doc_id": ""})}, `coda_views["billing_summary"].doc_id`, "The doc_id is empty"},
+		{"key", map[string]any{"coda_views": view(map[string]any{"key_column": "Key"})}, `coda_views["billing_summary"].key_column`, "c-"},
+		{"field", map[string]any{"coda_views": view(map[string]any{"columns": map[string]any{"patient": "c-a"}})}, `coda_views["billing_summary"].columns["patient"]`, "no field"},
+		{"no column", map[string]any{"coda_views": view(map[string]any{"columns": map[string]any{}})}, `coda_views["billing_summary"].columns`, "at least one"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			wantDiagnostic(t, newProtocol(t).validate("august_sync_pipeline", some(tt.change)), tt.at, tt.word)
+		})
+	}
+	for _, change := range []map[string]any{
+		{"endpoint": unknown{}, "name": unknown{}, "dataset": unknown{}, "schedule": unknown{}, "webhook_events": unknown{}, "status_overrides": unknown{}, "coda_views": unknown{}},
+		{"webhook_events": []any{unknown{}}, "status_overrides": map[string]any{"x": unknown{}}},
+		{"dataset": unknown{}, "coda_views": view(nil)},
+		{"coda_views": view(map[string]any{"doc_id": unknown{}, "table_id": unknown{}, "key_column": unknown{}, "columns": unknown{}})},
+		{"coda_views": view(map[string]any{"columns": map[string]any{"month": unknown{}, "status": unknown{}}})},
+	} {
+		noErrors(t, p.validate("august_sync_pipeline", some(change)))
+	}
+}
+
+// A runtime in bad times: the plan goes on with what it knows, and an apply says what to do.
+func TestAccSyncPipeline_badTimes(t *testing.T) {
+	t.Parallel()
+	f := newFakeRuntime(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{PreConfig: f.fails(http.StatusForbidden, runtimeapi.CodeDenied), Config: f.config(""), ExpectError: regexp.MustCompile("allowed_callers")},
+			{PreConfig: f.fails(http.StatusForbidden, ""), Config: f.config(""), ExpectError: regexp.MustCompile("run.invoker")},
+			{PreConfig: f.fails(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated), Config: f.config(""), ExpectError: regexp.MustCompile("(?s)audience.*control.issuer")},
+			{PreConfig: f.fails(http.StatusBadRequest, runtimeapi.CodeInvalid), Config: f.config(""), ExpectError: regexp.MustCompile("(?s)Pipeline not created.*Not today")},
+			{
+				PreConfig: f.fails(0, ""), Config: f.config("timeouts = { delete = \"1s\" }"),
+				Check: func(*terraform.State) error {
+					f.mu.Lock()
+					defer f.mu.Unlock()
+					for _, audience := range f.audiences {
+						if audience != f.url {
+							return errors.New("a token was asked for " + audience)
+						}
+					}
+					return nil
+				},
+			},
+			{PreConfig: f.fails(http.StatusInternalServerError, ""), Config: f.config("timeouts = { delete = \"1s\" }"), PlanOnly: true},
+			{PreConfig: f.fails(http.StatusNotFound, ""), Config: f.config("timeouts = { delete = \"1s\" }"), PlanOnly: true}, // somebody else's 404
+			{Config: f.config("timeouts = { delete = \"1s\" }"), Destroy: true, ExpectError: regexp.MustCompile(`(?s)Pipeline not deleted.*terraform\s+state\s+rm`)},
+			{PreConfig: f.fails(0, ""), Config: f.config(""), PlanOnly: true, ExpectNonEmptyPlan: true},
+		},
+	})
+}
+
+// The pipeline is in the runtime's database: a new address of the runtime is no reason to make it anew.
+func TestAccSyncPipeline_movedEndpoint(t *testing.T) {
+	t.Parallel()
+	f := newFakeRuntime(t)
+	alias := httptest.NewServer(f)
+	t.Cleanup(alias.Close)
+	moved := strings.Replace(f.config(""), `endpoint = "`+f.url, `endpoint = "`+alias.URL, 1)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{Config: f.config("")},
+			{
+				Config: moved,
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(pipelineAddress, plancheck.ResourceActionUpdate)},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+			},
+		},
+	})
+}
+
+func TestSyncPipeline_importByIdentity(t *testing.T) {
+	t.Parallel()
+	f := newFakeRuntime(t)
+	f.pipelines["billing"] = &runtimeapi.Pipeline{Name: "billing", Generation: 3, Spec: runtimeapi.PipelineSpec{Dataset: "billing", Paused: true}}
+	p := newProtocol(t)
+	noErrors(t, p.configure(map[string]any{
+		"access_token": "local", "impersonate_service_account": "terraform@feel-august-platform.iam.gserviceaccount.com",
+		"endpoints": map[string]any{"iam_credentials": f.url},
+	}))
+	for _, audience := range []any{nil, "august-sync:p:l:n"} {
+		state, identity, diags := p.importByIdentity("august_sync_pipeline", map[string]any{"endpoint": f.url, "audience": audience, "name": "billing"})
+		noErrors(t, diags)
+		want, _ := audience.(string)
+		if want == "" {
+			want = f.url
+		}
+		if identity["audience"] != want {
+			t.Errorf("identity %v", identity)
+		}
+		if paused := object(t, state)["paused"]; !paused.IsKnown() || paused.IsNull() {
+			t.Errorf("imported %v", state)
+		}
+	}
+}
+
+func TestParsePipelineID(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"https://r.example.test/v1/pipelines/billing":                            "https://r.example.test https://r.example.test billing",
+		"https://r.example.test/v1/pipelines/billing?audience=august-sync:p:l:n": "https://r.example.test august-sync:p:l:n billing",
+		"http://127.0.0.1:8080/base/v1/pipelines/billing?audience=x%20y":         "http://127.0.0.1:8080/base x y billing",
+		"billing": "", "https://r.example.test/billing": "", "https://r.example.test/v1/pipelines/": "", "https://r.example.test/v1/pipelines/a/b": "",
+	} {
+		parts, ok := parsePipelineID(id)
+		if got := strings.Join(parts, " "); got != want || ok != (want != "") {
+			t.Errorf("%q gives %q", id, got)
+		}
+	}
+}
