@@ -52,7 +52,7 @@ func TestPlan(t *testing.T) {
 
 	t.Run("leaks nothing", func(t *testing.T) { s.checkLeaks(t, cloud) })
 	t.Run("names drift and repairs it", func(t *testing.T) { s.checkDrift(t, cloud.Description) })
-	t.Run("imports", func(t *testing.T) { s.checkImport(t, &r) })
+	t.Run("imports", func(t *testing.T) { s.checkImport(t) })
 
 	s.must(t, "destroy", "-input=false", "-no-color", "-auto-approve")
 	run := s.cloudRun(t, cloud.Description)
@@ -176,11 +176,11 @@ func (s *stage) checkLeaks(t *testing.T, cloud *localtest.Cloud) {
 	for pid, args := range processes(t) {
 		look("the arguments of process "+pid, []byte(args))
 	}
-	// Terraform's state and output; then what the cloud wrote, except where such data belongs: the
-	// database, Secret Manager, and the partners' own sandboxes.
+	// Terraform's state and output; then what the cloud wrote, the unpacked image with it, except where
+	// such data belongs: the database, Secret Manager, and the partners' own sandboxes.
 	belongs := []string{"cloudsql", "secrets", "sandbox"}
 	files := 0
-	for _, root := range []string{s.work, cloud.Dir, filepath.Dir(cloud.Dir)} {
+	for _, root := range []string{s.work, cloud.Dir, filepath.Join(filepath.Dir(cloud.Dir), "console.log")} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
@@ -383,7 +383,7 @@ func (s *stage) actions(t *testing.T, plan string) map[string]string {
 }
 
 // checkImport brings everything into a second, empty state: the plan imports and changes nothing.
-func (s *stage) checkImport(t *testing.T, r *report) {
+func (s *stage) checkImport(t *testing.T) {
 	second := &stage{workspace: s.workspace, work: t.TempDir()}
 	if err := copyTree(filepath.Join(second.work, "terraform"), s.tf.dir); err != nil {
 		t.Fatal(err)
