@@ -105,10 +105,16 @@ func onlySchedule(old, spec runtimeapi.PipelineSpec) bool {
 
 // enqueue asks for a run. One that is open serves the request too: it sees the newest spec. A
 // pipeline that never had a full sync gets a full one.
+//
+// A full run that nobody asked for by name goes on from where a failed one of the last day stopped:
+// the feeds that were read in full then are not read in full again.
 func enqueue(ctx context.Context, tx pgx.Tx, name string, full bool) error {
 	_, err := tx.Exec(ctx, `
-		insert into august.run (pipeline, "full", generation)
-		select name, $2 or last_full is null, generation from august.pipeline where name = $1
+		insert into august.run (pipeline, "full", full_since, generation)
+		select name, $2 or last_full is null, coalesce((
+			select min(r.full_since) from august.run r where r.pipeline = p.name and r."full" and r.state = 'failed'
+			and r.full_since > now() - interval '1 day' and (p.last_full is null or r.full_since > p.last_full)), now()), generation
+		from august.pipeline p where name = $1
 		on conflict (pipeline) where state in ('pending', 'running', 'parked') do nothing`, name, full)
 	return err
 }
@@ -161,7 +167,7 @@ func (s *Service) Sync(ctx context.Context, name string, req runtimeapi.SyncRequ
 			return err
 		}
 		if req.Full {
-			if _, err := tx.Exec(ctx, `update august.run set "full" = true where pipeline = $1 and state = 'pending' and started_at is null`, name); err != nil {
+			if _, err := tx.Exec(ctx, `update august.run set "full" = true, full_since = now() where pipeline = $1 and state = 'pending' and started_at is null`, name); err != nil {
 				return err
 			}
 		}

@@ -74,13 +74,20 @@ func TestASyncSaysWhatIsWrongWhenAFaultStays(t *testing.T) {
 			// The next run goes on from where this one stopped.
 			r.server.ClearFaults()
 			r.server.ResetStats()
-			r.sync(s, true)
+			r.sync(s, false)
 			r.equal()
 			if list := c.fault.Endpoint; list == "patient_payments" {
 				pages := (r.clinic.Count(clinic.PatientPayments) + 4) / 5
-				if n := r.server.Stats()["app"].Endpoints[list]; pages < 4 || n != pages-2 {
+				calls := r.server.Stats()["app"].Endpoints
+				if n := calls[list]; pages < 4 || n != pages-2 {
 					t.Errorf("%d of %d pages were asked for, although two were stored", n, pages)
 				}
+				if n := calls["transactions_list"]; n > 6 {
+					t.Errorf("transactions were read in full again: %v", calls)
+				}
+			}
+			if st, err := s.Status(t.Context(), "billing"); err != nil || st.LastFull == nil {
+				t.Errorf("the feeds are read in full by now: %+v, %v", st, err)
 			}
 		})
 	}
@@ -313,4 +320,36 @@ func TestSchedulesFireAndDeclarationsAreIdempotent(t *testing.T) {
 	if _, err := s.Get(t.Context(), "none"); err == nil || err.(*runtimeapi.Error).Code != runtimeapi.CodeNotFound {
 		t.Errorf("error %v", err)
 	}
+}
+
+func TestARowAtFaultIsSetAsideAndSaid(t *testing.T) {
+	r := newRig(t, 20)
+	s, _ := r.instance()
+	r.start(s)
+	r.put(s, spec)
+	r.ended(s, runtimeapi.RunSucceeded)
+	key := r.clinic.View(clinic.LineItems, 0)[2].Key()
+	held := r.one(`select billed from drchrono.line_items where id = $1::bigint`, key)
+	for _, full := range []bool{false, true} {
+		if err := r.clinic.Edit(clinic.LineItems, key, clinic.Object{"billed": "about Patientova"}); err != nil {
+			t.Fatal(err)
+		}
+		run := r.sync(s, full)
+		if !strings.HasPrefix(run.Error, "1 of ") || !strings.Contains(run.Error, "of line_items could not be decoded") {
+			t.Errorf("%+v", run)
+		}
+	}
+	if got := r.one(`select billed from drchrono.line_items where id = $1::bigint and deleted_at_source is null`, key); got != held {
+		t.Errorf("billed is %s, was %s", got, held)
+	}
+	if got := r.one(`select reason from drchrono.quarantine where key = $1`, key); got != "billed: not a decimal" || strings.Contains(r.logs.String(), "Patientova") {
+		t.Errorf("reason %q", got)
+	}
+	if err := r.clinic.Edit(clinic.LineItems, key, clinic.Object{"billed": "12.00"}); err != nil {
+		t.Fatal(err)
+	}
+	if run := r.sync(s, false); run.Error != "" {
+		t.Errorf("%+v", run)
+	}
+	r.equal()
 }

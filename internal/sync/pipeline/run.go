@@ -110,7 +110,9 @@ func (s *Service) finish(ctx context.Context, l lease, implausible *store.Implau
 			return nil // what was derived stays; the run itself is settled as failed
 		}
 		tag, err := tx.Exec(ctx, `
-			update august.run set state = 'succeeded', finished_at = clock_timestamp(), lease_owner = null, lease_until = null, error = ''
+			update august.run set state = 'succeeded', finished_at = clock_timestamp(), lease_owner = null, lease_until = null,
+				error = coalesce((select string_agg(format('%s of %s rows of %s could not be decoded', quarantined, read, feed), '; ' order by ordinal)
+					|| ': see the reasons in drchrono.quarantine' from august.feed_run where run_id = $1 and quarantined > 0), '')
 			where id = $1 and lease_owner = $2 and state = 'running'`, l.run, s.cfg.Instance)
 		if err != nil {
 			return err

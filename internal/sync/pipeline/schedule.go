@@ -34,10 +34,11 @@ var errPaused = errors.New("the pipeline was paused")
 
 // lease is a run that this instance holds.
 type lease struct {
-	run      int64
-	pipeline string
-	full     bool
-	attempt  int
+	run       int64
+	pipeline  string
+	full      bool
+	fullSince *time.Time // a full run re-reads feeds that had no complete full sweep since then; nil otherwise
+	attempt   int
 }
 
 // Run fires schedules and works on runs until ctx ends; then it gives its leases back. Instances run
@@ -142,7 +143,7 @@ func (s *Service) claim(ctx context.Context) (*lease, error) {
 			where not coalesce((p.spec->>'paused')::boolean, false)
 			and (r.state = 'pending' or r.state = 'parked' and r.resume_at <= now() or r.state = 'running' and r.lease_until < now())
 			order by r.id limit 1 for update of r skip locked)
-		returning id, pipeline, "full", attempt`, s.cfg.Instance, s.cfg.Lease).Scan(&l.run, &l.pipeline, &l.full, &l.attempt)
+		returning id, pipeline, "full", case when "full" then full_since end, attempt`, s.cfg.Instance, s.cfg.Lease).Scan(&l.run, &l.pipeline, &l.full, &l.fullSince, &l.attempt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -46,7 +46,7 @@ func (s *Service) syncFeed(ctx context.Context, l lease, f *feed.Feed, log *slog
 		return err
 	}
 	for restarted := false; ; restarted = true {
-		w, err := s.cfg.Store.OpenSweep(ctx, f, l.pipeline, l.full)
+		w, err := s.cfg.Store.OpenSweep(ctx, f, l.pipeline, l.fullSince)
 		if err != nil {
 			return err
 		}
@@ -271,7 +271,7 @@ func sameRows(a, b []json.RawMessage) bool {
 // merge decodes a page and stores it with its checkpoint.
 func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error {
 	out := store.Page{Sweep: p.sweep.ID, Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At}
-	d := feed.NewDecoder(p.feed)
+	d, reasons := feed.NewDecoder(p.feed), map[string]int{}
 	out.Rows = make([]feed.Row, 0, len(page.Rows))
 	for _, raw := range page.Rows {
 		row, err := d.Decode(raw)
@@ -279,7 +279,7 @@ func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error 
 		switch {
 		case errors.As(err, &bad):
 			out.Bad = append(out.Bad, store.BadRow{Key: bad.Key, Reason: bad.Reason, Raw: raw})
-			p.log.WarnContext(ctx, "row quarantined", "reason", bad.Reason)
+			reasons[bad.Reason]++
 		case err != nil:
 			return err
 		default:
@@ -289,6 +289,9 @@ func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error 
 	c, err := p.cfg.Store.MergePage(ctx, p.feed, p.holder(), out)
 	if err != nil {
 		return err
+	}
+	if len(reasons) > 0 {
+		p.log.WarnContext(ctx, "rows quarantined", "rows", len(out.Bad), "reasons", reasons)
 	}
 	p.mu.Lock()
 	p.pages[number] = store.SweepPage{Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At}

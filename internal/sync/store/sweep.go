@@ -41,23 +41,23 @@ const overlap = 24 * time.Hour
 // resumable is how old an unfinished sweep may be for its pages to count.
 const resumable = 24 * time.Hour
 
-// OpenSweep resumes the feed's unfinished sweep, or begins one: full when asked to or when the feed
-// has no watermark yet.
-func (s *Store) OpenSweep(ctx context.Context, f *feed.Feed, pipeline string, full bool) (Sweep, error) {
+// OpenSweep resumes the feed's unfinished sweep, or begins one: full when the feed has no watermark
+// yet, and when none was completed since fullSince, unless that is nil.
+func (s *Store) OpenSweep(ctx context.Context, f *feed.Feed, pipeline string, fullSince *time.Time) (Sweep, error) {
 	var w Sweep
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `insert into august.checkpoint (pipeline, feed) values ($1, $2) on conflict do nothing`, pipeline, f.Name); err != nil {
 			return err
 		}
-		var watermark, started *time.Time
+		var watermark, started, fullAt *time.Time
 		var id *int64
 		var young bool
-		if err := tx.QueryRow(ctx, `select watermark, sweep, sweep_full, sweep_since, sweep_started, coalesce(sweep_started > now() - $3::interval, false)
+		if err := tx.QueryRow(ctx, `select watermark, full_at, sweep, sweep_full, sweep_since, sweep_started, coalesce(sweep_started > now() - $3::interval, false)
 			from august.checkpoint where pipeline = $1 and feed = $2 for update`, pipeline, f.Name, resumable,
-		).Scan(&watermark, &id, &w.Full, &w.Since, &started, &young); err != nil {
+		).Scan(&watermark, &fullAt, &id, &w.Full, &w.Since, &started, &young); err != nil {
 			return err
 		}
-		full = full || !f.Since || watermark == nil
+		full := !f.Since || watermark == nil || fullSince != nil && (fullAt == nil || fullAt.Before(*fullSince))
 		if young && id != nil && (w.Full || !full) {
 			w.ID, w.Started = *id, *started
 			return w.load(ctx, tx)
@@ -177,7 +177,8 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 		// Rows changed while the sweep was under way may have been passed by: step back by its length.
 		if _, err := tx.Exec(ctx, `
 			with p as (select max(newest) - (max(fetched_at) - min(fetched_at)) as newest from august.sweep_page where sweep = $3)
-			update august.checkpoint c set watermark = case when $4 then c.watermark else greatest(c.watermark, p.newest) end, sweep_started = null, updated_at = now()
+			update august.checkpoint c set watermark = case when $4 then c.watermark else greatest(c.watermark, p.newest) end, sweep_started = null, updated_at = now(),
+				full_at = case when c.sweep_full and not $4 then clock_timestamp() else c.full_at end
 			from p where c.pipeline = $1 and c.feed = $2 and c.sweep = $3`, pipeline, f.Name, w.ID, keep); err != nil {
 			return err
 		}

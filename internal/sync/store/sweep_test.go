@@ -12,14 +12,14 @@ import (
 
 func TestASweepResumesAndMovesTheWatermark(t *testing.T) {
 	b, f := newBench(t), &feed.LineItems
-	w, err := b.OpenSweep(t.Context(), f, "p", false)
+	w, err := b.OpenSweep(t.Context(), f, "p", nil)
 	if err != nil || !w.Full || w.Since != "" {
 		t.Fatalf("the first sweep must be full: %+v, %v", w, err)
 	}
 	at := time.Now()
 	b.sweepPage(f, w, 1, at, 3000, lineItem(1, "1.00", "2026-03-04T10:00:00"))
 	b.sweepPage(f, w, 3, at.Add(10*time.Second), 3000, lineItem(2, "1.00", "2026-03-04T12:00:30"), lineItem(3, "1.00", "2999-01-01T00:00:00"))
-	again, err := b.OpenSweep(t.Context(), f, "p", true)
+	again, err := b.OpenSweep(t.Context(), f, "p", now())
 	if err != nil || again.ID != w.ID || len(again.Pages) != 2 || again.Pages[1].Number != 3 || again.Pages[1].Total != 3000 {
 		t.Fatalf("not resumed: %+v, %v", again, err)
 	}
@@ -30,18 +30,34 @@ func TestASweepResumesAndMovesTheWatermark(t *testing.T) {
 	if got := b.one(`select watermark from august.checkpoint`); got != "2026-03-04 12:00:20" {
 		t.Errorf("watermark %s", got)
 	}
-	next, err := b.OpenSweep(t.Context(), f, "p", false)
+	next, err := b.OpenSweep(t.Context(), f, "p", nil)
 	if err != nil || next.Full || next.ID == w.ID || next.Since != "2026-03-03T12:00:20" {
 		t.Errorf("%+v, %v", next, err)
 	}
-	full, err := b.OpenSweep(t.Context(), f, "p", true)
+	full, err := b.OpenSweep(t.Context(), f, "p", now())
 	if err != nil || !full.Full || full.ID == next.ID {
 		t.Errorf("a full sweep must not go on from an incremental one: %+v, %v", full, err)
 	}
+	if _, err := b.CloseSweep(t.Context(), f, b.holder, "p", full, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now().Add(-time.Minute)
+	if w, err := b.OpenSweep(t.Context(), f, "p", &before); err != nil || w.Full {
+		t.Errorf("a full sweep was completed since: %+v, %v", w, err)
+	}
+	if full, err = b.OpenSweep(t.Context(), f, "p", now()); err != nil {
+		t.Fatal(err)
+	}
 	b.exec(`update august.checkpoint set sweep_started = now() - interval '25 hours'`)
-	if old, err := b.OpenSweep(t.Context(), f, "p", true); err != nil || old.ID == full.ID {
+	if old, err := b.OpenSweep(t.Context(), f, "p", now()); err != nil || old.ID == full.ID {
 		t.Errorf("a sweep of yesterday was resumed: %+v, %v", old, err)
 	}
+}
+
+// now asks for a full sweep whatever was completed before.
+func now() *time.Time {
+	t := time.Now().Add(time.Minute)
+	return &t
 }
 
 // sweepPage merges a page of a sweep.
@@ -72,7 +88,7 @@ func TestMissingRowsAreThoseNoPageShowed(t *testing.T) {
 	sweep := func(keep ...string) (store.Sweep, []string, error) {
 		t.Helper()
 		b.exec(`update august.checkpoint set sweep_started = null`)
-		w, err := b.OpenSweep(t.Context(), f, "p", true)
+		w, err := b.OpenSweep(t.Context(), f, "p", now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +124,7 @@ func TestSourceTombstonesDeleteLineItemsAndTheirTransactions(t *testing.T) {
 	b.merge(&feed.LineItems, noon, lineItem(1, "1.00", ""), lineItem(2, "1.00", ""))
 	b.merge(&feed.Transactions, noon, `{"id":10,"line_item":1}`, `{"id":11,"line_item":2}`)
 	f := &feed.LineItemDeletions
-	w, err := b.OpenSweep(t.Context(), f, "p", false)
+	w, err := b.OpenSweep(t.Context(), f, "p", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

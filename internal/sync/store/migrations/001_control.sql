@@ -21,6 +21,7 @@ create table august.run (
     state        text        not null default 'pending'
                  check (state in ('pending', 'running', 'parked', 'succeeded', 'failed')),
     "full"       boolean     not null default false,
+    full_since   timestamptz not null default now(),
     generation   bigint      not null,
     requested_at timestamptz not null default now(),
     started_at   timestamptz,
@@ -33,6 +34,7 @@ create table august.run (
 );
 comment on table  august.run             is 'Runs of pipelines. An instance holds a run by a lease that it renews; an expired lease may be taken over.';
 comment on column august.run."full"      is 'Whether the run re-reads everything, whatever the checkpoints say.';
+comment on column august.run.full_since  is 'A full run re-reads the feeds that had no complete full sweep since then.';
 comment on column august.run.generation  is 'Generation of the spec that asked for the run.';
 comment on column august.run.resume_at   is 'When a parked run may go on: the end of a throttle''s pause.';
 comment on column august.run.error       is 'What went wrong and what to do; never a value read from the source.';
@@ -71,6 +73,7 @@ create table august.checkpoint (
     pipeline      text not null references august.pipeline on delete cascade,
     feed          text not null,
     watermark     timestamp,
+    full_at       timestamptz,
     sweep         bigint,
     sweep_full    boolean     not null default false,
     sweep_since   text        not null default '',
@@ -80,6 +83,7 @@ create table august.checkpoint (
 );
 comment on table  august.checkpoint               is 'How far each feed of each pipeline has got.';
 comment on column august.checkpoint.watermark     is 'Greatest updated_at of the source, in its own unnamed zone, that is surely stored; null before the first complete sweep.';
+comment on column august.checkpoint.full_at       is 'End of the last complete full sweep.';
 comment on column august.checkpoint.sweep         is 'Number of the pass over the feed that is under way or was last; its pages are in august.sweep_page.';
 comment on column august.checkpoint.sweep_full    is 'Whether that pass reads everything.';
 comment on column august.checkpoint.sweep_since   is 'Lower bound of that pass, as sent to the source.';
