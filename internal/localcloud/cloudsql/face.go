@@ -121,10 +121,15 @@ func (f *Face) Start(ctx context.Context) error {
 		}()
 	}
 	wg.Wait()
-	f.work.Add(1)
+	f.work.Add(2)
 	go func() {
 		defer f.work.Done()
 		f.schedule()
+	}()
+	go func() {
+		defer f.work.Done()
+		// So that the first instance need not wait for it; if it fails, that one says why.
+		_, _ = f.catalogue(f.life, f.major)
 	}()
 	return ctx.Err()
 }

@@ -3,6 +3,7 @@ package cloudsql
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -43,9 +44,31 @@ func newRig(t *testing.T) *rig {
 			t.Fatal(err)
 		}
 	}
+	// The template cluster is made once for all tests.
+	if err := os.Symlink(sharedTemplate, filepath.Join(r.dir, "template")); err != nil {
+		t.Fatal(err)
+	}
 	r.open()
 	t.Cleanup(r.close)
 	return r
+}
+
+var sharedTemplate string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "august-template-")
+		if err == nil {
+			err = os.Chmod(dir, 0o755)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(dir) }() // only a template
+		sharedTemplate = dir
+		return m.Run()
+	}())
 }
 
 func (r *rig) open() {

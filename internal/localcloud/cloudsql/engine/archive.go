@@ -14,9 +14,13 @@ import (
 // receiver is a running pg_receivewal. It streams WAL as it is written, so the archive is seconds
 // behind at most, and needs no archive_command, which PostgreSQL would run through a shell.
 type receiver struct {
-	cmd  *exec.Cmd
-	done chan struct{}
+	cmd   *exec.Cmd
+	began time.Time
+	done  chan struct{}
 }
+
+// fresh tells that the receiver began a moment ago: one that ends at once is not begun again at once.
+func (r *receiver) fresh() bool { return r != nil && time.Since(r.began) < time.Second }
 
 func (r *receiver) running() bool {
 	if r == nil {
@@ -70,7 +74,7 @@ func (c *Cluster) startArchive(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the WAL archive: %w", err)
 	}
-	r := &receiver{cmd: cmd, done: make(chan struct{})}
+	r := &receiver{cmd: cmd, began: time.Now(), done: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // the watch starts another; the log says why
 		close(r.done)

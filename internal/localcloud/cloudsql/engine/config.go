@@ -75,7 +75,7 @@ func (s *server) configure(spec Spec, sync bool, primary *server) error {
 	}
 	if primary != nil {
 		own["primary_conninfo"] = fmt.Sprintf("host=%s port=%d user=%s application_name=%s sslmode=disable",
-			primary.sockets, primary.port, Admin, standbyName)
+			quoteValue(primary.sockets), primary.port, Admin, standbyName)
 		own["primary_slot_name"] = standbyName
 	}
 	for name, value := range baseParams {

@@ -83,10 +83,10 @@ func (f *front) serve(client net.Conn) {
 		return // the primary is down: the client sees its connection dropped
 	}
 	defer func() { _ = server.Close() }()
-	if now, ok := f.admit(server); !ok || now != target {
-		return
-	}
 	defer f.forget(server)
+	if now, ok := f.admit(server); !ok || now != target {
+		return // fenced, or turned to another server, while dialling
+	}
 
 	ended := make(chan struct{}, 2)
 	pipe := func(to, from net.Conn) {

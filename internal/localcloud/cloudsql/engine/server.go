@@ -242,7 +242,7 @@ func (s *server) owns(ctx context.Context, pid int) bool {
 // connString is how the programs and the administrator reach the server; it holds no secret.
 func (s *server) connString(database, application string) string {
 	return fmt.Sprintf("host=%s port=%d user=%s dbname=%s application_name=%s sslmode=disable connect_timeout=10",
-		s.sockets, s.port, Admin, quoteValue(database), application)
+		quoteValue(s.sockets), s.port, Admin, quoteValue(database), application)
 }
 
 // connect opens an administrator's session.

@@ -45,24 +45,38 @@ func (c *Cluster) align(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	archive = slices.DeleteFunc(archive, func(s segment) bool {
-		end, past := ends.of(s.timeline)
-		if !past || s.number*segmentSize < end {
-			return false
+	gone, begin := mend(archive, ends, uint32(current))
+	for _, name := range gone {
+		if err := os.Remove(filepath.Join(c.walDir(), name)); err != nil {
+			return err
 		}
-		err = os.Remove(filepath.Join(c.walDir(), s.name))
-		return true
-	})
-	if err != nil || len(archive) == 0 {
-		return err
 	}
-	last := archive[len(archive)-1]
-	end, past := ends.of(last.timeline)
-	if last.partial || !past || (last.number+1)*segmentSize != end {
+	if begin == "" {
 		return nil
 	}
-	next := fmt.Sprintf("%08X%08X%08X.partial", ends.after(last.timeline, uint32(current)), (last.number+1)>>8, (last.number+1)&0xff)
-	return c.opt.Binaries.write(filepath.Join(c.walDir(), next), "")
+	return c.opt.Binaries.write(filepath.Join(c.walDir(), begin), "")
+}
+
+// mend says which files of the archive have to go, and which empty one shows the receiver where the
+// next timeline begins, if any.
+func mend(archive []segment, ends timelines, current uint32) (gone []string, begin string) {
+	var last *segment
+	for n, s := range archive {
+		end, past := ends.of(s.timeline)
+		if past && s.number*segmentSize >= end {
+			gone = append(gone, s.name)
+			continue
+		}
+		last = &archive[n]
+	}
+	if last == nil || last.partial {
+		return gone, ""
+	}
+	end, past := ends.of(last.timeline)
+	if next := last.number + 1; past && next*segmentSize == end {
+		begin = fmt.Sprintf("%08X%08X%08X.partial", ends.after(last.timeline, current), next>>8, next&0xff)
+	}
+	return gone, begin
 }
 
 // readArchive lists the WAL files of the archive in order.

@@ -57,7 +57,7 @@ func (c *Cluster) tend(ctx context.Context) {
 			c.opt.Log.Error("standby does not come back", "instance", c.opt.Name, "error", err)
 		}
 	}
-	if c.state.Spec.Archive && !c.receiver.running() {
+	if c.state.Spec.Archive && !c.receiver.running() && !c.receiver.fresh() {
 		if err := c.startArchive(ctx); err != nil {
 			c.opt.Log.Error("WAL archive does not go on", "instance", c.opt.Name, "error", err)
 		}
