@@ -37,7 +37,7 @@ func (g Group) Key() string {
 	return KeyPrefix + g.Month + "/" + string(g.Status) + "/" + hex.EncodeToString(sum[:6])
 }
 
-// KeyPrefix marks rows that this summary owns; no other row is ever touched.
+// KeyPrefix marks rows that this summary owns. It starts with coda.Prefix.
 const KeyPrefix = "august/billing/"
 
 func (g *Group) add(other Group) {

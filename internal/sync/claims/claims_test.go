@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
@@ -163,6 +164,9 @@ func TestDerive_outbox(t *testing.T) {
 
 	// As if Coda had confirmed all; then one group changes and one vanishes.
 	b.exec(`update august.outbox set sent = hash || $1::bytea`, []byte("somewhere"))
+	if got := b.value(`select count(*) from august.outbox where not starts_with(key, $1)`, coda.Prefix); got != "0" {
+		t.Errorf("%s keys are not ours", got)
+	}
 	hashes := b.value(`select string_agg(encode(hash, 'hex'), ',' order by key) from august.outbox`)
 	b.derive()
 	if b.value(`select string_agg(encode(hash, 'hex'), ',' order by key) from august.outbox`) != hashes {

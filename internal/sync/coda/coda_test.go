@@ -251,6 +251,53 @@ func TestPusher_saysWhatToMend(t *testing.T) {
 	}
 }
 
+// People work in Coda: what they delete comes back, and what an earlier pipeline left goes.
+func TestPusher_mendsTheTable(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.coda.Set(func(s *sandbox.Settings) { s.RowsPer10s = 0; s.WritesPer6s = 0; s.MutationMillis = 500 })
+	cfg := b.fast()
+	cfg.Verify, cfg.Lag = 100*time.Millisecond, 50*time.Millisecond
+	b.start(cfg)
+	b.want(5, 12)
+	b.until("five rows", func() bool { return len(b.rows()) == 5 })
+	c := coda.NewClient(b.url, token)
+	listed, err := c.Keys(t.Context(), sandbox.ProductionDoc, sandbox.BillingSummary, "c-key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Delete(t.Context(), sandbox.ProductionDoc, sandbox.BillingSummary, []string{listed[0].ID, listed[1].ID}); err != nil {
+		t.Fatal(err)
+	}
+	b.write([][]coda.Cell{{{Column: "c-key", Value: coda.Prefix + "left by an earlier pipeline"}}, {{Column: "c-key", Value: "somebody's own"}}})
+	b.until("the table as it should be", func() bool {
+		keys := map[string]int{}
+		for _, row := range b.rows() {
+			keys[fmt.Sprint(row["c-key"])]++
+		}
+		return len(keys) == 6 && keys["somebody's own"] == 1 && keys[key(0)] == 1 && keys[key(1)] == 1 && len(b.rows()) == 6
+	})
+}
+
+func TestPusher_leavesAnotherRuntimesRows(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.coda.Set(func(s *sandbox.Settings) { s.RowsPer10s = 0; s.WritesPer6s = 0; s.MutationMillis = 0 })
+	var others [][]coda.Cell
+	for i := range 80 {
+		others = append(others, []coda.Cell{{Column: "c-key", Value: fmt.Sprintf("%sother/%d", coda.Prefix, i)}})
+	}
+	b.write(others)
+	cfg := b.fast()
+	cfg.Verify, cfg.Lag = 100*time.Millisecond, 50*time.Millisecond
+	b.start(cfg)
+	b.want(2, 12)
+	b.until("a word about them", func() bool { return strings.Contains(b.status().Error, "80 rows") })
+	if n := len(b.rows()); n != 82 {
+		t.Errorf("%d rows are left of 82", n)
+	}
+}
+
 func TestPusher_pausedPipeline(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -45,6 +45,7 @@ type Config struct {
 	GiveUp    time.Duration // on a write's progress, for now; default 3 min
 	Appears   time.Duration // a write's id may be unknown for so long; default 15 s
 	Settle    time.Duration // given to a write whose answer was lost; default 45 s
+	Verify    time.Duration // how often the table's keys are compared with what was sent; default 1 h
 	Lag       time.Duration // Coda's listings trail its writes by at most this; default 2 min
 }
 
@@ -72,7 +73,7 @@ func NewPusher(cfg Config) *Pusher {
 	for value, otherwise := range map[*time.Duration]time.Duration{
 		&cfg.Every: 2 * time.Second, &cfg.Window: 10500 * time.Millisecond, &cfg.Throttle: 30 * time.Second,
 		&cfg.Backoff: 5 * time.Second, &cfg.Refused: 5 * time.Minute, &cfg.FirstPoll: time.Second, &cfg.LastPoll: 10 * time.Second,
-		&cfg.GiveUp: 3 * time.Minute, &cfg.Appears: 15 * time.Second, &cfg.Settle: 45 * time.Second, &cfg.Lag: 2 * time.Minute,
+		&cfg.GiveUp: 3 * time.Minute, &cfg.Appears: 15 * time.Second, &cfg.Settle: 45 * time.Second, &cfg.Verify: time.Hour, &cfg.Lag: 2 * time.Minute,
 	} {
 		if *value <= 0 {
 			*value = otherwise
@@ -169,10 +170,10 @@ func (p *Pusher) look(ctx context.Context) error {
 // that it happened with.
 func (p *Pusher) due(ctx context.Context, t target) (due bool, err error) {
 	err = p.cfg.Pool.QueryRow(ctx, `
-		select (v.next_try <= clock_timestamp() or $4)
-			and (v.in_flight <> '' or exists (select from august.outbox where pipeline = $1 and view = $2 and `+waiting+`))
-		from august.coda_view v where pipeline = $1 and view = $2`,
-		t.pipeline, t.view.View, t.dest, !p.failed[t.id()]).Scan(&due)
+		select (v.next_try <= clock_timestamp() or $6)
+			and (v.in_flight <> '' or exists (select from august.outbox where pipeline = $4 and view = $5 and `+waiting+`) or `+unverified+`)
+		from august.coda_view v where pipeline = $4 and view = $5`,
+		p.cfg.Verify, p.cfg.Lag, t.dest, t.pipeline, t.view.View, !p.failed[t.id()]).Scan(&due)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}

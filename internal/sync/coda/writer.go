@@ -65,7 +65,10 @@ func (w *writer) run(ctx context.Context) error {
 			break
 		}
 	}
-	return w.remove(ctx)
+	if err := w.remove(ctx); err != nil {
+		return err
+	}
+	return w.verify(ctx)
 }
 
 // settle notes how the push ended. Its error is one of the database.
@@ -126,7 +129,10 @@ func (w *writer) recover(ctx context.Context) error {
 		if err := w.preflight(ctx); err != nil {
 			return err
 		}
-		return w.heal(ctx)
+		if err := w.compare(ctx); err != nil {
+			return err
+		}
+		return w.flight(ctx, nothing)
 	default:
 		return w.await(ctx, flight)
 	}
@@ -264,43 +270,4 @@ func (w *writer) remove(ctx context.Context) error {
 		return errLater
 	}
 	return nil
-}
-
-// heal deletes the younger of rows with the same key, which a write whose answer was lost may have
-// left, and then forgets that write.
-func (w *writer) heal(ctx context.Context) error {
-	rows, err := w.conn.Query(ctx, `select key from august.outbox where pipeline = $1 and view = $2`, w.pipeline, w.view.View)
-	if err != nil {
-		return err
-	}
-	ours, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	listed, err := w.client.Keys(ctx, w.view.DocID, w.view.TableID, w.view.KeyColumn)
-	if err != nil {
-		return err
-	}
-	mine, seen := map[string]bool{}, map[string]bool{}
-	for _, key := range ours {
-		mine[key] = true
-	}
-	var twins []string
-	for _, row := range listed { // oldest first
-		if mine[row.Key] && seen[row.Key] {
-			twins = append(twins, row.ID)
-		}
-		seen[row.Key] = true
-	}
-	if len(twins) > 0 {
-		w.cfg.Log.WarnContext(ctx, "rows were in Coda twice; the younger are deleted", "view", w.view.View, "rows", len(twins))
-	}
-	for len(twins) > 0 {
-		n := min(len(twins), maxRows)
-		if err := w.write(ctx, func() (string, error) { return w.client.Delete(ctx, w.view.DocID, w.view.TableID, twins[:n]) }); err != nil {
-			return err
-		}
-		twins = twins[n:]
-	}
-	return w.flight(ctx, nothing)
 }
