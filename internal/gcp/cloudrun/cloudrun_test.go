@@ -1,0 +1,239 @@
+package cloudrun
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/api/option"
+	"google.golang.org/api/run/v2"
+)
+
+// fake is a Cloud Run that holds one service and does as it is told. The real manners of Cloud Run are tested
+// against the local cloud, by the provider's tests.
+type fake struct {
+	mu       sync.Mutex
+	service  *run.GoogleCloudRunV2Service
+	stale    int  // how many writes are refused because of the etag
+	fails    bool // new revisions do not become ready
+	stuck    bool // the service cannot be deleted
+	patches  []string
+	forced   int
+	deletes  int
+	revision int
+}
+
+func setup(t *testing.T) (*fake, *Client) {
+	t.Helper()
+	f := &fake{}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	api, err := run.NewService(t.Context(), option.WithEndpoint(server.URL+"/"), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(api)
+	c.Every, c.ReadBudget = 5*time.Millisecond, time.Millisecond
+	return f, c
+}
+
+// ServeHTTP implements http.Handler.
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	answer := func(body any) { _ = json.NewEncoder(w).Encode(body) }
+	refuse := func(code int, status string) {
+		w.WriteHeader(code)
+		_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"status":%q,"message":"refused"}}`, code, status)
+	}
+	var body run.GoogleCloudRunV2Service
+	_ = json.NewDecoder(r.Body).Decode(&body)
+	switch {
+	case strings.Contains(r.URL.Path, "/operations/"):
+		answer(map[string]any{"name": "operations/1", "done": true})
+	case strings.Contains(r.URL.Path, "/revisions/"):
+		answer(run.GoogleCloudRunV2Revision{LogUri: "https://logs.example.test/", Conditions: []*run.GoogleCloudRunV2Condition{
+			{Type: "ContainerHealthy", State: "CONDITION_FAILED", Message: "The container ended."},
+		}})
+	case r.Method == http.MethodPost && f.service != nil:
+		refuse(http.StatusConflict, "ALREADY_EXISTS")
+	case r.Method == http.MethodPost:
+		f.service = &body
+		f.deploy()
+		answer(map[string]any{"name": "operations/1"})
+	case f.service == nil:
+		refuse(http.StatusNotFound, "NOT_FOUND")
+	case r.Method == http.MethodPatch && f.stale > 0:
+		f.stale--
+		f.service.Etag += "x"
+		refuse(http.StatusConflict, "ABORTED")
+	case r.Method == http.MethodPatch && body.Etag != f.service.Etag:
+		refuse(http.StatusConflict, "ABORTED")
+	case r.Method == http.MethodPatch:
+		f.patches = append(f.patches, r.URL.Query().Get("updateMask"))
+		if r.URL.Query().Get("forceNewRevision") == "true" {
+			f.forced++
+		}
+		if body.Labels != nil {
+			f.service.Labels = body.Labels
+		}
+		if body.Template != nil {
+			f.service.Template = body.Template
+			f.deploy()
+		}
+		answer(map[string]any{"name": "operations/1"})
+	case r.Method == http.MethodDelete && f.stuck:
+		refuse(http.StatusForbidden, "PERMISSION_DENIED")
+	case r.Method == http.MethodDelete:
+		f.service = nil
+		f.deletes++
+		answer(map[string]any{"name": "operations/1", "done": true})
+	default:
+		answer(f.service)
+	}
+}
+
+func (f *fake) deploy() {
+	f.revision++
+	s := f.service
+	s.Generation++
+	s.ObservedGeneration = s.Generation
+	s.LatestCreatedRevision = fmt.Sprintf("projects/p/locations/l/services/n/revisions/n-%d", f.revision)
+	s.TerminalCondition = &run.GoogleCloudRunV2Condition{Type: "Ready", State: "CONDITION_SUCCEEDED"}
+	if f.fails {
+		s.TerminalCondition.State, s.TerminalCondition.Message, s.TerminalCondition.RevisionReason = "CONDITION_FAILED", "Revision is not ready.", "HEALTH_CHECK_CONTAINER_ERROR"
+		return
+	}
+	s.LatestReadyRevision = s.LatestCreatedRevision
+}
+
+var someSpec = Spec{
+	Project: "p", Location: "l", Name: "n", Image: "i", ServiceAccount: "a", CPU: "1", Memory: "512Mi",
+	Concurrency: 80, Timeout: "300s", Max: 3, Ingress: IngressAll, Audience: "a",
+}
+
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	_, c := setup(t)
+	live, adopted, err := c.Create(t.Context(), someSpec, nil)
+	if err != nil || adopted || !Ready(live) || Revision(live) != "n-1" {
+		t.Fatalf("%+v, %t, %v", live, adopted, err)
+	}
+}
+
+func TestCreate_cleansUp(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	f.fails = true
+	_, _, err := c.Create(t.Context(), someSpec, nil)
+	var notReady *NotReadyError
+	if !errors.As(err, &notReady) || f.deletes != 1 || f.service != nil {
+		t.Fatalf("%v after %d deletes", err, f.deletes)
+	}
+	for _, part := range []string{"Revision is not ready.", "HEALTH_CHECK_CONTAINER_ERROR", "The container ended.", "https://logs.example.test/"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
+	}
+
+	f.stuck = true
+	var leftover *LeftoverError
+	if _, _, err := c.Create(t.Context(), someSpec, nil); !errors.As(err, &leftover) || !errors.As(err, &notReady) {
+		t.Fatal(err)
+	}
+	// The next try takes over what was left.
+	f.fails = false
+	if live, adopted, err := c.Create(t.Context(), someSpec, nil); err != nil || !adopted || !Ready(live) {
+		t.Fatalf("%t, %v", adopted, err)
+	}
+}
+
+func TestCreate_taken(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	f.service = &run.GoogleCloudRunV2Service{Etag: "1", Labels: map[string]string{labelManager: "somebody"}}
+	var taken *TakenError
+	if _, _, err := c.Create(t.Context(), someSpec, nil); !errors.As(err, &taken) {
+		t.Fatal(err)
+	}
+	if len(f.patches) > 0 {
+		t.Error("somebody else's service was changed")
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	if _, _, err := c.Create(t.Context(), someSpec, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Update(t.Context(), someSpec, nil, nil); err != nil || len(f.patches) > 0 {
+		t.Fatalf("nothing to do, and yet %q, %v", f.patches, err)
+	}
+
+	next := someSpec
+	next.Image, next.Labels = "j", map[string]string{"team": "a"}
+	f.stale = 2
+	if _, err := c.Update(t.Context(), next, nil, nil); err != nil || len(f.patches) != 1 || f.patches[0] != "labels,template" {
+		t.Fatalf("%q, %v", f.patches, err)
+	}
+	f.stale = 100
+	next.Image = "k"
+	if _, err := c.Update(t.Context(), next, nil, nil); err == nil {
+		t.Fatal("no end to somebody else's changes")
+	}
+	f.stale = 0
+
+	f.fails = true
+	var notReady *NotReadyError
+	if live, err := c.Update(t.Context(), next, nil, nil); !errors.As(err, &notReady) || live == nil {
+		t.Fatal(err)
+	}
+	// Nothing differs any more, and the service is still not ready: the revision is made again.
+	f.fails = false
+	if live, err := c.Update(t.Context(), next, nil, nil); err != nil || !Ready(live) || f.forced != 1 {
+		t.Fatalf("%d forced, %v", f.forced, err)
+	}
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	good := func() *run.GoogleCloudRunV2Service {
+		return &run.GoogleCloudRunV2Service{
+			Generation: 2, ObservedGeneration: 2, LatestCreatedRevision: "b", LatestReadyRevision: "b",
+			TerminalCondition: &run.GoogleCloudRunV2Condition{State: "CONDITION_SUCCEEDED"},
+		}
+	}
+	if !Ready(good()) {
+		t.Error("a good service is not ready")
+	}
+	for name, spoil := range map[string]func(*run.GoogleCloudRunV2Service){
+		"reconciling":     func(s *run.GoogleCloudRunV2Service) { s.Reconciling = true },
+		"failed":          func(s *run.GoogleCloudRunV2Service) { s.TerminalCondition.State = "CONDITION_FAILED" },
+		"no condition":    func(s *run.GoogleCloudRunV2Service) { s.TerminalCondition = nil },
+		"not observed":    func(s *run.GoogleCloudRunV2Service) { s.ObservedGeneration = 1 },
+		"an old revision": func(s *run.GoogleCloudRunV2Service) { s.LatestReadyRevision = "a" },
+	} {
+		s := good()
+		if spoil(s); Ready(s) {
+			t.Errorf("%s is ready", name)
+		}
+	}
+}
+
+func TestDelete_gone(t *testing.T) {
+	t.Parallel()
+	_, c := setup(t)
+	if err := c.Delete(t.Context(), someSpec.Path(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Get(t.Context(), someSpec.Path()); !IsNotFound(err) {
+		t.Fatal(err)
+	}
+}
