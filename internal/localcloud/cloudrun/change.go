@@ -164,8 +164,9 @@ func (f *Face) remove(s *service, dry bool) any {
 			op.fail(13, fmt.Sprintf("the service is deleted, its folder is not: %v", err))
 			return
 		}
-		delete(gone, "reconciling")
-		op.finish(gone)
+		end := clone(gone) // an answer may be writing the metadata at this moment
+		delete(end, "reconciling")
+		op.finish(end)
 	})
 	return op.render()
 }

@@ -100,11 +100,17 @@ func (f *Face) Start(ctx context.Context) error {
 		f.opt.Log.Warn("ended processes that a killed local cloud had left", "count", swept)
 	}
 	f.mu.Lock()
-	all := make([]*service, 0, len(f.services))
+	all, used := make([]*service, 0, len(f.services)), map[string]bool{}
 	for _, s := range f.services {
 		all = append(all, s)
+		for _, r := range s.Revisions {
+			used[r.Digest] = true
+		}
 	}
 	f.mu.Unlock()
+	if err := f.images.Prune(func(digest string) bool { return used[digest] }); err != nil {
+		return fmt.Errorf("removing images that no revision uses: %w", err)
+	}
 	var wg sync.WaitGroup
 	errs := make(chan error, len(all))
 	for _, s := range all {

@@ -83,6 +83,22 @@ func (im *Images) Fetch(ctx context.Context, ref, digest string) (Image, error) 
 	return out, nil
 }
 
+// Prune removes the images whose digest keep refuses, and what broken pulls have left.
+func (im *Images) Prune(keep func(digest string) bool) error {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	entries, err := os.ReadDir(im.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if !keep("sha256:" + e.Name()) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(im.dir, e.Name())))
+		}
+	}
+	return err
+}
+
 // pull brings the image to a folder beside home and renames it: home is whole or absent.
 func (im *Images) pull(ctx context.Context, ref, digest, home string) (v1.Config, error) {
 	r, err := name.ParseReference(ref)
