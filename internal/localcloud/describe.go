@@ -140,9 +140,9 @@ func resolveDir(dir string) (string, error) {
 	}
 	rest := ""
 	for have := dir; ; have = filepath.Dir(have) {
-		real, err := filepath.EvalSymlinks(have)
+		found, err := filepath.EvalSymlinks(have)
 		if err == nil {
-			return filepath.Join(real, rest), nil
+			return filepath.Join(found, rest), nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) || have == filepath.Dir(have) {
 			return "", err

@@ -25,8 +25,10 @@ func Detach(ctx context.Context, cfg Config) error {
 	if _, err := prepareDir(dir); err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if held, _ := lockHolder(dir); held {
-		return ErrRunning
+		return awaitOther(ctx, dir)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -51,26 +53,27 @@ func Detach(ctx context.Context, cfg Config) error {
 	}
 	defer func() { _ = console.Close() }()
 
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	cmd := exec.Command(self, args...) // not bound to ctx: it outlives us
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, args...) // it outlives us
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // its last words tell more
+		close(ended)
+	}()
 	for {
 		select {
 		case <-ended:
 			if held, _ := lockHolder(dir); held {
-				return ErrRunning // another `up` was faster
+				return awaitOther(ctx, dir) // another `up` was faster
 			}
 			return fmt.Errorf("the local cloud did not start: %s", lastLine(console.Name()))
 		case <-ctx.Done():
-			_ = cmd.Process.Signal(syscall.SIGTERM)
+			_ = cmd.Process.Signal(syscall.SIGTERM) // gone already: fine
 			<-ended
 			return ctx.Err()
 		case <-time.After(50 * time.Millisecond):
@@ -89,6 +92,26 @@ func Detach(ctx context.Context, cfg Config) error {
 			cfg.Ready(d)
 		}
 		return nil
+	}
+}
+
+// awaitOther returns ErrRunning once the cloud that somebody else has started is ready: who asks for a
+// detached one means to use it.
+func awaitOther(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for {
+		if _, err := Describe(dir); !errors.Is(err, ErrNotRunning) {
+			return errors.Join(ErrRunning, err)
+		}
+		if held, _ := lockHolder(dir); !held {
+			return fmt.Errorf("the local cloud that ran in %s has just ended: try again", dir)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("a local cloud in %s is neither ready nor gone: %w", dir, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 

@@ -1,14 +1,14 @@
 package localcloud
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net"
 	"path/filepath"
 	"slices"
 	"sync"
-
-	"maps"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 )
@@ -81,7 +81,7 @@ func (p *ports) listen(key string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return nil, fmt.Errorf("%s: another program has this local cloud's port: %w; stop it, or remove %q from %s to choose anew (addresses change)",
 			key, err, key, p.path)
@@ -90,7 +90,7 @@ func (p *ports) listen(key string) (net.Listener, error) {
 }
 
 func free(port int) bool {
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return false
 	}

@@ -3,6 +3,7 @@ package localcloud_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,11 +42,11 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	parent, err := os.MkdirTemp("", "august-up-")
+	parent, err := os.MkdirTemp("", "august-up-") //nolint:usetesting // PostgreSQL's user cannot enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(parent, 0o711); err != nil {
+	if err := os.Chmod(parent, 0o711); err != nil { //nolint:gosec // as said
 		t.Fatal(err)
 	}
 	r := &rig{bin: localtest.AugustLocal(t), dir: filepath.Join(parent, "cloud")}
@@ -74,7 +75,7 @@ func (r *rig) do(t *testing.T, verb string, args ...string) string {
 }
 
 func (r *rig) try(verb string, args ...string) (string, error) {
-	cmd := exec.Command(r.bin, append([]string{verb, "--dir", r.dir}, args...)...)
+	cmd := exec.CommandContext(context.Background(), r.bin, append([]string{verb, "--dir", r.dir}, args...)...) // also in Cleanup
 	cmd.Dir = filepath.Dir(r.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: r.as}
 	out, err := cmd.CombinedOutput()
@@ -82,9 +83,9 @@ func (r *rig) try(verb string, args ...string) (string, error) {
 }
 
 // up starts a detached cloud with small practices.
-func (r *rig) up(t *testing.T, args ...string) localcloud.Description {
+func (r *rig) up(t *testing.T) localcloud.Description {
 	t.Helper()
-	r.do(t, "up", append([]string{"--detach", "--patients", "50"}, args...)...)
+	r.do(t, "up", "--detach", "--patients", "50")
 	return r.describe(t)
 }
 
@@ -131,9 +132,9 @@ func (r *rig) kill(t *testing.T, d localcloud.Description) {
 }
 
 // foreground starts `up` as a terminal would, in a process group of its own.
-func (r *rig) foreground(t *testing.T, args ...string) (*exec.Cmd, <-chan error) {
+func (r *rig) foreground(t *testing.T) (*exec.Cmd, <-chan error) {
 	t.Helper()
-	cmd := exec.Command(r.bin, append([]string{"up", "--dir", r.dir, "--patients", "50"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), r.bin, "up", "--dir", r.dir, "--patients", "50")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -199,7 +200,7 @@ func get(t *testing.T, c *http.Client, url string, header http.Header, v any) in
 func deploy(t *testing.T, d localcloud.Description, service string) (uri string) {
 	t.Helper()
 	app := filepath.Join(t.TempDir(), "app")
-	build := exec.Command("go", "build", "-o", app, "./cloudrun/testdata/app")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", app, "./cloudrun/testdata/app")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the test application: %v\n%s", err, out)

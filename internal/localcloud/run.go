@@ -178,7 +178,7 @@ func (c *cloud) run(ctx context.Context, owner *syscall.Credential) error {
 	}
 
 	c.say("Starting the local cloud in %s (PostgreSQL %s).", c.Dir, pg.Version)
-	if err := c.build(pg, owner); err != nil {
+	if err := c.build(pg, owner); err != nil { //nolint:contextcheck // makes, and starts nothing
 		return err
 	}
 	ctx, fail := context.WithCancelCause(ctx)
@@ -351,7 +351,7 @@ func (c *cloud) stop(hurry context.Context) error {
 		c.faces = c.faces[:n-1]
 	}
 	for _, s := range c.servers {
-		s.stop()
+		s.stop(ctx)
 	}
 	if c.parties != nil {
 		errs = append(errs, c.parties.close())

@@ -86,7 +86,7 @@ func openSandboxes(dir string, want practice, log *slog.Logger) (*sandboxes, err
 				n = max(n/e.share, minPatients)
 			}
 			// Another seed for each: staging's patients are nobody of production.
-			s.clinics[i], err = clinic.Open(filepath.Join(dir, e.clientID+".journal"), clinic.Size{Patients: n}, size.Seed+uint64(i))
+			s.clinics[i], err = clinic.Open(filepath.Join(dir, e.clientID+".journal"), clinic.Size{Patients: n}, size.Seed+uint64(i)) //nolint:gosec // an index
 			app := s.partners[e.project].DrChrono
 			apps[i] = drchrono.App{ClientID: app.ClientID, ClientSecret: app.ClientSecret, RefreshToken: app.RefreshToken, Clinic: s.clinics[i]}
 			return err

@@ -43,8 +43,8 @@ func (s *server) serve() error {
 }
 
 // stop gives requests in hand a moment, then cuts them off: a client may hold a stream open.
-func (s *server) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func (s *server) stop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close()

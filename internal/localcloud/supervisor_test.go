@@ -72,12 +72,7 @@ func TestRestartKeepsState(t *testing.T) {
 		t.Error("the landing zone was made anew")
 	}
 	eventually(t, "the service is back", func() bool {
-		res, err := http.Get(uri)
-		if err != nil {
-			return false
-		}
-		_ = res.Body.Close()
-		return res.StatusCode == http.StatusOK
+		return get(t, http.DefaultClient, uri, nil, nil) == http.StatusOK
 	})
 }
 
@@ -155,6 +150,7 @@ func TestTwoAtOnce(t *testing.T) {
 	if starters != 1 {
 		t.Errorf("%d of them started the cloud: %q", starters, outs)
 	}
+	r.describe(t) // ready, whoever returned last
 
 	other := newRig(t)
 	a, b := r.describe(t), other.up(t)
@@ -207,9 +203,15 @@ func TestLandingZone(t *testing.T) {
 		if err := json.Unmarshal([]byte(secretOf(t, c.Description, p, "drchrono-oauth")), &app); err != nil {
 			t.Fatal(err)
 		}
-		res, err := http.PostForm(c.Endpoints.DrChrono+"/o/token/", url.Values{
+		form := url.Values{
 			"grant_type": {"refresh_token"}, "client_id": {app.ID}, "client_secret": {app.Secret}, "refresh_token": {app.Refresh},
-		})
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.Endpoints.DrChrono+"/o/token/", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,7 +318,7 @@ func TestLoopbackOnly(t *testing.T) {
 			continue
 		}
 		for _, port := range ports {
-			if conn, err := net.Dial("tcp", net.JoinHostPort(ip.IP.String(), port)); err == nil {
+			if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", net.JoinHostPort(ip.IP.String(), port)); err == nil {
 				_ = conn.Close()
 				t.Errorf("port %s answers on %s", port, ip.IP)
 			}
@@ -343,7 +345,7 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("port taken", func(t *testing.T) {
 		r := newRig(t)
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}

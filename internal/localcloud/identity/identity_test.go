@@ -16,6 +16,8 @@ import (
 	"google.golang.org/api/option"
 )
 
+const audience = "https://runtime.test"
+
 const account = "terraform@august-test.iam.gserviceaccount.com"
 
 // serve starts the face over dir on a server whose address is in its issuer.
@@ -35,7 +37,7 @@ func serve(t *testing.T, dir string) string {
 	return url
 }
 
-func verify(t *testing.T, url, audience, token string) (*oidc.IDToken, string) {
+func verify(t *testing.T, url, token string) (*oidc.IDToken, string) {
 	t.Helper()
 	issuer, err := oidc.NewProvider(t.Context(), url+"/identity")
 	if err != nil {
@@ -71,7 +73,7 @@ func TestGenerateIdToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, email := verify(t, url, "https://runtime.test", got.Token)
+	id, email := verify(t, url, got.Token)
 	if email != account || time.Until(id.Expiry) < 50*time.Minute {
 		t.Errorf("token of %q until %v", email, id.Expiry)
 	}
@@ -80,7 +82,7 @@ func TestGenerateIdToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, email := verify(t, url, "https://runtime.test", got.Token); email != "" {
+	if _, email := verify(t, url, got.Token); email != "" {
 		t.Errorf("the token names %q without having been asked to", email)
 	}
 	if _, err := accounts.GenerateIdToken(name, &iamcredentials.GenerateIdTokenRequest{}).Do(); err == nil {
@@ -111,7 +113,7 @@ func TestImpersonate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, email := verify(t, url, "https://runtime.test", token.AccessToken); email != account {
+	if _, email := verify(t, url, token.AccessToken); email != account {
 		t.Errorf("token of %q", email)
 	}
 }
@@ -148,11 +150,15 @@ func TestMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, email := verify(t, url, "https://runtime.test", token); email != account {
+	if _, email := verify(t, url, token); email != account {
 		t.Errorf("token of %q", email)
 	}
 
-	res, err := http.Get(url + "/computeMetadata/v1/instance/service-accounts/default/token")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/computeMetadata/v1/instance/service-accounts/default/token", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

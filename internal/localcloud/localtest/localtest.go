@@ -14,6 +14,7 @@ package localtest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -82,7 +83,7 @@ func Empty() Option {
 // end of the test, which fails when a process is left.
 func Start(t testing.TB, opts ...Option) *Cloud {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "august-cloud-")
+	dir, err := os.MkdirTemp("", "august-cloud-") //nolint:usetesting // PostgreSQL's user cannot enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,7 @@ func start(dir string, opts []Option) (*Cloud, error) {
 		return nil, err
 	}
 	defer func() { _ = console.Close() }()
-	cmd := exec.Command(bin, args...)
+	cmd := exec.CommandContext(context.Background(), bin, args...) // ended by stop
 	cmd.Dir = dir
 	cmd.Env = toolchain.CleanEnv(toolchain.EnvPostgres + "=" + os.Getenv(toolchain.EnvPostgres))
 	cmd.Stdout, cmd.Stderr = console, console
@@ -229,7 +230,7 @@ func AugustLocal(t testing.TB) string {
 // and its end is not a failure.
 func (c *Cloud) Down(t testing.TB) {
 	t.Helper()
-	if out, err := exec.Command(c.AugustLocal, "down", "--dir", c.Dir).CombinedOutput(); err != nil { //nolint:gosec // our own program
+	if out, err := exec.CommandContext(t.Context(), c.AugustLocal, "down", "--dir", c.Dir).CombinedOutput(); err != nil {
 		t.Fatalf("august-local down: %v\n%s", err, out)
 	}
 }

@@ -42,7 +42,11 @@ func TestStart(t *testing.T) {
 		if c.Endpoints.Google == shared.Endpoints.Google {
 			t.Error("two clouds at one address")
 		}
-		res, err := http.Get(c.Endpoints.Google + "v1/projects/" + Production + "/secrets/coda-token")
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.Endpoints.Google+"v1/projects/"+Production+"/secrets/coda-token", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

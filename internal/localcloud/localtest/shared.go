@@ -45,7 +45,7 @@ func Shared(t testing.TB) *Cloud {
 		t.Fatal("localtest.Shared needs `func TestMain(m *testing.M) { localtest.Main(m) }` in this package")
 	}
 	shared.once.Do(func() {
-		if shared.dir, shared.err = os.MkdirTemp("", "august-cloud-"); shared.err != nil {
+		if shared.dir, shared.err = os.MkdirTemp("", "august-cloud-"); shared.err != nil { //nolint:usetesting // outlives t
 			return
 		}
 		if shared.c, shared.err = start(shared.dir, shared.opts); shared.err != nil {

@@ -85,7 +85,7 @@ func (f *Face) list(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(r, &secretmanagerpb.ListSecretsResponse{Secrets: cut, NextPageToken: next, TotalSize: int32(len(all))})
+	return answer(r, &secretmanagerpb.ListSecretsResponse{Secrets: cut, NextPageToken: next, TotalSize: int32(len(all))}) //nolint:gosec // a count
 }
 
 func secretField(s *secretmanagerpb.Secret, field string) (string, bool) {

@@ -279,7 +279,11 @@ func TestPayloadStaysPrivate(t *testing.T) {
 		t.Errorf("the destroyed payload is still on disk (%v)", err)
 	}
 
-	res, err := http.Post(url+"/v1/"+name+":addVersion", "application/json", strings.NewReader(`{"payload":{"data":"!secret-word!"}}`))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/"+name+":addVersion", strings.NewReader(`{"payload":{"data":"!secret-word!"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

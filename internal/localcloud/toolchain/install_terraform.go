@@ -57,7 +57,7 @@ func installRelease(ctx context.Context, dir string, out io.Writer) (string, err
 	if err := reachable(ctx, releasesIndex); err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a program, not a secret
 		return "", err
 	}
 	_, _ = fmt.Fprintln(out, "Installing Terraform from releases.hashicorp.com.")
@@ -93,7 +93,7 @@ func BuildTofu(ctx context.Context, dir string, out io.Writer) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("OpenTofu cannot be built without Go: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a program, not a secret
 		return "", err
 	}
 	_, _ = fmt.Fprintf(out, "Building %s; this takes about six minutes, once.\n", tofuModule)

@@ -77,8 +77,8 @@ func postgresDirs(ctx context.Context) []string {
 			continue
 		}
 		// A link in a folder of PATH leads to the folder that has all of them.
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			dirs = append(dirs, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(target))
 		}
 		dirs = append(dirs, filepath.Dir(path))
 	}

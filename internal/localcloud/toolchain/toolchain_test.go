@@ -44,10 +44,10 @@ func TestFindPostgres(t *testing.T) {
 func fake(t *testing.T, path, json, plain string) {
 	t.Helper()
 	script := "#!/bin/sh\ncase \"$2\" in -json) echo '" + json + "';; *) echo '" + plain + "';; esac\n"
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
 	}
 }
@@ -117,10 +117,10 @@ func TestCheckTraversable(t *testing.T) {
 	}
 	stranger := &syscall.Credential{Uid: 54321, Gid: 54321}
 	// What lies above the test's directory is the machine's business.
-	if err := os.Chmod(filepath.Dir(root), 0o711); err != nil {
+	if err := os.Chmod(filepath.Dir(root), 0o711); err != nil { //nolint:gosec // what the test is about
 		t.Fatal(err)
 	}
-	if err := os.Chmod(root, 0o711); err != nil {
+	if err := os.Chmod(root, 0o711); err != nil { //nolint:gosec // what the test is about
 		t.Fatal(err)
 	}
 	if err := CheckTraversable(filepath.Join(root, "not", "there"), stranger); err != nil {
