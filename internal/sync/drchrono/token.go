@@ -12,7 +12,7 @@ import (
 type Token struct {
 	Access  string
 	Refresh string
-	Expires time.Time // of the access token; zero when unknown
+	Expires time.Time // when the access token counts as stale, a little before its end; zero when unknown
 }
 
 // Vault keeps an application's tokens where all its processes find them.
@@ -26,7 +26,7 @@ type Vault interface {
 	Refresh(ctx context.Context, application, seed, stale string, mint func(ctx context.Context, refresh string) (Token, error)) (Token, error)
 }
 
-// early is how long before its end an access token counts as stale.
+// early is how long before its end an access token counts as stale; at most a quarter of its life.
 const early = 5 * time.Minute
 
 // accessToken is a token to call with. A stale one, that the source refused, is replaced.
@@ -75,7 +75,7 @@ func (c *Client) tokenFor(ctx context.Context, stale string) (string, error) {
 }
 
 func fresh(t Token) bool {
-	return t.Access != "" && (t.Expires.IsZero() || time.Until(t.Expires) > early)
+	return t.Access != "" && (t.Expires.IsZero() || time.Now().Before(t.Expires))
 }
 
 // mint asks the source for a new pair. It ignores cancellation for a moment: a rotated token that is
@@ -132,7 +132,8 @@ func (c *Client) mint(ctx context.Context, refresh string) (Token, error) {
 		token.Refresh = refresh // not rotated
 	}
 	if t.ExpiresIn > 0 {
-		token.Expires = time.Now().Add(time.Duration(t.ExpiresIn) * time.Second)
+		life := time.Duration(t.ExpiresIn * float64(time.Second))
+		token.Expires = time.Now().Add(life - min(early, life/4))
 	}
 	return token, nil
 }

@@ -258,3 +258,16 @@ func TestPausedAndDeletedPipelinesStop(t *testing.T) {
 		t.Error("the synced rows must stay")
 	}
 }
+
+func TestAPoolOfTwoConnectionsIsEnough(t *testing.T) {
+	r := newRig(t, 30)
+	r.conns = 2
+	r.server.Set(func(s *sandbox.Settings) { s.AccessTokenSeconds = 1 }) // tokens die in mid-sync
+	s, _ := r.instance()
+	r.start(s)
+	r.put(s, spec)
+	if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded || run.Error != "" {
+		t.Fatalf("%+v\n%s", run, r.logs)
+	}
+	r.equal()
+}

@@ -39,6 +39,7 @@ type rig struct {
 	db     pgtest.Database
 	store  *store.Store
 	limits store.Limits
+	conns  int                                                    // of each instance's pool
 	front  func(http.ResponseWriter, *http.Request, http.Handler) // before the API, when set
 	logs   *logs
 }
@@ -74,7 +75,7 @@ func newRig(t testing.TB, patients int) *rig {
 
 func (r *rig) connect() *store.Store {
 	r.Helper()
-	s, err := store.Open(context.Background(), store.Config{Host: r.db.Host, Port: r.db.Port, Database: r.db.Name, User: r.db.User, Password: r.db.Password})
+	s, err := store.Open(context.Background(), store.Config{Host: r.db.Host, Port: r.db.Port, Database: r.db.Name, User: r.db.User, Password: r.db.Password, MaxConns: r.conns})
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -106,8 +106,24 @@ func (s *Service) finish(ctx context.Context, l lease, implausible *store.Implau
 				return fmt.Errorf("%w: %w", errDerive, err)
 			}
 		}
-		if implausible != nil {
-			return nil // what was derived stays; the run itself is settled as failed
+		if implausible != nil { // what was derived stays, if the run is still ours; it is settled as failed
+			var ours bool
+			err := tx.QueryRow(ctx, `select lease_owner = $2 and state = 'running' from august.run where id = $1 for update`, l.run, s.cfg.Instance).Scan(&ours)
+			if errors.Is(err, pgx.ErrNoRows) || err == nil && !ours {
+				return store.ErrLeaseLost
+			}
+			return err
+		}
+		// The pipeline's lock comes only now, so that a long derivation does not hold up a new spec, and
+		// before the run's, as everywhere.
+		var newest int64
+		err = tx.QueryRow(ctx, `update august.pipeline set last_full = case when $2 then clock_timestamp() else last_full end where name = $1 returning generation`,
+			l.pipeline, l.full).Scan(&newest)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return store.ErrLeaseLost
+		}
+		if err != nil {
+			return err
 		}
 		tag, err := tx.Exec(ctx, `
 			update august.run set state = 'succeeded', finished_at = clock_timestamp(), lease_owner = null, lease_until = null,
@@ -119,12 +135,6 @@ func (s *Service) finish(ctx context.Context, l lease, implausible *store.Implau
 		}
 		if tag.RowsAffected() == 0 {
 			return store.ErrLeaseLost
-		}
-		// The row's lock comes last, so that a long derivation does not hold up a new spec.
-		var newest int64
-		if err := tx.QueryRow(ctx, `update august.pipeline set last_full = case when $2 then clock_timestamp() else last_full end where name = $1 returning generation`,
-			l.pipeline, l.full).Scan(&newest); err != nil {
-			return err
 		}
 		if newest != generation {
 			return enqueue(ctx, tx, l.pipeline, false)

@@ -121,6 +121,7 @@ create table august.credential (
 );
 comment on table  august.credential               is 'OAuth tokens of each DrChrono application. The row''s lock makes refreshes single-flight across instances.';
 comment on column august.credential.refresh_token is 'The token to refresh with next; DrChrono may rotate it at each refresh.';
+comment on column august.credential.expires_at    is 'When the access token counts as stale, a little before its end.';
 comment on column august.credential.seed          is 'SHA-256 of the refresh token in the secret that this row was seeded from; a new secret seeds the row anew.';
 comment on column august.credential.refused       is 'The source refused the refresh token: nothing helps but a new authorisation.';
 
