@@ -48,15 +48,19 @@ func TestPusher_keepsCodasPace(t *testing.T) {
 func TestPusher_newestStateWins(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.coda.Set(func(s *sandbox.Settings) { s.MutationMillis = 20000; s.RowsPer10s = 0; s.WritesPer6s = 0 })
+	b.hold(true) // Coda applies nothing meanwhile
 	b.want(2, 12)
 	b.start(b.fast())
 	b.until("a write under way", func() bool { return b.coda.Stats().Pending > 0 })
 	for claims := 13; claims < 40; claims++ {
 		b.want(2, claims)
 	}
+	if s := b.status(); s.Pending != 2 || s.Rows != 0 {
+		t.Errorf("before Coda confirms anything: %+v", s)
+	}
+	b.hold(false)
 	b.settled(2, 39)
-	if n := b.coda.Stats().Calls[posts]; n > 3 {
+	if n := b.coda.Stats().Calls[posts]; n != 2 {
 		t.Errorf("%d writes for two rows that kept changing", n)
 	}
 }
@@ -136,17 +140,29 @@ func TestPusher_removesTwins(t *testing.T) {
 func TestPusher_throttled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.coda.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, Method: "POST", Path: "/docs/*/tables/*/rows"})
 	b.want(1, 12)
-	// Somebody else uses up the account's writes.
-	for range 3 {
-		b.write([][]coda.Cell{{{Column: "c-key", Value: "somebody's own"}}})
+	cfg := b.fast()
+	cfg.Throttle = time.Hour
+	stop := b.start(cfg)
+	b.until("a word about it", func() bool { return strings.Contains(b.status().Error, "goes on by itself") })
+	var blocked bool
+	if err := b.pool.QueryRow(t.Context(), `select blocked_until between now() + interval '50 minutes' and now() + interval '70 minutes' and strikes = 1
+		from august.coda_account`).Scan(&blocked); err != nil || !blocked {
+		t.Errorf("the account is not blocked for everybody: %v", err)
 	}
+	b.until("more looks", func() bool {
+		var failures int
+		return b.pool.QueryRow(t.Context(), `select failures from august.coda_view`).Scan(&failures) == nil && failures > 3
+	})
+	if n := b.coda.Stats().Calls[posts]; n != 1 {
+		t.Errorf("wrote %d times while blocked", n)
+	}
+	stop()
+	b.coda.ClearFaults()
+	b.exec(`update august.coda_account set blocked_until = now()`)
 	b.start(b.fast())
-	b.until("a 429", func() bool { return b.coda.Stats().Throttled > 0 })
-	b.until("nothing is pending", func() bool { s := b.status(); return s.Pending == 0 && s.Error == "" })
-	if n := b.coda.Stats().Throttled; n > 2 {
-		t.Errorf("went on %d times while throttled", n)
-	}
+	b.settled(1, 12)
 	var strikes int
 	if err := b.pool.QueryRow(t.Context(), `select strikes from august.coda_account`).Scan(&strikes); err != nil || strikes != 0 {
 		t.Errorf("%d strikes left, %v", strikes, err)

@@ -34,6 +34,32 @@ type bundle struct {
 	coda *sandbox.Server
 	url  string
 	spec runtimeapi.PipelineSpec
+	*clock
+}
+
+// clock is the sandbox's: fast, and it can stand still.
+type clock struct {
+	mu    sync.Mutex
+	base  time.Time // its time at since
+	since time.Time
+	held  bool
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held {
+		return c.base
+	}
+	return c.base.Add(time.Since(c.since) * faster)
+}
+
+// hold stops the clock, or lets it go on.
+func (c *clock) hold(held bool) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.base, c.since, c.held = now, time.Now(), held
 }
 
 func setup(t *testing.T) *bundle {
@@ -47,17 +73,17 @@ func setup(t *testing.T) *bundle {
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	epoch := time.Now()
+	clock := &clock{base: time.Now(), since: time.Now()}
 	server, err := sandbox.New(sandbox.Options{
 		Tokens: []sandbox.Token{{Token: token, Owner: "owner@example.test"}, {Token: "scoped", Owner: "other@example.test", Doc: sandbox.StagingDoc}},
-		Clock:  func() time.Time { return epoch.Add(time.Since(epoch) * faster) },
+		Clock:  clock.now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
-	b := &bundle{t: t, pool: s.Pool(), coda: server, url: web.URL + sandbox.Base}
+	b := &bundle{t: t, pool: s.Pool(), coda: server, clock: clock, url: web.URL + sandbox.Base}
 	b.declare(func(*runtimeapi.CodaView) {})
 	return b
 }
@@ -105,7 +131,7 @@ func key(i int) string { return fmt.Sprintf("august/billing/2026-03/paid/%012d",
 func (b *bundle) fast() coda.Config {
 	return coda.Config{
 		Pool: b.pool, URL: b.url, Token: token,
-		Every: 10 * time.Millisecond, Window: 10500 * time.Millisecond / faster, Throttle: 30 * time.Second / faster,
+		Every: 10 * time.Millisecond, Window: 10*time.Second/faster + time.Second, Throttle: 30 * time.Second / faster,
 		Backoff: 20 * time.Millisecond, Refused: 50 * time.Millisecond,
 		FirstPoll: 5 * time.Millisecond, LastPoll: 20 * time.Millisecond, GiveUp: 3 * time.Second, Appears: 300 * time.Millisecond,
 		Settle: 45 * time.Second / faster, Lag: 2 * time.Minute / faster,
