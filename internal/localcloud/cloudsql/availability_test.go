@@ -10,11 +10,11 @@ import (
 
 func TestFailoverKeepsAddressAndCommits(t *testing.T) {
 	r := newRig(t)
-	d := r.create(available("platform"))
+	d := r.create(available())
 	if d.SecondaryGceZone == "" || d.SecondaryGceZone == d.GceZone {
 		t.Fatalf("zones: %s and %s", d.GceZone, d.SecondaryGceZone)
 	}
-	if sync := r.admin("platform", "SELECT sync_state FROM pg_stat_replication WHERE application_name = 'august_standby'"); sync != "sync" {
+	if sync := r.admin("SELECT sync_state FROM pg_stat_replication WHERE application_name = 'august_standby'"); sync != "sync" {
 		t.Fatalf("the standby is %s", sync)
 	}
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
@@ -50,7 +50,7 @@ func TestFailoverKeepsAddressAndCommits(t *testing.T) {
 			t.Fatalf("round %d: %d commits, %v", round, n, err)
 		}
 		r.exec(c, "INSERT INTO commits VALUES (100)")
-		if sync := r.admin("platform", "SELECT sync_state FROM pg_stat_replication WHERE application_name = 'august_standby'"); sync != "sync" {
+		if sync := r.admin("SELECT sync_state FROM pg_stat_replication WHERE application_name = 'august_standby'"); sync != "sync" {
 			t.Fatalf("after failover the standby is %s", sync)
 		}
 	}
@@ -62,7 +62,7 @@ func TestFailoverKeepsAddressAndCommits(t *testing.T) {
 	if d.SecondaryGceZone != "" {
 		t.Fatal("a zonal instance has a secondary zone")
 	}
-	if n := r.admin("platform", "SELECT count(*)::text FROM pg_stat_replication WHERE application_name = 'august_standby'"); n != "0" {
+	if n := r.admin("SELECT count(*)::text FROM pg_stat_replication WHERE application_name = 'august_standby'"); n != "0" {
 		t.Fatal("the standby still runs")
 	}
 	_, err = failover(d.Settings.SettingsVersion)
@@ -72,7 +72,7 @@ func TestFailoverKeepsAddressAndCommits(t *testing.T) {
 
 func TestRegionalNeedsBackups(t *testing.T) {
 	r := newRig(t)
-	d := available("platform")
+	d := available()
 	d.Settings.BackupConfiguration.PointInTimeRecoveryEnabled = false
 	_, err := r.api.Instances.Insert(project, d).Do()
 	refused(t, err, http.StatusBadRequest, "invalid")
@@ -81,7 +81,7 @@ func TestRegionalNeedsBackups(t *testing.T) {
 // A REGIONAL instance that lost its standby goes on, and gets it back; so does one that lost its primary.
 func TestProcessesComeBack(t *testing.T) {
 	r := newRig(t)
-	d := r.create(available("platform"))
+	d := r.create(available())
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
 	c := r.dial(conn)
 	r.exec(c, "CREATE TABLE commits (n int)")
@@ -92,7 +92,7 @@ func TestProcessesComeBack(t *testing.T) {
 	cluster.KillStandby()
 	r.exec(c, "INSERT INTO commits VALUES (1)") // waits until the loss is noticed, no longer
 	r.eventually("a synchronous standby", func() bool {
-		return r.admin("platform", "SELECT coalesce(max(sync_state), '') FROM pg_stat_replication WHERE application_name = 'august_standby'") == "sync"
+		return r.admin("SELECT coalesce(max(sync_state), '') FROM pg_stat_replication WHERE application_name = 'august_standby'") == "sync"
 	})
 	cluster.KillPrimary()
 	c = r.dial(conn)

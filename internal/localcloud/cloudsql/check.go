@@ -141,7 +141,7 @@ func checkBackups(s *sqladmin.Settings) error {
 	if b.PointInTimeRecoveryEnabled && !b.Enabled {
 		return gapi.Invalid("Invalid request: Point-in-time recovery cannot be enabled when automated backups are disabled.")
 	}
-	if s.AvailabilityType == regional && !(b.Enabled && b.PointInTimeRecoveryEnabled) {
+	if s.AvailabilityType == regional && (!b.Enabled || !b.PointInTimeRecoveryEnabled) {
 		return gapi.Invalid("Invalid request: Regional availability requires automated backups and point-in-time recovery to be enabled.")
 	}
 	most := int64(7)

@@ -71,7 +71,7 @@ func New(opt Options) (*Face, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(opt.Dir, "instances"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(opt.Dir, "instances"), 0o755); err != nil { // #nosec G301 -- PostgreSQL, another user, has to get through
 		return nil, err
 	}
 	f := &Face{
@@ -122,7 +122,7 @@ func (f *Face) Start(ctx context.Context) error {
 	}
 	wg.Wait()
 	f.work.Add(2)
-	go func() {
+	go func() { //nolint:contextcheck // backups are taken until Close, ctx bounds the start only
 		defer f.work.Done()
 		f.schedule()
 	}()
@@ -136,7 +136,7 @@ func (f *Face) Start(ctx context.Context) error {
 
 // claimSockets makes the folder of the Unix sockets, and insists that it is ours: its name is known.
 func (f *Face) claimSockets() error {
-	err := os.Mkdir(f.sockets, 0o711)
+	err := os.Mkdir(f.sockets, 0o711) // #nosec G301 -- PostgreSQL, another user, has to get through
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -147,7 +147,7 @@ func (f *Face) claimSockets() error {
 	if st, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(st.Uid) != os.Getuid() {
 		return fmt.Errorf("%s belongs to somebody else: remove it", f.sockets)
 	}
-	return os.Chmod(f.sockets, 0o711)
+	return os.Chmod(f.sockets, 0o711) // #nosec G302 -- PostgreSQL, another user, has to get through
 }
 
 func (f *Face) revive(ctx context.Context, i *instance) {

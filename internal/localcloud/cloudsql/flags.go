@@ -181,11 +181,10 @@ func (f *Face) listFlags(c *call) (any, error) {
 	list := &sqladmin.FlagsListResponse{Kind: "sql#flagsList"}
 	major := f.major
 	if version := c.FormValue("databaseVersion"); version != "" {
-		n, err := strconv.Atoi(strings.TrimPrefix(version, "POSTGRES_"))
-		if err != nil {
+		major, _ = strconv.Atoi(strings.TrimPrefix(version, "POSTGRES_"))
+		if major == 0 {
 			return list, nil // another database's: none here
 		}
-		major = n
 	}
 	flags, err := f.catalogue(c.Context(), major)
 	if err != nil {

@@ -147,9 +147,9 @@ func small(name string) *sqladmin.DatabaseInstance {
 
 const version = "POSTGRES_15"
 
-// available is small with what high availability needs.
-func available(name string) *sqladmin.DatabaseInstance {
-	d := small(name)
+// available is the instance platform with what high availability needs.
+func available() *sqladmin.DatabaseInstance {
+	d := small("platform")
 	d.Settings.AvailabilityType = regional
 	d.Settings.BackupConfiguration = &sqladmin.BackupConfiguration{Enabled: true, PointInTimeRecoveryEnabled: true}
 	return d
@@ -232,11 +232,11 @@ func (r *rig) exec(c *pgx.Conn, sql string, args ...any) {
 	}
 }
 
-// admin asks the instance's administrator one question.
-func (r *rig) admin(name, sql string, args ...any) (answer string) {
+// admin asks platform's administrator one question.
+func (r *rig) admin(sql string, args ...any) (answer string) {
 	r.t.Helper()
 	r.face.mu.Lock()
-	i := r.face.instances[project+"/"+name]
+	i := r.face.instances[project+"/platform"]
 	r.face.mu.Unlock()
 	c, err := i.cluster.Connect(r.t.Context(), "postgres")
 	if err != nil {

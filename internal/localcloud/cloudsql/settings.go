@@ -204,7 +204,7 @@ func zonesOf(region string) []string {
 // chooseZones gives the engine's two nodes a zone each: those asked for, else two different ones.
 func chooseZones(d *sqladmin.DatabaseInstance) map[string]string {
 	all := zonesOf(d.Region)
-	n := int(hash(d.Name) % uint64(len(all)))
+	n := int(hash(d.Name) % uint64(len(all))) // #nosec G115 -- small
 	first, second := all[n], ""
 	if p := d.Settings.LocationPreference; p != nil {
 		if p.Zone != "" {

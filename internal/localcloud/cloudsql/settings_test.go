@@ -7,36 +7,36 @@ import (
 	"google.golang.org/api/sqladmin/v1"
 )
 
-// flags patches an instance to have just these flags.
-func (r *rig) flags(name string, pairs ...string) {
+// flags patches platform to have just these flags.
+func (r *rig) flags(pairs ...string) {
 	r.t.Helper()
 	patch := &sqladmin.DatabaseInstance{Settings: &sqladmin.Settings{ForceSendFields: []string{"DatabaseFlags"}}}
 	for n := 0; n < len(pairs); n += 2 {
 		patch.Settings.DatabaseFlags = append(patch.Settings.DatabaseFlags, &sqladmin.DatabaseFlags{Name: pairs[n], Value: pairs[n+1]})
 	}
-	r.done(r.api.Instances.Patch(project, name, patch).Do())
+	r.done(r.api.Instances.Patch(project, "platform", patch).Do())
 }
 
 func TestFlagsAreReal(t *testing.T) {
 	r := newRig(t)
-	d := r.create(available("platform")) // with a standby, which has to follow
+	d := r.create(available()) // with a standby, which has to follow
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
 	c := r.dial(conn)
-	setting := func(name string) string { return r.admin("platform", "SELECT current_setting($1)", name) }
+	setting := func(name string) string { return r.admin("SELECT current_setting($1)", name) }
 	if n := setting("max_connections"); n != "400" {
 		t.Fatalf("max_connections is %s, the tier has 400", n)
 	}
 
-	r.flags("platform", "log_lock_waits", "on", "cloudsql.iam_authentication", "on", "pgaudit.log", "ddl,role,write")
+	r.flags("log_lock_waits", "on", "cloudsql.iam_authentication", "on", "pgaudit.log", "ddl,role,write")
 	r.eventually("log_lock_waits", func() bool { return setting("log_lock_waits") == "on" })
 	r.exec(c, "SELECT 1") // a reload drops nobody
 
 	for _, n := range []string{"450", "120", "500"} { // up, down, up
-		r.flags("platform", "max_connections", n)
+		r.flags("max_connections", n)
 		if got := setting("max_connections"); got != n {
 			t.Fatalf("max_connections is %s, want %s", got, n)
 		}
-		sync := r.admin("platform", "SELECT coalesce(max(sync_state), '') FROM pg_stat_replication WHERE application_name = 'august_standby'")
+		sync := r.admin("SELECT coalesce(max(sync_state), '') FROM pg_stat_replication WHERE application_name = 'august_standby'")
 		if sync != "sync" {
 			t.Fatalf("with max_connections = %s the standby is %q", n, sync)
 		}
@@ -47,7 +47,7 @@ func TestFlagsAreReal(t *testing.T) {
 	if got := setting("log_lock_waits"); got != "off" {
 		t.Fatalf("a flag that is gone keeps its value %s", got)
 	}
-	r.flags("platform")
+	r.flags()
 	if n := setting("max_connections"); n != "400" {
 		t.Fatalf("max_connections is %s again, the tier has 400", n)
 	}
@@ -231,7 +231,7 @@ func TestRefusals(t *testing.T) {
 // that was cut off has failed.
 func TestAfterACrash(t *testing.T) {
 	r := newRig(t)
-	d := r.create(available("platform"))
+	d := r.create(available())
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
 	r.exec(r.dial(conn), "CREATE TABLE kept (n int)")
 	op, err := r.api.BackupRuns.Insert(project, "platform", &sqladmin.BackupRun{}).Do()
@@ -246,7 +246,7 @@ func TestAfterACrash(t *testing.T) {
 		t.Fatalf("the operation that was cut off: %+v, %v", op, err)
 	}
 	r.exec(r.dial(conn), "INSERT INTO kept VALUES (1)")
-	if sync := r.admin("platform", "SELECT max(sync_state) FROM pg_stat_replication WHERE application_name = 'august_standby'"); sync != "sync" {
+	if sync := r.admin("SELECT max(sync_state) FROM pg_stat_replication WHERE application_name = 'august_standby'"); sync != "sync" {
 		t.Fatalf("the standby is %s", sync)
 	}
 }

@@ -76,7 +76,7 @@ func TestUsersAndDatabases(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.eventually("the session to end", func() bool {
-		return r.admin("platform", "SELECT count(*)::text FROM pg_stat_activity WHERE datname = 'august'") == "0"
+		return r.admin("SELECT count(*)::text FROM pg_stat_activity WHERE datname = 'august'") == "0"
 	})
 	r.done(r.api.Databases.Delete(project, "platform", "august").Do())
 	r.done(r.api.Users.Delete(project, "platform").Name("august-sync").Do())
@@ -117,7 +117,7 @@ func TestIAMUsersAndRoles(t *testing.T) {
 		t.Fatalf("users: %v", got)
 	}
 	member := func(user, role string) string {
-		return r.admin("platform", "SELECT pg_has_role($1, $2, 'member')::text", user, role)
+		return r.admin("SELECT pg_has_role($1, $2, 'member')::text", user, role)
 	}
 	if member("august-sync@august-test.iam", "cloudsqliamserviceaccount") != "true" || member("operator@example.test", "cloudsqlsuperuser") != "false" {
 		t.Fatal("IAM users have the wrong roles")
@@ -132,7 +132,7 @@ func TestIAMUsersAndRoles(t *testing.T) {
 	}
 	_, err = r.api.Users.Insert(project, "platform", &sqladmin.User{Name: "half", Password: "synthetic", DatabaseRoles: []string{"no_such_role"}}).Do()
 	refused(t, err, http.StatusBadRequest, "invalid")
-	if r.admin("platform", "SELECT count(*)::text FROM pg_roles WHERE rolname = 'half'") != "0" {
+	if r.admin("SELECT count(*)::text FROM pg_roles WHERE rolname = 'half'") != "0" {
 		t.Fatal("a refused user is there")
 	}
 	r.done(r.api.Users.Update(project, "platform", &sqladmin.User{}).Name("reporter").DatabaseRoles("pg_monitor").RevokeExistingRoles(true).Do())

@@ -3,7 +3,9 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -170,8 +172,13 @@ func (c *Cluster) noteArchived(ctx context.Context) error {
 
 // prune removes archived WAL that no base backup needs any more.
 func (c *Cluster) prune(ctx context.Context, oldest Backup) error {
-	if _, err := os.Stat(c.walDir()); err != nil || oldest.WAL == "" {
+	if oldest.WAL == "" {
 		return nil
+	}
+	if _, err := os.Stat(c.walDir()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
 	}
 	return c.opt.Binaries.run(ctx, "pg_archivecleanup", c.walDir(), oldest.WAL)
 }

@@ -88,7 +88,7 @@ func (c *Cluster) Create(ctx context.Context, t *Template, spec Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.opt.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(c.opt.Dir, 0o755); err != nil { // #nosec G301 -- PostgreSQL, another user, has to get through
 		return err
 	}
 	if err := c.certs.ensure(c.opt.Name, c.opt.Host); err != nil {
@@ -157,7 +157,7 @@ func (c *Cluster) Start(ctx context.Context) (err error) {
 		return err
 	}
 	c.front.open(c.primary().address())
-	c.watch()
+	c.watch() //nolint:contextcheck // it lasts until Stop, ctx bounds the start only
 	return nil
 }
 

@@ -28,7 +28,7 @@ const (
 // baseParams are what every cluster runs with unless a flag says otherwise: durable, small enough that
 // ten clusters fit a laptop, and always ready for a standby or an archive, so that turning those on
 // needs no restart.
-var baseParams = map[string]string{
+var baseParams = map[string]string{ // #nosec G101 -- no credentials
 	"shared_buffers":               "64MB",
 	"max_connections":              "100",
 	"wal_level":                    "replica",

@@ -28,7 +28,7 @@ func listen(ctx context.Context, address string) (*front, error) {
 	}
 	f := &front{listener: l, conns: map[net.Conn]struct{}{}}
 	f.wg.Add(1)
-	go f.accept()
+	go f.accept() //nolint:contextcheck // it lasts until close, ctx bounds the listening only
 	return f, nil
 }
 
@@ -78,7 +78,7 @@ func (f *front) serve(client net.Conn) {
 		return
 	}
 	defer f.forget(client)
-	server, err := net.DialTimeout("tcp", target, 5*time.Second)
+	server, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), "tcp", target)
 	if err != nil {
 		return // the primary is down: the client sees its connection dropped
 	}

@@ -205,8 +205,8 @@ func (s *server) reclaim(ctx context.Context) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
-	if err != nil || pid <= 0 || !s.owns(ctx, pid) {
+	pid, _ := strconv.Atoi(strings.TrimSpace(lines[0])) // 0 when it is damaged
+	if pid <= 0 || !s.owns(ctx, pid) {
 		return nil // stale: PostgreSQL replaces it
 	}
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {

@@ -69,7 +69,7 @@ func (t *Template) make(ctx context.Context, ready string) error {
 	if err := os.RemoveAll(tmp); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(tmp, 0o755); err != nil {
+	if err := os.MkdirAll(tmp, 0o755); err != nil { // #nosec G301 -- PostgreSQL, another user, has to get through
 		return err
 	}
 	data := filepath.Join(tmp, "data")

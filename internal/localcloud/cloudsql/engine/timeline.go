@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -19,7 +20,7 @@ var walName = regexp.MustCompile(`^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.par
 // segment is one file of the archive.
 type segment struct {
 	name     string
-	timeline uint32
+	timeline uint64
 	number   uint64
 	partial  bool
 }
@@ -37,7 +38,7 @@ func (c *Cluster) align(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ends, err := c.history(uint32(current))
+	ends, err := c.history(current)
 	if err != nil || len(ends) == 0 {
 		return err
 	}
@@ -45,7 +46,7 @@ func (c *Cluster) align(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gone, begin := mend(archive, ends, uint32(current))
+	gone, begin := mend(archive, ends, current)
 	for _, name := range gone {
 		if err := os.Remove(filepath.Join(c.walDir(), name)); err != nil {
 			return err
@@ -59,7 +60,7 @@ func (c *Cluster) align(ctx context.Context) error {
 
 // mend says which files of the archive have to go, and which empty one shows the receiver where the
 // next timeline begins, if any.
-func mend(archive []segment, ends timelines, current uint32) (gone []string, begin string) {
+func mend(archive []segment, ends timelines, current uint64) (gone []string, begin string) {
 	var last *segment
 	for n, s := range archive {
 		end, past := ends.of(s.timeline)
@@ -97,24 +98,21 @@ func readArchive(dir string) ([]segment, error) {
 				return nil, err
 			}
 		}
-		all = append(all, segment{name: e.Name(), timeline: uint32(n[0]), number: n[1]<<8 | n[2], partial: m[4] != ""})
+		all = append(all, segment{name: e.Name(), timeline: n[0], number: n[1]<<8 | n[2], partial: m[4] != ""})
 	}
 	slices.SortFunc(all, func(a, b segment) int {
-		if a.number != b.number {
-			return int(int64(a.number) - int64(b.number))
-		}
-		return int(int64(a.timeline) - int64(b.timeline))
+		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.timeline, b.timeline))
 	})
 	return all, nil
 }
 
 // timelines are the past timelines of a server, oldest first, with the position where each ended.
 type timelines []struct {
-	id  uint32
+	id  uint64
 	end uint64
 }
 
-func (t timelines) of(id uint32) (end uint64, past bool) {
+func (t timelines) of(id uint64) (end uint64, past bool) {
 	for _, x := range t {
 		if x.id == id {
 			return x.end, true
@@ -124,7 +122,7 @@ func (t timelines) of(id uint32) (end uint64, past bool) {
 }
 
 // after answers the timeline that followed id.
-func (t timelines) after(id, current uint32) uint32 {
+func (t timelines) after(id, current uint64) uint64 {
 	for n, x := range t {
 		if x.id == id && n+1 < len(t) {
 			return t[n+1].id
@@ -134,7 +132,7 @@ func (t timelines) after(id, current uint32) uint32 {
 }
 
 // history reads the primary's own record of its timelines.
-func (c *Cluster) history(current uint32) (timelines, error) {
+func (c *Cluster) history(current uint64) (timelines, error) {
 	if current == 1 {
 		return nil, nil
 	}
@@ -149,9 +147,9 @@ func (c *Cluster) history(current uint32) (timelines, error) {
 			continue // a comment or an empty line
 		}
 		all = append(all, struct {
-			id  uint32
+			id  uint64
 			end uint64
-		}{id, uint64(high)<<32 | uint64(low)})
+		}{uint64(id), uint64(high)<<32 | uint64(low)})
 	}
 	return all, nil
 }

@@ -14,7 +14,7 @@ func TestMend(t *testing.T) {
 	for name, c := range map[string]struct {
 		files   []string
 		ends    timelines
-		current uint32
+		current uint64
 		gone    []string
 		begin   string
 	}{
