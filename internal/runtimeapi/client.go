@@ -143,7 +143,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 		if err == nil || !again {
 			return out, err
 		}
-		wait := pause/2 + rand.N(pause)
+		wait := pause/2 + rand.N(pause) //nolint:gosec // spreads retries; nothing hangs on its being hard to guess
 		if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
 			until = deadline
 		}

@@ -168,12 +168,12 @@ func addPostings(ctx context.Context, tx pgx.Tx, ids []string, byID map[string]*
 func record(c *billing.Claim) []any {
 	v, l := c.Visit, &c.Visit.Lines
 	return []any{
-		v.Appointment, int16(c.Level), c.Counts, string(c.State), string(c.State.Status()), c.Reason,
+		v.Appointment, c.Level, c.Counts, string(c.State), string(c.State.Status()), c.Reason,
 		v.BillingStatus, c.InsurerStatus, v.Payer[c.Level-1], v.PayerID[c.Level-1],
-		v.Patient, v.Doctor, date(v.ServiceDate()), date(v.SubmittedOn()), int32(l.Count), int32(c.DeniedLines), c.DenialReasons,
+		v.Patient, v.Doctor, date(v.ServiceDate()), date(v.SubmittedOn()), l.Count, c.DeniedLines, c.DenialReasons,
 		amount(l.Billed), amount(l.Adjustment), amount(l.InsurancePaid), amount(l.LevelPaid[c.Level-1]), amount(l.PatientPaid),
 		amount(l.BalanceInsurance), amount(l.BalancePatient),
-		amount(c.PostedPaid), c.PaidDiffers, int32(billing.RuleVersion),
+		amount(c.PostedPaid), c.PaidDiffers, billing.RuleVersion,
 	}
 }
 

@@ -158,8 +158,8 @@ func (p *Pusher) look(ctx context.Context) error {
 			if err := p.push(ctx, t); err != nil {
 				return err
 			}
-			if ctx.Err() != nil {
-				return nil
+			if err := ctx.Err(); err != nil {
+				return err
 			}
 		}
 	}

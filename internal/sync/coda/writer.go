@@ -26,9 +26,9 @@ const (
 
 // Kinds of failure that Coda's status alone does not tell.
 var (
-	errSlow    = errors.New("Coda accepted a write and has not applied it yet; it is asked again")
-	errLost    = errors.New("Coda's answer to a write was lost; it is given time, and then looked for")
-	errBlocked = errors.New("Coda's write limit is used up; it goes on by itself")
+	errSlow    = errors.New("a write that Coda accepted is not applied yet; Coda is asked again")
+	errLost    = errors.New("the answer to a write was lost; it is given time, and then looked for")
+	errBlocked = errors.New("the write limit of Coda is used up; it goes on by itself")
 	errLater   = errors.New("deletions wait until Coda's listing shows what was written before")
 )
 

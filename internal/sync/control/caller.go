@@ -54,7 +54,7 @@ func (o *OIDC) Check(r *http.Request) error {
 	if err != nil {
 		return o.refuse(r.Context(), errNoToken, err)
 	}
-	verifier, err := o.keys()
+	verifier, err := o.keys(r.Context())
 	if err != nil {
 		return o.refuse(r.Context(), errIssuerAway, err)
 	}
@@ -97,7 +97,7 @@ func bearer(r *http.Request) (string, error) {
 }
 
 // keys discovers the issuer once; failures are repeated at most once a second.
-func (o *OIDC) keys() (*oidc.IDTokenVerifier, error) {
+func (o *OIDC) keys(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.verifier != nil {
@@ -108,7 +108,7 @@ func (o *OIDC) keys() (*oidc.IDTokenVerifier, error) {
 	}
 	// The provider keeps the context's client for later fetches, so the context must not end with
 	// this request; the client's own timeout bounds each.
-	provider, err := oidc.NewProvider(oidc.ClientContext(context.Background(), o.HTTP), o.Issuer)
+	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), o.HTTP), o.Issuer)
 	if err != nil {
 		o.failed = time.Now()
 		return nil, errors.New("the issuer's discovery document could not be had from " + o.Issuer)

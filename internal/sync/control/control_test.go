@@ -137,7 +137,7 @@ func (b bundle) do(t *testing.T, method, path, token, body string) (int, runtime
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	var answer struct{ Error runtimeapi.Error }
 	_ = json.NewDecoder(res.Body).Decode(&answer)
 	return res.StatusCode, answer.Error

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -33,9 +34,10 @@ func (m *Metrics) Requests(log *slog.Logger, next http.Handler) (http.Handler, e
 		r = r.WithContext(ctx)
 		answer := &recorder{ResponseWriter: w}
 		defer func() {
-			if p := recover(); p == http.ErrAbortHandler {
-				panic(p)
-			} else if p != nil {
+			if p := recover(); p != nil {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(p) // how a handler drops a connection on purpose
+				}
 				// The panic's value may hold data; its type and the stack do not.
 				log.ErrorContext(ctx, "request panicked", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 				if answer.status == 0 {

@@ -37,7 +37,7 @@ type connector struct {
 }
 
 func (c *connector) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	d, err := c.get()
+	d, err := c.get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -45,13 +45,13 @@ func (c *connector) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return d.Dial(ctx, c.instance, cloudsqlconn.WithAutoIP())
 }
 
-func (c *connector) get() (*cloudsqlconn.Dialer, error) {
+func (c *connector) get(ctx context.Context) (*cloudsqlconn.Dialer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dialer == nil {
 		// Cloud Run takes the processor away between requests: certificates are renewed when they are
-		// needed, not by a timer. The context bounds the dialer's life, which is the process's.
-		d, err := cloudsqlconn.NewDialer(context.Background(), cloudsqlconn.WithIAMAuthN(), cloudsqlconn.WithLazyRefresh(),
+		// needed, not by a timer. The dialer outlives the connection that asks for it first.
+		d, err := cloudsqlconn.NewDialer(context.WithoutCancel(ctx), cloudsqlconn.WithIAMAuthN(), cloudsqlconn.WithLazyRefresh(),
 			cloudsqlconn.WithUserAgent("august-sync/"+buildVersion()), cloudsqlconn.WithBuiltInMetrics(false))
 		if err != nil {
 			return nil, fmt.Errorf("prepare the Cloud SQL connector: %w", err)

@@ -41,14 +41,16 @@ func (r *readiness) serve(ping func(context.Context) error) {
 	}
 }
 
-func (r *readiness) check() string {
+// check is why the runtime is not ready, or empty. One caller's answer serves others, so its leaving
+// must not spoil it.
+func (r *readiness) check(ctx context.Context) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.why != "" {
 		return r.why
 	}
 	if time.Since(r.asked) > pingEvery {
-		ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
 		defer cancel()
 		r.answer = ""
 		if err := r.ping(ctx); err != nil {
@@ -59,11 +61,11 @@ func (r *readiness) check() string {
 	return r.answer
 }
 
-func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	body := map[string]string{"status": "ready"}
-	if why := r.check(); why != "" {
+	if why := r.check(req.Context()); why != "" {
 		body = map[string]string{"status": "not ready", "reason": why}
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}

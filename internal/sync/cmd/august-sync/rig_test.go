@@ -208,7 +208,7 @@ func (p *process) get(path string) (int, string) {
 	if err != nil {
 		return 0, ""
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	var body bytes.Buffer
 	_, _ = body.ReadFrom(res.Body)
 	return res.StatusCode, body.String()

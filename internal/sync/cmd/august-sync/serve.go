@@ -95,7 +95,7 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	}
 	ready.set("stopping")
 	log.Info("stopping")
-	windDown(server, &parts, db, metrics, log)
+	windDown(context.WithoutCancel(ctx), server, &parts, db, metrics, log)
 	if err != nil && !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 		return err
 	}
@@ -185,23 +185,23 @@ func migrated(ctx context.Context, db *store.Store, log *slog.Logger, ready *rea
 }
 
 // windDown lets requests and parts end, then closes what they used. Nothing in it waits for long.
-func windDown(server *http.Server, parts *sync.WaitGroup, db *store.Store, metrics *telemetry.Metrics, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, db *store.Store, metrics *telemetry.Metrics, log *slog.Logger) {
+	draining, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	ended := make(chan struct{})
 	go func() { parts.Wait(); close(ended) }()
-	if err := server.Shutdown(ctx); err != nil {
+	if err := server.Shutdown(draining); err != nil {
 		log.Warn("requests did not end in time", "error", err)
 		_ = server.Close()
 	}
 	select {
 	case <-ended:
-	case <-ctx.Done():
+	case <-draining.Done():
 		log.Warn("runs did not end in time; their leases expire by themselves")
 	}
 	closed := make(chan struct{})
 	go func() { db.Close(); close(closed) }()
-	last, cancel := context.WithTimeout(context.Background(), closeTime)
+	last, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	_ = metrics.Shutdown(last)
 	select {

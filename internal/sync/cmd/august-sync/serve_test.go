@@ -164,7 +164,7 @@ func TestServe_endsQuicklyWithWorkInHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer slow.Close()
+	defer func() { _ = slow.Close() }()
 	_, _ = fmt.Fprintf(slow, "PUT /v1/pipelines/billing HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n")
 	p.stop()
 	conn, err := pgx.Connect(t.Context(), b.db.URL())
@@ -194,7 +194,7 @@ func TestServe_secondSignalEndsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer slow.Close()
+	defer func() { _ = slow.Close() }()
 	_, _ = fmt.Fprintf(slow, "PUT /v1/pipelines/billing HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{", b.token)
 	p.until("the request's arrival", func() bool {
 		_, metrics := p.get("/metrics")
