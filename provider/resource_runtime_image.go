@@ -173,16 +173,15 @@ func (r *runtimeImageResource) Read(ctx context.Context, req resource.ReadReques
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	// First of all, and also for a resource that is gone: Terraform before 1.12 keeps no identity to fall back on.
+	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, runtimeImageIdentity, state.identity())...)
 	imported := state.Version.IsNull()
 	r.refresh(ctx, &state, &resp.Diagnostics)
 	if imported && state.Version.IsNull() {
-		// There is no such image to import. Terraform before 1.12 wants to be told even whose identity that was.
-		resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, runtimeImageIdentity, state.identity())...)
-		resp.State.RemoveResource(ctx)
+		resp.State.RemoveResource(ctx) // there is no such image to import
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, runtimeImageIdentity, state.identity())...)
 }
 
 // Update implements resource.Resource.
@@ -257,7 +256,7 @@ func (r *runtimeImageResource) refresh(ctx context.Context, state *runtimeImageM
 	if err != nil && state.Version.IsNull() {
 		failAt(diags, path.Root("repository"), "Runtime image not imported",
 			registryDetail("The image "+state.reference()+" could not be read.", state.Repository, err), nil)
-	} else if err != nil {
+	} else if err != nil && !isUnknown(err) {
 		warnAt(diags, path.Root("repository"), "Runtime image not looked up",
 			registryDetail("Whether the image is still at "+state.Repository.ValueString()+" could not be found out. It stays in the state as it was.", state.Repository, err), nil)
 	}

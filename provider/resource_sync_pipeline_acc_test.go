@@ -136,6 +136,17 @@ func TestAccSyncPipeline_basic(t *testing.T) {
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 				},
 			},
+			{ // with its service, the way to the pipeline is gone; the pipeline itself is in the database
+				PreConfig: r.delete,
+				Config:    r.pipeline("renamed", ""),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply: []plancheck.PlanCheck{
+						plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionCreate),
+						plancheck.ExpectResourceAction(pipelineAddress, plancheck.ResourceActionUpdate),
+					},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+			},
 			{ // a stopped runtime cannot be asked: the pipeline stays, and the runtime is what is repaired
 				PreConfig: func() {
 					r.patch("scaling", &run.GoogleCloudRunV2Service{Scaling: &run.GoogleCloudRunV2ServiceScaling{
