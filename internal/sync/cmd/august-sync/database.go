@@ -28,6 +28,8 @@ func open(ctx context.Context, cfg config.Config) (*store.Store, error) {
 	return store.Open(ctx, sc)
 }
 
+var errConnector = errors.New("the Cloud SQL connector cannot be prepared")
+
 // connector dials through the Cloud SQL Go connector: TLS 1.3, signed in by IAM. The connector is
 // made with the first connection, for making it asks the metadata server.
 type connector struct {
@@ -54,7 +56,7 @@ func (c *connector) get(ctx context.Context) (*cloudsqlconn.Dialer, error) {
 		d, err := cloudsqlconn.NewDialer(context.WithoutCancel(ctx), cloudsqlconn.WithIAMAuthN(), cloudsqlconn.WithLazyRefresh(),
 			cloudsqlconn.WithUserAgent("august-sync/"+buildVersion()), cloudsqlconn.WithBuiltInMetrics(false))
 		if err != nil {
-			return nil, fmt.Errorf("prepare the Cloud SQL connector: %w", err)
+			return nil, fmt.Errorf("%w: %w", errConnector, err)
 		}
 		c.dialer = d
 	}
@@ -82,6 +84,8 @@ func reason(err error) string {
 		default:
 			return "the database fails with SQLSTATE " + pg.Code
 		}
+	case errors.Is(err, errConnector):
+		return "the Cloud SQL connector has no credentials: run as a service account, or set AUGUST_DATABASE_HOST"
 	case errors.As(err, &dns):
 		return "the database's host name is not known"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -133,6 +133,21 @@ func TestServe_waitsForItsDatabase(t *testing.T) {
 	b.clean("the log", p.log())
 }
 
+// Without a host the runtime goes through the Cloud SQL connector, which needs credentials.
+func TestServe_connectorWithoutCredentials(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 10)
+	delete(b.env, "AUGUST_DATABASE_HOST")
+	delete(b.env, "AUGUST_DATABASE_PASSWORD")
+	b.env["GOOGLE_APPLICATION_CREDENTIALS"] = "/nonexistent/credentials.json"
+	p := b.start("serve")
+	p.until("the reason", func() bool { _, body := p.get("/readyz"); return strings.Contains(body, "no credentials") })
+	if code, _ := p.get("/livez"); code != http.StatusOK {
+		t.Errorf("not alive: %d", code)
+	}
+	p.stop()
+}
+
 func TestServe_refusedCallers(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 10)
