@@ -45,7 +45,7 @@ var buildTiny = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	out := filepath.Join(dir, "tiny")
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "../internal/gcp/image/testdata/tiny")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
@@ -101,7 +101,7 @@ func (r *testRegistry) do(t *testing.T, method, path, accept string, body []byte
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode >= 300 {
 		t.Fatalf("%s %s: %s: %v", method, path, resp.Status, err)

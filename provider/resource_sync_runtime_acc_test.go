@@ -473,8 +473,8 @@ func TestAccSyncRuntime_deletionProtection(t *testing.T) {
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
 			{Config: r.config(r.image, "deletion_protection = true")},
-			{Config: r.config(r.image, "deletion_protection = true"), Destroy: true, ExpectError: regexp.MustCompile("deletion_protection to\\s+false")},
-			{Config: other.config(r.image, "deletion_protection = true"), ExpectError: regexp.MustCompile("deletion_protection to\\s+false")},
+			{Config: r.config(r.image, "deletion_protection = true"), Destroy: true, ExpectError: regexp.MustCompile(`deletion_protection to\s+false`)},
+			{Config: other.config(r.image, "deletion_protection = true"), ExpectError: regexp.MustCompile(`deletion_protection to\s+false`)},
 			{
 				Config: r.config(r.image, ""),
 				ConfigPlanChecks: resource.ConfigPlanChecks{

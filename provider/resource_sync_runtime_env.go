@@ -34,7 +34,7 @@ const (
 	envDrChronoOAuth    = "AUGUST_DRCHRONO_OAUTH"
 	envDrChronoWebhook  = "AUGUST_DRCHRONO_WEBHOOK_SECRET"
 	envCodaURL          = "AUGUST_CODA_URL"
-	envCodaToken        = "AUGUST_CODA_TOKEN"
+	envCodaToken        = "AUGUST_CODA_TOKEN" //nolint:gosec // the name of a variable, not what it holds
 	envControlAudience  = "AUGUST_CONTROL_AUDIENCE"
 	envControlCallers   = "AUGUST_CONTROL_CALLERS"
 	envIssuer           = "AUGUST_OIDC_ISSUER"

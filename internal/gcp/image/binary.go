@@ -23,7 +23,7 @@ func Check(binary []byte) (version string, err error) {
 	if err != nil {
 		return "", &BinaryError{"is not a Linux executable (ELF)"}
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	switch {
 	case file.Class != elf.ELFCLASS64 || file.Machine != elf.EM_X86_64:
 		return "", &BinaryError{fmt.Sprintf("is built for %s; Cloud Run needs linux/amd64", machine(file.Machine))}

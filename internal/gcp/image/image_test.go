@@ -108,7 +108,7 @@ func list(t *testing.T, layer v1.Layer, runtime []byte) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer content.Close()
+	defer func() { _ = content.Close() }()
 	var files []string
 	for archive := tar.NewReader(content); ; {
 		header, err := archive.Next()
