@@ -37,6 +37,10 @@ type Dataset struct {
 	Status func(ctx context.Context, pool *pgxpool.Pool, spec runtimeapi.PipelineSpec, status *runtimeapi.Status) error
 }
 
+// defaultFetchers is enough to keep the throttle busy: a bulk page is three calls, and takes three
+// seconds or so, most of them spent waiting for the source to prepare it.
+const defaultFetchers = 12
+
 // Config is what a Service needs.
 type Config struct {
 	Store    *store.Store
@@ -51,7 +55,7 @@ type Config struct {
 	FullEvery time.Duration // a scheduled run is full when the last full one is older; default 7 days
 	Retry     time.Duration // before a run is tried again after its source failed, four times longer each time; default 30 s
 	Workers   int           // runs at a time; default 2
-	Fetchers  int           // pages of one feed in flight; default 4
+	Fetchers  int           // pages of one feed in flight; default 12
 }
 
 // Service keeps and runs pipelines. It implements control.Pipelines.
@@ -82,7 +86,7 @@ func New(cfg Config) *Service {
 	setDefault(&cfg.FullEvery, 7*24*time.Hour)
 	setDefault(&cfg.Retry, 30*time.Second)
 	setDefault(&cfg.Workers, 2)
-	setDefault(&cfg.Fetchers, 4)
+	setDefault(&cfg.Fetchers, defaultFetchers)
 	s := &Service{cfg: cfg, wake: make(chan struct{}, 1)}
 	s.instrument()
 	return s
