@@ -183,4 +183,3 @@ func noSecrets(t *testing.T, cloud *localtest.Cloud) resource.TestCheckFunc {
 		return nil
 	}
 }
-
