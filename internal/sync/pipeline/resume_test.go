@@ -38,6 +38,9 @@ func (r *rig) pageReads() func() (distinct, all int) {
 	}
 }
 
+// inFlight is pipeline.Config.Fetchers unless set.
+const inFlight = 12
+
 // Instances that stop, at any moment and in any way, cost no more than the pages in flight.
 func TestAFullSyncSurvivesInstancesThatStop(t *testing.T) {
 	for seed := range uint64(4) {
@@ -54,7 +57,8 @@ func TestAFullSyncSurvivesInstancesThatStop(t *testing.T) {
 				s, pool := r.instance(quick)
 				stop := r.start(s)
 				// The random moment: when so many more pages have been asked for.
-				for target := seen + 1 + rnd.IntN(12); seen < target && open(); _, seen = reads() {
+				// Up to three times what is in flight: an instance that never lives to see a page makes no progress.
+				for target := seen + 1 + rnd.IntN(3*inFlight); seen < target && open(); _, seen = reads() {
 					time.Sleep(time.Duration(rnd.IntN(3000)) * time.Microsecond)
 				}
 				switch rnd.IntN(3) {
@@ -74,7 +78,6 @@ func TestAFullSyncSurvivesInstancesThatStop(t *testing.T) {
 				t.Fatalf("%+v\n%s", run, r.logs)
 			}
 			r.equal()
-			const inFlight = 12 // Config.Fetchers unless set
 			// What is in flight and one that waits to be merged, and page 1 of the visits, which is read twice by design.
 			distinct, all := reads()
 			if kills < 4 || all-distinct > kills*(inFlight+1)+2 {
