@@ -50,6 +50,9 @@ func Check(binary []byte) (version string, err error) {
 			return "", &BinaryError{fmt.Sprintf("is built for %s; Cloud Run needs linux/amd64", setting.Value)}
 		}
 	}
+	if version := stampedVersion(file); version != "" {
+		return version, nil
+	}
 	if info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "devel", nil
 	}

@@ -17,6 +17,16 @@ import (
 // version is set by the linker.
 var version = ""
 
+// stamp lets the version be read out of the executable without running it, also when it is stripped and its build noted
+// nothing: whoever packs it looks for the mark, which is what(1)'s, and follows the pointer behind it.
+var stamp = struct {
+	mark    [16]byte
+	version *string
+}{
+	[16]byte{'@', '(', '#', ')', 'a', 'u', 'g', 'u', 's', 't', '-', 's', 'y', 'n', 'c', ' '},
+	&version,
+}
+
 func main() {
 	ctx, stop := untilSignal()
 	defer stop()
@@ -110,8 +120,8 @@ func command() *cobra.Command {
 
 // buildVersion is the linker's version, else what Go's build noted.
 func buildVersion() string {
-	if version != "" {
-		return version
+	if *stamp.version != "" { // through the stamp, so that the linker keeps it
+		return *stamp.version
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
