@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
@@ -96,11 +97,15 @@ func Describe(dir string) (Description, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return d, fmt.Errorf("%s: %w", dir, ErrNotRunning)
 	}
-	if err := gapi.Load(path, &d); err != nil {
-		return d, err
-	}
 	// A killed cloud leaves its description behind.
-	if held, pid := lockHolder(dir); !held || pid != d.PID {
+	held, pid := lockHolder(dir)
+	if !held {
+		return d, fmt.Errorf("%s: %w", dir, ErrNotRunning)
+	}
+	if err := gapi.Load(path, &d); err != nil {
+		return d, fmt.Errorf("%s is damaged: `august-local down` and `up` write it anew", path)
+	}
+	if pid != d.PID {
 		return d, fmt.Errorf("%s: %w", dir, ErrNotRunning)
 	}
 	return d, nil
@@ -141,7 +146,13 @@ func resolveDir(dir string) (string, error) {
 	rest := ""
 	for have := dir; ; have = filepath.Dir(have) {
 		found, err := filepath.EvalSymlinks(have)
+		if errors.Is(err, syscall.ENOTDIR) {
+			continue // have's parent is no directory, which the next turn tells
+		}
 		if err == nil {
+			if info, err := os.Stat(found); err == nil && !info.IsDir() {
+				return "", fmt.Errorf("%s is not a directory: choose another --dir", have)
+			}
 			return filepath.Join(found, rest), nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) || have == filepath.Dir(have) {

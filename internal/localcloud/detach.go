@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -75,7 +76,7 @@ func Detach(ctx context.Context, cfg Config) error {
 		case <-ctx.Done():
 			_ = cmd.Process.Signal(syscall.SIGTERM) // gone already: fine
 			<-ended
-			return ctx.Err()
+			return errors.New("interrupted before the local cloud was ready; it is stopped again")
 		case <-time.After(50 * time.Millisecond):
 		}
 		d, err := Describe(dir)
@@ -132,7 +133,7 @@ func lastLine(path string) string {
 	last := "it said nothing; see " + filepath.Dir(path)
 	for s := bufio.NewScanner(bytes.NewReader(body)); s.Scan(); {
 		if s.Text() != "" {
-			last = s.Text()
+			last = strings.TrimPrefix(s.Text(), "august-local: ")
 		}
 	}
 	return last

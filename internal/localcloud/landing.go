@@ -103,9 +103,12 @@ func (l landing) secret(ctx context.Context, id, payload string) error {
 		Replication: &secretmanager.Replication{Automatic: &secretmanager.Automatic{}},
 	}).SecretId(id).Context(ctx).Do()
 	if isCode(err, http.StatusConflict) {
-		return nil
-	}
-	if err != nil {
+		has, err := l.secrets.Projects.Secrets.Versions.List(parent + "/secrets/" + id).PageSize(1).Context(ctx).Do()
+		if err != nil || len(has.Versions) > 0 {
+			return err
+		}
+		// An `up` that was interrupted made the secret and did not come to its value.
+	} else if err != nil {
 		return err
 	}
 	_, err = l.secrets.Projects.Secrets.AddVersion(parent+"/secrets/"+id, &secretmanager.AddSecretVersionRequest{
@@ -115,8 +118,16 @@ func (l landing) secret(ctx context.Context, id, payload string) error {
 }
 
 func (l landing) instance(ctx context.Context) error {
-	_, err := l.sql.Instances.Get(l.project, instanceName).Context(ctx).Do()
-	if !isCode(err, http.StatusNotFound) {
+	found, err := l.sql.Instances.Get(l.project, instanceName).Context(ctx).Do()
+	switch {
+	case err == nil && found.ServerCaCert != nil:
+		return nil
+	case err == nil: // an `up` that was interrupted left it half made: nothing is in it yet
+		op, err := l.sql.Instances.Delete(l.project, instanceName).Context(ctx).Do()
+		if err := l.wait(ctx, op, err); err != nil {
+			return fmt.Errorf("remove what an interrupted start left: %w", err)
+		}
+	case !isCode(err, http.StatusNotFound):
 		return err
 	}
 	op, err := l.sql.Instances.Insert(l.project, &sqladmin.DatabaseInstance{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,6 +27,9 @@ const lockPause = 20 * time.Millisecond
 // acquire takes dir's lock, which lasts until the returned file is closed, or fails with errLocked.
 func acquire(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%s belongs to another user: choose another --dir: %w", dir, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(parent, 0o711); err != nil { //nolint:gosec // as said
+	if err := os.Chmod(parent, 0o711); err != nil { // as said
 		t.Fatal(err)
 	}
 	r := &rig{bin: localtest.AugustLocal(t), dir: filepath.Join(parent, "cloud")}

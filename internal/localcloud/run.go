@@ -131,10 +131,10 @@ func prepareDir(dir string) (*syscall.Credential, error) {
 		mode = 0o711 // the owner has to pass through, not to look around
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // as above
-		return nil, err
+		return nil, fmt.Errorf("no directory for the state: %w; choose another --dir", err)
 	}
 	if err := os.Mkdir(dir, mode); err != nil && !errors.Is(err, os.ErrExist) {
-		return nil, err
+		return nil, fmt.Errorf("no directory for the state: %w; choose another --dir", err)
 	}
 	return owner, nil
 }

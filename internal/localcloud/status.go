@@ -1,6 +1,7 @@
 package localcloud
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,9 @@ func GetStatus(ctx context.Context, dir string) (Status, error) {
 		return Status{}, err
 	}
 	if held, _ := lockHolder(dir); !held {
+		if _, err := os.ReadFile(filepath.Join(dir, lockFile)); errors.Is(err, os.ErrPermission) {
+			return Status{}, fmt.Errorf("the local cloud in %s belongs to another user: %w", dir, err)
+		}
 		return Status{State: StateStopped}, nil
 	}
 	d, err := Describe(dir)
@@ -93,8 +97,11 @@ func Down(ctx context.Context, dir string) (string, error) {
 		defer cancel()
 		lock, err = await(again, dir)
 	}
+	if errors.Is(err, errLocked) {
+		return "", fmt.Errorf("the local cloud in %s does not stop: %w", dir, cmp.Or(ctx.Err(), err))
+	}
 	if err != nil {
-		return "", fmt.Errorf("the local cloud in %s does not stop: %w", dir, errors.Join(err, ctx.Err()))
+		return "", err
 	}
 	defer func() { _ = lock.Close() }()
 	log, closeLog, err := logFile(dir, "supervisor")

@@ -78,7 +78,7 @@ func TestAnswersFitTheProtos(t *testing.T) {
 	}
 	_, list := r.raw(t, http.MethodGet, "/v2/"+parent+"/operations", "")
 	for _, o := range list["operations"].([]any) {
-		if any, ok := lookup(o.(tree), "metadata.@type"); !ok || any != "type.googleapis.com/google.cloud.run.v2.Service" {
+		if kind, ok := lookup(o.(tree), "metadata.@type"); !ok || kind != "type.googleapis.com/google.cloud.run.v2.Service" {
 			t.Errorf("operation %v", o)
 		}
 	}

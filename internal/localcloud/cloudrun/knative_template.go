@@ -19,7 +19,7 @@ const (
 	noteBoost      = "run.googleapis.com/startup-cpu-boost"
 	noteThrottling = "run.googleapis.com/cpu-throttling"
 	noteGeneration = "run.googleapis.com/execution-environment"
-	noteSecrets    = "run.googleapis.com/secrets"
+	noteSecrets    = "run.googleapis.com/secrets" //nolint:gosec // an annotation's name
 	noteAffinity   = "run.googleapis.com/sessionAffinity"
 )
 

@@ -119,7 +119,7 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patie
 	f.mu.Lock()
 	if p := s.pools[r.Name]; p != nil {
 		f.mu.Unlock()
-		p.Resize(n)
+		p.Resize(n) //nolint:contextcheck // instances last until Stop, ctx bounds this launch only
 		return p, nil
 	}
 	f.serial++
@@ -151,7 +151,7 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patie
 		Credential:  f.opt.Credential,
 		Log:         f.opt.Log,
 	}
-	p := runner.Start(cfg, n)
+	p := runner.Start(cfg, n) //nolint:contextcheck // as above
 	f.mu.Lock()
 	s.pools[r.Name] = p
 	f.mu.Unlock()

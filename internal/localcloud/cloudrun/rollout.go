@@ -78,7 +78,7 @@ func (f *Face) rollout(ctx context.Context, s *service) error {
 		err = f.lead(ctx, s, wanted)
 	}
 	s.conclude(err)
-	f.retire(s)
+	f.retire(s) //nolint:contextcheck // drains in the background for as long as the face lives
 	f.keep(s)
 	if failure != nil {
 		return failure
@@ -210,7 +210,7 @@ func (f *Face) lead(ctx context.Context, s *service, routes []routed) error {
 		if !slices.ContainsFunc(routes, func(r routed) bool { return r.Tag == tag }) {
 			delete(s.tags, tag)
 			f.opt.Ports.Release(s.portKey() + "/" + tag)
-			f.background.Go(func() { f.closeDoor(d) })
+			f.background.Go(func() { f.closeDoor(d) }) //nolint:contextcheck // ends with the face
 		}
 	}
 	return nil
@@ -360,7 +360,7 @@ func (f *Face) restore(ctx context.Context, s *service) error {
 	}
 	if unfinished {
 		f.mu.Lock()
-		f.begin(s, newOperation(s.Project, s.Location))
+		f.begin(s, newOperation(s.Project, s.Location)) //nolint:contextcheck // goes on after the start
 		f.mu.Unlock()
 	}
 	return nil

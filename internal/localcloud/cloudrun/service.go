@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/run/apiv2/runpb"
+
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/cloudrun/front"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/cloudrun/runner"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
@@ -237,7 +238,7 @@ func (f *Face) load() error {
 	}
 	for _, p := range paths {
 		s := &service{}
-		body, err := os.ReadFile(p) //nolint:gosec // found under our own folder
+		body, err := os.ReadFile(p) // found under our own folder
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"cloud.google.com/go/run/apiv2/runpb"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"cloud.google.com/go/run/apiv2/runpb"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 )
 

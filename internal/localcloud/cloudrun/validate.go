@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cloud.google.com/go/run/apiv2/runpb"
+
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 )
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -174,11 +175,7 @@ func (f *Face) changeDatabase(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := false
-	for _, n := range names {
-		found = found || n == name
-	}
-	if !found {
+	if !slices.Contains(names, name) {
 		return nil, noDatabase(name)
 	}
 	is := c.showDatabase(i, name)
@@ -200,11 +197,7 @@ func (f *Face) deleteDatabase(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := false
-	for _, n := range names {
-		found = found || n == name
-	}
-	if !found {
+	if !slices.Contains(names, name) {
 		return nil, noDatabase(name)
 	}
 	return f.perform(c, i, "DELETE_DATABASE", func(ctx context.Context) error {

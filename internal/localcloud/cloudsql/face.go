@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -106,21 +107,7 @@ func (f *Face) Start(ctx context.Context) error {
 		return err
 	}
 	f.life, f.cancel = context.WithCancel(context.Background())
-	f.mu.Lock()
-	all := make([]*instance, 0, len(f.instances))
-	for _, i := range f.instances {
-		all = append(all, i)
-	}
-	f.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, i := range all {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			f.revive(ctx, i)
-		}()
-	}
-	wg.Wait()
+	f.each(func(i *instance) { f.revive(ctx, i) })
 	f.work.Add(2)
 	go func() { //nolint:contextcheck // backups are taken until Close, ctx bounds the start only
 		defer f.work.Done()
@@ -132,6 +119,18 @@ func (f *Face) Start(ctx context.Context) error {
 		_, _ = f.catalogue(f.life, f.major)
 	}()
 	return ctx.Err()
+}
+
+// each does something with every instance, with all of them at once.
+func (f *Face) each(do func(*instance)) {
+	f.mu.Lock()
+	all := slices.Collect(maps.Values(f.instances))
+	f.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, i := range all {
+		wg.Go(func() { do(i) })
+	}
+	wg.Wait()
 }
 
 // claimSockets makes the folder of the Unix sockets, and insists that it is ours: its name is known.
@@ -176,21 +175,7 @@ func (f *Face) Close(ctx context.Context) error {
 	}
 	f.cancel()
 	f.work.Wait()
-	f.mu.Lock()
-	all := make([]*instance, 0, len(f.instances))
-	for _, i := range f.instances {
-		all = append(all, i)
-	}
-	f.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, i := range all {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			i.cluster.Stop(ctx)
-		}()
-	}
-	wg.Wait()
+	f.each(func(i *instance) { i.cluster.Stop(ctx) })
 	return os.RemoveAll(f.sockets)
 }
 

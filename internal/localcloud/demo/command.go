@@ -3,6 +3,7 @@ package demo
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -85,8 +86,11 @@ func envCommand() *cobra.Command {
 				return err
 			}
 			cloud, err := localcloud.Describe(dir)
-			if err != nil {
+			if errors.Is(err, localcloud.ErrNotRunning) {
 				return fmt.Errorf("%w: start one with `august-local up`", err)
+			}
+			if err != nil {
+				return err
 			}
 			for _, entry := range environ(cloud) {
 				name, value, _ := strings.Cut(entry, "=")

@@ -19,7 +19,7 @@ func Load(path string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return fmt.Errorf("%s is damaged: %w", path, err)
+		return fmt.Errorf("%s is damaged (%w): put it back, or remove the local cloud's whole directory to begin from nothing", path, err)
 	}
 	return nil
 }

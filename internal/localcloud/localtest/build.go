@@ -40,7 +40,7 @@ func program(pkg, dir string) (path string, err error) {
 		cache = os.TempDir()
 	}
 	stage := filepath.Join(cache, "august", "test", fmt.Sprintf("%x", sha256.Sum256([]byte(root)))[:12])
-	if err := os.MkdirAll(stage, 0o755); err != nil { //nolint:gosec // programs, not secrets
+	if err := os.MkdirAll(stage, 0o755); err != nil { // programs, not secrets
 		return "", err
 	}
 	unlock, err := lock(filepath.Join(stage, "lock"))
@@ -102,7 +102,7 @@ func copyFile(to, from string) error {
 		return err
 	}
 	defer func() { _ = src.Close() }()
-	dst, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755) //nolint:gosec // a program
+	dst, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755) // a program
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func Start(t testing.TB, opts ...Option) *Cloud {
 // even by kill -9, the pipe does too, and the cloud stops itself.
 func start(dir string, opts []Option) (*Cloud, error) {
 	// Below a directory of ours that PostgreSQL's user can enter; MkdirTemp's cannot be.
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // as said
+	if err := os.Chmod(dir, 0o711); err != nil { // as said
 		return nil, err
 	}
 	bin, err := program(augustLocal, dir)

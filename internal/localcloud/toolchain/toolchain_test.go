@@ -47,7 +47,7 @@ func fake(t *testing.T, path, json, plain string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { // a program
 		t.Fatal(err)
 	}
 }
@@ -117,10 +117,10 @@ func TestCheckTraversable(t *testing.T) {
 	}
 	stranger := &syscall.Credential{Uid: 54321, Gid: 54321}
 	// What lies above the test's directory is the machine's business.
-	if err := os.Chmod(filepath.Dir(root), 0o711); err != nil { //nolint:gosec // what the test is about
+	if err := os.Chmod(filepath.Dir(root), 0o711); err != nil { // what the test is about
 		t.Fatal(err)
 	}
-	if err := os.Chmod(root, 0o711); err != nil { //nolint:gosec // what the test is about
+	if err := os.Chmod(root, 0o711); err != nil { // what the test is about
 		t.Fatal(err)
 	}
 	if err := CheckTraversable(filepath.Join(root, "not", "there"), stranger); err != nil {

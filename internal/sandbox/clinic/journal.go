@@ -55,7 +55,7 @@ func Open(path string, size Size, seed uint64) (*Clinic, error) {
 	if fresh {
 		good = 0
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // the caller's own state directory
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) // the caller's own state directory
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (c *Clinic) write(e entry) error {
 
 // readJournal returns the header, the whole entries, and where the last of them ends.
 func readJournal(path string) (h header, entries []entry, good int64, err error) {
-	f, err := os.Open(path) //nolint:gosec // the caller's own state directory
+	f, err := os.Open(path) // the caller's own state directory
 	if errors.Is(err, fs.ErrNotExist) {
 		return h, nil, 0, nil
 	}
@@ -112,7 +112,7 @@ func readJournal(path string) (h header, entries []entry, good int64, err error)
 		good += int64(len(line))
 		if n == 0 {
 			if err := json.Unmarshal(line, &h); err != nil {
-				return header{}, nil, 0, nil //nolint:nilerr // not a journal: start afresh
+				return header{}, nil, 0, nil // not a journal: start afresh
 			}
 			continue
 		}

@@ -174,10 +174,12 @@ type call struct {
 func (c *call) enter(endpoint string, class limit) bool {
 	s := c.s
 	bearer, ok := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
-	if c.token, ok = s.tokens[bearer]; !ok || bearer == "" {
+	token, known := s.tokens[bearer]
+	if !ok || !known || bearer == "" {
 		problem(c.w, http.StatusUnauthorized, "Unauthorized")
 		return false
 	}
+	c.token = token
 	s.mu.Lock()
 	s.stats.Calls[endpoint]++
 	allowed := s.take(c.token.Owner, class)
@@ -236,8 +238,7 @@ func problem(w http.ResponseWriter, status int, format string, args ...any) {
 }
 
 // schemaProblem is a 400 about the shape of a request.
-func schemaProblem(w http.ResponseWriter, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
+func schemaProblem(w http.ResponseWriter, message string) {
 	reply(w, http.StatusBadRequest, map[string]any{"statusCode": 400, "statusMessage": "Bad Request", "message": message,
 		"codaType": "RequestSchemaValidationFailed", "codaDetail": map[string]any{"issues": []string{message}}})
 }

@@ -163,7 +163,7 @@ func (s *Server) Rows(docID, tableID string) []map[string]any {
 	for _, r := range t.live {
 		values := map[string]any{}
 		for i := range t.Columns {
-			values[t.Columns[i].ID] = d.show(t, &t.Columns[i], r, simpleWithArrays, true)
+			values[t.Columns[i].ID] = d.show(&t.Columns[i], r, simpleWithArrays, true)
 		}
 		out = append(out, values)
 	}

@@ -252,7 +252,7 @@ func (c *call) listRows() {
 		if !ok {
 			return
 		}
-		keep, ok := c.rowQuery(d, t, p)
+		keep, ok := c.rowQuery(t, p)
 		if !ok {
 			return
 		}
@@ -352,7 +352,7 @@ func (s *Server) shownVersion(id string) int64 {
 }
 
 // rowQuery parses `c-id:"value"` or `"Column name":"value"`.
-func (c *call) rowQuery(d *doc, t *table, p pageToken) (func(*row) bool, bool) {
+func (c *call) rowQuery(t *table, p pageToken) (func(*row) bool, bool) {
 	if p.Query == "" {
 		return func(*row) bool { return true }, true
 	}
@@ -379,7 +379,7 @@ func (c *call) rowQuery(d *doc, t *table, p pageToken) (func(*row) bool, bool) {
 }
 
 func splitQuery(q string) (column string, value any, ok bool) {
-	rest := q
+	var rest string
 	if strings.HasPrefix(q, `"`) {
 		d := json.NewDecoder(strings.NewReader(q))
 		if d.Decode(&column) != nil {
@@ -421,7 +421,7 @@ func (c *call) rowJSON(d *doc, t *table, r *row, index int, p pageToken) map[str
 		if p.Names {
 			key = cols[i].Name
 		}
-		values[key] = d.show(t, &cols[i], r, format, c.s.settings.NumericCurrency)
+		values[key] = d.show(&cols[i], r, format, c.s.settings.NumericCurrency)
 	}
 	return map[string]any{"id": r.ID, "type": "row", "href": c.href("docs", d.ID, "tables", t.ID, "rows", r.ID), "name": d.name(t, r), "index": index,
 		"browserLink": "https://coda.example.test/d/_d" + d.ID + "#" + r.ID, "createdAt": at(r.Created), "updatedAt": at(r.Updated), "values": values}

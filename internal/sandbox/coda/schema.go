@@ -36,8 +36,6 @@ type Format map[string]any
 // Type is the format's type.
 func (f Format) Type() string { t, _ := f["type"].(string); return t }
 
-func (f Format) array() bool { a, _ := f["isArray"].(bool); return a }
-
 // Names of the landing zone.
 const (
 	ProductionDoc  = "dAugustProduction"

@@ -123,7 +123,7 @@ func (d *doc) relate(col *Column, s string) any {
 
 // name is a row's name: its display column as text.
 func (d *doc) name(t *table, r *row) string {
-	return joined(d.show(t, t.display(), r, simple, false))
+	return joined(d.show(t.display(), r, simple, false))
 }
 
 func text(v any) string {
@@ -157,7 +157,7 @@ const (
 )
 
 // show is what a read gives for a cell.
-func (d *doc) show(t *table, col *Column, r *row, format string, numericCurrency bool) any {
+func (d *doc) show(col *Column, r *row, format string, numericCurrency bool) any {
 	if col.Calculated {
 		if f, ok := r.Values["c-number"].(float64); ok && col.Formula == "Number*2" {
 			return f * 2
@@ -168,19 +168,19 @@ func (d *doc) show(t *table, col *Column, r *row, format string, numericCurrency
 	if !ok {
 		return ""
 	}
-	out := d.render(t, col, v, format, numericCurrency)
+	out := d.render(col, v, format, numericCurrency)
 	if _, list := out.([]any); list && format == simple {
 		return joined(out)
 	}
 	return out
 }
 
-func (d *doc) render(t *table, col *Column, v any, format string, numericCurrency bool) any {
+func (d *doc) render(col *Column, v any, format string, numericCurrency bool) any {
 	switch v := v.(type) {
 	case []any:
 		out := make([]any, len(v))
 		for i, one := range v {
-			out[i] = d.render(t, col, one, format, numericCurrency)
+			out[i] = d.render(col, one, format, numericCurrency)
 		}
 		return out
 	case relation:

@@ -141,7 +141,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func addSlash(w http.ResponseWriter, r *http.Request) {
 	to := *r.URL
 	to.Path += "/"
-	http.Redirect(w, r, to.String(), http.StatusMovedPermanently)
+	http.Redirect(w, r, to.String(), http.StatusMovedPermanently) //nolint:gosec // the same path with a slash, as Django does
 }
 
 func reply(w http.ResponseWriter, status int, v any) {
@@ -155,7 +155,7 @@ func reply(w http.ResponseWriter, status int, v any) {
 func send(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that hangs up gets nothing
+	_, _ = w.Write(body) //nolint:gosec // JSON; a client that hangs up gets nothing
 }
 
 // refuse answers with the framework's error body.

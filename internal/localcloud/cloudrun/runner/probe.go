@@ -121,7 +121,7 @@ func (p Probe) untilUnhealthy(ctx context.Context, port int, gone <-chan struct{
 		case err == nil:
 			failed = 0
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // being stopped says nothing about its health
 		default:
 			if failed++; failed >= max(p.Failures, 1) {
 				return err

@@ -163,14 +163,7 @@ func (c *Cluster) Start(ctx context.Context) (err error) {
 
 // Stop ends every process in an order that loses nothing, and gives the address back.
 func (c *Cluster) Stop(ctx context.Context) {
-	c.mu.Lock()
-	unwatch := c.unwatch
-	c.unwatch = nil
-	c.mu.Unlock()
-	if unwatch != nil {
-		unwatch()
-		c.watching.Wait()
-	}
+	c.endWatch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.halt(ctx)

@@ -33,6 +33,17 @@ func (c *Cluster) watch() {
 	}()
 }
 
+func (c *Cluster) endWatch() {
+	c.mu.Lock()
+	unwatch := c.unwatch
+	c.unwatch = nil
+	c.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
+		c.watching.Wait()
+	}
+}
+
 func (c *Cluster) tend(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -81,14 +92,7 @@ func (c *Cluster) KillStandby() {
 
 // Abandon lets go of the processes without ending them, as the death of this process would.
 func (c *Cluster) Abandon() {
-	c.mu.Lock()
-	unwatch := c.unwatch
-	c.unwatch = nil
-	c.mu.Unlock()
-	if unwatch != nil {
-		unwatch()
-		c.watching.Wait()
-	}
+	c.endWatch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.front.close()

@@ -22,6 +22,11 @@ func upCommand() *cobra.Command {
 		Short: "Start the local cloud; Ctrl-C stops it again",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f := cmd.Flags(); f.Changed("patients") && cfg.Patients < 1 {
+				return fmt.Errorf("--patients %d: a practice has at least one", cfg.Patients)
+			} else if f.Changed("port") && (cfg.Port < 0 || cfg.Port > 65535) {
+				return fmt.Errorf("--port %d: ports are 1 to 65535, or 0 to choose one", cfg.Port)
+			}
 			cfg.Dir, cfg.Out = dirFlag(cmd), cmd.OutOrStdout()
 			cfg.Ready = func(d localcloud.Description) { tour(cfg.Out, d, detach) }
 			ctx := cmd.Context()

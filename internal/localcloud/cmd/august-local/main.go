@@ -32,6 +32,9 @@ func Root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())
+	})
 	root.PersistentFlags().String("dir", "", "directory of the state (default $AUGUST_LOCAL_DIR, else one of your own)")
 	root.AddCommand(upCommand(), downCommand(), statusCommand(), setupCommand())
 	root.AddCommand(demo.Commands()...)
