@@ -52,7 +52,13 @@ func TestAFullSyncSurvivesInstancesThatStop(t *testing.T) {
 			first, _ := r.instance()
 			r.put(first, spec)
 			kills, seen := 0, 0
-			open := func() bool { return r.one(`select state from august.run`) != runtimeapi.RunSucceeded }
+			open := func() bool {
+				state := r.one(`select state from august.run`)
+				if state == runtimeapi.RunFailed { // else the loops below would wait for ever
+					t.Fatalf("failed after %d kills: %s\n%s", kills, r.one(`select error from august.run`), r.logs)
+				}
+				return state != runtimeapi.RunSucceeded
+			}
 			for open() {
 				s, pool := r.instance(quick)
 				stop := r.start(s)
@@ -78,10 +84,11 @@ func TestAFullSyncSurvivesInstancesThatStop(t *testing.T) {
 				t.Fatalf("%+v\n%s", run, r.logs)
 			}
 			r.equal()
-			// What is in flight and one that waits to be merged, and page 1 of the visits, which is read twice by design.
+			// What is in flight and one that waits to be merged, and page 1 of the visits, which is read twice by design. On a
+			// slow machine leases also end without a kill.
 			distinct, all := reads()
-			if kills < 4 || all-distinct > kills*(inFlight+1)+2 {
-				t.Errorf("%d pages were read again over %d kills", all-distinct, kills)
+			if leases := strings.Count(r.logs.String(), "run starts"); kills < 4 || all-distinct > leases*(inFlight+1)+2 {
+				t.Errorf("%d pages were read again over %d kills and %d leases", all-distinct, kills, leases)
 			}
 			t.Logf("%d kills, %d pages, %d read again", kills, distinct, all-distinct)
 		})
@@ -104,10 +111,26 @@ func TestAnInstanceThatVanishesLosesItsRunWithinItsLease(t *testing.T) {
 	if took := time.Since(began); took < time.Second {
 		t.Errorf("the run was taken over %v after it began: its lease was not over", took)
 	}
-	if n := r.one(`select attempt from august.run`); n != "1" {
-		t.Errorf("attempt %s", n)
+	if !strings.Contains(r.logs.String(), "attempt=1") {
+		t.Errorf("the takeover was not counted\n%s", r.logs)
 	}
 	r.equal()
+}
+
+// What a run got over long ago does not count: only failures without a page in between do.
+func TestARunThatAdvancesDoesNotRunOutOfAttempts(t *testing.T) {
+	r := newRig(t, 20)
+	s, _ := r.instance()
+	r.put(s, spec)
+	r.exec(`update august.run set attempt = 30`)
+	r.server.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 503, Endpoint: "patient_payments", Times: 5}) // parks the run once
+	r.start(s)
+	if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
+		t.Fatalf("%+v\n%s", run, r.logs)
+	}
+	if n := r.one(`select attempt from august.run`); n != "0" || !strings.Contains(r.logs.String(), "run parked: source failed") {
+		t.Errorf("attempt %s\n%s", n, r.logs)
+	}
 }
 
 func TestASyncSurvivesACrashOfTheDatabase(t *testing.T) {

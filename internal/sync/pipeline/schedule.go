@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,10 +25,12 @@ import (
 // seconds in all.
 const drain = 8 * time.Second
 
-// attempts is how many expired leases and database failures a run survives.
+// attempts is how many expired leases and database failures a run survives without storing a page in
+// between.
 const attempts = 30
 
-// sourceAttempts is how often a run is parked because its source is down.
+// sourceAttempts is how often a run is parked because its source is down, again without a page in
+// between.
 const sourceAttempts = 3
 
 var errPaused = errors.New("the pipeline was paused")
@@ -37,8 +40,9 @@ type lease struct {
 	run       int64
 	pipeline  string
 	full      bool
-	fullSince *time.Time // a full run re-reads feeds that had no complete full sweep since then; nil otherwise
-	attempt   int
+	fullSince *time.Time   // a full run re-reads feeds that had no complete full sweep since then; nil otherwise
+	attempt   int          // takeovers and failures since the run stored its newest page, when it was leased
+	advanced  *atomic.Bool // it has stored a page since
 }
 
 // Run fires schedules and works on runs until ctx ends; then it gives its leases back. Instances run
@@ -134,7 +138,7 @@ func (s *Service) fire(ctx context.Context) error {
 
 // claim leases a run that is waiting, or whose holder has vanished.
 func (s *Service) claim(ctx context.Context) (*lease, error) {
-	var l lease
+	l := lease{advanced: new(atomic.Bool)}
 	err := s.cfg.Store.Pool().QueryRow(ctx, `
 		update august.run r set state = 'running', lease_owner = $1, lease_until = now() + $2::interval, resume_at = null, error = '',
 			started_at = coalesce(started_at, now()), attempt = attempt + case when r.state = 'running' then 1 else 0 end
@@ -166,6 +170,9 @@ func (s *Service) hold(ctx context.Context, l lease) {
 	cause := context.Cause(work)
 	stop(nil)
 	beat.Wait()
+	if l.advanced.Load() {
+		l.attempt = 0
+	}
 
 	// Settling must also work while the process is stopping.
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
@@ -190,7 +197,7 @@ func (s *Service) hold(ctx context.Context, l lease) {
 		s.settle(settle, l, log, runtimeapi.RunParked, 1, until, reason(err))
 	case isDatabase(err) && l.attempt < attempts:
 		log.WarnContext(ctx, "run parked: database failed", "error", reason(err))
-		s.settle(settle, l, log, runtimeapi.RunParked, 1, time.Now().Add(s.cfg.Tick), "the database failed; the run goes on when it is back")
+		s.settle(settle, l, log, runtimeapi.RunParked, 1, time.Now().Add(s.cfg.Tick<<min(l.attempt, 6)), "the database failed; the run goes on when it is back")
 	default:
 		log.ErrorContext(ctx, "run failed", "error", reason(err))
 		s.settle(settle, l, log, runtimeapi.RunFailed, 0, time.Time{}, reason(err))

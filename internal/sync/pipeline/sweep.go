@@ -286,6 +286,9 @@ func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error 
 			out.Rows = append(out.Rows, row)
 		}
 	}
+	p.mu.Lock()
+	_, out.Again = p.pages[number]
+	p.mu.Unlock()
 	c, err := p.cfg.Store.MergePage(ctx, p.feed, p.holder(), out)
 	if err != nil {
 		return err
@@ -296,6 +299,9 @@ func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error 
 	p.mu.Lock()
 	p.pages[number] = store.SweepPage{Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At}
 	p.mu.Unlock()
+	if !out.Again {
+		p.lease.advanced.Store(true)
+	}
 	p.note(ctx, c, int64(len(out.Bad)))
 	return nil
 }

@@ -29,6 +29,7 @@ type Holder struct {
 type Page struct {
 	Sweep  int64
 	Number int
+	Again  bool      // the sweep has stored it before
 	Next   string    // cursor of the page that follows
 	Pages  int       // pages that the source announced
 	Total  int64     // rows that the source announced
@@ -77,6 +78,9 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 				key = "sha256:" + hash(bad.Raw)
 			}
 			b.Queue(qQuarantine, f.Name, key, bad.Reason, strings.ToValidUTF8(strings.ReplaceAll(string(bad.Raw), "\x00", ""), "\uFFFD"), p.At)
+		}
+		if !p.Again {
+			b.Queue(qAdvanced, h.Run, h.Instance)
 		}
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("merge %s: %w", f.Name, err)
@@ -178,6 +182,10 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (sweep, page) do update set next = excluded.next, pages = excluded.pages, total = excluded.total,
 	keys = p.keys || excluded.keys, keyless = p.keyless + excluded.keyless,
 	newest = greatest(p.newest, excluded.newest), fetched_at = excluded.fetched_at`
+
+// A run counts how often it failed or was taken over without having stored anything new since. The
+// run is locked before its feed_run, as everywhere.
+const qAdvanced = `update august.run set attempt = 0 where id = $1 and lease_owner = $2 and state = 'running' and attempt > 0`
 
 const qQuarantine = `
 insert into drchrono.quarantine (feed, key, reason, raw, observed_at) values ($1, $2, $3, $4, $5)

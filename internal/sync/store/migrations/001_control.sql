@@ -38,7 +38,7 @@ comment on column august.run.full_since  is 'A full run re-reads the feeds that 
 comment on column august.run.generation  is 'Generation of the spec that asked for the run.';
 comment on column august.run.resume_at   is 'When a parked run may go on: the end of a throttle''s pause.';
 comment on column august.run.error       is 'What went wrong and what to do; never a value read from the source.';
-comment on column august.run.attempt     is 'Leases that expired without being given back.';
+comment on column august.run.attempt     is 'Takeovers and failures since the run stored its newest page.';
 comment on column august.run.lease_owner is 'Instance that works on the run.';
 
 -- One open run per pipeline: a second request joins the first.
