@@ -63,8 +63,12 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 		return p, s.unavailable(ctx, "write pipeline", err)
 	}
 	err = pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
-		// The name's lock makes two first declarations of one pipeline agree on who is first.
-		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('august.pipeline ' || $1, 0))`, name); err != nil {
+		// One declaration at a time: two first ones of a pipeline agree on who is first, and two pipelines on
+		// who has the dataset.
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('august.pipeline', 0))`); err != nil {
+			return err
+		}
+		if err := unrivalled(ctx, tx, name, spec); err != nil {
 			return err
 		}
 		rows, _ := tx.Query(ctx, qPipeline+" where name = $1", name)
@@ -93,6 +97,26 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 	}
 	s.nudge()
 	return p, nil
+}
+
+// unrivalled refuses a second enabled pipeline of a dataset: what is derived from the feeds exists
+// once, and two sets of overrides and Coda views would undo each other's work at every run.
+func unrivalled(ctx context.Context, tx pgx.Tx, name string, spec runtimeapi.PipelineSpec) error {
+	if spec.Paused {
+		return nil
+	}
+	var rival string
+	err := tx.QueryRow(ctx, `
+		select name from august.pipeline where name <> $1 and spec->>'dataset' = $2 and not coalesce((spec->>'paused')::boolean, false)
+		order by name limit 1`, name, spec.Dataset).Scan(&rival)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return &runtimeapi.Error{Code: runtimeapi.CodeConflict, Field: "dataset",
+		Message: fmt.Sprintf("pipeline %q of this runtime already syncs dataset %q, and one dataset has one enabled pipeline: change, pause or delete that one, or declare this one paused", rival, spec.Dataset)}
 }
 
 // onlySchedule tells that a change of spec changes nothing that a run computes.
@@ -260,11 +284,13 @@ func notFound(name string) error {
 	return &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: fmt.Sprintf("there is no pipeline %q", name)}
 }
 
-// unavailable turns a failure of the database into the control API's error. The cause goes to the
+// unavailable turns a failure of the database into the control API's error, and leaves those that are
+// already one. The cause goes to the
 // log: it may name hosts, and callers cannot act on it.
 func (s *Service) unavailable(ctx context.Context, what string, err error) error {
-	if err == nil {
-		return nil
+	var own *runtimeapi.Error
+	if err == nil || errors.As(err, &own) {
+		return err
 	}
 	s.cfg.Log.ErrorContext(ctx, what, "error", err)
 	return &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "could not " + what + ": the database does not answer as it should; try again, and look at the runtime's log if it stays so"}

@@ -107,7 +107,7 @@ func TestRotatedTokensLastThroughAnything(t *testing.T) {
 	b, _ := r.instance()
 	r.start(a)
 	r.start(b)
-	if _, err := b.Put(t.Context(), "second", spec); err != nil {
+	if _, err := b.Put(t.Context(), "second", other); err != nil {
 		t.Fatal(err)
 	}
 	r.sync(a, false)

@@ -163,7 +163,7 @@ func TestTwoInstancesShareTheBudgetAndTheWork(t *testing.T) {
 	r.start(a)
 	r.start(b)
 	r.put(a, spec)
-	if _, err := b.Put(t.Context(), "second", spec); err != nil {
+	if _, err := b.Put(t.Context(), "second", other); err != nil {
 		t.Fatal(err)
 	}
 	r.ended(a, runtimeapi.RunSucceeded)

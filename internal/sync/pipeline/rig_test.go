@@ -95,7 +95,7 @@ func (r *rig) instance(change ...func(*pipeline.Config)) (*pipeline.Service, *st
 	if err != nil {
 		r.Fatal(err)
 	}
-	cfg := pipeline.Config{Store: s, Source: source, Datasets: map[string]pipeline.Dataset{"billing": {Feeds: feeds}},
+	cfg := pipeline.Config{Store: s, Source: source, Datasets: map[string]pipeline.Dataset{"billing": {Feeds: feeds}, "other": {Feeds: feeds}},
 		Log: slog.New(slog.NewTextHandler(r.logs, nil)), Tick: 20 * time.Millisecond, Lease: time.Second, Retry: 50 * time.Millisecond}
 	for _, c := range change {
 		c(&cfg)
@@ -119,7 +119,10 @@ func (r *rig) start(s *pipeline.Service) (stop func()) {
 	return stop
 }
 
-var spec = runtimeapi.PipelineSpec{Dataset: "billing"}
+var (
+	spec  = runtimeapi.PipelineSpec{Dataset: "billing"}
+	other = runtimeapi.PipelineSpec{Dataset: "other"} // the same feeds, for a second pipeline beside the first
+)
 
 func (r *rig) put(s *pipeline.Service, spec runtimeapi.PipelineSpec) {
 	r.Helper()
