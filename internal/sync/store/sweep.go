@@ -158,6 +158,16 @@ func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, e
 func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline string, w Sweep, gone []string, keep bool) (Counts, error) {
 	var c Counts
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		// Locked, the run cannot be taken over while this goes on: whoever did would look for missing rows
+		// among pages that are gone. Its lease can still be renewed.
+		var run int64
+		err := tx.QueryRow(ctx, `select id from august.run where id = $1 and lease_owner = $2 and state = 'running' for key share`, h.Run, h.Instance).Scan(&run)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrLeaseLost
+		}
+		if err != nil {
+			return err
+		}
 		if len(gone) > 0 {
 			tag, err := tx.Exec(ctx, fmt.Sprintf(`update %s set deleted_at_source = now() where %s::text = any($1) and deleted_at_source is null and observed_at < $2`,
 				table(f), ident(f.Key)), gone, w.Started)
@@ -185,13 +195,8 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 		if _, err := tx.Exec(ctx, `delete from august.sweep_page where sweep = $1`, w.ID); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `
-			update august.feed_run f set deleted = deleted + $4, state = $5, finished_at = now()
-			from august.run r where f.run_id = $1 and f.feed = $2 and r.id = $1 and r.lease_owner = $3 and r.state = 'running'`,
-			h.Run, f.Name, h.Instance, c.Deleted, map[bool]string{false: "succeeded", true: "failed"}[keep])
-		if err == nil && tag.RowsAffected() == 0 {
-			err = ErrLeaseLost
-		}
+		_, err = tx.Exec(ctx, `update august.feed_run set deleted = deleted + $3, state = $4, finished_at = now() where run_id = $1 and feed = $2`,
+			h.Run, f.Name, c.Deleted, map[bool]string{false: "succeeded", true: "failed"}[keep])
 		return err
 	})
 	if err != nil && !errors.Is(err, ErrLeaseLost) {

@@ -137,3 +137,23 @@ func TestSourceTombstonesDeleteLineItemsAndTheirTransactions(t *testing.T) {
 		t.Errorf("left: %s", got)
 	}
 }
+
+func TestOnlyTheRunsHolderClosesASweep(t *testing.T) {
+	b, f := newBench(t), &feed.LineItems
+	b.merge(f, time.Now().Add(-time.Hour), lineItem(1, "1.00", "2026-03-04T10:00:00"))
+	w, err := b.OpenSweep(t.Context(), f, "p", now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := b.holder
+	late.Instance = "another"
+	if _, err := b.CloseSweep(t.Context(), f, late, "p", w, []string{"1"}, false); err != store.ErrLeaseLost {
+		t.Errorf("error %v", err)
+	}
+	if got := b.one(`select count(*) from drchrono.line_items where deleted_at_source is not null`); got != "0" {
+		t.Errorf("%s rows are marked by an instance that lost the run", got)
+	}
+	if again, err := b.OpenSweep(t.Context(), f, "p", now()); err != nil || again.ID != w.ID {
+		t.Errorf("the sweep is closed: %+v, %v", again, err)
+	}
+}
