@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/robfig/cron/v3"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
@@ -56,7 +55,7 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 	}
 	next, err := nextRun(spec, time.Now())
 	if err != nil {
-		return p, &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "schedule", Message: "not a five-field cron expression: " + err.Error()}
+		return p, &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "schedule", Message: err.Error()}
 	}
 	raw, err := json.Marshal(spec)
 	if err != nil {
@@ -145,14 +144,14 @@ func enqueue(ctx context.Context, tx pgx.Tx, name string, full bool) error {
 
 // nextRun is when a spec's schedule fires next, nil when it never does.
 func nextRun(spec runtimeapi.PipelineSpec, after time.Time) (*time.Time, error) {
-	if strings.TrimSpace(spec.Schedule) == "" {
+	if spec.Schedule == "" {
 		return nil, nil
 	}
-	schedule, err := cron.ParseStandard(spec.Schedule)
+	schedule, err := runtimeapi.ParseSchedule(spec.Schedule)
 	if err != nil {
 		return nil, err
 	}
-	next := schedule.Next(after.UTC())
+	next := schedule.Next(after)
 	if spec.Paused || next.IsZero() {
 		return nil, nil
 	}
@@ -163,11 +162,18 @@ func nextRun(spec runtimeapi.PipelineSpec, after time.Time) (*time.Time, error) 
 func (s *Service) Delete(ctx context.Context, name string) error {
 	var deleted int64
 	err := pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `delete from august.sweep_page where sweep in (select sweep from august.checkpoint where pipeline = $1)`, name); err != nil {
+		rows, _ := tx.Query(ctx, `select sweep from august.checkpoint where pipeline = $1 and sweep is not null`, name)
+		sweeps, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `delete from august.pipeline where name = $1`, name)
+		if err != nil {
+			return err
+		}
 		deleted = tag.RowsAffected()
+		// Pages come last, as when a sweep is closed: a run under way must not wait for us while we wait for it.
+		_, err = tx.Exec(ctx, `delete from august.sweep_page where sweep = any($1)`, sweeps)
 		return err
 	})
 	if err == nil && deleted == 0 {
@@ -187,6 +193,12 @@ func (s *Service) Sync(ctx context.Context, name string, req runtimeapi.SyncRequ
 	}
 	var open runtimeapi.Run
 	err = pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		// A run that succeeds locks the pipeline first: one that is open now stays so until the answer is read.
+		if tag, err := tx.Exec(ctx, `select from august.pipeline where name = $1 for update`, name); err != nil {
+			return err
+		} else if tag.RowsAffected() == 0 {
+			return notFound(name)
+		}
 		if err := enqueue(ctx, tx, name, req.Full); err != nil {
 			return err
 		}

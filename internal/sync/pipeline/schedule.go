@@ -25,6 +25,9 @@ import (
 // seconds in all.
 const drain = 8 * time.Second
 
+// lookTime bounds one look at schedules and leases.
+const lookTime = 15 * time.Second
+
 // attempts is how many expired leases and database failures a run survives without storing a page in
 // between.
 const attempts = 30
@@ -70,9 +73,12 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// look fires what is due and takes on runs while there are free workers.
+// look fires what is due and takes on runs while there are free workers. A database that vanished
+// without a word must not hold it up.
 func (s *Service) look(ctx context.Context, busy chan struct{}, workers *sync.WaitGroup) {
-	if err := s.fire(ctx); err != nil && ctx.Err() == nil {
+	try, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	if err := s.fire(try); err != nil && ctx.Err() == nil {
 		s.cfg.Log.ErrorContext(ctx, "schedules not fired", "error", err)
 	}
 	for {
@@ -81,7 +87,7 @@ func (s *Service) look(ctx context.Context, busy chan struct{}, workers *sync.Wa
 		default:
 			return
 		}
-		l, err := s.claim(ctx)
+		l, err := s.claim(try)
 		if err != nil || l == nil {
 			<-busy
 			if err != nil && ctx.Err() == nil {
@@ -118,11 +124,12 @@ func (s *Service) fire(ctx context.Context) error {
 		}
 		for _, d := range list {
 			var spec runtimeapi.PipelineSpec
-			if err := json.Unmarshal(d.spec, &spec); err != nil {
-				return err
+			var next *time.Time
+			err := json.Unmarshal(d.spec, &spec)
+			if err == nil {
+				next, err = nextRun(spec, time.Now())
 			}
-			next, err := nextRun(spec, time.Now())
-			if err != nil {
+			if err != nil { // it must not keep the others from firing
 				s.cfg.Log.ErrorContext(ctx, "schedule not understood; it is switched off", "pipeline", d.name, "error", err)
 			}
 			if _, err := tx.Exec(ctx, `update august.pipeline set next_run = $2 where name = $1`, d.name, next); err != nil {
@@ -145,7 +152,7 @@ func (s *Service) claim(ctx context.Context) (*lease, error) {
 		where id = (
 			select r.id from august.run r join august.pipeline p on p.name = r.pipeline
 			where not coalesce((p.spec->>'paused')::boolean, false)
-			and (r.state = 'pending' or r.state = 'parked' and r.resume_at <= now() or r.state = 'running' and r.lease_until < now())
+			and (r.state = 'pending' or r.state = 'parked' and coalesce(r.resume_at <= now(), true) or r.state = 'running' and r.lease_until < now())
 			order by r.id limit 1 for update of r skip locked)
 		returning id, pipeline, "full", case when "full" then full_since end, attempt`, s.cfg.Instance, s.cfg.Lease).Scan(&l.run, &l.pipeline, &l.full, &l.fullSince, &l.attempt)
 	if errors.Is(err, pgx.ErrNoRows) {
