@@ -147,8 +147,9 @@ func TestRedirectsAreReplayedOnTheSameHostOnly(t *testing.T) {
 
 func TestThrottlePausesTheApplication(t *testing.T) {
 	for body, want := range map[string]time.Duration{
-		`{"detail":"Request was throttled. Expected available in 2295.0 seconds."}`: 2295 * time.Second,
-		`{"detail":"Request was throttled. Expected available in 1 second."}`:       time.Second,
+		`{"detail":"Request was throttled. Expected available in 2295.0 seconds."}`:  2295 * time.Second,
+		`{"detail":"Request was throttled. Expected available in 1 second."}`:        time.Second,
+		`{"detail":"Request was throttled. Expected available in 9000000 seconds."}`: time.Hour + time.Minute, // there is no such budget
 		`<html>`: time.Minute,
 	} {
 		n := 0
@@ -173,7 +174,14 @@ func TestErrorsHoldNoValues(t *testing.T) {
 		"200":     func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, `{"results":"`+secret+`"}`) },
 		"cut":     func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, `{"results":[{"n":"`+secret) },
 		"dropped": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"302":     func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "http://"+secret+".test/", 302) },
+		"garbled": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				fmt.Fprint(conn, secret+" as a status line\r\n\r\n")
+				_ = conn.Close()
+			}
+		},
+		"302": func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "http://"+secret+".test/", 302) },
 	} {
 		c, _ := serve(t, h)
 		for i, call := range []func() error{

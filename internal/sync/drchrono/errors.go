@@ -1,9 +1,11 @@
 package drchrono
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/url"
+	"io"
+	"net"
 	"strings"
 	"time"
 )
@@ -66,13 +68,26 @@ func KindOf(err error) Kind {
 	return Unknown
 }
 
-// transport is a network failure without the URL that net/http puts in front of it.
+// transport is a network failure, in words that are safe to show: net/http puts the URL in front of
+// its errors, and quotes what it could not read as an answer.
 func transport(endpoint string, err error) *Error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
+	e := &Error{Kind: Unavailable, Endpoint: endpoint, Detail: "no answer"}
+	var op *net.OpError
+	var tls *tls.CertificateVerificationError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &op):
+		e.Err = op
+	case errors.As(err, &tls):
+		e.Err = tls
+	case errors.As(err, &timeout) && timeout.Timeout():
+		e.Detail = "no answer in time"
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		e.Detail = "the connection ended before the answer did"
+	default:
+		e.Detail = "no answer that could be read"
 	}
-	return &Error{Kind: Unavailable, Endpoint: endpoint, Detail: "no answer", Err: err}
+	return e
 }
 
 // ofStatus is the error for an answer that is not a success.

@@ -41,9 +41,17 @@ func (p *pacer) wait(ctx context.Context) error {
 
 var throttleText = regexp.MustCompile(`in ([0-9]{1,7}(?:\.[0-9]+)?) second`)
 
+// longest is the longest pause that a 429 can mean: the budget is one of a clock hour. An answer that
+// asks for days is wrong, and nobody could call the pause off.
+const longest = time.Hour + time.Minute
+
 // throttlePause reads how long a 429 asks to wait: from its text, else from Retry-After, else a
 // minute, doubled each time.
 func throttlePause(body []byte, header http.Header, before int) time.Duration {
+	return min(asked(body, header, before), longest)
+}
+
+func asked(body []byte, header http.Header, before int) time.Duration {
 	if m := throttleText.FindSubmatch(body); m != nil {
 		if s, err := strconv.ParseFloat(string(m[1]), 64); err == nil {
 			// The source's seconds are those left when it answered; a little more is safe.

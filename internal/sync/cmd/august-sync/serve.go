@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,6 +42,9 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 		return fmt.Errorf("the configuration is not right:\n%w", err)
 	}
 	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.Database.Project()).With("service", cfg.Service, "revision", cfg.Revision)
+	// net/http's client writes what it did not expect on a connection, which may be a patient's data, to
+	// the standard logger. Nothing of ours goes there.
+	stdlog.SetOutput(io.Discard)
 	metrics, err := telemetry.NewMetrics()
 	if err != nil {
 		return err
