@@ -22,6 +22,7 @@ func NewClient(url, token string) *Client {
 		SetAuthToken(token).
 		SetHeader("User-Agent", "august-sync").
 		SetTimeout(30 * time.Second).
+		SetResponseBodyLimit(64 << 20).
 		SetRedirectPolicy(resty.NoRedirectPolicy()).
 		SetLogger(silent{})}
 }

@@ -1,8 +1,12 @@
 package coda_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -264,6 +268,28 @@ func TestPusher_saysWhatToMend(t *testing.T) {
 			b.declare(func(*runtimeapi.CodaView) {})
 			b.settled(1, 12)
 		})
+	}
+}
+
+// Coda's own words are cut short and kept, whatever they are made of: a failure that could not be
+// noted would be tried again at once, for ever.
+func TestPusher_notesWhateverCodaSays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var calls atomic.Int64
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]string{"message": "xy\x00" + strings.Repeat("é", 200)})
+	}))
+	t.Cleanup(web.Close)
+	b.want(1, 12)
+	cfg := b.fast()
+	cfg.URL, cfg.Refused = web.URL, time.Hour
+	b.start(cfg)
+	b.until("the error is noted", func() bool { return strings.Contains(b.status().Error, "Coda answers 400: xyé") })
+	if n := calls.Load(); n != 1 {
+		t.Errorf("%d calls before it was noted", n)
 	}
 }
 

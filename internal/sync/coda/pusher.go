@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -211,8 +212,10 @@ func (p *Pusher) push(ctx context.Context, t target) error {
 	return w.settle(ctx, err)
 }
 
-// note puts a failure on the view.
+// note puts a failure on the view. The text may hold Coda's own words, cut short anywhere: PostgreSQL
+// refuses half a character, and the failure would be forgotten and tried again at once.
 func note(ctx context.Context, db execer, t target, pause time.Duration, text string) error {
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
 	_, err := db.Exec(ctx, `
 		update august.coda_view set error = $3, failures = failures + 1, next_try = clock_timestamp() + $4::interval, updated_at = now()
 		where pipeline = $1 and view = $2`, t.pipeline, t.view.View, text, pause)
