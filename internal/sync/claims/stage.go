@@ -148,7 +148,7 @@ func addPostings(ctx context.Context, tx pgx.Tx, ids []string, byID map[string]*
 		if at := (struct {
 			line  int64
 			level int
-		}{line, level}); at != last {
+		}{line, level}); at != last || len(lines.Postings) == 0 {
 			lines.Postings = append(lines.Postings, billing.Posting{Level: level, Billed: billed, Flagged: flagged})
 			last = at
 		}
