@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -49,15 +49,14 @@ func Run(ctx context.Context, o Options) (err error) {
 	begin := time.Now()
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(o.Out, format+"\n", args...) }
 
+	if err := o.check(); err != nil {
+		return err
+	}
 	tools, err := toolchain.Ensure(ctx, o.Out)
 	if err != nil {
 		return err
 	}
 	if err := Clean(ctx, o); err != nil {
-		return err
-	}
-	say("==> Starting the local cloud (%s)", o.Dir)
-	if err := august(ctx, o, "up", "--detach", "--patients", fmt.Sprint(o.Patients)); err != nil {
 		return err
 	}
 	kept := false
@@ -66,15 +65,26 @@ func Run(ctx context.Context, o Options) (err error) {
 			return
 		}
 		say("==> Stopping everything")
+		interrupted := ctx.Err() != nil
 		// The demo's own context may have ended by Ctrl-C; stopping must still happen.
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 		defer cancel()
-		err = errors.Join(err, Clean(stop, o))
+		failed := Clean(stop, o)
+		if interrupted && failed == nil {
+			err = errors.New("interrupted: everything is stopped and removed")
+			return
+		}
+		err = errors.Join(err, failed)
 	}()
-	cloud, err := localcloud.Describe(o.Dir)
-	if err != nil {
+	say("==> Starting the local cloud (%s)", o.Dir)
+	var cloud localcloud.Description
+	if err := localcloud.Detach(ctx, localcloud.Config{
+		Dir: o.Dir, Patients: o.Patients, Ready: func(d localcloud.Description) { cloud = d },
+	}); err != nil {
 		return err
 	}
+	say("    Google's APIs at %s, images at %s", cloud.Endpoints.Google, cloud.Endpoints.Registry)
+	say("    DrChrono at %s, Coda at %s", cloud.Endpoints.DrChrono, cloud.Endpoints.Coda)
 
 	work := filepath.Join(o.Dir, workFolder)
 	if err := copyTree(filepath.Join(work, "terraform"), o.Example); err != nil {
@@ -126,8 +136,10 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 	}
 	if o.Keep {
+		if err := printTour(ctx, o, cloud, tf, tools, reports); err != nil {
+			return err
+		}
 		kept = true
-		printTour(o.Out, o, cloud, tf, reports)
 	}
 	return nil
 }
@@ -155,29 +167,37 @@ func apply(ctx context.Context, tf *terraform, workspace string, say func(string
 	return tf.must(ctx, out, workspace, "apply", "-input=false", "-no-color", plan)
 }
 
-// Clean stops the demo's local cloud, if there is one, and removes its state.
-func Clean(ctx context.Context, o Options) error {
-	if _, err := os.Stat(o.Dir); errors.Is(err, os.ErrNotExist) {
-		return nil
+// check finds out before anything is started whether there is something to show.
+func (o Options) check() error {
+	if o.Patients < 1 {
+		return fmt.Errorf("--patients %d: a practice has at least one", o.Patients)
 	}
-	if err := august(ctx, o, "down"); err != nil {
-		return err
+	for _, name := range programs(o.Version) {
+		if !exists(filepath.Join(o.Binaries, name)) {
+			return fmt.Errorf("%s has no %s: run `make build` first, or say where it is by --binaries and --version", o.Binaries, name)
+		}
 	}
-	return os.RemoveAll(o.Dir)
+	if files, _ := filepath.Glob(filepath.Join(o.Example, "*.tf")); len(files) == 0 { // the pattern is well formed
+		return fmt.Errorf("%s has no Terraform configuration: say by --example where it is", o.Example)
+	}
+	return nil
 }
 
-// august runs this very program on the demo's local cloud: `up` must outlive a demo that is kept.
-func august(ctx context.Context, o Options, verb string, args ...string) error {
-	self, err := os.Executable()
+// Clean stops the demo's local cloud, if there is one, and removes its state.
+func Clean(ctx context.Context, o Options) error {
+	files, err := os.ReadDir(o.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, self, append([]string{verb, "--dir", o.Dir}, args...)...)
-	cmd.Stdout, cmd.Stderr = o.Out, o.Out
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 30 * time.Second
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("august-local %s: %w", verb, err)
+	ours := func(f os.DirEntry) bool { return f.Name() == "log" || f.Name() == workFolder }
+	if len(files) > 0 && !slices.ContainsFunc(files, ours) {
+		return fmt.Errorf("%s holds something else than a local cloud, which a demo would remove: choose another --dir", o.Dir)
 	}
-	return nil
+	if _, err := localcloud.Down(ctx, o.Dir); err != nil {
+		return err
+	}
+	return os.RemoveAll(o.Dir)
 }

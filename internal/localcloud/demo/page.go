@@ -8,10 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
-	"github.com/feel-august/terraform-provider-august/internal/localcloud"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
 
@@ -49,7 +47,16 @@ func (p *progress) tell(workspace string, s runtimeapi.Status) {
 	for _, c := range s.Coda {
 		coda, pending = coda+c.Rows, pending+c.Pending
 	}
-	p.lines[workspace] = fmt.Sprintf("%s: %s, %s rows read, Coda %d of %d rows", workspace, state, group(rows), coda, coda+pending)
+	text := fmt.Sprintf("%s %s", workspace, state)
+	switch {
+	case state != runtimeapi.RunSucceeded:
+		text += fmt.Sprintf(", %s rows read", group(rows))
+	case pending > 0 || coda == 0:
+		text += fmt.Sprintf(", Coda %s of %s rows", group(coda), group(coda+pending))
+	default:
+		text = workspace + " done"
+	}
+	p.lines[workspace] = text
 	every := 3 * time.Second
 	if p.live {
 		every = 0
@@ -58,7 +65,7 @@ func (p *progress) tell(workspace string, s runtimeapi.Status) {
 		return
 	}
 	p.last = time.Now()
-	text := fmt.Sprintf("    %3.0fs  %s", time.Since(p.begin).Seconds(), strings.Join(slices.Sorted(maps.Values(p.lines)), " | "))
+	text = fmt.Sprintf("    %3.0fs  %s", time.Since(p.begin).Seconds(), strings.Join(slices.Sorted(maps.Values(p.lines)), " | "))
 	if p.live {
 		_, _ = fmt.Fprintf(p.out, "\r\033[K%s", text)
 		return
@@ -72,57 +79,131 @@ func (p *progress) done() {
 	}
 }
 
-// printPage prints what the demo leads up to.
+// Widths of the page: it fits 100 columns.
+const (
+	labelWidth = 23
+	cellWidth  = 38
+)
+
+// printPage prints what the demo leads up to: a column for each environment.
 func printPage(out io.Writer, reports []report, took time.Duration) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) }
-	for _, r := range reports {
-		row()
-		row(strings.ToUpper(r.environment.Workspace), r.environment.Project)
-		i := r.instance
-		row("  Database", i.ConnectionName, i.DatabaseVersion)
-		row("    zones", fmt.Sprintf("%s, standby in %s", i.GceZone, i.SecondaryGceZone), i.Settings.AvailabilityType)
-		row("    recovery window", fmt.Sprintf("%s to %s", r.recovery.EarliestRecoveryTime, r.recovery.LatestRecoveryTime),
-			fmt.Sprintf("kept %d days", i.Settings.BackupConfiguration.TransactionLogRetentionDays))
-		row("  Runtime", short(r.service.LatestReadyRevision), r.outputs.Runtime.Value.URI)
-		_, digest, _ := strings.Cut(r.outputs.Image.Value, "@")
-		row("    digest", digest)
-		row("  Synced", "rows held", "rows read", "changed", "rows/s")
-		if r.status.LastRun != nil {
-			for _, f := range r.status.LastRun.Feeds {
-				row("    "+f.Feed, group(r.status.Rows[f.Feed]), group(f.Read), group(f.Changed), rate(f))
-			}
+	line := func(label string, cells ...string) {
+		text := fmt.Sprintf("%-*s", labelWidth, label)
+		for _, cell := range cells {
+			text += fmt.Sprintf("%-*s", cellWidth, cell)
 		}
-		row("  Claims")
-		for _, status := range slices.Sorted(maps.Keys(r.status.Claims)) {
-			row("    "+status, group(r.status.Claims[status]))
-		}
-		row("  Coda", fmt.Sprintf("%s rows in %s", group(r.codaRows), r.environment.CodaDoc))
-		verdict := "No changes. The infrastructure matches the configuration."
-		if !r.unchanged {
-			verdict = "CHANGES: see the log"
-		}
-		row("  Second plan", verdict)
+		_, _ = fmt.Fprintln(out, strings.TrimRight(text, " "))
 	}
-	_ = w.Flush()
+	each := func(label string, cell func(r report) string) {
+		var cells []string
+		for _, r := range reports {
+			cells = append(cells, cell(r))
+		}
+		line(label, cells...)
+	}
+	line("")
+	each("", func(r report) string { return strings.ToUpper(r.environment.Workspace) })
+	each("Project", func(r report) string { return r.environment.Project })
+	each("Database", func(r report) string {
+		return r.instance.DatabaseVersion + ", " + r.instance.Settings.AvailabilityType
+	})
+	each("  zones", func(r report) string {
+		return r.instance.GceZone + ", standby in " + strings.TrimPrefix(r.instance.SecondaryGceZone, r.instance.Region)
+	})
+	each("  recoverable (UTC)", func(r report) string {
+		return fmt.Sprintf("%s to %s, kept %d days", clock(r.recovery.EarliestRecoveryTime), clock(r.recovery.LatestRecoveryTime),
+			r.instance.Settings.BackupConfiguration.TransactionLogRetentionDays)
+	})
+	each("Runtime", func(r report) string { return short(r.service.LatestReadyRevision) })
+	each("  address", func(r report) string { return r.outputs.Runtime.Value.URI })
+	for i, r := range reports { // too long for a column, and usually the same
+		if i == 0 || digest(r) != digest(reports[0]) {
+			line("  image", digest(r))
+		}
+	}
+	each("Synced", func(report) string { return figures("held", "read", "changed", "rows/s") })
+	for _, name := range feeds(reports) {
+		each("  "+name, func(r report) string {
+			f, ok := r.feed(name)
+			if !ok {
+				return ""
+			}
+			return figures(group(r.status.Rows[name]), group(f.Read), group(f.Changed), rate(f))
+		})
+	}
+	line("Claims")
+	for _, status := range claimStates(reports) {
+		each("  "+status, func(r report) string { return figures(group(r.status.Claims[status])) })
+	}
+	each("Coda", func(r report) string { return fmt.Sprintf("%s rows in %s", group(r.codaRows), r.environment.CodaDoc) })
+	each("Second plan", func(r report) string {
+		if !r.unchanged {
+			return "CHANGES: see the log"
+		}
+		return "No changes."
+	})
 	_, _ = fmt.Fprintf(out, "\nDone in %s.\n", took.Round(time.Second))
 }
 
-// printTour says how to look around in what was kept.
-func printTour(out io.Writer, o Options, cloud localcloud.Description, tf *terraform, reports []report) {
-	address := reports[0].instance.IpAddresses[0].IpAddress
-	_, _ = fmt.Fprintf(out, `
-Everything keeps running. To look around:
+// figures right-aligns numbers, and the words above them.
+func figures(cells ...string) string {
+	text := ""
+	for _, c := range cells {
+		text += fmt.Sprintf("%8s ", c)
+	}
+	return text
+}
 
-  eval "$(bin/august-local env --dir %[1]s)"     # endpoints, and where Terraform finds the provider
-  bin/august-local status --dir %[1]s
-  PGPASSWORD="$(curl -s %[2]sv1/projects/%[3]s/secrets/august-db-password/versions/latest:access | jq -r .payload.data | base64 -d)" \
-    psql -h %[4]s -U august-sync august -c 'select status, count(*) from billing.claim group by 1'
-  curl -s %[5]s/readyz
-  cd %[6]s && TF_WORKSPACE=production %[7]s console
+// feeds lists the feeds of all environments in the order in which they ran.
+func feeds(reports []report) []string {
+	var names []string
+	for _, r := range reports {
+		if r.status.LastRun == nil {
+			continue
+		}
+		for _, f := range r.status.LastRun.Feeds {
+			if !slices.Contains(names, f.Feed) {
+				names = append(names, f.Feed)
+			}
+		}
+	}
+	return names
+}
 
-To stop and remove it: make clean, or bin/august-local demo --clean
-`, o.Dir, cloud.Endpoints.Google, reports[0].environment.Project, address, reports[0].outputs.Runtime.Value.URI, tf.dir, tf.bin)
+func (r report) feed(name string) (runtimeapi.FeedRun, bool) {
+	if r.status.LastRun != nil {
+		for _, f := range r.status.LastRun.Feeds {
+			if f.Feed == name {
+				return f, true
+			}
+		}
+	}
+	return runtimeapi.FeedRun{}, false
+}
+
+func claimStates(reports []report) []string {
+	all := map[string]bool{}
+	for _, r := range reports {
+		for status := range r.status.Claims {
+			all[status] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// digest is what the deployed image is addressed by.
+func digest(r report) string {
+	_, d, _ := strings.Cut(r.outputs.Image.Value, "@")
+	return d
+}
+
+// clock is the time of day of a timestamp.
+func clock(timestamp string) string {
+	t, err := time.Parse(time.RFC3339, timestamp)
+	if err != nil {
+		return timestamp
+	}
+	return t.UTC().Format(time.TimeOnly)
 }
 
 func rate(f runtimeapi.FeedRun) string {

@@ -138,15 +138,7 @@ func (r *report) observe(ctx context.Context, cloud localcloud.Description) erro
 
 // codaRowCount asks Coda itself how many rows the summary table has.
 func codaRowCount(ctx context.Context, cloud localcloud.Description, e environment) (int64, error) {
-	secrets, err := secretmanager.NewService(ctx, option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
-	if err != nil {
-		return 0, err
-	}
-	version, err := secrets.Projects.Secrets.Versions.Access("projects/" + e.Project + "/secrets/coda-token/versions/latest").Context(ctx).Do()
-	if err != nil {
-		return 0, fmt.Errorf("read the Coda token: %w", err)
-	}
-	token, err := base64.StdEncoding.DecodeString(version.Payload.Data)
+	token, err := secret(ctx, cloud, e.Project, "coda-token")
 	if err != nil {
 		return 0, err
 	}
@@ -158,7 +150,7 @@ func codaRowCount(ctx context.Context, cloud localcloud.Description, e environme
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+string(token))
+	req.Header.Set("Authorization", "Bearer "+token)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err
@@ -171,4 +163,18 @@ func codaRowCount(ctx context.Context, cloud localcloud.Description, e environme
 		RowCount int64 `json:"rowCount"`
 	}
 	return body.RowCount, json.NewDecoder(res.Body).Decode(&body)
+}
+
+// secret reads the newest version of a secret.
+func secret(ctx context.Context, cloud localcloud.Description, project, name string) (string, error) {
+	secrets, err := secretmanager.NewService(ctx, option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
+	if err != nil {
+		return "", err
+	}
+	version, err := secrets.Projects.Secrets.Versions.Access("projects/" + project + "/secrets/" + name + "/versions/latest").Context(ctx).Do()
+	if err != nil {
+		return "", fmt.Errorf("read secret %s: %w", name, err)
+	}
+	plain, err := base64.StdEncoding.DecodeString(version.Payload.Data)
+	return string(plain), err
 }

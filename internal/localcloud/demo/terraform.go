@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -29,6 +30,11 @@ type terraform struct {
 	logs string   // folder for whole outputs
 }
 
+// programs are what `make build` makes and Terraform needs: the provider, and the runtime that it ships.
+func programs(version string) []string {
+	return []string{"terraform-provider-august_v" + version, "august-sync_linux_amd64"}
+}
+
 // newTerraform puts the built provider, and the runtime beside it, into a filesystem mirror below
 // dir and prepares a CLI that installs from there and nowhere else.
 func newTerraform(bin, dir, binaries, version string, env []string) (*terraform, error) {
@@ -38,7 +44,7 @@ func newTerraform(bin, dir, binaries, version string, env []string) (*terraform,
 	if err := os.MkdirAll(target, 0o755); err != nil { //nolint:gosec // binaries, not secrets
 		return nil, err
 	}
-	for _, name := range []string{"terraform-provider-august_v" + version, "august-sync_linux_amd64"} {
+	for _, name := range programs(version) {
 		if err := copyFile(filepath.Join(target, name), filepath.Join(binaries, name)); err != nil {
 			return nil, fmt.Errorf("%w: run `make build` first", err)
 		}
@@ -75,6 +81,8 @@ func (t *terraform) run(ctx context.Context, out io.Writer, workspace string, ar
 	// Terraform ends tidily on an interrupt; killing it would leave a state lock behind.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute
+	// Ctrl-C at the terminal reaches it by us only: a second interrupt would make it give up at once.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	lines := &teller{out: out}
 	cmd.Stdout = io.MultiWriter(log, lines)
 	var stderr bytes.Buffer
@@ -82,6 +90,9 @@ func (t *terraform) run(ctx context.Context, out io.Writer, workspace string, ar
 	err = cmd.Run()
 	lines.flush()
 	var exit *exec.ExitError
+	if ctx.Err() != nil {
+		return -1, ctx.Err()
+	}
 	if errors.As(err, &exit) && exit.ExitCode() >= 0 {
 		if msg := strings.TrimSpace(stderr.String()); msg != "" {
 			return exit.ExitCode(), fmt.Errorf("terraform %s (workspace %s) failed:\n%s\nwhole output: %s", args[0], workspace, msg, name)
@@ -148,6 +159,7 @@ func (t *teller) flush() { t.tell(string(t.partial)); t.partial = nil }
 
 func (t *teller) tell(line string) {
 	switch {
+	case strings.Contains(line, "Warning: Incomplete lock file"): // so it is with a mirror for one platform
 	case strings.HasPrefix(line, "Plan: "),
 		strings.HasPrefix(line, "No changes."),
 		strings.HasPrefix(line, "Apply complete!"),
@@ -158,6 +170,7 @@ func (t *teller) tell(line string) {
 		strings.Contains(line, ": Destruction complete"),
 		strings.Contains(line, ": Still "),
 		strings.Contains(line, "Warning: "):
+		line, _, _ = strings.Cut(line, " [id=")
 		_, _ = fmt.Fprintf(t.out, "    %s\n", strings.TrimSpace(strings.TrimPrefix(line, "  #")))
 	}
 }

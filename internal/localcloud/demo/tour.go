@@ -1,0 +1,51 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
+)
+
+// printTour says how to look around in what was kept, in commands that work when they are pasted.
+func printTour(ctx context.Context, o Options, cloud localcloud.Description, tf *terraform, tools toolchain.Setup, reports []report) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	r := reports[0]
+	password, err := secret(ctx, cloud, r.environment.Project, "august-db-password")
+	if err != nil {
+		return err
+	}
+	// Beside the local cloud's own secrets, and as closed as they are.
+	passfile := filepath.Join(o.Dir, workFolder, "pgpass")
+	if err := os.WriteFile(passfile, []byte("*:*:*:august-sync:"+password+"\n"), 0o600); err != nil {
+		return err
+	}
+	psql := filepath.Join(tools.Postgres.Bin, "psql")
+	if !exists(psql) {
+		psql = "psql" // the server came without it
+	}
+	_, _ = fmt.Fprintf(o.Out, `
+Everything keeps running. To look around:
+
+  %[1]s status --dir %[2]s
+  curl %[3]sv1/projects/%[4]s/instances/platform
+  curl %[5]s/readyz
+  PGPASSFILE=%[6]s %[7]s -h %[8]s -U august-sync august \
+    -c 'select status, count(*) from billing.claim where counts group by 1 order by 1'
+
+  eval "$(%[1]s env --dir %[2]s)"    # where the provider and the local cloud are
+  TF_WORKSPACE=%[9]s %[10]s -chdir=%[11]s plan
+  TF_WORKSPACE=%[9]s %[10]s -chdir=%[11]s console -plan
+
+To stop and remove it: make clean, or
+  %[1]s demo --clean --dir %[2]s
+`, self, o.Dir, cloud.Endpoints.Google, r.environment.Project, r.outputs.Runtime.Value.URI,
+		passfile, psql, r.instance.IpAddresses[0].IpAddress, r.environment.Workspace, tf.bin, tf.dir)
+	return nil
+}
