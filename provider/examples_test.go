@@ -57,7 +57,9 @@ func terraformWithProvider(t *testing.T) func(dir string, args ...string) (strin
 		t.Fatalf("build the provider: %v\n%s", err, out)
 	}
 	config := filepath.Join(dir, "terraform.tfrc")
-	overrides := fmt.Sprintf("provider_installation {\n  dev_overrides { \"feel-august/august\" = %q }\n  direct {}\n}\n", dir)
+	// OpenTofu looks for a source without a host in its own registry, and for the demo's, which has one, in Terraform's.
+	overrides := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n    %q = %[2]q\n  }\n  direct {}\n}\n",
+		Address, dir, "registry.opentofu.org/feel-august/august")
 	if err := os.WriteFile(config, []byte(overrides), 0o600); err != nil {
 		t.Fatal(err)
 	}
