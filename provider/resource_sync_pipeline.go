@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -28,6 +29,9 @@ const (
 	syncPipelineTimeout = 2 * time.Minute
 	// A plan must not hang on a runtime that is not there.
 	syncPipelinePatience = 8 * time.Second
+	// A service that is just being deployed may take a while to answer; what ends the trying is the resource's timeout,
+	// which every context has.
+	untilTimeout = 24 * time.Hour
 )
 
 var (
@@ -124,7 +128,7 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				MarkdownDescription: "How often the declaration has changed, counting the first.",
 				Computed:            true,
 			},
-			"timeouts": timeoutsAttribute(ctx, timeouts.Opts{Create: true, Update: true, Delete: true}),
+			"timeouts": timeoutsAttribute(ctx, syncPipelineTimeout, timeouts.Opts{Create: true, Update: true, Delete: true}),
 		},
 	}
 }
@@ -184,7 +188,8 @@ func (r *syncPipelineResource) ModifyPlan(ctx context.Context, req resource.Modi
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
 
-// Create implements resource.Resource.
+// Create implements resource.Resource. A pipeline of that name that is declared otherwise belongs to somebody else, and is
+// not overwritten; one that is declared just so is taken over, as after an apply that was cut short.
 func (r *syncPipelineResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan syncPipelineModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -193,6 +198,9 @@ func (r *syncPipelineResource) Create(ctx context.Context, req resource.CreateRe
 	}
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, syncPipelineTimeout, &resp.Diagnostics)
 	defer cancel()
+	if r.refuseTaken(ctx, plan, "Pipeline not created", &resp.Diagnostics); resp.Diagnostics.HasError() {
+		return
+	}
 	r.declare(ctx, &plan, "Pipeline not created", &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -265,7 +273,7 @@ func (r *syncPipelineResource) Delete(ctx context.Context, req resource.DeleteRe
 	defer cancel()
 	client, err := r.client(ctx, state)
 	if err == nil {
-		err = client.DeletePipeline(ctx, state.Name.ValueString())
+		err = client.WithPatience(untilTimeout).DeletePipeline(ctx, state.Name.ValueString())
 	}
 	switch {
 	case err == nil || runtimeapi.IsNotFound(err):
@@ -318,8 +326,7 @@ func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineMo
 		return
 	}
 	name := plan.Name.ValueString()
-	// A service that is just being deployed may take a while to answer; the resource's timeout ends the trying.
-	patient := client.WithPatience(syncPipelineTimeout)
+	patient := client.WithPatience(untilTimeout)
 	if _, err := patient.PutPipeline(ctx, name, spec.PipelineSpec); err != nil {
 		plan.blame(ctx, err, title, diags)
 		return
@@ -336,5 +343,26 @@ func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineMo
 	}
 	if plan.Generation.IsUnknown() {
 		plan.Generation = types.Int64Value(live.Generation)
+	}
+}
+
+// refuseTaken looks for a pipeline that has the name already.
+func (r *syncPipelineResource) refuseTaken(ctx context.Context, plan syncPipelineModel, title string, diags *diag.Diagnostics) {
+	plan.settle(plan)
+	client, err := r.client(ctx, plan)
+	if err != nil {
+		fail(diags, title, "The runtime's control API cannot be called.", err)
+		return
+	}
+	live, err := client.WithPatience(untilTimeout).GetPipeline(ctx, plan.Name.ValueString())
+	switch {
+	case runtimeapi.IsNotFound(err):
+	case err != nil:
+		plan.blame(ctx, err, title, diags)
+	default:
+		if differ := plan.expand(ctx, diags).differences(live.Spec); differ != "" {
+			failAt(diags, path.Root("name"), title, "The runtime has a pipeline "+plan.Name.ValueString()+" already, with another declaration ("+differ+
+				"). Choose another name; or, when it is to be managed here, import it with the id "+strconv.Quote(plan.importID())+".", nil)
+		}
 	}
 }

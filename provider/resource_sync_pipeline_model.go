@@ -55,6 +55,11 @@ func (m syncPipelineModel) address() string {
 	return strings.TrimRight(m.Endpoint.ValueString(), "/") + runtimeapi.PathPipelines + "/" + m.Name.ValueString()
 }
 
+// importID is the id that imports the pipeline.
+func (m syncPipelineModel) importID() string {
+	return m.address() + "?audience=" + url.QueryEscape(m.Audience.ValueString())
+}
+
 // settle fills in what follows from endpoint and name; it is unknown as long as they are.
 func (m *syncPipelineModel) settle(config syncPipelineModel) {
 	if m.Audience = config.Audience; config.Audience.IsNull() {

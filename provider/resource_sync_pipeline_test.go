@@ -210,6 +210,29 @@ func TestAccSyncPipeline_badTimes(t *testing.T) {
 	})
 }
 
+// A pipeline of that name that somebody else declared is not overwritten; one that is just so is taken over.
+func TestAccSyncPipeline_taken(t *testing.T) {
+	t.Parallel()
+	f := newFakeRuntime(t)
+	holds := func(spec runtimeapi.PipelineSpec) func() {
+		return func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.pipelines["billing"] = &runtimeapi.Pipeline{Name: "billing", Generation: 7, Spec: spec}
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{
+				PreConfig: holds(runtimeapi.PipelineSpec{Dataset: "billing", Paused: true}), Config: f.config(""),
+				ExpectError: regexp.MustCompile(`(?s)Pipeline not created.*\(paused\).*import.*/v1/pipelines/billing\?audience=`),
+			},
+			{PreConfig: holds(runtimeapi.PipelineSpec{Dataset: "billing"}), Config: f.config("")},
+		},
+	})
+}
+
 // The pipeline is in the runtime's database: a new address of the runtime is no reason to make it anew.
 func TestAccSyncPipeline_movedEndpoint(t *testing.T) {
 	t.Parallel()

@@ -224,7 +224,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			},
 			"problem": computed("What is wrong with the service that no other attribute shows: a revision that did not become ready, " +
 				"scaling or traffic that was changed by hand. Null when nothing is."),
-			"timeouts": timeoutsAttribute(ctx, timeouts.Opts{Create: true, Update: true, Delete: true}),
+			"timeouts": timeoutsAttribute(ctx, syncRuntimeTimeout, timeouts.Opts{Create: true, Update: true, Delete: true}),
 		},
 	}
 }

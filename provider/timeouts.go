@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -10,10 +11,10 @@ import (
 )
 
 // timeoutsAttribute is the attribute of every resource that waits.
-func timeoutsAttribute(ctx context.Context, opts timeouts.Opts) schema.Attribute {
+func timeoutsAttribute(ctx context.Context, standard time.Duration, opts timeouts.Opts) schema.Attribute {
 	describe := func(description *string, verb string) {
 		if *description == "" {
-			*description = "How long to wait for the " + verb + ", such as `30m` or `1h30m`."
+			*description = fmt.Sprintf("How long to wait for the %s, such as `30m` or `1h30m`. Default: `%dm`.", verb, int(standard.Minutes()))
 		}
 	}
 	describe(&opts.CreateDescription, "create")
