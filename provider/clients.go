@@ -266,5 +266,5 @@ func (c *clients) auth() (auth.Config, error) {
 }
 
 func (c *clients) transport() http.RoundTripper {
-	return &loggingTransport{userAgent: c.userAgent, base: http.DefaultTransport}
+	return &loggingTransport{userAgent: c.userAgent, base: patient}
 }

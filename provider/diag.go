@@ -21,7 +21,7 @@ func fail(diags *diag.Diagnostics, title, detail string, err error) {
 
 // failAt is fail with an attribute to blame.
 func failAt(diags *diag.Diagnostics, at path.Path, title, detail string, err error) {
-	diags.AddAttributeError(at, title, describe(detail, err))
+	diags.AddAttributeError(at, title, describe(located(at, detail), err))
 }
 
 // warn adds a warning, in the same form.
@@ -31,7 +31,16 @@ func warn(diags *diag.Diagnostics, title, detail string, err error) {
 
 // warnAt is warn with an attribute to blame.
 func warnAt(diags *diag.Diagnostics, at path.Path, title, detail string, err error) {
-	diags.AddAttributeWarning(at, title, describe(detail, err))
+	diags.AddAttributeWarning(at, title, describe(located(at, detail), err))
+}
+
+// located says which attribute a detail is about when Terraform does not: it shows the line of an attribute of the
+// resource, but of one within an object only the line of the resource.
+func located(at path.Path, detail string) string {
+	if len(at.Steps()) < 2 {
+		return detail
+	}
+	return at.String() + ": " + detail
 }
 
 func describe(detail string, err error) string {
@@ -50,7 +59,9 @@ func wayOut(err error) string {
 	case errors.Is(err, auth.ErrNoCredentials):
 		return "Run `gcloud auth application-default login`, or set access_token or impersonate_service_account in the provider block."
 	case errors.Is(err, context.DeadlineExceeded):
-		return "The time that `timeouts` allows ran out. Whatever Google has begun goes on: apply again to wait for the rest of it, or allow more time."
+		return "The time that `timeouts` allows ran out. Whatever the server has begun goes on: apply again to wait for the rest of it, or allow more time."
+	case errors.Is(err, context.Canceled):
+		return "The run was interrupted. What the server has begun goes on; apply again to finish the rest."
 	case errors.Is(err, auth.ErrNoIdentity):
 		return "Set impersonate_service_account in the provider block: that account then signs the ID token."
 	}

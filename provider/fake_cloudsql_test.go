@@ -16,6 +16,7 @@ import (
 type fakeCloudSQL struct {
 	mu        sync.Mutex
 	refuse    int
+	failAfter bool                      // operations do what they are for, and then say that they failed
 	instances map[string]map[string]any // project/name → instance
 	stop      func()                    // nobody answers any more
 	calls     []string
@@ -78,7 +79,11 @@ func (f *fakeCloudSQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		project, kind, name = parts[1], parts[2], parts[3]
 	}
 	if kind == "operations" {
-		_ = json.NewEncoder(w).Encode(map[string]any{"name": name, "status": "DONE"})
+		operation := map[string]any{"name": name, "status": "DONE"}
+		if f.failAfter {
+			operation["error"] = map[string]any{"errors": []any{map[string]any{"code": "RESTART_FAILED", "message": "it did not come back in time"}}}
+		}
+		_ = json.NewEncoder(w).Encode(operation)
 		return
 	}
 	instance, ok := f.instances[project+"/"+name]

@@ -1,11 +1,16 @@
 package provider
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 )
 
 func TestProvider_validates(t *testing.T) {
@@ -97,6 +102,53 @@ func TestDescribe_rawErrorComesLast(t *testing.T) {
 	t.Parallel()
 	got := describe("It did not work.", errors.New("raw"))
 	if !strings.HasPrefix(got, "It did not work.") || !strings.HasSuffix(got, "Error: raw") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// What is there already stays in the state while the provider waits for something that the same apply makes.
+func TestProvider_keepsStatesWhileUnknown(t *testing.T) {
+	t.Parallel()
+	p := newProtocol(t)
+	noErrors(t, p.configure(map[string]any{"project": "feel-august-platform", "region": "us-central1", "access_token": unknown{}}))
+	for resource, state := range map[string]map[string]any{
+		"august_cloudsql_ha_policy": {"id": "x", "project": "feel-august-platform", "instance": "platform"},
+		"august_sync_runtime":       {"id": "x", "project": "feel-august-platform", "location": "us-central1", "name": "august-sync"},
+		"august_sync_pipeline":      {"id": "x", "endpoint": "https://r.example.test", "audience": "a", "name": "billing", "generation": 1},
+	} {
+		t.Run(resource, func(t *testing.T) {
+			t.Parallel()
+			value := p.value(p.typeOf(resource), state)
+			resp, err := p.server.ReadResource(t.Context(), &tfprotov6.ReadResourceRequest{TypeName: resource, CurrentState: value})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(resp.Diagnostics) > 0 {
+				t.Errorf("%s: %s", resp.Diagnostics[0].Summary, resp.Diagnostics[0].Detail)
+			}
+			if now := p.open(resource, resp.NewState); !now.Equal(p.open(resource, value)) {
+				t.Errorf("the state has become %s", now)
+			}
+		})
+	}
+}
+
+func TestFailAt_saysWhichNestedAttribute(t *testing.T) {
+	t.Parallel()
+	var diags diag.Diagnostics
+	failAt(&diags, path.Root("coda").AtName("token_secret"), "Title", "It does not exist.", nil)
+	failAt(&diags, path.Root("project"), "Title", "It is not known.", nil)
+	if got := diags[0].Detail(); got != "coda.token_secret: It does not exist." {
+		t.Error(got)
+	}
+	if got := diags[1].Detail(); got != "It is not known." {
+		t.Error(got)
+	}
+}
+
+func TestWayOut_interrupted(t *testing.T) {
+	t.Parallel()
+	if got := wayOut(fmt.Errorf("wait: %w", context.Canceled)); !strings.Contains(got, "apply again") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -162,7 +162,7 @@ func (r *haPolicyResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			"edition":          observed("`ENTERPRISE` or `ENTERPRISE_PLUS`."),
 			"zone":             observed("Zone that serves now. A failover moves it; that is no drift."),
 			"secondary_zone":   observed("Zone of the standby. A failover moves it; that is no drift."),
-			"timeouts":         timeoutsAttribute(ctx, timeouts.Opts{Create: true, Update: true}),
+			"timeouts":         timeoutsAttribute(ctx, haPolicyTimeout, timeouts.Opts{Create: true, Update: true}),
 		},
 	}
 }
@@ -221,6 +221,9 @@ func (r *haPolicyResource) Read(ctx context.Context, req resource.ReadRequest, r
 		resp.State.RemoveResource(ctx)
 		return
 	}
+	if isUnknown(err) && !state.ID.IsNull() {
+		return // the provider cannot be used before this very apply has made what it depends on
+	}
 	if err != nil {
 		fail(&resp.Diagnostics, "HA policy not read",
 			"What the instance "+state.label()+" is set to could not be read. The policy stays in the state as it was.", err)
@@ -232,23 +235,45 @@ func (r *haPolicyResource) Read(ctx context.Context, req resource.ReadRequest, r
 
 // Update implements resource.Resource.
 func (r *haPolicyResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var config, plan haPolicyModel
+	var config, plan, state haPolicyModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	owned, diags := readOwnedFlags(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	whole := ctx
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, haPolicyTimeout, &resp.Diagnostics)
 	defer cancel()
+	// An update that fails may have set its flags all the same, so they are the policy's from now on; those that it was
+	// to reset stay the policy's until they are.
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, ownedFlagsKey, ownedFlags(union(owned, plan.flagNames())))...)
 	r.apply(ctx, config, &plan, owned, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
+		r.saveAnew(whole, plan, state, resp)
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, haPolicyIdentity, plan.identity())...)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, ownedFlagsKey, ownedFlags(plan.flagNames()))...)
+}
+
+// saveAnew brings the state up to date after an update that failed: some of it may have been done, and a flag that it has
+// set must be known to be taken back later. The time for the update may be what ran out, so this has its own.
+func (r *haPolicyResource) saveAnew(ctx context.Context, plan, state haPolicyModel, resp *resource.UpdateResponse) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	keep := state
+	keep.DatabaseFlags = mapsTogether(state.DatabaseFlags, plan.DatabaseFlags)
+	live, err := r.read(ctx, keep)
+	if err != nil {
+		return // the next refresh tells
+	}
+	if d := keep.flatten(ctx, live); !d.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, keep)...)
+	}
 }
 
 // Delete implements resource.Resource. It calls nothing: taking protection away from a database is not what removing a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -279,6 +280,21 @@ const ownedFlagsKey = "owned_flags"
 func ownedFlags(names []string) []byte {
 	b, _ := json.Marshal(names) // strings always marshal
 	return b
+}
+
+// union is all names, each once, in order.
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
+}
+
+// mapsTogether is a map of strings with what another has beside it or instead.
+func mapsTogether(m, over types.Map) types.Map {
+	if len(m.Elements()) == 0 {
+		return over
+	}
+	all := maps.Clone(m.Elements())
+	maps.Copy(all, over.Elements())
+	return types.MapValueMust(types.StringType, all)
 }
 
 type privateState interface {

@@ -57,10 +57,10 @@ func (r *haPolicyResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	}
 	plan.checkRetention(ctx, &resp.Diagnostics)
 	if state == nil || !plan.DatabaseFlags.Equal(state.DatabaseFlags) {
-		r.checkFlags(ctx, plan, state, &resp.Diagnostics)
-	}
-	if state != nil {
-		warnOfFlagsLeftAlone(ctx, plan, *state, req.Private, &resp.Diagnostics)
+		owned, diags := readOwnedFlags(ctx, req.Private)
+		resp.Diagnostics.Append(diags...)
+		r.checkFlags(ctx, plan, state, owned, &resp.Diagnostics)
+		warnOfFlagsLeftAlone(plan, state, owned, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
@@ -189,9 +189,10 @@ func (m *haPolicyModel) checkRetention(ctx context.Context, diags *diag.Diagnost
 
 // checkFlags holds changed flags to the list of flags that Cloud SQL publishes for the database's version. A list that
 // cannot be had checks nothing: the instance itself has the last word at apply.
-func (r *haPolicyResource) checkFlags(ctx context.Context, plan haPolicyModel, state *haPolicyModel, diags *diag.Diagnostics) {
+func (r *haPolicyResource) checkFlags(ctx context.Context, plan haPolicyModel, state *haPolicyModel, owned []string, diags *diag.Diagnostics) {
 	version := plan.DatabaseVersion.ValueString()
-	if version == "" || plan.DatabaseFlags.IsUnknown() || len(plan.DatabaseFlags.Elements()) == 0 {
+	named, dropped := plan.flagNames(), plan.droppedFlags(state)
+	if version == "" || plan.DatabaseFlags.IsUnknown() || len(named)+len(dropped) == 0 {
 		return
 	}
 	client, err := r.clients.CloudSQL(ctx)
@@ -208,7 +209,13 @@ func (r *haPolicyResource) checkFlags(ctx context.Context, plan haPolicyModel, s
 			was[name] = value.(types.String).ValueString() //nolint:forcetypeassert // the schema's element type
 		}
 	}
-	for _, name := range plan.flagNames() {
+	for _, name := range dropped {
+		if flag, ok := known[name]; ok && flag.RequiresRestart && slices.Contains(owned, name) {
+			warnAt(diags, path.Root("database_flags"), "Flag restarts the database", "Taking "+name+" back to its default restarts the instance "+
+				plan.label()+": connections break, and clients have to connect again.", nil)
+		}
+	}
+	for _, name := range named {
 		value := plan.DatabaseFlags.Elements()[name].(types.String) //nolint:forcetypeassert // the schema's element type
 		if before, set := was[name]; value.IsUnknown() || (set && before == value.ValueString()) {
 			continue
@@ -293,20 +300,18 @@ func reversed(s string) string {
 	return string(b)
 }
 
+// droppedFlags is the flags that leave the map.
+func (m haPolicyModel) droppedFlags(state *haPolicyModel) []string {
+	if state == nil || m.DatabaseFlags.IsUnknown() {
+		return nil
+	}
+	named := m.flagNames()
+	return slices.DeleteFunc(state.flagNames(), func(name string) bool { return slices.Contains(named, name) })
+}
+
 // warnOfFlagsLeftAlone says which flags leave the map without being reset: those that an import brought into it.
-func warnOfFlagsLeftAlone(ctx context.Context, plan, state haPolicyModel, private privateState, diags *diag.Diagnostics) {
-	if plan.DatabaseFlags.IsUnknown() || plan.DatabaseFlags.Equal(state.DatabaseFlags) {
-		return
-	}
-	owned, d := readOwnedFlags(ctx, private)
-	diags.Append(d...)
-	named := plan.flagNames()
-	var left []string
-	for _, name := range state.flagNames() {
-		if !slices.Contains(named, name) && !slices.Contains(owned, name) {
-			left = append(left, name)
-		}
-	}
+func warnOfFlagsLeftAlone(plan haPolicyModel, state *haPolicyModel, owned []string, diags *diag.Diagnostics) {
+	left := slices.DeleteFunc(plan.droppedFlags(state), func(name string) bool { return slices.Contains(owned, name) })
 	if len(left) > 0 {
 		warnAt(diags, path.Root("database_flags"), "Flags left alone", "The policy has not set "+strings.Join(left, ", ")+
 			", so the instance keeps them as they are. To reset one, put it into database_flags, apply, and take it out again.", nil)

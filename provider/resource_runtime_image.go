@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
+	"github.com/feel-august/terraform-provider-august/internal/gcp"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/image"
 )
 
@@ -112,7 +113,7 @@ func (r *runtimeImageResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				MarkdownDescription: "What the image takes in the registry, compressed, in bytes.",
 				Computed:            true,
 			},
-			"timeouts": timeoutsAttribute(ctx, timeouts.Opts{Create: true, Update: true}),
+			"timeouts": timeoutsAttribute(ctx, runtimeImageTimeout, timeouts.Opts{Create: true, Update: true}),
 		},
 	}
 }
@@ -263,7 +264,13 @@ func (r *runtimeImageResource) refresh(ctx context.Context, state *runtimeImageM
 }
 
 func registryDetail(detail string, repository types.String, err error) string {
-	if advice := image.Advice(repository.ValueString(), err); advice != "" {
+	advice := image.Advice(repository.ValueString(), err)
+	// What holds for any call, such as credentials that are missing or time that ran out, is nearer the truth than what
+	// a registry's silence would mean.
+	if way := wayOut(err); way != "" && gcp.KindOf(err) != gcp.Unavailable {
+		advice = way
+	}
+	if advice != "" {
 		detail += "\n\n" + advice
 	}
 	return detail + "\n\nError: " + err.Error()

@@ -70,6 +70,7 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 	live, adopted, err := client.Create(ctx, spec, progressOf(ctx, spec))
 	var (
 		leftover *cloudrun.LeftoverError
+		undone   *cloudrun.UndoneError
 		taken    *cloudrun.TakenError
 	)
 	switch {
@@ -82,12 +83,16 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 			"The next apply takes it over and goes on from there.", err)
 		return
 	case err != nil && adopted:
-		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" was there already, made by this provider, and was taken over; then its new revision did not become ready. "+
-			"Traffic stays with the revision before it. Remove the cause and apply again.", err)
+		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" was there already, made by this provider, and was to be taken over; but it could not be brought into line. "+
+			"Traffic stays with the revision before. Remove the cause and apply again.", err)
 		return
-	case err != nil:
+	case errors.As(err, &undone):
 		fail(&resp.Diagnostics, title, "The first revision of "+spec.Path()+" did not become ready, so the service was deleted again and nothing is left behind. "+
 			"Remove the cause and apply again.", err)
+		return
+	case err != nil:
+		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" could not be created. "+
+			"Should Cloud Run have made it all the same, the next apply takes it over.", err)
 		return
 	}
 	if adopted {
@@ -111,6 +116,9 @@ func (r *syncRuntimeResource) Read(ctx context.Context, req resource.ReadRequest
 		tflog.Debug(ctx, "the service is gone", map[string]any{"service": state.servicePath()})
 		resp.State.RemoveResource(ctx)
 		return
+	}
+	if isUnknown(err) && !state.ID.IsNull() {
+		return // the provider cannot be used before this very apply has made what it depends on
 	}
 	if err != nil {
 		fail(&resp.Diagnostics, "Sync runtime not read", "The service "+state.servicePath()+" could not be read. It stays in the state as it was.", err)
@@ -152,6 +160,7 @@ func (r *syncRuntimeResource) Update(ctx context.Context, req resource.UpdateReq
 	after, cancel := context.WithTimeout(context.WithoutCancel(whole), time.Minute)
 	defer cancel()
 	keep := plan
+	keep.Labels = mapsTogether(state.Labels, plan.Labels) // those to be dropped may still be there, and are then still ours to drop
 	if r.refresh(after, &keep, &resp.Diagnostics) == nil {
 		resp.Diagnostics.Append(resp.State.Set(ctx, keep)...)
 	}

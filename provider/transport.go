@@ -18,6 +18,22 @@ func userAgent(version, terraform string) string {
 	return ua
 }
 
+// answerTimeout is how long a server may think about one request. Every call that takes long answers at once with an
+// operation to ask after, so whoever is silent for longer than this is not going to answer; without a limit, a refresh,
+// which has no timeout of its own, would wait for ever.
+const answerTimeout = 90 * time.Second
+
+// patient is the transport below every client: Go's own, with a limit on silence.
+var patient = func() http.RoundTripper {
+	standard, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	own := standard.Clone()
+	own.ResponseHeaderTimeout = answerTimeout
+	return own
+}()
+
 // loggingTransport logs each call's method, path, status and duration. Headers and bodies are never logged:
 // the one holds credentials, and the other may.
 type loggingTransport struct {

@@ -50,11 +50,11 @@ func (baseURL) ValidateString(_ context.Context, req validator.StringRequest, re
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		resp.Diagnostics.AddAttributeError(req.Path, "URL not understood",
-			fmt.Sprintf("%q is no absolute URL. Write scheme and host, as in \"https://sqladmin.googleapis.com/\".", value))
+		failAt(&resp.Diagnostics, req.Path, "URL not understood",
+			fmt.Sprintf("%q is no absolute URL. Write scheme and host, as in \"https://sqladmin.googleapis.com/\".", value), nil)
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		resp.Diagnostics.AddAttributeError(req.Path, "URL not safe",
-			fmt.Sprintf("%q would carry credentials in the clear. Use https; plain http is for this machine alone (127.0.0.1, [::1], localhost).", value))
+		failAt(&resp.Diagnostics, req.Path, "URL not safe",
+			fmt.Sprintf("%q would carry credentials in the clear. Use https; plain http is for this machine alone (127.0.0.1, [::1], localhost).", value), nil)
 	}
 }
 
@@ -84,7 +84,7 @@ func (timeOfDay) ValidateString(_ context.Context, req validator.StringRequest, 
 	}
 	value := req.ConfigValue.ValueString()
 	if t, err := time.Parse("15:04", value); err != nil || t.Format("15:04") != value {
-		resp.Diagnostics.AddAttributeError(req.Path, "Time not understood",
-			fmt.Sprintf("%q is no time of day. Write hours and minutes in UTC with two digits each, as in \"07:30\".", value))
+		failAt(&resp.Diagnostics, req.Path, "Time not understood",
+			fmt.Sprintf("%q is no time of day. Write hours and minutes in UTC with two digits each, as in \"07:30\".", value), nil)
 	}
 }

@@ -32,7 +32,7 @@ type Config struct {
 var ErrNoCredentials = errors.New("no Google credentials found")
 
 // ErrNoIdentity says that the credentials at hand cannot make ID tokens.
-var ErrNoIdentity = errors.New("these credentials cannot make an ID token: an access token alone carries no identity to sign with")
+var ErrNoIdentity = errors.New("these credentials cannot make an ID token")
 
 // TokenSource gives access tokens for Google's APIs.
 func TokenSource(ctx context.Context, c Config) (oauth2.TokenSource, error) {
@@ -62,11 +62,12 @@ func TokenSource(ctx context.Context, c Config) (oauth2.TokenSource, error) {
 func IDTokenSource(ctx context.Context, c Config, audience string) (oauth2.TokenSource, error) {
 	if c.Impersonate == "" {
 		if c.AccessToken != "" {
-			return nil, ErrNoIdentity
+			return nil, fmt.Errorf("%w: an access token alone carries no identity to sign with", ErrNoIdentity)
 		}
 		ts, err := idtoken.NewTokenSource(ctx, audience)
 		if err != nil {
-			return nil, fmt.Errorf("ID token for %s: %w", audience, err)
+			// None were found, or those of a person, whom Google signs no ID token for another audience.
+			return nil, fmt.Errorf("%w for %s: %w", ErrNoIdentity, audience, err)
 		}
 		return sourceFunc(ts.Token), nil
 	}

@@ -97,8 +97,17 @@ func (c *Client) Create(ctx context.Context, s Spec, progress Progress) (live *r
 	if cleanupErr := c.Delete(cleanup, s.Path(), progress); cleanupErr != nil {
 		return nil, false, &LeftoverError{Path: s.Path(), Cause: err, Cleanup: cleanupErr}
 	}
-	return nil, false, err
+	return nil, false, &UndoneError{err}
 }
+
+// UndoneError is a service that did not become ready and was deleted again.
+type UndoneError struct{ Cause error }
+
+// Error implements error.
+func (e *UndoneError) Error() string { return e.Cause.Error() }
+
+// Unwrap implements errors.Unwrap.
+func (e *UndoneError) Unwrap() error { return e.Cause }
 
 // LeftoverError is a service that neither became ready nor could be deleted again.
 type LeftoverError struct {
@@ -212,7 +221,7 @@ func (c *Client) Delete(ctx context.Context, path string, progress Progress) err
 func (c *Client) settle(ctx context.Context, path string, operation *run.GoogleLongrunningOperation, progress Progress) (*run.GoogleCloudRunV2Service, error) {
 	failure := c.wait(ctx, operation, progress)
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("service %s was not ready when the time ran out: %w", path, context.Cause(ctx))
+		return nil, fmt.Errorf("service %s was not ready yet when the waiting ended: %w", path, context.Cause(ctx))
 	}
 	live, err := c.awaitRest(ctx, path, progress)
 	switch {

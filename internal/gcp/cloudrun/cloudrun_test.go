@@ -13,6 +13,8 @@ import (
 
 	"google.golang.org/api/option"
 	"google.golang.org/api/run/v2"
+
+	"github.com/feel-august/terraform-provider-august/internal/gcp"
 )
 
 // fake is a Cloud Run that holds one service and does as it is told. The real manners of Cloud Run are tested
@@ -23,6 +25,7 @@ type fake struct {
 	stale    int  // how many writes are refused because of the etag
 	fails    bool // new revisions do not become ready
 	stuck    bool // the service cannot be deleted
+	refuses  bool // no service can be made
 	patches  []string
 	forced   int
 	deletes  int
@@ -61,6 +64,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(run.GoogleCloudRunV2Revision{LogUri: "https://logs.example.test/", Conditions: []*run.GoogleCloudRunV2Condition{
 			{Type: "ContainerHealthy", State: "CONDITION_FAILED", Message: "The container ended."},
 		}})
+	case r.Method == http.MethodPost && f.refuses:
+		refuse(http.StatusForbidden, "PERMISSION_DENIED")
 	case r.Method == http.MethodPost && f.service != nil:
 		refuse(http.StatusConflict, "ALREADY_EXISTS")
 	case r.Method == http.MethodPost:
@@ -133,7 +138,8 @@ func TestCreate_cleansUp(t *testing.T) {
 	f.fails = true
 	_, _, err := c.Create(t.Context(), someSpec, nil)
 	var notReady *NotReadyError
-	if !errors.As(err, &notReady) || f.deletes != 1 || f.service != nil {
+	var undone *UndoneError
+	if !errors.As(err, &notReady) || !errors.As(err, &undone) || f.deletes != 1 || f.service != nil {
 		t.Fatalf("%v after %d deletes", err, f.deletes)
 	}
 	for _, part := range []string{"Revision is not ready.", "HEALTH_CHECK_CONTAINER_ERROR", "The container ended.", "https://logs.example.test/"} {
@@ -151,6 +157,18 @@ func TestCreate_cleansUp(t *testing.T) {
 	f.fails = false
 	if live, adopted, err := c.Create(t.Context(), someSpec, nil); err != nil || !adopted || !Ready(live) {
 		t.Fatalf("%t, %v", adopted, err)
+	}
+}
+
+// What was never made has not been deleted again either.
+func TestCreate_refused(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	f.refuses = true
+	_, _, err := c.Create(t.Context(), someSpec, nil)
+	var undone *UndoneError
+	if gcp.KindOf(err) != gcp.Denied || errors.As(err, &undone) || f.deletes != 0 {
+		t.Fatalf("%v after %d deletes", err, f.deletes)
 	}
 }
 

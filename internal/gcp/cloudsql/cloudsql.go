@@ -103,6 +103,9 @@ func (c *Client) wait(ctx context.Context, project string, operation *sqladmin.O
 				}
 				return err
 			}, gcp.NotFound, gcp.Throttled, gcp.Transient, gcp.Unavailable)
+			if gcp.KindOf(err) == gcp.NotFound { // the operation is missing, which must not read as the instance being so
+				return false, fmt.Errorf("read operation %s: it is not there: %v", name, err) //nolint:errorlint // see above
+			}
 			if err != nil {
 				return false, fmt.Errorf("read operation %s: %w", name, err)
 			}
@@ -112,7 +115,7 @@ func (c *Client) wait(ctx context.Context, project string, operation *sqladmin.O
 		}
 		return operation.Status == "DONE", operationError(operation)
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("operation %s was still running after %s; it goes on: %w", name, time.Since(started).Round(time.Second), err)
 	}
 	return err

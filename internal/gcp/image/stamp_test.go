@@ -56,7 +56,7 @@ func TestCheck_version(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("9", 65)
-	renamed := bytes.Replace(runtime, []byte(version), []byte(`1.0"; rm -rf / `+version)[:len(version)], 1)
+	renamed := bytes.Replace(runtime, []byte(version), []byte(`1.0"; rm -rf / ` + version)[:len(version)], 1)
 	if got, err := Check(renamed); err != nil || strings.ContainsAny(got, `"; `) {
 		t.Errorf("a version that is none: %q, %v", got, err)
 	}
