@@ -64,7 +64,7 @@ func terraformWithProvider(t *testing.T) func(dir string, args ...string) (strin
 		t.Fatal(err)
 	}
 	return func(in string, args ...string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), os.Getenv(toolchain.EnvTerraformTest), append([]string{"-chdir=" + in}, args...)...) //nolint:gosec // the Terraform CLI of the tests
+		cmd := exec.CommandContext(t.Context(), os.Getenv(toolchain.EnvTerraformTest), append([]string{"-chdir=" + in}, args...)...)
 		// The demo's configuration is for these two workspaces, and says so in any other.
 		cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+config, "TF_WORKSPACE=production")
 		out, err := cmd.CombinedOutput()
@@ -78,7 +78,7 @@ func copyExample(t *testing.T, dir, from, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil { //nolint:gosec // a folder of the test
+	if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -83,7 +83,7 @@ func (r *haPolicyResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 				Computed:            true,
 				Attributes: map[string]schema.Attribute{
 					"retention_days": schema.Int64Attribute{
-						MarkdownDescription: "Days that can be gone back: up to 7 in the edition Enterprise, up to 35 in Enterprise Plus. Default: `7`.",
+						MarkdownDescription: "Days that can be gone back, from 1: up to 7 in the edition Enterprise, up to 35 in Enterprise Plus. Default: `7`.",
 						Optional:            true,
 						Computed:            true,
 						Validators:          []validator.Int64{int64validator.Between(1, 35)},
@@ -102,7 +102,7 @@ func (r *haPolicyResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 						Validators:          []validator.String{timeOfDay{}},
 					},
 					"retained_backups": schema.Int64Attribute{
-						MarkdownDescription: "How many backups are kept; at least as many as point-in-time recovery reaches back in days. Default: `30`.",
+						MarkdownDescription: "How many backups are kept, from 1 to 365; at least as many as point-in-time recovery reaches back in days. Default: `30`.",
 						Optional:            true,
 						Computed:            true,
 						Validators:          []validator.Int64{int64validator.Between(1, 365)},

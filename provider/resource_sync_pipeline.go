@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -69,9 +70,10 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				Computed:            true,
 			},
 			"endpoint": schema.StringAttribute{
-				MarkdownDescription: "Address of the runtime: the `uri` of an `august_sync_runtime`.",
-				Required:            true,
-				Validators:          []validator.String{baseURL{}},
+				MarkdownDescription: "Address of the runtime: the `uri` of an `august_sync_runtime`. " +
+					"A new address of the same runtime is an update in place. A pipeline that moves to another runtime is declared there, and goes on at the first one too until it is deleted there.",
+				Required:   true,
+				Validators: []validator.String{baseURL{}},
 			},
 			"audience": schema.StringAttribute{
 				MarkdownDescription: "Audience to ask the ID token for: the `audience` of the `august_sync_runtime`. Default: the endpoint.",
@@ -79,11 +81,11 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				Computed:            true,
 			},
 			"name": schema.StringAttribute{
-				MarkdownDescription: "Name of the pipeline on its runtime.",
+				MarkdownDescription: "Name of the pipeline on its runtime: up to 63 lower-case letters, digits and hyphens, starting with a letter.",
 				Required:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
-			"dataset": required("What is synced: `billing`."),
+			"dataset": required("What is synced. So far `billing` is the only dataset: visits, line items and transactions from DrChrono, and the claims that follow from them."),
 			"schedule": schema.StringAttribute{
 				MarkdownDescription: "When it is synced, as a cron expression of five fields in UTC, such as `*/15 * * * *`. Left out, only on request.",
 				Optional:            true,
@@ -95,31 +97,35 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				Default:             booldefault.StaticBool(false),
 			},
 			"webhook_events": schema.SetAttribute{
-				MarkdownDescription: "Events of DrChrono that the pipeline applies as they come, such as `APPOINTMENT_MODIFY`.",
-				Optional:            true,
-				ElementType:         types.StringType,
-				Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
+				MarkdownDescription: "Events of DrChrono that concern the pipeline, such as `APPOINTMENT_MODIFY`. " +
+					"This version checks and keeps them; its runtime does not receive webhooks yet, and syncs by schedule and on request.",
+				Optional:    true,
+				ElementType: types.StringType,
+				Validators:  []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
 			},
 			"status_overrides": schema.MapAttribute{
-				MarkdownDescription: "Claim state for billing statuses that this practice has made up itself: billing status to state.",
-				Optional:            true,
-				ElementType:         types.StringType,
-				Validators:          []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.NoNullValues()},
+				MarkdownDescription: "Claim state for billing statuses that this practice has made up itself: billing status to state, one of " + codeList(runtimeapi.ClaimStates()) + ". " +
+					"Case, spaces and apostrophes of a status make no difference.",
+				Optional:    true,
+				ElementType: types.StringType,
+				Validators:  []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.NoNullValues()},
 			},
 			"coda_views": schema.MapNestedAttribute{
-				MarkdownDescription: "Views of the dataset that are kept up to date in Coda, by name of the view: `billing_summary`.",
-				Optional:            true,
-				Validators:          []validator.Map{mapvalidator.SizeAtLeast(1)},
+				MarkdownDescription: "Views of the dataset that are kept up to date in Coda, by name of the view. " +
+					"`billing` has one, `billing_summary`: claims counted and summed per month, status and payer, with nothing in it that identifies a patient.",
+				Optional:   true,
+				Validators: []validator.Map{mapvalidator.SizeAtLeast(1)},
 				NestedObject: schema.NestedAttributeObject{
 					Attributes: map[string]schema.Attribute{
 						"doc_id":     required("Id of the Coda doc: what follows `_d` in its address."),
 						"table_id":   required("Id of the base table that takes the rows, such as `grid-AbCdEf`."),
 						"key_column": required("Id of the text column that holds the row's key, such as `c-AbCdEf`."),
 						"columns": schema.MapAttribute{
-							MarkdownDescription: "Which field of the view goes to which column: field to column id.",
-							Required:            true,
-							ElementType:         types.StringType,
-							Validators:          []validator.Map{mapvalidator.NoNullValues()},
+							MarkdownDescription: "Which field of the view goes to which column: field to column id, such as `c-AbCdEf`. " +
+								"Fields of `billing_summary`: " + codeList(runtimeapi.ViewFields["billing"][runtimeapi.ViewBillingSummary]) + ".",
+							Required:    true,
+							ElementType: types.StringType,
+							Validators:  []validator.Map{mapvalidator.NoNullValues()},
 						},
 					},
 				},
@@ -345,6 +351,9 @@ func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineMo
 		plan.Generation = types.Int64Value(live.Generation)
 	}
 }
+
+// codeList is names as a description lists them.
+func codeList(names []string) string { return "`" + strings.Join(names, "`, `") + "`" }
 
 // refuseTaken looks for a pipeline that has the name already.
 func (r *syncPipelineResource) refuseTaken(ctx context.Context, plan syncPipelineModel, title string, diags *diag.Diagnostics) {

@@ -83,7 +83,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 		Attributes: map[string]schema.Attribute{
 			"id": computed("The service's resource name, `projects/{project}/locations/{location}/services/{name}`."),
 			"name": schema.StringAttribute{
-				MarkdownDescription: "Name of the service.",
+				MarkdownDescription: "Name of the service: up to 49 lower-case letters, digits and hyphens, starting with a letter.",
 				Required:            true,
 				Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z]([a-z0-9-]{0,47}[a-z0-9])?$`),
 					"is no service name: up to 49 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen")},
@@ -134,8 +134,8 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"password_secret": secret("Password of the user; needed with `direct`, and only then.", false),
 					"direct": flag("Whether to connect to the instance's own address, private when it has one, instead of through the Cloud SQL connector. " +
 						"The connector encrypts and signs in by IAM; prefer it in production."),
-					"port": number("Port of the database, with `direct`. Default: `5432`.", defaultDatabasePort, int64validator.Between(1, 65535)),
-					"pool_max": number("Largest number of connections of one running instance of the service. Default: `4`.",
+					"port": number("Port of the database, with `direct`, from 1 to 65535. Default: `5432`.", defaultDatabasePort, int64validator.Between(1, 65535)),
+					"pool_max": number("Largest number of database connections of one running instance of the service, from 2 to 100. Default: `4`.",
 						defaultPoolMax, int64validator.Between(2, 100)),
 					"connection_name": computed("Connection name of the instance."),
 					"address":         computed("Address that the runtime connects to, with `direct`."),
@@ -148,7 +148,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"url": text("Base URL of DrChrono.", defaultDrChronoURL, baseURL{}),
 					"oauth_secret": secret("Secret that holds a JSON object with `client_id`, `client_secret` and the first `refresh_token`. "+
 						"DrChrono rotates the refresh token; the runtime keeps the rotated one in its database.", true),
-					"webhook_secret": secret("Secret token of the webhook, as set in DrChrono.", false),
+					"webhook_secret": secret("Secret token of the webhook, as set in DrChrono. This version hands it to the runtime, which does not receive webhooks yet.", false),
 				},
 			},
 			"coda": schema.SingleNestedAttribute{
@@ -186,22 +186,22 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"min_instances": types.Int64Value(defaultMinInstances), "max_instances": types.Int64Value(defaultMaxInstances),
 				})),
 				Attributes: map[string]schema.Attribute{
-					"min_instances": number("Fewest instances. Schedules run inside the service, so that with `0` they wait for the next request. Default: `1`.",
+					"min_instances": number("Fewest instances, from 0 to 1000. Schedules run inside the service, so that with `0` they wait for the next request. Default: `1`.",
 						defaultMinInstances, int64validator.Between(0, 1000)),
-					"max_instances": number("Most instances. Times `pool_max`, it is what the database must have connections for. Default: `3`.",
+					"max_instances": number("Most instances, from 1 to 1000. Times `pool_max`, it is what the database must have connections for. Default: `3`.",
 						defaultMaxInstances, int64validator.Between(1, 1000)),
 				},
 			},
-			"concurrency": number("Most requests that one instance serves at a time. Default: `80`.", 80, int64validator.Between(1, 1000)),
+			"concurrency": number("Most requests that one instance serves at a time, from 1 to 1000. Default: `80`.", 80, int64validator.Between(1, 1000)),
 			"cpu":         text("Processors of an instance: `1`, `2`, `4`, `6` or `8`.", "1", stringvalidator.OneOf("1", "2", "4", "6", "8")),
-			"memory": text("Memory of an instance, such as `512Mi` or `2Gi`.", "512Mi",
+			"memory": text("Memory of an instance in mebibytes or gibibytes, such as `512Mi` or `2Gi`: from `512Mi` to `32Gi`, and from `2Gi` with 4 processors, `4Gi` with 6 or 8.", "512Mi",
 				stringvalidator.RegexMatches(regexp.MustCompile(`^[1-9][0-9]*(Mi|Gi)$`), "is no amount of memory: write a number with Mi or Gi, such as \"512Mi\"")),
-			"timeout_seconds": number("Longest time that a request may take. Default: `300`.", 300, int64validator.Between(1, 3600)),
-			"public":          flag("Whether Cloud Run lets requests in without a Google identity. DrChrono's webhooks have none; the runtime checks every request itself, whatever this says."),
+			"timeout_seconds": number("Longest time that a request may take, in seconds, from 1 to 3600. Default: `300`.", 300, int64validator.Between(1, 3600)),
+			"public":          flag("Whether Cloud Run lets requests in without a Google identity. Webhooks of DrChrono, which a later version receives, have none. The runtime checks every request itself, whatever this says."),
 			"ingress": text("Where requests may come from: `all`, `internal` or `internal_and_cloud_load_balancing`.", "all",
 				stringvalidator.OneOf(ingressNames()...)),
 			"labels": schema.MapAttribute{
-				MarkdownDescription: "Labels of the service. Labels that are not named here are left alone.",
+				MarkdownDescription: "Labels of the service: lower-case letters, digits, underscores and hyphens, up to 63 in name and value. Labels that are not named here are left alone.",
 				Optional:            true,
 				ElementType:         types.StringType,
 				Validators: []validator.Map{

@@ -117,7 +117,7 @@ func (v *findings) overrides(overrides map[string]string) {
 	for _, status := range slices.Sorted(maps.Keys(overrides)) {
 		field := "status_overrides." + status
 		if _, ok := billing.ParseState(overrides[status]); !ok {
-			v.add(field, "%q is no claim state; use one of %s", overrides[status], claimStates())
+			v.add(field, "%q is no claim state; use one of %s", overrides[status], strings.Join(ClaimStates(), ", "))
 		}
 		key := billing.Fold(status)
 		if key == "" {
@@ -229,14 +229,15 @@ type utc struct{ cron.Schedule }
 
 func (s utc) Next(t time.Time) time.Time { return s.Schedule.Next(t.UTC()) }
 
-func claimStates() string {
+// ClaimStates is every state that a status override can name.
+func ClaimStates() []string {
 	names := make([]string, 0, len(billing.States))
 	for _, s := range billing.States {
 		if s != billing.Unknown {
 			names = append(names, string(s))
 		}
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 func quoted(names []string) string {
