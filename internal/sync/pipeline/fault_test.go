@@ -196,6 +196,39 @@ func TestAMissedRowIsAskedForBeforeItCountsAsGone(t *testing.T) {
 	r.equal()
 }
 
+// Rows that change during a full sync of a list ordered by change move to its end, which was read first.
+func TestRowsThatMoveWhileTheyAreReadAreNotGone(t *testing.T) {
+	r := newRig(t, 80)
+	s, _ := r.instance(func(c *pipeline.Config) { c.Fetchers = 1 })
+	r.start(s)
+	r.put(s, spec)
+	r.ended(s, runtimeapi.RunSucceeded)
+	rows := slices.Clone(r.clinic.View(clinic.Appointments, 0))
+	slices.SortFunc(rows, func(a, b *clinic.Row) int {
+		return strings.Compare(a.Field("updated_at")+a.Key(), b.Field("updated_at")+b.Key())
+	})
+	edited := 0
+	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
+		if q.Method == http.MethodPost && strings.HasSuffix(q.URL.Path, "appointments_list") && q.URL.Query().Get("page") == "4" && edited == 0 {
+			for _, row := range rows[40:160] { // pages 2 to 4, of 40 rows each
+				if row.Deleted {
+					continue
+				}
+				if err := r.clinic.Edit(clinic.Appointments, row.Key(), clinic.Object{"billing_status": "Internal Review"}); err != nil {
+					t.Error(err)
+				}
+				edited++
+			}
+		}
+		api.ServeHTTP(w, q)
+	}
+	run := r.sync(s, true)
+	if _, _, deleted := changed(run); deleted != 0 || edited <= 100 { // fewer would be asked for one by one
+		t.Errorf("%d deleted, %d edited", deleted, edited)
+	}
+	r.equal()
+}
+
 func TestAFullSyncRefusesToDropAnImplausibleShare(t *testing.T) {
 	r := newRig(t, 60)
 	s, _ := r.instance()

@@ -195,13 +195,42 @@ func (p *pass) bulk(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if first.Pages == 1 || !p.sweep.Full {
+		return nil // what changes meanwhile is read next time: the watermark steps back by the sweep's length
+	}
+	if p.feed.Order != "id" {
+		if err := p.tail(ctx, params); err != nil {
+			return err
+		}
+	}
 	// Page 1 was read first, so rows may have moved to it since.
-	if first.Pages > 1 && p.sweep.Full && p.moved(first) {
+	if p.moved(first) {
 		page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, 1)
 		if err != nil {
 			return err
 		}
 		return p.merge(ctx, 1, page)
+	}
+	return nil
+}
+
+// tail reads the end of a list that is ordered by change again: a row that changed before its page's
+// turn came has moved to where the sweep had been. It stops at the first page that brings nothing new.
+func (p *pass) tail(ctx context.Context, params url.Values) error {
+	var newest store.SweepPage
+	for _, page := range p.pages {
+		if page.At.After(newest.At) {
+			newest = page
+		}
+	}
+	for n := newest.Pages; n > 1; n-- {
+		page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, n)
+		if err != nil {
+			return err
+		}
+		if c, err := p.store(ctx, n, page); err != nil || c.Changed == 0 {
+			return err
+		}
 	}
 	return nil
 }
@@ -268,8 +297,14 @@ func sameRows(a, b []json.RawMessage) bool {
 	return slices.EqualFunc(a, b, func(x, y json.RawMessage) bool { return string(x) == string(y) })
 }
 
-// merge decodes a page and stores it with its checkpoint.
+// merge stores a page when nobody asks what it brought.
 func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error {
+	_, err := p.store(ctx, number, page)
+	return err
+}
+
+// store decodes a page and stores it with its checkpoint.
+func (p *pass) store(ctx context.Context, number int, page drchrono.Page) (store.Counts, error) {
 	out := store.Page{Sweep: p.sweep.ID, Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At}
 	d, reasons := feed.NewDecoder(p.feed), map[string]int{}
 	out.Rows = make([]feed.Row, 0, len(page.Rows))
@@ -281,7 +316,7 @@ func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error 
 			out.Bad = append(out.Bad, store.BadRow{Key: bad.Key, Reason: bad.Reason, Raw: raw})
 			reasons[bad.Reason]++
 		case err != nil:
-			return err
+			return store.Counts{}, err
 		default:
 			out.Rows = append(out.Rows, row)
 		}
@@ -291,7 +326,7 @@ func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error 
 	p.mu.Unlock()
 	c, err := p.cfg.Store.MergePage(ctx, p.feed, p.holder(), out)
 	if err != nil {
-		return err
+		return c, err
 	}
 	if len(reasons) > 0 {
 		p.log.WarnContext(ctx, "rows quarantined", "rows", len(out.Bad), "reasons", reasons)
@@ -303,7 +338,7 @@ func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error 
 		p.lease.advanced.Store(true)
 	}
 	p.note(ctx, c, int64(len(out.Bad)))
-	return nil
+	return c, nil
 }
 
 func (p *pass) holder() store.Holder {
