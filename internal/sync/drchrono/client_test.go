@@ -140,7 +140,7 @@ func TestRedirectsAreReplayedOnTheSameHostOnly(t *testing.T) {
 	if len(methods) != 2 || methods[1] != "POST /api/moved_list Bearer token" || l.calls != 2 {
 		t.Errorf("%v, %d calls booked", methods, l.calls)
 	}
-	if err := c.Probe(t.Context()); drchrono.KindOf(err) != drchrono.Malformed {
+	if _, err := c.List(t.Context(), "/api/users/current", nil, ""); drchrono.KindOf(err) != drchrono.Malformed {
 		t.Errorf("error %v", err)
 	}
 }

@@ -75,18 +75,6 @@ func (c *Client) Get(ctx context.Context, path, id string) (json.RawMessage, tim
 	return object, at, err
 }
 
-// Probe checks that the credential works.
-func (c *Client) Probe(ctx context.Context) error {
-	_, err := c.do(ctx, request{method: http.MethodGet, url: c.base.JoinPath("/api/users/current").String(), endpoint: "GET /api/users/current",
-		accept: func(body []byte) error {
-			if !json.Valid(body) {
-				return errors.New("not JSON")
-			}
-			return nil
-		}})
-	return err
-}
-
 // envelope is every shape a list's answer has.
 type envelope struct {
 	Status     string             `json:"status"`
