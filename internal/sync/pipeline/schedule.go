@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
 )
 
 // drain is how long Run waits for its runs to stop once its context has ended: Cloud Run gives ten
@@ -203,7 +205,7 @@ func (s *Service) hold(ctx context.Context, l lease) {
 		log.WarnContext(ctx, "run parked: source failed", "until", until, "error", reason(err))
 		s.settle(settle, l, log, runtimeapi.RunParked, 1, until, reason(err))
 	case isDatabase(err) && l.attempt < attempts:
-		log.WarnContext(ctx, "run parked: database failed", "error", reason(err))
+		log.WarnContext(ctx, "run parked: database failed", "error", telemetry.ErrorText(err))
 		s.settle(settle, l, log, runtimeapi.RunParked, 1, time.Now().Add(s.cfg.Tick<<min(l.attempt, 6)), "the database failed; the run goes on when it is back")
 	default:
 		log.ErrorContext(ctx, "run failed", "error", reason(err))
@@ -294,12 +296,15 @@ func isDatabase(err error) bool {
 // errDerive marks a failure of a dataset's own computation.
 var errDerive = errors.New("computing the dataset failed")
 
-// reason is what is shown and logged of a failure. PostgreSQL's messages may quote a row's values,
-// so only their code is kept.
+// reason is what is shown of a failure. PostgreSQL's messages may quote a row's values, so only their
+// code is kept; those of its connections name hosts and users.
 func reason(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return "the database refused a statement (SQLSTATE " + pg.Code + " " + pg.TableName + pg.ConstraintName + ")"
+		return "the database refused a statement (" + strings.TrimSpace("SQLSTATE "+pg.Code+" "+pg.TableName+" "+pg.ConstraintName) + ")"
+	}
+	if isDatabase(err) {
+		return "the database failed again and again: look at the runtime's log, then request a run"
 	}
 	return err.Error()
 }
