@@ -9,6 +9,7 @@ import (
 )
 
 func TestFailoverKeepsAddressAndCommits(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.create(available())
 	if d.SecondaryGceZone == "" || d.SecondaryGceZone == d.GceZone {
@@ -71,6 +72,7 @@ func TestFailoverKeepsAddressAndCommits(t *testing.T) {
 }
 
 func TestRegionalNeedsBackups(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := available()
 	d.Settings.BackupConfiguration.PointInTimeRecoveryEnabled = false
@@ -80,6 +82,7 @@ func TestRegionalNeedsBackups(t *testing.T) {
 
 // A REGIONAL instance that lost its standby goes on, and gets it back; so does one that lost its primary.
 func TestProcessesComeBack(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.create(available())
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
@@ -103,6 +106,7 @@ func TestProcessesComeBack(t *testing.T) {
 }
 
 func TestPointInTimeWindow(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.create(small("platform"))
 	_, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, "platform").Do()
@@ -155,6 +159,7 @@ func TestPointInTimeWindow(t *testing.T) {
 }
 
 func TestBackups(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(small("platform"))
 	op := r.done(r.api.BackupRuns.Insert(project, "platform", &sqladmin.BackupRun{Description: "before the change"}).Do())

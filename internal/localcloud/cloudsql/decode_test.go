@@ -65,6 +65,7 @@ func TestMerge(t *testing.T) {
 
 // The older version of the API, which gcloud and hashicorp/google speak, differs in its links only.
 func TestOlderVersion(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	api, err := beta.NewService(t.Context(), option.WithEndpoint(r.http.URL+"/"), option.WithoutAuthentication())
 	if err != nil {

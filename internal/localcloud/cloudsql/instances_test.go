@@ -6,6 +6,7 @@ import (
 )
 
 func TestInstanceLifecycle(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.create(small("platform"))
 	if d.State != stateRunnable || d.ConnectionName != project+":"+region+":platform" || d.GceZone == "" || d.SecondaryGceZone != "" {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -19,6 +18,8 @@ import (
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
 	"google.golang.org/api/sqladmin/v1"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
 )
 
 const (
@@ -53,22 +54,47 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-var sharedTemplate string
+var (
+	sharedTemplate string
+	postgres       toolchain.Postgres
+	owner          *syscall.Credential // who runs PostgreSQL when the tests run as root
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "august-template-")
 		if err == nil {
-			err = os.Chmod(dir, 0o755)
+			defer func() { _ = os.RemoveAll(dir) }() // only a template
+			err = prepare(dir)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer func() { _ = os.RemoveAll(dir) }() // only a template
-		sharedTemplate = dir
 		return m.Run()
 	}())
+}
+
+// prepare finds PostgreSQL, and makes the template cluster before tests that run side by side need it.
+func prepare(dir string) (err error) {
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	if postgres, err = toolchain.FindPostgres(ctx); err != nil {
+		return err
+	}
+	if owner, err = toolchain.Owner(); err != nil {
+		return err
+	}
+	f, err := New(Options{Dir: dir, BinDir: postgres.Bin, Credential: owner, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	sharedTemplate = filepath.Join(dir, "template")
+	_, err = f.catalogue(ctx, f.major)
+	return err
 }
 
 func (r *rig) open() {
@@ -78,7 +104,7 @@ func (r *rig) open() {
 		level = slog.LevelDebug
 	}
 	f, err := New(Options{
-		Dir: r.dir, BinDir: postgresBin(r.t), Credential: unprivileged(r.t),
+		Dir: r.dir, BinDir: postgres.Bin, Credential: owner,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
@@ -106,36 +132,6 @@ func (r *rig) close() {
 	if err := r.face.Close(ctx); err != nil {
 		r.t.Error(err)
 	}
-}
-
-// postgresBin finds the server programs where the usual packages put them.
-func postgresBin(t *testing.T) string {
-	t.Helper()
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin", "/usr/pgsql-*/bin"} {
-		found, _ := filepath.Glob(pattern) // the patterns are good
-		for n := len(found) - 1; n >= 0; n-- {
-			if _, err := os.Stat(filepath.Join(found[n], "initdb")); err == nil {
-				return found[n]
-			}
-		}
-	}
-	t.Fatal("install PostgreSQL's server programs: these tests run real clusters")
-	return ""
-}
-
-// unprivileged is who runs PostgreSQL when the tests run as root.
-func unprivileged(t *testing.T) *syscall.Credential {
-	t.Helper()
-	if os.Getuid() != 0 {
-		return nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		t.Fatal(err)
-	}
-	uid, _ := strconv.ParseUint(u.Uid, 10, 32) // Unix ids are numbers
-	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
 // small is a minimal instance.

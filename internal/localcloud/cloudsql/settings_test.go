@@ -18,6 +18,7 @@ func (r *rig) flags(pairs ...string) {
 }
 
 func TestFlagsAreReal(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.create(available()) // with a standby, which has to follow
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
@@ -87,6 +88,7 @@ func flagPatch(f [2]string) *sqladmin.DatabaseInstance {
 // What PostgreSQL itself refuses to start with is an operation that failed, and an instance that goes
 // on as before.
 func TestRefusedByPostgreSQL(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.create(small("platform"))
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
@@ -102,6 +104,7 @@ func TestRefusedByPostgreSQL(t *testing.T) {
 }
 
 func TestPutReplacesPatchMerges(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := small("platform")
 	d.Settings.UserLabels = map[string]string{"team": "platform", "env": "test"}
@@ -146,6 +149,7 @@ func TestPutReplacesPatchMerges(t *testing.T) {
 func etagOf(d *sqladmin.DatabaseInstance) string { return d.Etag }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for name, spoil := range map[string]func(*sqladmin.DatabaseInstance){
 		"name":   func(d *sqladmin.DatabaseInstance) { d.Name = "Not_A_Name" },
@@ -230,6 +234,7 @@ func TestRefusals(t *testing.T) {
 // A supervisor that is killed leaves its processes; the next one takes over cleanly, and the operation
 // that was cut off has failed.
 func TestAfterACrash(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.create(available())
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"

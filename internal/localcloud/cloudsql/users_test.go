@@ -13,6 +13,7 @@ import (
 )
 
 func TestUsersAndDatabases(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := small("platform")
 	d.RootPassword = "synthetic-root-password"
@@ -98,6 +99,7 @@ func TestUsersAndDatabases(t *testing.T) {
 }
 
 func TestIAMUsersAndRoles(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.create(small("platform"))
 	for name, kind := range map[string]string{
@@ -142,6 +144,7 @@ func TestIAMUsersAndRoles(t *testing.T) {
 }
 
 func TestSSLMode(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.create(small("platform"))
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
