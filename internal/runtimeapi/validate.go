@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/robfig/cron/v3"
 
@@ -118,6 +119,9 @@ func (v *findings) overrides(overrides map[string]string) {
 		field := "status_overrides." + status
 		if _, ok := billing.ParseState(overrides[status]); !ok {
 			v.add(field, "%q is no claim state; use one of %s", overrides[status], strings.Join(ClaimStates(), ", "))
+		}
+		if strings.ContainsFunc(status, unicode.IsControl) { // also what PostgreSQL would not store
+			v.add("status_overrides", "%q holds a control character; no billing status of DrChrono does", status)
 		}
 		key := billing.Fold(status)
 		if key == "" {

@@ -44,6 +44,7 @@ func TestValidate(t *testing.T) {
 		"ping":             {func(s *PipelineSpec) { s.WebhookEvents[0] = "PING" }, "webhook_events[0]", "always answered"},
 		"override":         {func(s *PipelineSpec) { s.StatusOverrides["Legal"] = "unknown" }, "status_overrides.Legal", "no claim state"},
 		"override twice":   {func(s *PipelineSpec) { s.StatusOverrides["sent  to collections"] = "paid" }, "status_overrides.sent  to collections", "means the same"},
+		"override control": {func(s *PipelineSpec) { s.StatusOverrides["a\x00"] = "paid" }, "status_overrides", "control character"},
 		"override nothing": {func(s *PipelineSpec) { s.StatusOverrides[" "] = "paid" }, "status_overrides", "empty"},
 		"view":             {func(s *PipelineSpec) { s.CodaViews[0].View = "claims" }, "coda_views[0].view", `"billing_summary"`},
 		"doc":              {func(s *PipelineSpec) { s.CodaViews[0].DocID = "https://coda.io/d/x_dA" }, "coda_views[0].doc_id", "doc's id"},
