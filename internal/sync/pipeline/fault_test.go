@@ -333,15 +333,12 @@ func TestSchedulesFireAndDeclarationsAreIdempotent(t *testing.T) {
 		t.Fatalf("%+v, %v", st, err)
 	}
 	r.exec(`update august.pipeline set next_run = now() - interval '1 second'`)
-	for {
+	r.until("the schedule's run succeeds", func() bool {
 		if st, err = s.Status(t.Context(), "billing"); err != nil {
 			t.Fatal(err)
 		}
-		if st.LastRun.State == runtimeapi.RunSucceeded && !st.LastRun.Full {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return st.LastRun.State == runtimeapi.RunSucceeded && !st.LastRun.Full
+	})
 	if st.NextRun == nil || !st.NextRun.After(time.Now()) {
 		t.Errorf("next run %v", st.NextRun)
 	}

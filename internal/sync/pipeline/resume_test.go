@@ -146,7 +146,11 @@ func TestASyncSurvivesACrashOfTheDatabase(t *testing.T) {
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)
-	<-crash
+	select {
+	case <-crash:
+	case <-time.After(time.Minute):
+		t.Fatalf("the sync makes no calls\n%s", r.logs)
+	}
 	pgtest.Restart(t)
 	if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
 		t.Fatalf("%+v\n%s", run, r.logs)
@@ -167,13 +171,9 @@ func TestTwoInstancesShareTheBudgetAndTheWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ended(a, runtimeapi.RunSucceeded)
-	deadline := time.Now().Add(time.Minute)
-	for r.one(`select state from august.run where pipeline = 'second'`) != runtimeapi.RunSucceeded {
-		if time.Now().After(deadline) {
-			t.Fatalf("not done\n%s", r.logs)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	r.until("the second pipeline's run succeeds", func() bool {
+		return r.one(`select state from august.run where pipeline = 'second'`) == runtimeapi.RunSucceeded
+	})
 	r.equal()
 	stats := r.server.Stats()["app"]
 	if stats.Throttled != 0 {
@@ -204,9 +204,7 @@ func TestARunParksWhenTheHourIsSpent(t *testing.T) {
 		// An hour passes.
 		r.exec(`update august.throttle set hour = hour - interval '1 hour', next_at = now(), used = 0`)
 		r.exec(`update august.run set resume_at = now() where state = 'parked'`)
-		for r.one(`select state from august.run`) == runtimeapi.RunParked {
-			time.Sleep(time.Millisecond)
-		}
+		r.until("the run goes on", func() bool { return r.one(`select state from august.run`) != runtimeapi.RunParked })
 	}
 	if parks < 2 {
 		t.Errorf("parked %d times only", parks)

@@ -131,6 +131,16 @@ func (r *rig) put(s *pipeline.Service, spec runtimeapi.PipelineSpec) {
 	}
 }
 
+// until polls what must become true.
+func (r *rig) until(what string, is func() bool) {
+	r.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.Fatalf("never came: %s\n%s", what, r.logs)
+		}
+	}
+}
+
 // ended waits until the newest run is in one of the states.
 func (r *rig) ended(s *pipeline.Service, states ...string) runtimeapi.Run {
 	r.Helper()
