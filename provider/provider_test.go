@@ -152,3 +152,16 @@ func TestWayOut_interrupted(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestUndoneDetail(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"did not become ready, so": errors.New("the container ended"),
+		"did not become ready in the time that timeouts.create allows, so": fmt.Errorf("wait: %w", context.DeadlineExceeded),
+		"did not become ready before the run was interrupted, so":          fmt.Errorf("wait: %w", context.Canceled),
+	} {
+		if got := undoneDetail("p/s", err); !strings.Contains(got, want) || !strings.Contains(got, "nothing is left behind") {
+			t.Errorf("%v: %q", err, got)
+		}
+	}
+}

@@ -87,8 +87,8 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 			"Traffic stays with the revision before. Remove the cause and apply again.", err)
 		return
 	case errors.As(err, &undone):
-		fail(&resp.Diagnostics, title, "The first revision of "+spec.Path()+" did not become ready, so the service was deleted again and nothing is left behind. "+
-			"Remove the cause and apply again.", err)
+		// What errors of this kind call for elsewhere is about something that goes on, and nothing does here.
+		fail(&resp.Diagnostics, title, undoneDetail(spec.Path(), err)+"\n\nError: "+err.Error(), nil)
 		return
 	case err != nil:
 		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" could not be created. "+
@@ -100,6 +100,17 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 			"It has been brought into line and is managed here from now on.", nil)
 	}
 	r.save(ctx, &plan, live, &resp.State, resp.Identity, &resp.Diagnostics)
+}
+
+func undoneDetail(service string, err error) string {
+	when, then := "", "Remove the cause and apply again."
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		when, then = " in the time that timeouts.create allows", "Remove the cause or allow more time, and apply again."
+	case errors.Is(err, context.Canceled):
+		when, then = " before the run was interrupted", "Apply again."
+	}
+	return "The first revision of " + service + " did not become ready" + when + ", so the service was deleted again and nothing is left behind. " + then
 }
 
 // Read implements resource.Resource.
