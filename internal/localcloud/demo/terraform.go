@@ -65,6 +65,10 @@ func newTerraform(bin, dir, binaries, version string, env []string) (*terraform,
 	return &terraform{bin: bin, dir: filepath.Join(dir, "terraform"), env: append(base, env...), logs: logs}, nil
 }
 
+// interruptPatience is how long Terraform may take to end what it is at. What it leaves half done is
+// removed with the local cloud.
+const interruptPatience = 15 * time.Second
+
 // run calls the CLI in a workspace. The whole output goes to a log file; lines that tell pass
 // through to out. It returns the exit code when the CLI itself ended with one.
 func (t *terraform) run(ctx context.Context, out io.Writer, workspace string, args ...string) (int, error) {
@@ -80,7 +84,7 @@ func (t *terraform) run(ctx context.Context, out io.Writer, workspace string, ar
 	cmd.Env = append(t.env[:len(t.env):len(t.env)], "TF_WORKSPACE="+workspace)
 	// Terraform ends tidily on an interrupt; killing it would leave a state lock behind.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = time.Minute
+	cmd.WaitDelay = interruptPatience
 	// Ctrl-C at the terminal reaches it by us only: a second interrupt would make it give up at once.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	lines := &teller{out: out}
@@ -88,6 +92,9 @@ func (t *terraform) run(ctx context.Context, out io.Writer, workspace string, ar
 	var stderr bytes.Buffer
 	cmd.Stderr = io.MultiWriter(log, &stderr)
 	err = cmd.Run()
+	if ctx.Err() != nil && cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // providers of a CLI that had to be killed; most often none
+	}
 	lines.flush()
 	var exit *exec.ExitError
 	if ctx.Err() != nil {
