@@ -29,6 +29,7 @@ import (
 // A day in the life: start, look, start again, use it all, stop, start again and find everything as
 // it was.
 func TestRestartKeepsState(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	first := r.up(t)
 
@@ -78,6 +79,7 @@ func TestRestartKeepsState(t *testing.T) {
 
 // What a killed supervisor leaves is ended by the next up or down, and nothing is lost.
 func TestKilledSupervisor(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	first := r.up(t)
 	uri := deploy(t, first, "hello")
@@ -108,9 +110,19 @@ func TestKilledSupervisor(t *testing.T) {
 
 // Ctrl-C reaches the supervisor and every process in its group at once; nothing is left, whenever it comes.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	cmd, ended := r.foreground(t)
 	eventually(t, "something has started", func() bool { return r.strays(t) > 0 })
+	interrupt(t, cmd, ended)
+	r.nothingLeft(t)
+
+	// An instance that never came to be does not keep the next start from the landing zone.
+	cmd, ended = r.foreground(t)
+	eventually(t, "an instance is being made", func() bool {
+		made, err := filepath.Glob(filepath.Join(r.dir, "cloudsql", "instances", "*", "*", "instance.json"))
+		return err == nil && len(made) > 0
+	})
 	interrupt(t, cmd, ended)
 	r.nothingLeft(t)
 
@@ -128,6 +140,7 @@ func TestInterrupt(t *testing.T) {
 
 // Of two who start at the same time one runs the cloud, and both are content.
 func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	var wg sync.WaitGroup
 	outs := make([]string, 3)
@@ -164,6 +177,7 @@ func TestTwoAtOnce(t *testing.T) {
 
 // A local cloud needs no privilege: run as a nobody it does all of the same.
 func TestUnprivileged(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("every other test shows it, when the tests do not run as root")
 	}
