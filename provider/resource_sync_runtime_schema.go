@@ -135,8 +135,8 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"direct": flag("Whether to connect to the instance's own address, private when it has one, instead of through the Cloud SQL connector. " +
 						"The connector encrypts and signs in by IAM; prefer it in production."),
 					"port": number("Port of the database, with `direct`, from 1 to 65535. Default: `5432`.", defaultDatabasePort, int64validator.Between(1, 65535)),
-					"pool_max": number("Largest number of database connections of one running instance of the service, from 2 to 100. Default: `4`.",
-						defaultPoolMax, int64validator.Between(2, 100)),
+					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats. Default: `4`.",
+						defaultPoolMax, int64validator.Between(3, 100)),
 					"connection_name": computed("Connection name of the instance."),
 					"address":         computed("Address that the runtime connects to, with `direct`."),
 				},

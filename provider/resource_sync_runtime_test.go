@@ -62,7 +62,7 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"instance", inside("database", map[string]any{"instance": "https://example.test"}), "database.instance", "connection name"},
 		{"direct without password", inside("database", map[string]any{"password_secret": nil}), "database.password_secret", "signs in by password"},
 		{"password without direct", inside("database", map[string]any{"direct": false}), "database.password_secret", "signs in by IAM"},
-		{"pool", inside("database", map[string]any{"pool_max": 1}), "database.pool_max", "between 2 and 100"},
+		{"pool", inside("database", map[string]any{"pool_max": 2}), "database.pool_max", "between 3 and 100"},
 		{"url", inside("drchrono", map[string]any{"url": "http://app.drchrono.com"}), "drchrono.url", "https"},
 		{"no callers", inside("control", map[string]any{"allowed_callers": []any{}}), "control.allowed_callers", "at least 1"},
 		{"audience", inside("control", map[string]any{"audience": "a,b"}), "control.audience", "commas"},

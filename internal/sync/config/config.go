@@ -110,7 +110,7 @@ func (r *reader) database() Database {
 		Host:     r.text("AUGUST_DATABASE_HOST", ""),
 		Port:     r.number("AUGUST_DATABASE_PORT", 5432, 1, 65535),
 		Password: r.secret("AUGUST_DATABASE_PASSWORD"),
-		PoolMax:  r.number("AUGUST_DATABASE_POOL_MAX", 4, 2, 100),
+		PoolMax:  r.number("AUGUST_DATABASE_POOL_MAX", 4, 3, 100),
 	}
 	if d.Instance != "" && !instanceForm.MatchString(d.Instance) {
 		r.wrong("AUGUST_DATABASE_INSTANCE", "must be a connection name, project:region:name")

@@ -62,7 +62,7 @@ func TestLoad_listsEveryProblemAtOnce(t *testing.T) {
 		"AUGUST_DATABASE_INSTANCE": canary + "!",
 		"AUGUST_DATABASE_NAME":     " ",
 		"AUGUST_DATABASE_PASSWORD": canary,
-		"AUGUST_DATABASE_POOL_MAX": "1",
+		"AUGUST_DATABASE_POOL_MAX": "2",
 		"AUGUST_DRCHRONO_OAUTH":    `{"client_id":"` + canary,
 		"AUGUST_CODA_URL":          "ftp://" + canary,
 		"AUGUST_CONTROL_CALLERS":   "ok@example.test,*@" + canary,
