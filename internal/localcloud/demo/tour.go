@@ -41,7 +41,7 @@ Everything keeps running. To look around:
 
   eval "$(%[1]s env --dir %[2]s)"    # where the provider and the local cloud are
   TF_WORKSPACE=%[9]s %[10]s -chdir=%[11]s plan
-  TF_WORKSPACE=%[9]s %[10]s -chdir=%[11]s console -plan
+  TF_WORKSPACE=%[9]s %[10]s -chdir=%[11]s output
 
 To stop and remove it: make clean, or
   %[1]s demo --clean --dir %[2]s
