@@ -30,6 +30,8 @@ func printTour(ctx context.Context, o Options, cloud localcloud.Description, tf 
 	if !exists(psql) {
 		psql = "psql" // the server came without it
 	}
+	// Told where the state is, because console looks for the default workspace's, whichever is chosen.
+	state := filepath.Join("terraform.tfstate.d", r.environment.Workspace, "terraform.tfstate")
 	_, _ = fmt.Fprintf(o.Out, `
 Everything keeps running. To look around:
 
@@ -41,11 +43,11 @@ Everything keeps running. To look around:
 
   eval "$(%[1]s env --dir %[2]s)"    # where the provider and the local cloud are
   TF_WORKSPACE=%[9]s %[10]s -chdir=%[11]s plan
-  TF_WORKSPACE=%[9]s %[10]s -chdir=%[11]s output
+  TF_WORKSPACE=%[9]s %[10]s -chdir=%[11]s console -state=%[12]s
 
 To stop and remove it: make clean, or
   %[1]s demo --clean --dir %[2]s
 `, self, o.Dir, cloud.Endpoints.Google, r.environment.Project, r.outputs.Runtime.Value.URI,
-		passfile, psql, r.instance.IpAddresses[0].IpAddress, r.environment.Workspace, tf.bin, tf.dir)
+		passfile, psql, r.instance.IpAddresses[0].IpAddress, r.environment.Workspace, tf.bin, tf.dir, state)
 	return nil
 }
