@@ -51,7 +51,7 @@ func upCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&detach, "detach", false, "return when everything is ready, and leave it running until `august-local down`")
+	f.BoolVar(&detach, "detach", false, "return when everything is ready, and leave it running until \"august-local down\"")
 	f.IntVar(&cfg.Port, "port", 0, "port of Google's APIs (default: the one of last time, or any)")
 	f.IntVar(&cfg.Patients, "patients", 0, fmt.Sprintf("patients of the production clinic (default: as last time, or %d)", localcloud.DefaultPatients))
 	f.Uint64Var(&cfg.Seed, "seed", 0, fmt.Sprintf("seed of the made-up practices (default: as last time, or %d)", localcloud.DefaultSeed))
