@@ -35,6 +35,9 @@ func program(pkg, dir string) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if err := lookAt(root); err != nil {
+		return "", err
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
@@ -68,6 +71,25 @@ func program(pkg, dir string) (path string, err error) {
 		return path, nil
 	}
 	return path, copyFile(path, staged) // another file system
+}
+
+// lookAt looks at everything that a program of this module may be built from. The go command keeps
+// the results of a test that passed for as long as the files the test has looked at are the same; it
+// cannot know what a program that the test builds depends on.
+func lookAt(root string) error {
+	for _, part := range []string{"go.mod", "go.sum", "main.go", "internal", "provider"} {
+		err := filepath.WalkDir(filepath.Join(root, part), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			_, err = os.Stat(path)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func moduleRoot() (string, error) {
