@@ -133,7 +133,7 @@ func TestRESTClient(t *testing.T) {
 		t.Errorf("%+v %+v", after.Scaling, after.Template.Scaling)
 	}
 	_, err = api.Patch(got.Name, change).UpdateMask("scaling").Do()
-	if e, ok := err.(*googleapi.Error); !ok || e.Code != http.StatusConflict || !strings.Contains(e.Body, "ABORTED") { //nolint:errorlint // the client's own type
+	if e, ok := err.(*googleapi.Error); !ok || e.Code != http.StatusConflict || !strings.Contains(e.Body, "ABORTED") {
 		t.Errorf("stale etag: %v", err)
 	}
 	if _, err := api.Patch(got.Name, &rest.GoogleCloudRunV2Service{}).UpdateMask("template.nonsense").Do(); err == nil {

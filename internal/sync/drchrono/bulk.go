@@ -116,12 +116,12 @@ func bulkState(e envelope) string {
 
 // bulkGone tells that a poll's answer means the submission is lost: its uuid expired, or it failed.
 func bulkGone(status int, body []byte) bool {
-	switch {
-	case status == http.StatusNotFound:
+	switch status {
+	case http.StatusNotFound:
 		return true
-	case status == http.StatusBadRequest:
+	case http.StatusBadRequest:
 		return strings.Contains(strings.ToLower(string(body)), "invalid uuid")
-	case status == http.StatusInternalServerError:
+	case http.StatusInternalServerError:
 		var e struct {
 			Status string `json:"status"`
 			UUID   string `json:"uuid"`

@@ -272,7 +272,7 @@ func (c *Client) count(ctx context.Context, endpoint string, status int) {
 // failed together do not come back together.
 func (c *Client) backoff(ctx context.Context, n int) error {
 	d := c.cfg.Backoff << (n - 2)
-	return sleep(ctx, d/2+rand.N(d))
+	return sleep(ctx, d/2+rand.N(d)) //nolint:gosec // jitter is no secret
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

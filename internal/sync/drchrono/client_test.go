@@ -71,7 +71,7 @@ func serve(t *testing.T, h http.HandlerFunc) (*drchrono.Client, *ledger) {
 func answer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	fmt.Fprint(w, body)
+	_, _ = fmt.Fprint(w, body)
 }
 
 func TestListFollowsOnlyItsOwnHost(t *testing.T) {
@@ -177,11 +177,13 @@ func TestErrorsHoldNoValues(t *testing.T) {
 		"garbled": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err == nil {
-				fmt.Fprint(conn, secret+" as a status line\r\n\r\n")
+				_, _ = fmt.Fprint(conn, secret+" as a status line\r\n\r\n")
 				_ = conn.Close()
 			}
 		},
-		"302": func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "http://"+secret+".test/", 302) },
+		"302": func(w http.ResponseWriter, q *http.Request) {
+			http.Redirect(w, q, "http://"+secret+".test/", http.StatusFound)
+		},
 	} {
 		c, _ := serve(t, h)
 		for i, call := range []func() error{

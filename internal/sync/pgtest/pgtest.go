@@ -156,7 +156,7 @@ func launch() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the server has its own handle
 	cmd := exec.Command(postgres, "-D", filepath.Join(cluster.dir, "data"), "-p", strconv.Itoa(cluster.port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=120",
 		"-c", "fsync="+durable, "-c", "max_wal_size=4GB", "-c", "shared_buffers=256MB")

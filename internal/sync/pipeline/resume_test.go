@@ -198,7 +198,7 @@ func TestARunParksWhenTheHourIsSpent(t *testing.T) {
 		if parks++; parks > 50 {
 			t.Fatalf("parked again and again: %+v", run)
 		}
-		if run.ResumeAt == nil || !run.ResumeAt.After(time.Now()) || run.ResumeAt.Sub(time.Now()) > time.Hour+2*time.Second {
+		if run.ResumeAt == nil || !run.ResumeAt.After(time.Now()) || time.Until(*run.ResumeAt) > time.Hour+2*time.Second {
 			t.Errorf("resumes at %v", run.ResumeAt)
 		}
 		// An hour passes.

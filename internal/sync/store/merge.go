@@ -235,16 +235,16 @@ func pageKeys(rows []feed.Row, bad []BadRow) (keys []string, keyless int) {
 // a time zone explains, is junk that would stop the feed until then: it does not count.
 func newest(rows []feed.Row, at time.Time) *string {
 	limit := at.UTC().Add(26 * time.Hour).Format("2006-01-02 15:04:05")
-	var max string
+	var greatest string
 	for _, r := range rows {
-		if r.Version > max && r.Version < limit {
-			max = r.Version
+		if r.Version > greatest && r.Version < limit {
+			greatest = r.Version
 		}
 	}
-	if max == "" {
+	if greatest == "" {
 		return nil
 	}
-	return &max
+	return &greatest
 }
 
 // copyLines streams rows without joining them first.

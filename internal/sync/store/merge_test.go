@@ -77,7 +77,7 @@ func TestMergeTakesWhatIsNewer(t *testing.T) {
 	steps := []struct {
 		what    string
 		object  string
-		at      time.Duration
+		minutes int
 		changed int64
 		billed  string
 	}{
@@ -92,7 +92,7 @@ func TestMergeTakesWhatIsNewer(t *testing.T) {
 		{"a fraction of a second newer", lineItem(1, "60.00", "2026-03-04T10:00:06.5"), 1, 1, "60.00"},
 	}
 	for _, s := range steps {
-		c := b.merge(f, noon.Add(s.at*time.Minute), s.object)
+		c := b.merge(f, noon.Add(time.Duration(s.minutes)*time.Minute), s.object)
 		if c.Changed != s.changed || billed() != s.billed {
 			t.Errorf("%s: changed %d, billed %s; want %d, %s", s.what, c.Changed, billed(), s.changed, s.billed)
 		}

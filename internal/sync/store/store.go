@@ -62,7 +62,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cc.Host, cc.Port, cc.Database, cc.User, cc.Password = cfg.Host, 5432, cfg.Database, cfg.User, cfg.Password
 	cc.TLSConfig, cc.Fallbacks = nil, nil
 	if cfg.Port != 0 {
-		cc.Port = uint16(cfg.Port)
+		cc.Port = uint16(cfg.Port) //nolint:gosec // the configuration holds it to 65535
 	}
 	cc.ConnectTimeout = 5 * time.Second
 	cc.RuntimeParams = map[string]string{
@@ -78,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	pc.MaxConns = 4
 	if cfg.MaxConns > 0 {
-		pc.MaxConns = int32(cfg.MaxConns)
+		pc.MaxConns = int32(cfg.MaxConns) //nolint:gosec // the configuration holds it to 100
 	}
 	pc.MaxConnLifetime = 30 * time.Minute
 	pc.MaxConnLifetimeJitter = 5 * time.Minute
@@ -112,7 +112,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	want := int32(len(names))
+	want := int32(len(names)) //nolint:gosec // a handful of files
 	// The common case, an up-to-date schema, costs one query and no lock.
 	if have, err := s.SchemaVersion(ctx); err != nil || have >= want {
 		return err
