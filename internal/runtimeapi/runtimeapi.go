@@ -101,6 +101,7 @@ type Status struct {
 	Pipeline string           `json:"pipeline"`
 	LastRun  *Run             `json:"last_run,omitempty"`
 	LastFull *time.Time       `json:"last_full,omitempty"` // end of the last full sync that succeeded
+	FullRun  *Run             `json:"full_run,omitempty"`  // that sync; what it did stays here while later runs read what is new
 	Rows     map[string]int64 `json:"rows"`                // rows held per table, deleted ones left out
 	Claims   map[string]int64 `json:"claims,omitempty"`    // claims by four-way status
 	Coda     []CodaStatus     `json:"coda,omitempty"`

@@ -158,10 +158,10 @@ func figures(cells ...string) string {
 func feeds(reports []report) []string {
 	var names []string
 	for _, r := range reports {
-		if r.status.LastRun == nil {
+		if r.status.FullRun == nil {
 			continue
 		}
-		for _, f := range r.status.LastRun.Feeds {
+		for _, f := range r.status.FullRun.Feeds {
 			if !slices.Contains(names, f.Feed) {
 				names = append(names, f.Feed)
 			}
@@ -171,8 +171,8 @@ func feeds(reports []report) []string {
 }
 
 func (r report) feed(name string) (runtimeapi.FeedRun, bool) {
-	if r.status.LastRun != nil {
-		for _, f := range r.status.LastRun.Feeds {
+	if r.status.FullRun != nil {
+		for _, f := range r.status.FullRun.Feeds {
 			if f.Feed == name {
 				return f, true
 			}

@@ -75,7 +75,7 @@ func (r *report) awaitSync(ctx context.Context, cloud localcloud.Description, p 
 		if run := r.status.LastRun; run != nil && run.State == runtimeapi.RunFailed {
 			return fmt.Errorf("workspace %s: the first sync failed: %s", r.environment.Workspace, run.Error)
 		}
-		if r.status.LastFull != nil && codaSettled(r.status.Coda) {
+		if r.status.FullRun != nil && codaSettled(r.status.Coda) {
 			return nil
 		}
 		select {

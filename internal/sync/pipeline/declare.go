@@ -236,11 +236,19 @@ func (s *Service) Status(ctx context.Context, name string) (runtimeapi.Status, e
 		}
 		return st, s.unavailable(ctx, "read status", err)
 	}
-	run, err := readRun(ctx, pool, `id = (select max(id) from august.run where pipeline = $1)`, name)
-	if err == nil {
-		st.LastRun = &run
-	} else if !errors.Is(err, pgx.ErrNoRows) {
-		return st, s.unavailable(ctx, "read status", err)
+	for _, r := range []struct {
+		into  **runtimeapi.Run
+		where string
+	}{
+		{&st.LastRun, ``},
+		{&st.FullRun, ` and "full" and state = 'succeeded'`},
+	} {
+		run, err := readRun(ctx, pool, `id = (select max(id) from august.run where pipeline = $1`+r.where+`)`, name)
+		if err == nil {
+			*r.into = &run
+		} else if !errors.Is(err, pgx.ErrNoRows) {
+			return st, s.unavailable(ctx, "read status", err)
+		}
 	}
 	d := s.cfg.Datasets[p.Spec.Dataset]
 	for _, f := range d.Feeds {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -107,20 +108,21 @@ func (p *pass) cursor(ctx context.Context, path string, params url.Values, after
 	}
 	// Closing the channel says that the list ended; the buffer of one is what is in flight.
 	pages := make(chan fetched, 1)
-	g, ctx := errgroup.WithContext(ctx)
+	// What ends the fetching leaves what was fetched: calls are dear. So only the fetcher stops with the group.
+	g, fetching := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(pages)
 		seen := map[string]bool{}
 		for {
-			page, err := p.cfg.Source.List(ctx, path, params, next)
+			page, err := p.cfg.Source.List(fetching, path, params, next)
 			if err != nil {
 				return err
 			}
 			number++
 			select {
 			case pages <- fetched{number, page}:
-			case <-ctx.Done():
-				return ctx.Err()
+			case <-fetching.Done():
+				return fetching.Err()
 			}
 			if next = page.Next; next == "" {
 				return nil
@@ -178,18 +180,24 @@ func (p *pass) bulk(ctx context.Context) error {
 			todo = append(todo, n)
 		}
 	}
-	g, gctx := errgroup.WithContext(ctx)
+	// The first failure starts no further page but lets those in flight end. A page is several calls, and when
+	// the hour's budget is spent, giving up those that wait for their merge could spend every hour on nothing.
+	var g errgroup.Group
+	var failed atomic.Bool
 	g.SetLimit(p.cfg.Fetchers)
 	for _, n := range todo {
-		if gctx.Err() != nil {
-			break
-		}
 		g.Go(func() error {
-			page, err := p.cfg.Source.Bulk(gctx, p.feed.Bulk, params, n)
-			if err != nil {
-				return err
+			if failed.Load() {
+				return nil
 			}
-			return p.merge(gctx, n, page)
+			page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, n)
+			if err == nil {
+				err = p.merge(ctx, n, page)
+			}
+			if err != nil {
+				failed.Store(true)
+			}
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
