@@ -123,15 +123,9 @@ func pipelinePath(name string) string { return PathPipelines + "/" + url.PathEsc
 // call makes one call, again and again while that can help.
 func call[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
 	var out T
-	base, err := url.Parse(c.endpoint)
-	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return out, &Error{Code: CodeInvalid, Field: "endpoint", Message: fmt.Sprintf("%q is no address of a runtime; give its URL, such as https://august-sync-….run.app", c.endpoint)}
-	}
-	if base.Scheme == "http" && c.tokens != nil && !loopback(base.Hostname()) {
-		return out, &Error{Code: CodeInvalid, Field: "endpoint", Message: "sends tokens in clear text; use https"}
-	}
 	var payload []byte
 	if body != nil {
+		var err error
 		if payload, err = json.Marshal(body); err != nil {
 			return out, err
 		}
@@ -158,11 +152,18 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	}
 }
 
-// once makes one try and says whether another may help and is safe.
-func (c *Client) once(ctx context.Context, method, path string, payload []byte, out any) (again bool, err error) {
+// request is a call as it travels, with its token.
+func (c *Client) request(ctx context.Context, method, path string, payload []byte) (*http.Request, error) {
+	base, err := url.Parse(c.endpoint)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return nil, &Error{Code: CodeInvalid, Field: "endpoint", Message: fmt.Sprintf("%q is no address of a runtime; give its URL, such as https://august-sync-….run.app", c.endpoint)}
+	}
+	if base.Scheme == "http" && c.tokens != nil && !loopback(base.Hostname()) {
+		return nil, &Error{Code: CodeInvalid, Field: "endpoint", Message: "sends tokens in clear text; use https"}
+	}
 	req, err := http.NewRequestWithContext(ctx, method, c.endpoint+path, bytes.NewReader(payload))
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.agent)
@@ -172,13 +173,22 @@ func (c *Client) once(ctx context.Context, method, path string, payload []byte, 
 	if c.tokens != nil {
 		token, err := c.tokens.Token()
 		if err != nil {
-			return false, &Error{Code: CodeUnauthenticated, Message: "no identity token could be had for the runtime: " + redact(err)}
+			return nil, &Error{Code: CodeUnauthenticated, Message: "no identity token could be had for the runtime: " + redact(err)}
 		}
 		token.SetAuthHeader(req)
 		// A private Cloud Run service checks this header instead when it is there, and takes it away.
 		// Without it, it would check Authorization and hand it on with its signature removed, and
 		// the runtime could not check the token itself.
 		req.Header.Set("X-Serverless-Authorization", req.Header.Get("Authorization"))
+	}
+	return req, nil
+}
+
+// once makes one try and says whether another may help and is safe.
+func (c *Client) once(ctx context.Context, method, path string, payload []byte, out any) (again bool, err error) {
+	req, err := c.request(ctx, method, path, payload)
+	if err != nil {
+		return false, err
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

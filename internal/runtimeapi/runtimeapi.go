@@ -24,6 +24,7 @@ type Info struct {
 	Version       string `json:"version"`        // of the runtime's build
 	Revision      string `json:"revision"`       // Cloud Run revision, empty outside Cloud Run
 	SchemaVersion int32  `json:"schema_version"` // newest migration applied to the database
+	Instance      string `json:"instance"`       // Cloud SQL instance of the database, project:region:name; empty when the runtime was not told
 }
 
 // PipelineSpec is what a user declares of a pipeline.

@@ -130,7 +130,7 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Log
 	if err != nil {
 		return err
 	}
-	api.Ready(service, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema})
+	api.Ready(service, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
 	ready.serve(func(ctx context.Context) error { return answers(ctx, db.Pool()) })
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
