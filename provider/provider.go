@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -16,7 +17,7 @@ import (
 // Address is the provider's address in the registry.
 const Address = "registry.terraform.io/feel-august/august"
 
-var _ provider.Provider = (*augustProvider)(nil)
+var _ provider.ProviderWithFunctions = (*augustProvider)(nil)
 
 // New returns the provider's constructor, as the plugin server wants it.
 func New(version string) func() provider.Provider {
@@ -146,5 +147,12 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewRuntimeImageResource,
 		NewSyncRuntimeResource,
 		NewSyncPipelineResource,
+	}
+}
+
+// Functions implements provider.ProviderWithFunctions.
+func (p *augustProvider) Functions(context.Context) []func() function.Function {
+	return []func() function.Function{
+		NewConnectionBudgetFunction,
 	}
 }
