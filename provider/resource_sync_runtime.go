@@ -63,7 +63,7 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, syncRuntimeTimeout, &resp.Diagnostics)
 	defer cancel()
-	client, spec := r.prepare(ctx, &plan, title, &resp.Diagnostics)
+	client, spec := r.prepare(ctx, &plan, nil, title, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -150,7 +150,7 @@ func (r *syncRuntimeResource) Update(ctx context.Context, req resource.UpdateReq
 	whole := ctx
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, syncRuntimeTimeout, &resp.Diagnostics)
 	defer cancel()
-	client, spec := r.prepare(ctx, &plan, title, &resp.Diagnostics)
+	client, spec := r.prepare(ctx, &plan, &state, title, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -224,15 +224,18 @@ func (r *syncRuntimeResource) client(ctx context.Context) (*cloudrun.Client, err
 	return cloudrun.New(api), nil
 }
 
-// prepare finds out what the plan could not, and turns the plan into a spec.
-func (r *syncRuntimeResource) prepare(ctx context.Context, plan *syncRuntimeModel, title string, diags *diag.Diagnostics) (*cloudrun.Client, cloudrun.Spec) {
+// prepare finds out what the plan could not, holds the pool against the instance, and turns the plan into a spec.
+func (r *syncRuntimeResource) prepare(ctx context.Context, plan, state *syncRuntimeModel, title string, diags *diag.Diagnostics) (*cloudrun.Client, cloudrun.Spec) {
 	client, err := r.client(ctx)
 	if err != nil {
 		fail(diags, title, "The Cloud Run Admin API cannot be called.", err)
 		return nil, cloudrun.Spec{}
 	}
 	r.place(plan, title, diags)
-	r.locateDatabase(ctx, plan, nil, true, diags)
+	live := r.locateDatabase(ctx, plan, nil, true, diags)
+	if !diags.HasError() {
+		r.checkBudgetAtApply(ctx, plan, state, live, diags)
+	}
 	if diags.HasError() {
 		return nil, cloudrun.Spec{}
 	}

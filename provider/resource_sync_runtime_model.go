@@ -46,15 +46,17 @@ type syncRuntimeModel struct {
 }
 
 type databaseModel struct {
-	Instance       types.String `tfsdk:"instance"`
-	Name           types.String `tfsdk:"name"`
-	User           types.String `tfsdk:"user"`
-	PasswordSecret types.String `tfsdk:"password_secret"`
-	Direct         types.Bool   `tfsdk:"direct"`
-	Port           types.Int64  `tfsdk:"port"`
-	PoolMax        types.Int64  `tfsdk:"pool_max"`
-	ConnectionName types.String `tfsdk:"connection_name"`
-	Address        types.String `tfsdk:"address"`
+	Instance            types.String `tfsdk:"instance"`
+	Name                types.String `tfsdk:"name"`
+	User                types.String `tfsdk:"user"`
+	PasswordSecret      types.String `tfsdk:"password_secret"`
+	Direct              types.Bool   `tfsdk:"direct"`
+	Port                types.Int64  `tfsdk:"port"`
+	PoolMax             types.Int64  `tfsdk:"pool_max"`
+	MaxConnections      types.Int64  `tfsdk:"max_connections"`
+	ReservedConnections types.Int64  `tfsdk:"reserved_connections"`
+	ConnectionName      types.String `tfsdk:"connection_name"`
+	Address             types.String `tfsdk:"address"`
 }
 
 type drchronoModel struct {
@@ -83,6 +85,7 @@ var (
 	databaseTypes = map[string]attr.Type{
 		"instance": types.StringType, "name": types.StringType, "user": types.StringType, "password_secret": types.StringType,
 		"direct": types.BoolType, "port": types.Int64Type, "pool_max": types.Int64Type,
+		"max_connections": types.Int64Type, "reserved_connections": types.Int64Type,
 		"connection_name": types.StringType, "address": types.StringType,
 	}
 	drchronoTypes = map[string]attr.Type{"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType}

@@ -109,7 +109,8 @@ func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.Modif
 		return
 	}
 
-	r.locateDatabase(ctx, &plan, state, false, &resp.Diagnostics)
+	live := r.locateDatabase(ctx, &plan, state, false, &resp.Diagnostics)
+	plan.checkBudgetAtPlan(ctx, state, live, &resp.Diagnostics)
 	r.checkSecrets(ctx, plan, &resp.Diagnostics)
 	plan.settleNames()
 	plan.ready(state)
@@ -165,10 +166,10 @@ func (m *syncRuntimeModel) ready(state *syncRuntimeModel) {
 	}
 	m.URI = state.URI
 	same := state.Ready.ValueBool() && state.Problem.IsNull()
+	same = same && deployed(m.Database) == deployed(state.Database)
 	for _, pair := range [][2]interface{ String() string }{
 		{m.Image, state.Image},
 		{m.ServiceAccount, state.ServiceAccount},
-		{m.Database, state.Database},
 		{m.DrChrono, state.DrChrono},
 		{m.Coda, state.Coda},
 		{m.Control, state.Control},
@@ -186,11 +187,11 @@ func (m *syncRuntimeModel) ready(state *syncRuntimeModel) {
 }
 
 // locateDatabase finds the database's instance. While planning, an instance that cannot be looked up leaves its address
-// as it was, or unknown; when must is set, everything has to be known.
-func (r *syncRuntimeResource) locateDatabase(ctx context.Context, plan, state *syncRuntimeModel, must bool, diags *diag.Diagnostics) {
+// as it was, or unknown; when must is set, everything has to be known. It returns the instance when it has looked it up.
+func (r *syncRuntimeResource) locateDatabase(ctx context.Context, plan, state *syncRuntimeModel, must bool, diags *diag.Diagnostics) liveInstance {
 	d := objectAs[databaseModel](ctx, plan.Database, diags)
 	if d == nil {
-		return
+		return nil
 	}
 	defer func() { plan.Database = objectOf(ctx, databaseTypes, d, diags) }()
 	at := path.Root("database").AtName("instance")
@@ -206,7 +207,7 @@ func (r *syncRuntimeResource) locateDatabase(ctx context.Context, plan, state *s
 	}
 	if must { // what the plan knows is what was agreed on
 		if !d.ConnectionName.IsUnknown() && !d.Address.IsUnknown() {
-			return
+			return nil
 		}
 		connection, address = d.ConnectionName, d.Address
 	}
@@ -215,12 +216,12 @@ func (r *syncRuntimeResource) locateDatabase(ctx context.Context, plan, state *s
 	}
 	d.ConnectionName, d.Address = connection, address
 	if d.Instance.IsUnknown() || plan.Project.IsUnknown() {
-		return
+		return nil
 	}
 
 	parts := instanceForm.FindStringSubmatch(d.Instance.ValueString())
 	if parts == nil {
-		return // its own validator says so
+		return nil // its own validator says so
 	}
 	project, instance := parts[1], parts[3]
 	if project == "" {
@@ -229,11 +230,11 @@ func (r *syncRuntimeResource) locateDatabase(ctx context.Context, plan, state *s
 		d.ConnectionName = d.Instance
 	}
 	if !must && d.Direct.IsUnknown() {
-		return
+		return nil
 	}
 	client, err := r.clients.CloudSQL(ctx)
 	if err != nil && isUnknown(err) && !must {
-		return
+		return nil
 	}
 	var live liveInstance
 	if err == nil {
@@ -259,7 +260,9 @@ func (r *syncRuntimeResource) locateDatabase(ctx context.Context, plan, state *s
 					"The instance "+live.ConnectionName+" has no address of its own. Give it a private address, or leave direct out.", nil)
 			}
 		}
+		return live
 	}
+	return nil
 }
 
 // checkSecrets asks whether every secret that is referred to exists. It asks for all at once, since a plan waits for it.

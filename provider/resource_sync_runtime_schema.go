@@ -135,8 +135,21 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"direct": flag("Whether to connect to the instance's own address, private when it has one, instead of through the Cloud SQL connector. " +
 						"The connector encrypts and signs in by IAM; prefer it in production."),
 					"port": number("Port of the database, with `direct`, from 1 to 65535. Default: `5432`.", defaultDatabasePort, int64validator.Between(1, 65535)),
-					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats. Default: `4`.",
-						defaultPoolMax, int64validator.Between(3, 100)),
+					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats. Default: `4`. "+
+						"The plan refuses a pool that the instance has too few connections for: those of `scaling.max_instances`, of a new revision beside them while it is rolled out, and of `reserved_connections`.",
+						defaultPoolMax, int64validator.Between(leastPoolMax, 100)),
+					"max_connections": schema.Int64Attribute{
+						MarkdownDescription: "The flag `max_connections` that the instance will have when the service is deployed, from 14 to 262143. Default: what it has. " +
+							"Set it where the same apply changes the flag, as `august_cloudsql_ha_policy.platform.database_flags[\"max_connections\"]`: the plan then holds the pool against this figure, and the apply against the instance.",
+						Optional:   true,
+						Validators: []validator.Int64{int64validator.Between(14, mostConnections)},
+					},
+					"reserved_connections": schema.Int64Attribute{
+						MarkdownDescription: "Connections of the instance that are not this service's, from 0 to 262143: what PostgreSQL keeps for superusers (3), what Cloud SQL itself holds (about 12), " +
+							"and what everything else on the instance may hold. Default: `15`, as if nothing else used it.",
+						Optional:   true,
+						Validators: []validator.Int64{int64validator.Between(0, mostConnections)},
+					},
 					"connection_name": computed("Connection name of the instance."),
 					"address":         computed("Address that the runtime connects to, with `direct`."),
 				},
