@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -16,6 +15,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+	"google.golang.org/api/option"
+	"google.golang.org/api/sqladmin/v1"
+
+	"github.com/feel-august/terraform-provider-august/internal/advise"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 )
 
 // dynamic makes a value as Terraform gives it to a dynamic parameter: every object is of a type of its own.
@@ -265,15 +269,12 @@ check "connections" {
 }
 output "need" { value = local.budget.need }
 `
-	words := func(text string) *regexp.Regexp { // however the CLI breaks and frames the lines
-		return regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(text), " ", `[\s│]+`))
-	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
 			{
 				Config: config(28, guarded),
-				ExpectError: words("max_connections: 100, the default of db-custom-1-3840 " +
+				ExpectError: asShown("max_connections: 100, the default of db-custom-1-3840 " +
 					"august-sync: 28 instances × 4 = 112 " +
 					"august-sync, while a new revision is rolled out: 1 instance × 4 = 4 " +
 					"reserved: 3 for superusers + about 12 for Cloud SQL itself = 15 " +
@@ -292,7 +293,7 @@ output "need" { value = local.budget.need }
 			},
 			{
 				Config:      config(28, `output "x" { value = provider::august::connection_budget({ tier = "db-huge" }, {}) }`),
-				ExpectError: words(`Invalid value for "database" parameter: database.tier: how large a machine of the tier "db-huge" is, is not known here: give max_connections.`),
+				ExpectError: asShown(`Invalid value for "database" parameter: database.tier: how large a machine of the tier "db-huge" is, is not known here: give max_connections.`),
 			},
 			{ // what this apply makes is waited for
 				Config: config(1, `
@@ -369,6 +370,24 @@ func TestConnectionBudget_documentation(t *testing.T) {
 	for line := range strings.SplitSeq(shown, "\n") {
 		if !strings.Contains(out, line) {
 			t.Errorf("the plan does not say %q:\n%s", line, out)
+		}
+	}
+}
+
+// The function and the local cloud have each a table of machines, because neither may know the other. They must agree.
+func TestAccConnectionBudget_tiers(t *testing.T) {
+	t.Parallel()
+	api, err := sqladmin.NewService(t.Context(), option.WithEndpoint(localtest.Shared(t).Endpoints.CloudSQL), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := api.Tiers.List(accProject).Do()
+	if err != nil || len(list.Items) == 0 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for _, theirs := range list.Items {
+		if ours, err := advise.ParseTier(theirs.Tier); err != nil || ours.MemoryMB != theirs.RAM>>20 {
+			t.Errorf("%s has %d MB there, and is %+v here (%v)", theirs.Tier, theirs.RAM>>20, ours, err)
 		}
 	}
 }
