@@ -90,7 +90,7 @@ func (connectionBudgetFunction) Run(ctx context.Context, req function.RunRequest
 	}
 	b, err := advise.Connections(db, all)
 	if err != nil {
-		resp.Error = function.NewArgumentFuncError(0, "database: "+err.Error()+".")
+		resp.Error = function.NewArgumentFuncError(0, "database: "+err.Error())
 		return
 	}
 	result := connectionBudgetModel{

@@ -102,40 +102,40 @@ func TestConnectionBudget_refuses(t *testing.T) {
 		argument           int64
 		want               string
 	}{
-		{"no object", "db-custom-1-3840", service(nil), 0, `database: this takes an object, not a string.`},
-		{"a list", []any{database}, service(nil), 0, `database: this takes an object, not a list.`},
-		{"nothing of the machine", some{"edition": "ENTERPRISE"}, service(nil), 0, `database: tier or max_connections is missing.`},
-		{"unknown tier", some{"tier": "db-huge"}, service(nil), 0, `database.tier: how large a machine of the tier "db-huge" is, is not known here: give max_connections.`},
-		{"unknown attribute", some{"tier": "db-f1-micro", "reserve": 3}, service(nil), 0, `database.reserve: there is no such attribute; there are tier, max_connections, edition, reserved_connections, other_connections, pooling, replicas.`},
-		{"text for a number", some{"max_connections": "many"}, service(nil), 0, `database.max_connections: this takes a whole number from 1 to 262143, not "many".`},
-		{"a bool for a number", some{"max_connections": true}, service(nil), 0, `database.max_connections: this takes a whole number, not a bool.`},
+		{"no object", "db-custom-1-3840", service(nil), 0, `database: this takes an object, not a string`},
+		{"a list", []any{database}, service(nil), 0, `database: this takes an object, not a list`},
+		{"nothing of the machine", some{"edition": "ENTERPRISE"}, service(nil), 0, `database: tier or max_connections is missing`},
+		{"unknown tier", some{"tier": "db-huge"}, service(nil), 0, `database.tier: the tier "db-huge" is not known here, nor how large its machine is: give max_connections`},
+		{"unknown attribute", some{"tier": "db-f1-micro", "reserve": 3}, service(nil), 0, `database.reserve: there is no such attribute; there are tier, max_connections, edition, reserved_connections, other_connections, pooling, replicas`},
+		{"text for a number", some{"max_connections": "many"}, service(nil), 0, `database.max_connections: this takes a whole number from 1 to 262143, not "many"`},
+		{"a bool for a number", some{"max_connections": true}, service(nil), 0, `database.max_connections: this takes a whole number, not a bool`},
 		{"a fraction", some{"max_connections": 99.5}, service(nil), 0, `database.max_connections: this takes a whole number from 1 to 262143, not 99.5`},
 		{"none", some{"max_connections": 0}, service(nil), 0, `database.max_connections: this takes a whole number from 1 to 262143, not 0`},
 		{"beyond all numbers", some{"max_connections": 1e300}, service(nil), 0, `database.max_connections: this takes a whole number from 1 to 262143`},
 		{"less than nothing", some{"max_connections": 100, "reserved_connections": -1}, service(nil), 0, `database.reserved_connections: this takes a whole number from 0`},
-		{"a number for text", some{"tier": 5, "max_connections": 5}, service(nil), 0, `database.tier: this takes a string, not a number.`},
-		{"no edition", some{"max_connections": 100, "edition": "PLUS"}, service(nil), 0, `database.edition: "PLUS" is no edition; there are ENTERPRISE and ENTERPRISE_PLUS.`},
-		{"another edition", some{"tier": "db-custom-2-7680", "edition": "ENTERPRISE_PLUS"}, service(nil), 0, `database.edition: the tier db-custom-2-7680 is one of the edition ENTERPRISE, not ENTERPRISE_PLUS.`},
-		{"pooling on Enterprise", some{"tier": "db-custom-2-7680", "pooling": some{}}, service(nil), 0, `database.pooling: managed connection pooling is there in the edition ENTERPRISE_PLUS only.`},
+		{"a number for text", some{"tier": 5, "max_connections": 5}, service(nil), 0, `database.tier: this takes a string, not a number`},
+		{"no edition", some{"max_connections": 100, "edition": "PLUS"}, service(nil), 0, `database.edition: "PLUS" is no edition; there are ENTERPRISE and ENTERPRISE_PLUS`},
+		{"another edition", some{"tier": "db-custom-2-7680", "edition": "ENTERPRISE_PLUS"}, service(nil), 0, `database.edition: the tier db-custom-2-7680 is one of the edition ENTERPRISE, not ENTERPRISE_PLUS`},
+		{"pooling on Enterprise", some{"tier": "db-custom-2-7680", "pooling": some{}}, service(nil), 0, `database.pooling: managed connection pooling is there in the edition ENTERPRISE_PLUS only`},
 		{"pooling on a declared Enterprise", some{"max_connections": 100, "edition": "ENTERPRISE", "pooling": some{"poolers": 1}}, service(nil), 0, `database.pooling: managed connection pooling is there`},
 		{"unknown number of poolers", some{"max_connections": 100, "pooling": some{}}, service(nil), 0, `database.pooling: how many poolers there are follows from the tier: give poolers`},
 		{"within pooling", some{"max_connections": 100, "pooling": some{"poolers": 1, "max_pool_size": 0}}, service(nil), 0, `database.pooling.max_pool_size: this takes a whole number from 1`},
 		{"unknown within pooling", some{"max_connections": 100, "pooling": some{"pool_size": 1}}, service(nil), 0, `database.pooling.pool_size: there is no such attribute`},
-		{"replica", some{"max_connections": 100, "replicas": some{"dr": some{}}}, service(nil), 0, `database.replicas["dr"]: tier or max_connections is missing.`},
-		{"replica's tier", some{"max_connections": 100, "replicas": []any{some{"tier": "x"}}}, service(nil), 0, `database.replicas[0].tier: how large a machine of the tier "x" is`},
+		{"replica", some{"max_connections": 100, "replicas": some{"dr": some{}}}, service(nil), 0, `database.replicas["dr"]: tier or max_connections is missing`},
+		{"replica's tier", some{"max_connections": 100, "replicas": []any{some{"tier": "x"}}}, service(nil), 0, `database.replicas[0].tier: the tier "x" is not known here`},
 
-		{"no services", database, 5, 1, `services: this takes a map or a list of objects, not a number.`},
-		{"no objects", database, []any{5}, 1, `services[0]: this takes an object, not a number.`},
-		{"null", database, some{"a": nil}, 1, `services["a"]: this takes an object, not null.`},
-		{"nothing said", database, some{"a": some{"pool_max": 1}}, 1, `services["a"]: max_instances is missing.`},
-		{"unbounded pool", database, service(some{"pool_max": nil}), 1, `services["a b"]: pool_max is missing.`},
+		{"no services", database, 5, 1, `services: this takes a map or a list of objects, not a number`},
+		{"no objects", database, []any{5}, 1, `services[0]: this takes an object, not a number`},
+		{"null", database, some{"a": nil}, 1, `services["a"]: this takes an object, not null`},
+		{"nothing said", database, some{"a": some{"pool_max": 1}}, 1, `services["a"]: max_instances is missing`},
+		{"unbounded pool", database, service(some{"pool_max": nil}), 1, `services["a b"]: pool_max is missing`},
 		{"no instance", database, service(some{"max_instances": 0}), 1, `services["a b"].max_instances: this takes a whole number from 1 to 10000, not 0`},
 		{"negative", database, service(some{"pool_max": -4}), 1, `services["a b"].pool_max: this takes a whole number from 1 to 262143, not -4`},
-		{"more at least than at most", database, service(some{"min_instances": 4}), 1, `services["a b"].min_instances: at least 4 instances cannot run where at most 3 may.`},
-		{"misspelt", database, service(some{"overlap": 4}), 1, `services["a b"].overlap: there is no such attribute; there are name, max_instances, pool_max, min_instances, processes, overlap_instances, job_connections, pooled.`},
-		{"pooled is no number", database, service(some{"pooled": 1}), 1, `services["a b"].pooled: this takes true or false, not a number.`},
-		{"pooled by nothing", database, service(some{"pooled": true}), 1, `services: a b is pooled, but the database has no pooling.`},
-		{"two names", database, service(some{"name": "b"}), 1, `services["a b"].name: the key "a b" is the name already, and "b" another one.`},
+		{"more at least than at most", database, service(some{"min_instances": 4}), 1, `services["a b"].min_instances: at least 4 instances cannot run where at most 3 may`},
+		{"misspelt", database, service(some{"overlap": 4}), 1, `services["a b"].overlap: there is no such attribute; there are name, max_instances, pool_max, min_instances, processes, overlap_instances, job_connections, pooled`},
+		{"pooled is no number", database, service(some{"pooled": 1}), 1, `services["a b"].pooled: this takes true or false, not a number`},
+		{"pooled by nothing", database, service(some{"pooled": true}), 1, `services: a b is pooled, but the database has no pooling`},
+		{"two names", database, service(some{"name": "b"}), 1, `services["a b"].name: the key "a b" is the name already, and "b" another one`},
 		{"in a list", database, []any{some{"max_instances": 1, "pool_max": 1}, some{"max_instances": 1, "pool_max": "x"}}, 1, `services[1].pool_max: this takes`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestConnectionBudget_refuses(t *testing.T) {
 			if err == nil {
 				t.Fatal("no error")
 			}
-			if err.FunctionArgument == nil || *err.FunctionArgument != tt.argument || !strings.HasPrefix(err.Text, tt.want) {
+			if err.FunctionArgument == nil || *err.FunctionArgument != tt.argument || !strings.HasPrefix(err.Text, tt.want) || strings.HasSuffix(err.Text, ".") {
 				t.Errorf("got %q, argument %v; want %q, argument %d", err.Text, err.FunctionArgument, tt.want, tt.argument)
 			}
 		})
@@ -293,7 +293,7 @@ output "need" { value = local.budget.need }
 			},
 			{
 				Config:      config(28, `output "x" { value = provider::august::connection_budget({ tier = "db-huge" }, {}) }`),
-				ExpectError: asShown(`Invalid value for "database" parameter: database.tier: how large a machine of the tier "db-huge" is, is not known here: give max_connections.`),
+				ExpectError: asShown(`Invalid value for "database" parameter: database.tier: the tier "db-huge" is not known here, nor how large its machine is: give max_connections.`),
 			},
 			{ // what this apply makes is waited for
 				Config: config(1, `

@@ -19,13 +19,12 @@ import (
 // argument reads one argument of a function.
 type argument struct {
 	index int64
-	name  string
 	err   *function.FuncError
 }
 
 func (a *argument) fail(at, format string, args ...any) {
 	if a.err == nil {
-		a.err = function.NewArgumentFuncError(a.index, at+": "+fmt.Sprintf(format, args...)+".")
+		a.err = function.NewArgumentFuncError(a.index, at+": "+fmt.Sprintf(format, args...)) // Terraform adds a period
 	}
 }
 
@@ -104,13 +103,13 @@ func (r record) count(name string, otherwise, least, most int64) int64 {
 	if !r.has(name) {
 		return otherwise
 	}
-	number, ok := int64(0), false
+	var number int64
+	var ok bool
 	switch v := bare(r.values[name]).(type) {
 	case types.Number:
 		big := v.ValueBigFloat()
-		if number, ok = 0, big.IsInt(); ok {
-			number, _ = big.Int64() // saturates, and is out of bounds then
-		}
+		ok = big.IsInt()
+		number, _ = big.Int64() // saturates, and is out of bounds then
 	case types.String:
 		var err error
 		number, err = strconv.ParseInt(v.ValueString(), 10, 64)

@@ -220,9 +220,9 @@ func TestConnections(t *testing.T) {
 func TestConnections_needsToKnowTheMachine(t *testing.T) {
 	t.Parallel()
 	for want, db := range map[string]Database{
-		`the tier "db-huge" is, is not known here: give max_connections`:                   {Tier: "db-huge"},
-		`the tier "" is, is not known here: give the number of poolers`:                    {MaxConnections: 100, Pooling: &Pooling{}},
-		`replica dr: how large a machine of the tier "db-huge" is, is not known here: giv`: {MaxConnections: 100, Replicas: []Replica{{Name: "dr", Tier: "db-huge"}}},
+		`the tier "db-huge" is not known here, nor how large its machine is: give max_connections`: {Tier: "db-huge"},
+		`the tier "" is not known here, nor how large its machine is: give the number of poolers`:  {MaxConnections: 100, Pooling: &Pooling{}},
+		`replica dr: the tier "db-huge" is not known here`:                                         {MaxConnections: 100, Replicas: []Replica{{Name: "dr", Tier: "db-huge"}}},
 	} {
 		if _, err := Connections(db, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)

@@ -58,7 +58,7 @@ func ParseTier(name string) (Tier, error) {
 		}
 		return Tier{name, cpu, memory, family.edition}, nil
 	}
-	return Tier{}, fmt.Errorf("how large a machine of the tier %q is, is not known here", name)
+	return Tier{}, fmt.Errorf("the tier %q is not known here, nor how large its machine is", name)
 }
 
 // connectionsByMemory is Cloud SQL's default of max_connections: so many from so much memory on.
