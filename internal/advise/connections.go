@@ -14,9 +14,9 @@ const (
 	DefaultReserved   = SuperuserReserved + CloudSQLOwn
 )
 
-// ProbeConnections is what a recovery drill adds: its write probe holds a connection of its own, beside the pool of the
-// one instance of the runtime that it runs on.
-const ProbeConnections = 1
+// ProbeConnections is what a recovery drill adds: its write probe has a connection of its own, beside the pool of the
+// instance of the runtime that it runs on; and for a while two, when it lost one that the runtime has not yet missed.
+const ProbeConnections = 2
 
 // What managed connection pooling is set to when its flags are not given.
 const (

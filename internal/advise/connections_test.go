@@ -150,8 +150,8 @@ func TestConnections(t *testing.T) {
 			"pool that cannot be smaller", Database{MaxConnections: 25, Reserved: 15},
 			[]Service{{Name: "august-sync", MaxInstances: 3, MinInstances: 1, PoolMax: 4, PoolLeast: 3, Beside: []Held{{"a drill", ProbeConnections}}}}, false, []string{
 				"max_connections: 25, as given", "august-sync: 3 instances × 4 = 12", "august-sync, while a new revision is rolled out: 1 instance × 4 = 4",
-				"august-sync, a drill: 1", fifteen,
-				"need 32 of 25: 7 too many; lower max_instances to 1, or raise max_connections to at least 32 (restarts the database)",
+				"august-sync, a drill: 2", fifteen,
+				"need 33 of 25: 8 too many; lower max_instances to 1, or raise max_connections to at least 33 (restarts the database)",
 			},
 		},
 		{
