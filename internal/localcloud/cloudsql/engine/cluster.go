@@ -49,6 +49,7 @@ type state struct {
 	Spec         Spec      `json:"spec"`
 	InStep       bool      `json:"inStep,omitempty"`      // the standby has every commit that a client has seen: it may take over
 	Replica      bool      `json:"replica,omitempty"`     // follows another cluster and takes no commits of its own
+	Paused       bool      `json:"paused,omitempty"`      // a replica that stays as it is
 	Replicas     []string  `json:"replicas,omitempty"`    // the slots of those that follow this cluster
 	ArchiveSince time.Time `json:"archiveSince,omitzero"` // since when the archive has no gap
 	Archived     time.Time `json:"archived,omitzero"`     // every commit before this moment is archived
@@ -386,6 +387,8 @@ func (c *Cluster) configure(name string) error {
 	switch {
 	case name != c.state.Primary:
 		return s.configure(c.state.Spec, false, &Source{Sockets: c.opt.Sockets, Port: c.primary().port, Slot: standbyName})
+	case c.state.Replica && c.state.Paused:
+		return s.configure(c.state.Spec, false, nil)
 	case c.state.Replica:
 		return s.configure(c.state.Spec, false, c.source)
 	}

@@ -41,6 +41,13 @@ func (c *Cluster) Failover(ctx context.Context) error {
 	return c.failOver(ctx)
 }
 
+// InStep tells whether there is a standby that may take over.
+func (c *Cluster) InStep() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.InStep
+}
+
 // failOver lets the standby take over from a primary that is dead, and makes a standby of that one.
 func (c *Cluster) failOver(ctx context.Context) error {
 	if err := c.takeOver(ctx); err != nil {

@@ -55,6 +55,24 @@ func (c *Cluster) Follow(ctx context.Context, s Source) error {
 	return c.reconfigure(ctx)
 }
 
+// Expect says, before the start, which slots of replicas there are to be.
+func (c *Cluster) Expect(slots []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state.Replicas = slots
+}
+
+// Pause has a replica stay as it is, or go on.
+func (c *Cluster) Pause(ctx context.Context, on bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state.Paused = on
+	if err := c.save(); err != nil || c.front == nil {
+		return err
+	}
+	return c.reconfigure(ctx)
+}
+
 // Admit keeps WAL for a replica from now on, until Dismiss, wherever a failover may lead.
 func (c *Cluster) Admit(ctx context.Context, s Source) error {
 	c.mu.Lock()
@@ -185,7 +203,7 @@ func (c *Cluster) CreateReplica(ctx context.Context, source Source, spec Spec) e
 func (c *Cluster) Following(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.state.Replica {
+	if !c.state.Replica || c.state.Paused {
 		return nil
 	}
 	for deadline := time.Now().Add(standbyPatience); time.Now().Before(deadline); {
@@ -238,7 +256,7 @@ func (c *Cluster) reseed(ctx context.Context) error {
 // got lost in a failover, or the WAL that it needs is gone.
 func (c *Cluster) tendReplica(ctx context.Context) {
 	ok, err := c.receives(ctx)
-	if err != nil {
+	if err != nil || c.state.Paused {
 		return
 	}
 	if ok {
@@ -291,7 +309,7 @@ func (c *Cluster) Promote(ctx context.Context) error {
 	if err := promote(ctx, c.primary()); err != nil {
 		return err
 	}
-	c.state.Replica = false
+	c.state.Replica, c.state.Paused = false, false
 	if err := c.save(); err != nil {
 		c.state.Replica = true
 		return err
@@ -387,20 +405,29 @@ func (c *Cluster) becomeReplica() error {
 	return nil
 }
 
-// Rejoin starts a cluster that stepped down, as a replica of its successor. One that was lost is a copy of it.
-func (c *Cluster) Rejoin(ctx context.Context, source Source, lost bool) error {
-	c.mu.Lock()
-	c.source = &source
-	err := os.RemoveAll(c.walDir()) // of a timeline that goes on elsewhere
-	if err == nil && lost {
-		err = c.primary().copyFrom(ctx, source)
+// Rejoin starts a cluster that stepped down, as a replica of its successor. One that cannot start any more is
+// made anew.
+func (c *Cluster) Rejoin(ctx context.Context, source Source) error {
+	if err := c.Follow(ctx, source); err != nil {
+		return err
 	}
-	c.mu.Unlock()
-	if err != nil {
+	if err := os.RemoveAll(c.walDir()); err != nil { // the archive goes on at the successor
 		return err
 	}
 	if err := c.Start(ctx); err != nil {
-		return err
+		if ctx.Err() != nil {
+			return err
+		}
+		c.opt.Log.Warn("the former primary does not start, copying its successor", "instance", c.opt.Name, "error", err)
+		c.mu.Lock()
+		err := c.primary().copyFrom(ctx, source)
+		c.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if err := c.Start(ctx); err != nil {
+			return err
+		}
 	}
 	return c.Following(ctx)
 }
