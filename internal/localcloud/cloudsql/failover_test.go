@@ -2,6 +2,8 @@ package cloudsql
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -154,6 +156,29 @@ func (r *rig) replaced(name, node string) {
 	r.eventually("another postmaster", func() bool { return r.pid(name, node) != pid })
 }
 
+// stopped keeps a server from doing anything while do runs.
+func (r *rig) stopped(postmaster int, do func()) {
+	r.t.Helper()
+	pids := []int{postmaster}
+	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", postmaster, postmaster))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, f := range strings.Fields(string(body)) {
+		if pid, err := strconv.Atoi(f); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	signal := func(sig syscall.Signal) {
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, sig) // gone already: so be it
+		}
+	}
+	defer signal(syscall.SIGCONT)
+	signal(syscall.SIGSTOP)
+	do()
+}
+
 // inStep waits until an instance's standby is synchronous.
 func (r *rig) inStep(name string) {
 	r.t.Helper()
@@ -223,6 +248,143 @@ func TestFailoversUnderLoad(t *testing.T) {
 	r := newRig(t)
 	rto := r.failovers(4)
 	t.Logf("writes were interrupted for %s to %s, median %s", rto[0], rto[len(rto)-1], rto[len(rto)/2])
+}
+
+// Whatever dies under load, nothing that was acknowledged is lost, and everything is as before.
+func TestKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.create(available())
+	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
+	r.exec(r.dial(conn), makeCommits)
+	l := r.load(conn, 4)
+	primary := func() string { return r.instance("platform").cluster.Primary() }
+	for _, c := range []struct {
+		victim    string
+		kill      func()
+		takesOver bool
+	}{
+		{"the primary's postmaster", func() { r.shoot(r.pid("platform", primary())) }, true},
+		{"the standby's postmaster", func() { r.replaced("platform", otherNode(primary())) }, false},
+		{"both", func() {
+			a, b := r.pid("platform", "a"), r.pid("platform", "b")
+			r.shoot(r.pid("platform", otherNode(primary())))
+			r.shoot(r.pid("platform", primary()))
+			r.eventually("other postmasters", func() bool { return r.pid("platform", "a") != a && r.pid("platform", "b") != b })
+		}, false},
+		{"the archive's receiver", func() {
+			pid := r.receiver("platform")
+			r.shoot(pid)
+			r.eventually("another receiver", func() bool { now := r.receiver("platform"); return now != 0 && now != pid })
+		}, false},
+		{"the supervisor", func() { r.http.Close(); r.face.abandon(); r.open() }, false},
+	} {
+		l.goesOn(r)
+		before, operations := primary(), r.failoverOperations()
+		c.kill()
+		if c.takesOver {
+			r.eventually("the standby to take over after the death of "+c.victim, func() bool { return primary() != before })
+		} else if primary() != before && c.victim != "both" {
+			t.Errorf("after the death of %s the standby took over", c.victim)
+		}
+		l.goesOn(r)
+		r.inStep("platform")
+		l.lost(r, "platform")
+		if c.takesOver {
+			r.eventually("the failover to be listed as done", func() bool { return r.failoverOperations() == operations+1 })
+		}
+		now := time.Now()
+		r.eventually("the recovery window to go on after the death of "+c.victim, func() bool {
+			w, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, "platform").Do()
+			if err != nil {
+				t.Fatal(err)
+			}
+			latest, err := time.Parse(time.RFC3339, w.LatestRecoveryTime)
+			return err == nil && latest.After(now)
+		})
+	}
+	l.end()
+	l.lost(r, "platform")
+}
+
+// failoverOperations counts the failovers that ended well.
+func (r *rig) failoverOperations() (n int) {
+	r.t.Helper()
+	ops, err := r.api.Operations.List(project).Instance("platform").Do()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, op := range ops.Items {
+		if op.OperationType == "FAILOVER" && op.Status == statusDone && op.Error == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// receiver finds an instance's pg_receivewal, 0 when there is none.
+func (r *rig) receiver(name string) int {
+	r.t.Helper()
+	dirs, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	want := "--directory=" + filepath.Join(r.instance(name).dir, "wal") + "\x00"
+	for _, file := range dirs {
+		if body, err := os.ReadFile(file); err == nil && strings.Contains(string(body), want) {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			return pid
+		}
+	}
+	return 0
+}
+
+// A standby that was lost, after which the primary took commits alone, is not what a dead primary fails over to.
+func TestStaleStandbyDoesNotTakeOver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.create(available())
+	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
+	r.exec(r.dial(conn), makeCommits)
+	// The standby cannot be brought back: its folder cannot be written.
+	cluster := r.instance("platform").cluster
+	before := cluster.Primary()
+	node := filepath.Join(r.instance("platform").dir, "node-"+otherNode(before))
+	r.shoot(r.pid("platform", otherNode(before)))
+	if err := os.Rename(node, node+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(node, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := r.dial(conn)
+	r.eventually("commits without the standby", func() bool {
+		_, err := c.Exec(t.Context(), "INSERT INTO commits VALUES (1, 1) ON CONFLICT DO NOTHING")
+		if err != nil {
+			c = r.dial(conn)
+		}
+		return err == nil
+	})
+	_, problem := r.wait(r.api.Instances.Failover(project, "platform", &sqladmin.InstancesFailoverRequest{
+		FailoverContext: &sqladmin.FailoverContext{SettingsVersion: r.get("platform").Settings.SettingsVersion}}).Do())
+	if !strings.Contains(problem, "not in step") {
+		t.Errorf("a failover to a lost standby: %q", problem)
+	}
+	// The old standby is back, but it lacks the commit.
+	if err := errors.Join(os.RemoveAll(node), os.Rename(node+".away", node)); err != nil {
+		t.Fatal(err)
+	}
+	pid := r.pid("platform", before)
+	r.shoot(pid)
+	r.eventually("the primary to be recovered", func() bool { return r.pid("platform", before) != pid || cluster.Primary() != before })
+	var n int
+	if err := r.dial(conn).QueryRow(t.Context(), "SELECT count(*) FROM commits").Scan(&n); err != nil || n != 1 {
+		t.Fatalf("%d commits, %v", n, err)
+	}
+	r.inStep("platform")
 }
 
 // BenchmarkFailover measures how long a failover interrupts writes.

@@ -72,7 +72,7 @@ func (c *Cluster) tend(ctx context.Context) {
 	}
 	c.tendReplication(ctx)
 	if c.state.Spec.Archive && !c.receiver.running() && !c.receiver.fresh() {
-		if err := c.startArchive(ctx); err != nil {
+		if err := c.startArchive(ctx); err != nil && c.primary().running() {
 			c.opt.Log.Error("WAL archive does not go on", "instance", c.opt.Name, "error", err)
 		}
 	}
