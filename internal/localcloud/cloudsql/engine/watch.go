@@ -141,6 +141,7 @@ func (c *Cluster) tendStandby(ctx context.Context, why string) {
 	c.health.missing = 0
 	if err := c.fallOut(ctx); err != nil {
 		c.opt.Log.Error("standby cannot be let go", "instance", c.opt.Name, "error", err)
+		c.health.retry = time.Now().Add(retryAfter)
 		return
 	}
 	c.standby().kill()
