@@ -193,6 +193,9 @@ func (f *Face) Report() []face.Line {
 		if v.SecondaryGceZone != "" {
 			detail += " + " + v.SecondaryGceZone
 		}
+		if i.isReplica() {
+			detail += ", follows " + v.MasterInstanceName
+		}
 		state := v.State
 		if state == stateRunnable && i.settings().ActivationPolicy != policyAlways {
 			state = "STOPPED"
