@@ -1,11 +1,13 @@
 package cloudsql
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"google.golang.org/api/sqladmin/v1"
 )
 
@@ -17,15 +19,19 @@ func replica(name string) *sqladmin.DatabaseInstance {
 	}
 }
 
-// answer asks an instance's server one question through its address.
-func (r *rig) answer(name, conn, sql string) string {
+// answer asks an instance's server one question through its address, again if the connection breaks: an
+// address may be between two servers.
+func (r *rig) answer(name, conn, sql string) (text string) {
 	r.t.Helper()
-	c := r.dial(conn)
-	defer func() { _ = c.Close(r.ctx()) }()
-	var text string
-	if err := c.QueryRow(r.ctx(), sql).Scan(&text); err != nil {
-		r.t.Fatalf("%s: %s: %v", name, sql, err)
-	}
+	r.eventually("an answer of "+name, func() bool {
+		c := r.dial(conn)
+		defer func() { _ = c.Close(r.ctx()) }()
+		err := c.QueryRow(r.ctx(), sql).Scan(&text)
+		if e := (*pgconn.PgError)(nil); errors.As(err, &e) && !strings.HasPrefix(e.Code, "57P") {
+			r.t.Fatalf("%s: %s: %v", name, sql, err)
+		}
+		return err == nil
+	})
 	return text
 }
 

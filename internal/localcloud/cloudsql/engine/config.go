@@ -40,6 +40,7 @@ var baseParams = map[string]string{ // #nosec G101 -- no credentials
 	"min_wal_size":                 "32MB",
 	"max_wal_size":                 "512MB",
 	"hot_standby":                  "on",
+	"wal_sender_timeout":           "15s", // a standby that hangs holds up commits no longer than this
 	"wal_retrieve_retry_interval":  "100ms",
 	"password_encryption":          "scram-sha-256",
 	"shared_preload_libraries":     "pg_stat_statements",

@@ -255,7 +255,9 @@ func (c *Cluster) reseed(ctx context.Context) error {
 // tendReplica makes a replica anew that has said in its log that it cannot follow any more: it has WAL that
 // got lost in a failover, or the WAL that it needs is gone.
 func (c *Cluster) tendReplica(ctx context.Context) {
-	ok, err := c.receives(ctx)
+	look, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	ok, err := c.receives(look)
 	if err != nil || c.state.Paused {
 		return
 	}

@@ -10,6 +10,8 @@ const (
 	healthEvery = time.Second           // how often replication is looked at
 	lostAfter   = 5                     // so many looks in a row without replication: it needs help
 	retryAfter  = time.Second           // before what could not be brought back is tried again
+	lookTime    = 5 * time.Second       // a look at replication that takes longer has failed
+	hungAfter   = 6                     // so many of those in a row: the primary is as good as dead
 )
 
 // health is what the watch remembers between two looks at replication.
@@ -17,6 +19,7 @@ type health struct {
 	at      time.Time // of the next look
 	retry   time.Time // no earlier attempt to bring something back
 	missing int       // looks in a row that saw none
+	hung    int       // looks in a row that the primary did not answer
 	log     int64     // of a replica, where its log ended when it was last seen well
 }
 
@@ -124,14 +127,35 @@ func (c *Cluster) tendReplication(ctx context.Context) {
 	if !c.state.Spec.Standby {
 		return
 	}
-	ok, err := c.streaming(ctx)
-	if ok && (c.state.InStep || c.state.Replica) || err != nil {
+	look, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	ok, err := c.streaming(look)
+	if err != nil {
+		c.tendSilent(look)
+		return
+	}
+	c.health.hung = 0
+	if ok && (c.state.InStep || c.state.Replica) {
 		c.health.missing = 0
-		c.copySlots(ctx)
+		c.copySlots(look)
 		return
 	}
 	if c.health.missing++; c.health.missing >= lostAfter {
 		c.tendStandby(ctx, "standby does not follow, bringing it back")
+	}
+}
+
+// tendSilent ends a primary that hangs, if there is a standby to go on with.
+func (c *Cluster) tendSilent(look context.Context) {
+	if look.Err() == nil {
+		c.health.hung = 0 // it answered, with an error
+		return
+	}
+	if c.health.hung++; c.health.hung >= hungAfter && c.state.InStep {
+		c.opt.Log.Warn("primary does not answer, ending it", "instance", c.opt.Name)
+		c.health.hung = 0
+		c.fence()
+		c.primary().kill() // the next turn finds it dead
 	}
 }
 
