@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/api/option"
@@ -105,6 +106,64 @@ func TestKilledSupervisor(t *testing.T) {
 	if out := r.do(t, "down"); !strings.Contains(out, "killed local cloud") {
 		t.Errorf("down says %q", out)
 	}
+	r.nothingLeft(t)
+}
+
+// A supervisor that is killed in the middle of a failover loses no commit: the next start has one primary with
+// everything, and a standby that is in step.
+func TestKilledDuringFailover(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.up(t)
+	r.cluster(t, d, "CREATE TABLE kept (n int PRIMARY KEY)")
+	api, err := sqladmin.NewService(t.Context(), option.WithEndpoint(d.Endpoints.CloudSQL), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait := func(op *sqladmin.Operation, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, op.OperationType+" is done", func() bool {
+			op, err = api.Operations.Get(project, op.Name).Do()
+			return err == nil && op.Status == "DONE"
+		})
+		if op.Error != nil {
+			t.Fatalf("%s: %+v", op.OperationType, op.Error.Errors[0])
+		}
+	}
+	wait(api.Instances.Patch(project, "platform", &sqladmin.DatabaseInstance{Settings: &sqladmin.Settings{
+		AvailabilityType:    "REGIONAL",
+		BackupConfiguration: &sqladmin.BackupConfiguration{Enabled: true, PointInTimeRecoveryEnabled: true},
+	}}).Do())
+	settings := func() *sqladmin.Settings {
+		t.Helper()
+		i, err := api.Instances.Get(project, "platform").Do()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i.Settings
+	}
+	n := 0
+	for _, after := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond, 500 * time.Millisecond} {
+		for range 20 {
+			n++
+			r.cluster(t, d, fmt.Sprintf("INSERT INTO kept VALUES (%d)", n))
+		}
+		if _, err := api.Instances.Failover(project, "platform", &sqladmin.InstancesFailoverRequest{
+			FailoverContext: &sqladmin.FailoverContext{SettingsVersion: settings().SettingsVersion}}).Do(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(after)
+		r.kill(t, d)
+		d = r.up(t)
+		r.cluster(t, d, fmt.Sprintf(`DO $$ BEGIN IF (SELECT count(*) FROM kept) <> %d THEN RAISE 'commits are lost'; END IF; END $$`, n))
+	}
+	// Only a standby that is in step is failed over to.
+	wait(api.Instances.Failover(project, "platform", &sqladmin.InstancesFailoverRequest{
+		FailoverContext: &sqladmin.FailoverContext{SettingsVersion: settings().SettingsVersion}}).Do())
+	r.do(t, "down")
 	r.nothingLeft(t)
 }
 
