@@ -60,7 +60,7 @@ func (f *Face) runBackup(ctx context.Context, i *instance, b *sqladmin.BackupRun
 // face's mutex is held. What something is being recovered from goes the next time.
 func (f *Face) retire(i *instance, at time.Time) error {
 	c := i.settings().BackupConfiguration
-	since := at.Add(-retention(c.TransactionLogRetentionDays))
+	since := at.Add(-retention(c.TransactionLogRetentionDays) - slack)
 	kept, covered := int64(0), false
 	var left []*sqladmin.BackupRun
 	for _, b := range i.Backups { // newest first

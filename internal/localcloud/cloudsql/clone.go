@@ -188,7 +188,7 @@ func within(ctx context.Context, source *instance, moment time.Time, days int64,
 	if moment.After(time.Now()) {
 		return gapi.Invalid("Invalid request: The point in time %s is in the future.", stamp(moment))
 	}
-	earliest, latest, err := source.cluster.Window(ctx, retention(days))
+	earliest, latest, err := source.cluster.Window(ctx, retention(days)+slack)
 	if err != nil {
 		return err
 	}
@@ -210,6 +210,10 @@ func since(earliest time.Time) string {
 	}
 	return " The earliest recovery time is " + stamp(earliest) + "."
 }
+
+// slack is for how long a moment that the window was shown to begin with can still be recovered: the
+// window moves on while its reader makes up a request.
+const slack = time.Hour
 
 // retention is for how long logs are retained.
 func retention(days int64) time.Duration { return time.Duration(days) * 24 * time.Hour }
