@@ -1,8 +1,11 @@
 package cloudsql
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -177,5 +180,137 @@ func TestCloneRefusals(t *testing.T) {
 	refused(t, err, http.StatusNotFound, "instanceDoesNotExist")
 	if list, err := r.api.Instances.List(project).Do(); err != nil || len(list.Items) != 1 {
 		t.Fatalf("a refused clone is there: %v, %v", list, err)
+	}
+}
+
+// A clone is an instance of its own: what was the source's alone is not passed on, the rest is, and it
+// can be recovered and cloned like any other.
+func TestCloneIsItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := small("platform")
+	d.Settings.BackupConfiguration = &sqladmin.BackupConfiguration{Enabled: true, PointInTimeRecoveryEnabled: true}
+	d.Settings.DeletionProtectionEnabled = true
+	d.Settings.UserLabels = map[string]string{"team": "platform"}
+	d.Settings.MaintenanceWindow = &sqladmin.MaintenanceWindow{Day: 7, Hour: 8}
+	d.Settings.DatabaseFlags = []*sqladmin.DatabaseFlags{{Name: "log_lock_waits", Value: "on"}}
+	d = r.create(d)
+	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
+	r.user(d, "leaver", "synthetic-password-2")
+	r.done(r.api.Users.Insert(project, "platform", &sqladmin.User{Name: "operator@example.test", Type: userIAM}).Do())
+	r.done(r.api.Databases.Insert(project, "platform", &sqladmin.Database{Name: "august", Collation: "C"}).Do())
+	c := r.dial(conn)
+	r.exec(c, "CREATE TABLE commits (n int)")
+	r.exec(c, "INSERT INTO commits VALUES (1)")
+	// More connections than at the backup and than now: recovery must have them, the clone must not.
+	connections := func(n string) {
+		r.done(r.api.Instances.Patch(project, "platform", &sqladmin.DatabaseInstance{Settings: &sqladmin.Settings{
+			DatabaseFlags: []*sqladmin.DatabaseFlags{{Name: "log_lock_waits", Value: "on"}, {Name: "max_connections", Value: n}}}}).Do())
+	}
+	connections("300")
+	c = r.dial(conn)
+	r.exec(c, "INSERT INTO commits VALUES (2)")
+	connections("50")
+	_, moment := r.window()
+	r.done(r.api.Users.Delete(project, "platform").Name("leaver").Do())
+	r.user(d, "newcomer", "synthetic-password-3")
+
+	op := r.done(r.clone("copy", moment))
+	if op.OperationType != "CLONE" || op.TargetId != "copy" {
+		t.Errorf("the operation: %+v", op)
+	}
+	made := r.get("copy")
+	s := made.Settings
+	if s.DeletionProtectionEnabled || s.SettingsVersion != 1 || s.UserLabels["team"] != "platform" || s.MaintenanceWindow.Day != 7 ||
+		s.Tier != d.Settings.Tier || len(s.DatabaseFlags) != 2 || made.GceZone != d.GceZone {
+		t.Errorf("the clone: %+v", s)
+	}
+	if made.IpAddresses[0].IpAddress == d.IpAddresses[0].IpAddress || made.ServerCaCert.Cert == d.ServerCaCert.Cert || made.ConnectionName == d.ConnectionName {
+		t.Errorf("the clone shares the source's identity: %+v", made)
+	}
+	r.dial(connTo(made) + " sslmode=verify-full sslrootcert=" + r.file("ca.pem", made.ServerCaCert.Cert))
+	users, err := r.api.Users.List(project, "copy").Do()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]string{}
+	for _, u := range users.Items {
+		kinds[u.Name] = u.Type
+	}
+	want := map[string]string{"postgres": userBuiltIn, "august-sync": userBuiltIn, "leaver": userBuiltIn, "operator@example.test": userIAM}
+	if !maps.Equal(kinds, want) {
+		t.Errorf("the clone's users: %v, want %v", kinds, want)
+	}
+	if db, err := r.api.Databases.Get(project, "copy", "august").Do(); err != nil || db.Collation != "C" {
+		t.Errorf("the clone's database: %+v, %v", db, err)
+	}
+	if b, err := r.api.BackupRuns.List(project, "copy").Do(); err != nil || len(b.Items) != 1 {
+		t.Errorf("the clone's backups: %+v, %v", b, err)
+	}
+	c = r.dial(connTo(made))
+	var limit, timeline string
+	if err := c.QueryRow(t.Context(), "SELECT current_setting('max_connections'), timeline_id::text FROM pg_control_checkpoint()").Scan(&limit, &timeline); err != nil {
+		t.Fatal(err)
+	}
+	if limit != "50" || timeline == "1" {
+		t.Errorf("the clone has %s connections on timeline %s", limit, timeline)
+	}
+	r.exec(c, "INSERT INTO commits VALUES (3)")
+
+	// A clone of the clone, of now and of a moment, both at once.
+	again := func(name string, moment string) (*sqladmin.Operation, error) {
+		return r.api.Instances.Clone(project, "copy", &sqladmin.InstancesCloneRequest{CloneContext: &sqladmin.CloneContext{
+			DestinationInstanceName: name, PointInTime: moment}}).Do()
+	}
+	w, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, "copy").Do()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := again("copy-now", "")
+	r.done(again("copy-then", w.LatestRecoveryTime))
+	r.done(first, err)
+	for _, name := range []string{"copy-now", "copy-then"} {
+		if highest, count := r.commits(connTo(r.get(name))); highest != 3 || count != 3 {
+			t.Errorf("%s has %d commits, the last is %d", name, count, highest)
+		}
+	}
+	if highest, _ := r.commits(conn); highest != 2 {
+		t.Errorf("the source ends at commit %d", highest)
+	}
+	r.noSecrets("synthetic")
+}
+
+// A clone that fails is FAILED, says why, and can be deleted.
+func TestFailedClone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := small("platform")
+	d.Settings.BackupConfiguration = &sqladmin.BackupConfiguration{Enabled: true, PointInTimeRecoveryEnabled: true}
+	d.Settings.DeletionProtectionEnabled = true
+	r.create(d)
+	_, latest := r.window()
+	damaged, err := filepath.Glob(filepath.Join(r.dir, "instances", project, "platform", "backups", "*", "global", "pg_control"))
+	if err != nil || len(damaged) != 1 {
+		t.Fatalf("base backups: %v, %v", damaged, err)
+	}
+	if err := os.Truncate(damaged[0], 100); err != nil {
+		t.Fatal(err)
+	}
+	op, problem := r.wait(r.clone("copy", latest))
+	if problem == "" || op.OperationType != "CLONE" {
+		t.Fatalf("a clone of a damaged backup: %+v", op)
+	}
+	t.Log(problem)
+	if state := r.get("copy").State; state != stateFailed {
+		t.Fatalf("the clone is %s", state)
+	}
+	_, err = r.clone("copy", latest)
+	refused(t, err, http.StatusConflict, "instanceAlreadyExists")
+	_, err = r.api.Instances.Clone(project, "copy", &sqladmin.InstancesCloneRequest{CloneContext: &sqladmin.CloneContext{DestinationInstanceName: "another"}}).Do()
+	refused(t, err, http.StatusConflict, "invalidState")
+	r.done(r.api.Instances.Delete(project, "copy").Do())
+	r.done(r.clone("copy", time.Time{})) // of now it needs no backup
+	if state := r.get("platform").State; state != stateRunnable {
+		t.Fatalf("the source is %s", state)
 	}
 }
