@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"google.golang.org/api/sqladmin/v1"
 )
 
@@ -117,7 +119,7 @@ func TestCloneToAnyMoment(t *testing.T) {
 	commit()
 	earliest, latest := r.window()
 	moments = append(moments, moment{at: latest, commits: n}, moment{at: earliest, commits: 0})
-	picked := moments[len(moments)-2:]
+	picked := append(moments[len(moments)-2:], moments[0]) // the last from before all failovers
 	for range 4 {
 		picked = append(picked, moments[random.IntN(len(moments)-2)])
 	}
@@ -134,10 +136,183 @@ func TestCloneToAnyMoment(t *testing.T) {
 		} else if highest, count := r.commits(connTo(made)); highest != m.commits || count != m.commits {
 			t.Fatalf("%s at %s has %d commits, the last is %d, want %d", name, m.at.Format(time.RFC3339Nano), count, highest, m.commits)
 		}
+		if k == 2 {
+			r.outlives(made, m.commits)
+		}
 		r.done(r.api.Instances.Delete(project, name).Do())
 	}
 	if highest, _ := r.commits(conn); highest != n {
 		t.Fatalf("the source has %d commits, want %d", highest, n)
+	}
+}
+
+// outlives has a clone go through what its source went through: commits, a failover, a clone.
+func (r *rig) outlives(made *sqladmin.DatabaseInstance, commits int) {
+	r.t.Helper()
+	r.exec(r.dial(connTo(made)), "INSERT INTO commits VALUES (1000)")
+	r.done(r.api.Instances.Failover(project, made.Name, &sqladmin.InstancesFailoverRequest{
+		FailoverContext: &sqladmin.FailoverContext{SettingsVersion: made.Settings.SettingsVersion}}).Do())
+	r.exec(r.dial(connTo(made)), "INSERT INTO commits VALUES (1001)")
+	w, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, made.Name).Do()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.done(r.api.Instances.Clone(project, made.Name, &sqladmin.InstancesCloneRequest{CloneContext: &sqladmin.CloneContext{
+		DestinationInstanceName: "second", PointInTime: w.LatestRecoveryTime}}).Do())
+	if highest, count := r.commits(connTo(r.get("second"))); highest != 1001 || count != commits+2 {
+		r.t.Fatalf("a clone of the clone has %d commits, the last is %d; want %d and 1001", count, highest, commits+2)
+	}
+	r.done(r.api.Instances.Delete(project, "second").Do())
+}
+
+// Several clients commit while the primary dies and comes back. Whatever a client knew to be committed
+// before the moment is in the clone, and nothing that was still to be committed then.
+func TestCloneUnderLoad(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := small("platform")
+	d.Settings.BackupConfiguration = &sqladmin.BackupConfiguration{Enabled: true, PointInTimeRecoveryEnabled: true}
+	d = r.create(d)
+	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
+	r.exec(r.dial(conn), "CREATE TABLE commits (n int)")
+	type commit struct {
+		n             int
+		before, after time.Time // by the primary's clock; after is zero when the client does not know
+	}
+	var mu sync.Mutex
+	var commits []commit
+	var moments []time.Time
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
+	for w := range 4 {
+		writers.Go(func() {
+			var c *pgx.Conn
+			for n := w * 1_000_000; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if c == nil || c.IsClosed() {
+					var err error
+					if c, err = pgx.Connect(t.Context(), conn); err != nil {
+						continue
+					}
+				}
+				x := commit{n: n}
+				err := c.QueryRow(t.Context(), "INSERT INTO commits VALUES ($1) RETURNING clock_timestamp()", n).Scan(&x.before)
+				if err == nil {
+					err = c.QueryRow(t.Context(), "SELECT clock_timestamp()").Scan(&x.after)
+				}
+				mu.Lock()
+				if !x.before.IsZero() {
+					commits = append(commits, x)
+				}
+				if len(commits)%50 == 0 && err == nil {
+					moments = append(moments, x.after.Add(time.Duration(len(commits)%7)*100*time.Microsecond))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	enough := func(n int) func() bool {
+		return func() bool { mu.Lock(); defer mu.Unlock(); return len(commits) > n && len(moments) > n/100 }
+	}
+	r.eventually("commits", enough(400))
+	r.instance("platform").cluster.KillPrimary()
+	mu.Lock()
+	have := len(commits)
+	mu.Unlock()
+	r.eventually("commits after the crash", enough(have+400))
+	close(stop)
+	writers.Wait()
+	_, latest := r.window()
+	moments = append(moments, latest)
+	for k := range 3 {
+		moment := moments[len(moments)-1-k*(len(moments)-1)/2]
+		name := "clone-" + strconv.Itoa(k)
+		r.done(r.clone(name, moment))
+		c := r.dial(connTo(r.get(name)))
+		rows, err := c.Query(t.Context(), "SELECT n FROM commits")
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := map[int]bool{}
+		for _, n := range numbers {
+			there[n] = true
+		}
+		lost, early := 0, 0
+		for _, x := range commits {
+			if !x.after.IsZero() && !x.after.After(moment) && !there[x.n] {
+				lost++
+			}
+			if x.before.After(moment) && there[x.n] {
+				early++
+			}
+		}
+		t.Logf("%s: %d of %d commits", moment.Format(time.RFC3339Nano), len(numbers), len(commits))
+		if lost > 0 || early > 0 || len(there) != len(numbers) {
+			t.Fatalf("at %s %d commits are lost and %d too many", moment.Format(time.RFC3339Nano), lost, early)
+		}
+	}
+}
+
+// When the primary no longer has what the archive lacks, the archive begins anew, and the window does
+// not reach back over the gap.
+func TestArchiveWithAGap(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := small("platform")
+	d.Settings.BackupConfiguration = &sqladmin.BackupConfiguration{Enabled: true, PointInTimeRecoveryEnabled: true}
+	d = r.create(d)
+	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
+	c := r.dial(conn)
+	r.exec(c, "CREATE TABLE commits (n int)")
+	for n := range 12 {
+		r.exec(c, "INSERT INTO commits VALUES ($1)", n+1)
+		r.admin("SELECT pg_switch_wal()::text")
+	}
+	for range 2 {
+		r.admin("SELECT pg_walfile_name(pg_current_wal_lsn())")
+		if err := r.instance("platform").sql(t.Context(), "postgres", "CHECKPOINT"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.window()
+	r.close()
+	files, err := filepath.Glob(filepath.Join(r.dir, "instances", project, "platform", "wal-*", "0000*"))
+	if err != nil || len(files) < 10 {
+		t.Fatalf("archived WAL: %v, %v", files, err)
+	}
+	for _, f := range files[2:] {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lost := time.Now()
+	r.open()
+	r.eventually("the archive to begin anew", func() bool {
+		r.face.startDueBackups(time.Now())
+		w, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, "platform").Do()
+		if err != nil || w.EarliestRecoveryTime == "" {
+			return false
+		}
+		earliest, err := time.Parse(time.RFC3339, w.EarliestRecoveryTime)
+		return err == nil && earliest.After(lost)
+	})
+	r.eventually("the backup to end", func() bool {
+		r.face.mu.Lock()
+		defer r.face.mu.Unlock()
+		return r.face.instances[project+"/platform"].busy == ""
+	})
+	_, latest := r.window()
+	r.done(r.clone("copy", latest))
+	if highest, _ := r.commits(connTo(r.get("copy"))); highest != 12 {
+		t.Fatalf("the clone ends at commit %d", highest)
 	}
 }
 
