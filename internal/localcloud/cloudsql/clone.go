@@ -93,10 +93,10 @@ func (f *Face) cloneInstance(c *call) (any, error) {
 	}), nil
 }
 
-// born ends the making of an instance: what make makes gets its first base backup and its certificate,
+// born ends the making of an instance: what create makes gets its first base backup and its certificate,
 // and is RUNNABLE; or FAILED, when something of that fails.
-func (f *Face) born(ctx context.Context, i *instance, make func() error) error {
-	err := make()
+func (f *Face) born(ctx context.Context, i *instance, create func() error) error {
+	err := create()
 	if err == nil && archives(i.Instance) { // recovery needs a base backup to begin with
 		err = f.runBackup(ctx, i, newBackup(i, automated, ""))
 	}

@@ -24,12 +24,26 @@ func (r *rig) clone(name string, moment time.Time) (*sqladmin.Operation, error) 
 	return r.api.Instances.Clone(project, "platform", &sqladmin.InstancesCloneRequest{CloneContext: want}).Do()
 }
 
-// window answers platform's recovery window.
+// window waits until platform's archive has all that is committed, and answers the recovery window.
 func (r *rig) window() (earliest, latest time.Time) {
+	r.t.Helper()
+	began := time.Now()
+	r.eventually("the archive to catch up", func() bool {
+		earliest, latest = r.seen()
+		return !latest.Before(began.Truncate(time.Millisecond))
+	})
+	return earliest, latest
+}
+
+// seen answers platform's recovery window as it is; zero while there is none.
+func (r *rig) seen() (earliest, latest time.Time) {
 	r.t.Helper()
 	w, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, "platform").Do()
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	if w.LatestRecoveryTime == "" {
+		return earliest, latest
 	}
 	for text, target := range map[string]*time.Time{w.EarliestRecoveryTime: &earliest, w.LatestRecoveryTime: &latest} {
 		if *target, err = time.Parse(time.RFC3339, text); err != nil {
@@ -39,7 +53,7 @@ func (r *rig) window() (earliest, latest time.Time) {
 	return earliest, latest
 }
 
-// highest answers the highest number in an instance's table of commits, and how many there are.
+// commits answers the highest number in an instance's table of commits, and how many there are.
 func (r *rig) commits(conn string) (highest, count int) {
 	r.t.Helper()
 	c := r.dial(conn)
@@ -120,7 +134,7 @@ func TestCloneToAnyMoment(t *testing.T) {
 	earliest, latest := r.window()
 	moments = append(moments, moment{at: latest, commits: n}, moment{at: earliest, commits: 0})
 	picked := append(moments[len(moments)-2:], moments[0]) // the last from before all failovers
-	for range 4 {
+	for range 3 {
 		picked = append(picked, moments[random.IntN(len(moments)-2)])
 	}
 	for k, m := range picked {
@@ -146,6 +160,21 @@ func TestCloneToAnyMoment(t *testing.T) {
 	}
 }
 
+// reaches waits until an instance's archive has all that is committed, and answers the end of its window.
+func (r *rig) reaches(instance string) (latest string) {
+	r.t.Helper()
+	began := stamp(time.Now())
+	r.eventually("the archive to catch up", func() bool {
+		w, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, instance).Do()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		latest = w.LatestRecoveryTime
+		return latest >= began
+	})
+	return latest
+}
+
 // outlives has a clone go through what its source went through: commits, a failover, a clone.
 func (r *rig) outlives(made *sqladmin.DatabaseInstance, commits int) {
 	r.t.Helper()
@@ -153,12 +182,8 @@ func (r *rig) outlives(made *sqladmin.DatabaseInstance, commits int) {
 	r.done(r.api.Instances.Failover(project, made.Name, &sqladmin.InstancesFailoverRequest{
 		FailoverContext: &sqladmin.FailoverContext{SettingsVersion: made.Settings.SettingsVersion}}).Do())
 	r.exec(r.dial(connTo(made)), "INSERT INTO commits VALUES (1001)")
-	w, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, made.Name).Do()
-	if err != nil {
-		r.t.Fatal(err)
-	}
 	r.done(r.api.Instances.Clone(project, made.Name, &sqladmin.InstancesCloneRequest{CloneContext: &sqladmin.CloneContext{
-		DestinationInstanceName: "second", PointInTime: w.LatestRecoveryTime}}).Do())
+		DestinationInstanceName: "second", PointInTime: r.reaches(made.Name)}}).Do())
 	if highest, count := r.commits(connTo(r.get("second"))); highest != 1001 || count != commits+2 {
 		r.t.Fatalf("a clone of the clone has %d commits, the last is %d; want %d and 1001", count, highest, commits+2)
 	}
@@ -276,13 +301,12 @@ func TestArchiveWithAGap(t *testing.T) {
 		r.exec(c, "INSERT INTO commits VALUES ($1)", n+1)
 		r.admin("SELECT pg_switch_wal()::text")
 	}
+	r.window() // all is archived: the primary need not keep it
 	for range 2 {
-		r.admin("SELECT pg_walfile_name(pg_current_wal_lsn())")
 		if err := r.instance("platform").sql(t.Context(), "postgres", "CHECKPOINT"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.window()
 	r.close()
 	files, err := filepath.Glob(filepath.Join(r.dir, "instances", project, "platform", "wal-*", "0000*"))
 	if err != nil || len(files) < 10 {
@@ -297,12 +321,8 @@ func TestArchiveWithAGap(t *testing.T) {
 	r.open()
 	r.eventually("the archive to begin anew", func() bool {
 		r.face.startDueBackups(time.Now())
-		w, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, "platform").Do()
-		if err != nil || w.EarliestRecoveryTime == "" {
-			return false
-		}
-		earliest, err := time.Parse(time.RFC3339, w.EarliestRecoveryTime)
-		return err == nil && earliest.After(lost)
+		earliest, _ := r.seen()
+		return earliest.After(lost)
 	})
 	r.eventually("the backup to end", func() bool {
 		r.face.mu.Lock()
@@ -437,12 +457,9 @@ func TestCloneIsItsOwn(t *testing.T) {
 		return r.api.Instances.Clone(project, "copy", &sqladmin.InstancesCloneRequest{CloneContext: &sqladmin.CloneContext{
 			DestinationInstanceName: name, PointInTime: moment}}).Do()
 	}
-	w, err := r.api.Projects.Instances.GetLatestRecoveryTime(project, "copy").Do()
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := r.reaches("copy")
 	first, err := again("copy-now", "")
-	r.done(again("copy-then", w.LatestRecoveryTime))
+	r.done(again("copy-then", w))
 	r.done(first, err)
 	for _, name := range []string{"copy-now", "copy-then"} {
 		if highest, count := r.commits(connTo(r.get(name))); highest != 3 || count != 3 {
@@ -483,6 +500,19 @@ func TestFailedClone(t *testing.T) {
 	refused(t, err, http.StatusConflict, "instanceAlreadyExists")
 	_, err = r.api.Instances.Clone(project, "copy", &sqladmin.InstancesCloneRequest{CloneContext: &sqladmin.CloneContext{DestinationInstanceName: "another"}}).Do()
 	refused(t, err, http.StatusConflict, "invalidState")
+	r.done(r.api.Instances.Delete(project, "copy").Do())
+
+	// So is one that the end of the local cloud cut off.
+	op, err = r.clone("copy", time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.close()
+	r.open()
+	op, err = r.api.Operations.Get(project, op.Name).Do()
+	if state := r.get("copy").State; err != nil || op.Error == nil || state != stateFailed {
+		t.Fatalf("cut off, the clone is %s and its operation %+v, %v", state, op, err)
+	}
 	r.done(r.api.Instances.Delete(project, "copy").Do())
 	r.done(r.clone("copy", time.Time{})) // of now it needs no backup
 	if state := r.get("platform").State; state != stateRunnable {

@@ -89,7 +89,7 @@ func TestKilledInARestore(t *testing.T) {
 	began := time.Now()
 	r.done(r.restore("platform", "platform", id))
 	takes := time.Since(began)
-	const rounds = 6
+	const rounds = 5
 	for round := range rounds {
 		r.exec(r.dial(conn), "INSERT INTO commits VALUES (2)")
 		_, before := r.commits(conn)
@@ -137,7 +137,7 @@ func TestKilledInAClone(t *testing.T) {
 	r.done(r.clone("copy", latest))
 	takes := time.Since(began)
 	r.done(r.api.Instances.Delete(project, "copy").Do())
-	const rounds = 4
+	const rounds = 3
 	for round := range rounds {
 		api, kill := r.outside()
 		op, err := api.Instances.Clone(project, "platform", &sqladmin.InstancesCloneRequest{CloneContext: &sqladmin.CloneContext{

@@ -170,6 +170,9 @@ func (c *Cluster) tidy(ctx context.Context) error {
 	}
 	c.files.Lock() // a clone may still be made of an archive that has just ended
 	defer c.files.Unlock()
+	if err := c.dropHalfBackups(); err != nil {
+		return err
+	}
 	for era := range c.state.Era {
 		if err := os.RemoveAll(c.eraDir(era)); err != nil {
 			return err
