@@ -157,8 +157,8 @@ func (f *Face) revive(ctx context.Context, i *instance) {
 	f.mu.Unlock()
 	var err error
 	switch {
-	case !made:
-		return // its creation never ended: it can only be deleted
+	case !made: // its creation never ended: it can only be deleted
+		err = i.cluster.Reclaim(ctx)
 	case wanted:
 		err = i.cluster.Start(ctx)
 	}
@@ -231,6 +231,8 @@ func (f *Face) Register(mux *http.ServeMux) {
 		on("POST", one+"/startReplica", f.startReplica)
 		on("POST", one+"/stopReplica", f.stopReplica)
 		on("GET", one+"/getLatestRecoveryTime", f.getLatestRecoveryTime)
+		on("POST", one+"/clone", f.cloneInstance)
+		on("POST", one+"/restoreBackup", f.restoreBackup)
 		on("GET", one+"/connectSettings", f.getConnectSettings)
 		on("GET", one+"/listServerCas", f.listServerCas)
 

@@ -62,6 +62,14 @@ var (
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if dir := os.Getenv(serveVariable); dir != "" {
+			var err error
+			if owner, err = toolchain.Owner(); err == nil {
+				err = serve(dir)
+			}
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		dir, err := os.MkdirTemp("", "august-template-")
 		if err == nil {
 			defer func() { _ = os.RemoveAll(dir) }() // only a template

@@ -53,6 +53,9 @@ type state struct {
 	Replicas     []string  `json:"replicas,omitempty"`    // the slots of those that follow this cluster
 	ArchiveSince time.Time `json:"archiveSince,omitzero"` // since when the archive has no gap
 	Archived     time.Time `json:"archived,omitzero"`     // every commit before this moment is archived
+	ArchivedLSN  uint64    `json:"archivedLSN,omitempty"` // and is to be found before this position
+	Era          int       `json:"era,omitempty"`         // counts the archives: each that begins anew has a folder of its own
+	Stale        string    `json:"stale,omitempty"`       // node whose data is of another history and must never be started
 }
 
 // Cluster is one instance: up to two servers, a front, an archive, backups.
@@ -61,6 +64,7 @@ type Cluster struct {
 	certs certificates
 
 	at       atomic.Pointer[server] // the primary, to be known while mu is held for long
+	files    sync.RWMutex           // base backups and archived WAL: read while something is recovered from them
 	mu       sync.Mutex             // one change of the cluster's shape at a time
 	state    state
 	nodes    map[string]*server
@@ -99,20 +103,14 @@ func (c *Cluster) Create(ctx context.Context, t *Template, spec Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := c.found(); err != nil {
+	if err := c.prepare(spec); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(c.nodes["a"].data); err != nil {
 		return err
 	}
-	if err := c.opt.Binaries.copyTree(source, c.nodes["a"].data); err != nil {
+	if err := c.opt.Binaries.copyTree(source, c.nodes["a"].data, nil); err != nil {
 		return fmt.Errorf("copy the template cluster: %w", err)
-	}
-	first := spec
-	first.Standby, first.Archive = false, false // added once the primary runs
-	c.state = state{Primary: "a", Spec: first}
-	if err := c.save(); err != nil {
-		return err
 	}
 	if err := c.Start(ctx); err != nil {
 		return err
@@ -145,6 +143,9 @@ func (c *Cluster) Start(ctx context.Context) (err error) {
 		if err := s.reclaim(ctx); err != nil {
 			return err
 		}
+	}
+	if err := c.tidy(ctx); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -237,6 +238,10 @@ func (c *Cluster) Stop(ctx context.Context) {
 }
 
 func (c *Cluster) halt(ctx context.Context) {
+	if c.front != nil {
+		c.fence()
+		_ = c.noteArchived(ctx) // what is committed now can be recovered while the cluster is stopped
+	}
 	c.unlisten()
 	// The primary first: a fast shutdown waits until standby and archive have everything.
 	_ = c.primary().stop(ctx, syscall.SIGINT)
@@ -257,6 +262,11 @@ func (c *Cluster) unlisten() {
 // Destroy stops the cluster and removes everything it kept.
 func (c *Cluster) Destroy(ctx context.Context) error {
 	c.Stop(ctx)
+	c.files.Lock() // nobody recovers from it any more
+	defer c.files.Unlock()
+	if err := c.Reclaim(ctx); err != nil {
+		return err
+	}
 	return os.RemoveAll(c.opt.Dir)
 }
 

@@ -398,7 +398,7 @@ func (c *Cluster) Depose(ctx context.Context) error {
 func (c *Cluster) becomeReplica() error {
 	was := c.state
 	c.state.Replica, c.state.InStep, c.state.Replicas = true, false, nil
-	c.state.Spec.Archive, c.state.ArchiveSince, c.state.Archived = false, time.Time{}, time.Time{}
+	c.state.Spec.Archive, c.state.ArchiveSince, c.state.Archived, c.state.ArchivedLSN = false, time.Time{}, time.Time{}, 0
 	if err := c.save(); err != nil {
 		c.state = was
 		return err
