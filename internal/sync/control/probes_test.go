@@ -107,7 +107,10 @@ func TestProbe_endsWithItsCaller(t *testing.T) {
 	body := `{"id":"drill-2026","first":1}`
 	_, _ = io.WriteString(conn, "POST /v1/probes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+b.token(t, b.key, nil)+"\r\nContent-Length: 29\r\n\r\n"+body)
 	select {
-	case <-f.ended:
+	case err := <-f.ended:
+		if err == nil {
+			t.Error("the writer ended by itself")
+		}
 	case <-time.After(time.Minute):
 		t.Error("the writer goes on")
 	}

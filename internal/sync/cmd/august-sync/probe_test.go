@@ -132,7 +132,9 @@ func TestServe_probe(t *testing.T) {
 		t.Error(err)
 	}
 	next.stop()
-	<-ended
+	if err := <-ended; err != nil {
+		t.Errorf("the stream ended with %v", err)
+	}
 	b.clean("the log", p.log()+next.log())
 }
 
