@@ -2,40 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-)
 
-func TestReason(t *testing.T) {
-	t.Parallel()
-	const host = "10.9.8.7"
-	for want, err := range map[string]error{
-		"refuses the user":        &pgconn.PgError{Code: "28P01", Message: "password authentication failed for user " + host},
-		"does not exist":          &pgconn.PgError{Code: "3D000", Message: host},
-		"starting or stopping":    &pgconn.PgError{Code: "57P03", Message: host},
-		"no free connection":      &pgconn.PgError{Code: "53300", Message: host},
-		"lacks a privilege":       &pgconn.PgError{Code: "42501", Message: host},
-		"SQLSTATE XX000":          &pgconn.PgError{Code: "XX000", Message: host},
-		"host name":               &net.DNSError{Name: host},
-		"refuses connections":     &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
-		"does not answer in time": context.DeadlineExceeded,
-		"cannot be reached":       errors.New(host),
-		"has no credentials":      fmt.Errorf("%w: %s", errConnector, host),
-	} {
-		if got := reason(fmt.Errorf("connect to %s: %w", host, err)); !strings.Contains(got, want) || strings.Contains(got, host) {
-			t.Errorf("%v is %q, want %q", err, got, want)
-		}
-	}
-}
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+)
 
 func TestReadiness(t *testing.T) {
 	t.Parallel()
@@ -72,5 +49,45 @@ func TestReadiness(t *testing.T) {
 	r.serve(func(context.Context) error { return nil })
 	if got := get(); !strings.HasPrefix(got, "503") {
 		t.Errorf("ready while stopping: %s", got)
+	}
+}
+
+// A pool whose connections are all at work is alive as long as they change hands.
+func TestSign(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 10)
+	db, err := store.Open(background(), store.Config{Host: b.db.Host, Port: b.db.Port, Database: b.db.Name, User: b.db.User, Password: b.db.Password, MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := new(sign)
+	ask := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		return s.of(db.Pool())(ctx)
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	first, err := db.Pool().Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := db.Pool().Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Release()
+	if err := ask(); err != nil {
+		t.Errorf("busy is dead: %v", err)
+	}
+	s.at = time.Now().Add(-stuck)
+	if err := ask(); err == nil {
+		t.Error("none of the connections has come back, and that is a sign of life")
+	}
+	first.Release()
+	if err := ask(); err != nil {
+		t.Errorf("did not come back: %v", err)
 	}
 }
