@@ -146,5 +146,6 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewRuntimeImageResource,
 		NewSyncRuntimeResource,
 		NewSyncPipelineResource,
+		NewRecoveryDrillResource,
 	}
 }

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -68,6 +69,9 @@ func (d Drill) restore(ctx context.Context) (rec *Record, err error) {
 	return d.conclude(rec, failed)
 }
 
+// lookTime is how long a look at the tables before a restore is tried again.
+const lookTime = 5 * time.Minute
+
 // mark commits a group of rows, chooses a moment, and commits another group. Tables are looked at close before the moment
 // and close after it.
 func (d Drill) mark(ctx context.Context, probe string) (moment, error) {
@@ -82,7 +86,8 @@ func (d Drill) mark(ctx context.Context, probe string) (moment, error) {
 		tables = []string{"*"}
 	}
 	look := runtimeapi.VerifyRequest{Acknowledged: ranges(m.before), Digest: tables}
-	before, err := d.patient(ctx).Verify(ctx, probe, look)
+	runtime := d.Runtime.WithPatience(lookTime) // it says what to do when its tables take too long to read
+	before, err := runtime.Verify(ctx, probe, look)
 	if err != nil {
 		return m, fmt.Errorf("read the database before the point in time: %w", err)
 	}
@@ -96,7 +101,7 @@ func (d Drill) mark(ctx context.Context, probe string) (moment, error) {
 		if err := gcp.Sleep(ctx, d.Pace.Pause); err != nil {
 			return m, err
 		}
-		if after, err = d.patient(ctx).Verify(ctx, probe, look); err != nil {
+		if after, err = runtime.Verify(ctx, probe, look); err != nil {
 			return m, fmt.Errorf("read the database after the point in time: %w", err)
 		}
 		if time.Since(waited) > d.Pace.Settle+d.Pace.Pause {
@@ -153,10 +158,15 @@ func (d Drill) compare(ctx context.Context, rec *Record, probe, clone string, m 
 	}
 	names := slices.Sorted(maps.Keys(m.tables))
 	d.tell("asking the clone", map[string]any{"clone": clone, "tables": len(names)})
-	found, err := d.patient(ctx).Verify(ctx, probe, runtimeapi.VerifyRequest{
-		Acknowledged: ranges(m.before), Digest: names,
-		Target: &runtimeapi.ProbeTarget{Instance: live.ConnectionName, Address: direct(live)},
-	})
+	ask := runtimeapi.VerifyRequest{
+		Acknowledged: ranges(m.before), Digest: names, Target: &runtimeapi.ProbeTarget{Instance: live.ConnectionName},
+	}
+	found, err := d.patient(ctx).Verify(ctx, probe, ask)
+	if refused := (*runtimeapi.Error)(nil); errors.As(err, &refused) && refused.Field == "target.address" {
+		// This runtime goes without a connector. One that has a connector would not take an address.
+		ask.Target.Address = direct(live)
+		found, err = d.patient(ctx).Verify(ctx, probe, ask)
+	}
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 func TestRestore_passes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.lag, w.moving = 100*time.Millisecond, true
+	w.lag, w.moving, w.direct = 100*time.Millisecond, true, true
 	rec, err := w.drill(Restore).Run(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,7 @@ type world struct {
 	lag        time.Duration // of what can be recovered to
 	noHistory  bool          // nothing before now can be recovered to
 	wrong      func(*clone)  // what is wrong with a clone
+	direct     bool          // the runtime has no connector
 	moving     bool          // one table changes all the time
 
 	instance  map[string]any
@@ -65,7 +66,8 @@ func newWorld(t *testing.T) *world {
 		t: t, infoSays: connection, rows: map[string]map[int64]time.Time{}, tried: map[int64]int{}, clones: map[string]*clone{},
 		instance: map[string]any{
 			"name": "platform", "project": project, "region": "us-central1", "databaseVersion": "POSTGRES_15", "state": "RUNNABLE",
-			"connectionName": connection, "gceZone": "us-central1-a", "secondaryGceZone": "us-central1-b",
+			"connectionName": connection, "gceZone": "us-central1-a", "ipAddresses": []any{map[string]any{"type": "PRIMARY", "ipAddress": "127.0.0.9"}},
+			"secondaryGceZone": "us-central1-b",
 			"settings": map[string]any{
 				"settingsVersion": "7", "availabilityType": "REGIONAL",
 				"backupConfiguration": map[string]any{"enabled": true, "pointInTimeRecoveryEnabled": true},
@@ -270,6 +272,10 @@ func (w *world) runtime(out http.ResponseWriter, r *http.Request) {
 			return
 		}
 		rows, tables := w.rows[id], w.tables()
+		if asked.Target != nil && (asked.Target.Address != "") != w.direct {
+			fail(http.StatusBadRequest, runtimeapi.CodeInvalid, "target.address")
+			return
+		}
 		if asked.Target != nil {
 			c := w.clones[strings.TrimPrefix(asked.Target.Instance, project+":us-central1:")]
 			rows, tables = c.rows, c.tables

@@ -1,5 +1,4 @@
-// Package cloudsql is a thin client of the Cloud SQL Admin API: what a policy on an existing instance and a recovery drill
-// need.
+// Package cloudsql is a thin client of the Cloud SQL Admin API: what a policy on an existing instance needs.
 package cloudsql
 
 import (
@@ -77,7 +76,7 @@ func (c *Client) Change(
 		if err != nil {
 			return fmt.Errorf("patch instance %s/%s: %w", project, instance, err)
 		}
-		if err := c.Wait(ctx, project, operation, progress); err != nil {
+		if err := c.wait(ctx, project, operation, progress); err != nil {
 			return fmt.Errorf("patch instance %s/%s: %w", project, instance, err)
 		}
 		got, err = c.Get(ctx, project, instance)
@@ -89,9 +88,9 @@ func (c *Client) Change(
 	return got, nil
 }
 
-// Wait follows an operation to its end. The server goes on with it whether anybody looks or not, so a read of its
+// wait follows an operation to its end. The server goes on with it whether anybody looks or not, so a read of its
 // state that fails is tried again for a while before giving up on what may well succeed.
-func (c *Client) Wait(ctx context.Context, project string, operation *sqladmin.Operation, progress Progress) error {
+func (c *Client) wait(ctx context.Context, project string, operation *sqladmin.Operation, progress Progress) error {
 	started := time.Now()
 	name := operation.Name
 	err := gcp.Poll(ctx, c.Every, func(ctx context.Context) (bool, error) {

@@ -38,6 +38,11 @@ func (c *Client) Running(ctx context.Context, project, instance string) (*sqladm
 	return running, nil
 }
 
+// Wait follows an operation to its end, and fails with it.
+func (c *Client) Wait(ctx context.Context, project string, operation *sqladmin.Operation, progress Progress) error {
+	return c.wait(ctx, project, operation, progress)
+}
+
 // Failover has the standby take over, and returns as soon as that has begun. It is refused when the instance is busy or
 // its settings are not at that version any more.
 func (c *Client) Failover(ctx context.Context, project, instance string, settingsVersion int64) (*sqladmin.Operation, error) {
@@ -121,7 +126,7 @@ func (c *Client) Delete(ctx context.Context, project, instance string, progress 
 		if err != nil {
 			return fmt.Errorf("delete instance %s/%s: %w", project, instance, err)
 		}
-		if err := c.Wait(ctx, project, operation, progress); err != nil {
+		if err := c.wait(ctx, project, operation, progress); err != nil {
 			return fmt.Errorf("delete instance %s/%s: %w", project, instance, err)
 		}
 		return nil
