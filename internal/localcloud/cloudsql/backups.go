@@ -47,7 +47,7 @@ func (f *Face) runBackup(ctx context.Context, i *instance, b *sqladmin.BackupRun
 	}
 	b.MaxChargeableBytes = made.Bytes
 	if err == nil {
-		err = f.retire(ctx, i)
+		err = f.retire(i, time.Now())
 	}
 	if saved := i.save(); err == nil {
 		err = saved
@@ -55,12 +55,13 @@ func (f *Face) runBackup(ctx context.Context, i *instance, b *sqladmin.BackupRun
 	return err
 }
 
-// retire removes automated backups beyond the number retained, but none that point-in-time recovery
-// reaches back through. The face's mutex is held.
-func (f *Face) retire(ctx context.Context, i *instance) error {
+// retire lets go what is no longer retained: automated backups beyond the number that is kept, but none
+// that point-in-time recovery reaches back through, and archived WAL older than that reaches. The
+// face's mutex is held. What something is being recovered from goes the next time.
+func (f *Face) retire(i *instance, at time.Time) error {
 	c := i.settings().BackupConfiguration
-	since := time.Now().AddDate(0, 0, -int(c.TransactionLogRetentionDays))
-	kept, covered := 0, false
+	since := at.Add(-retention(c.TransactionLogRetentionDays))
+	kept, covered := int64(0), false
 	var left []*sqladmin.BackupRun
 	for _, b := range i.Backups { // newest first
 		if b.Type != automated || b.Status != "SUCCESSFUL" {
@@ -74,16 +75,38 @@ func (f *Face) retire(ctx context.Context, i *instance) error {
 		needed := c.PointInTimeRecoveryEnabled && !covered
 		covered = covered || ended.Before(since)
 		kept++
-		if int64(kept) <= c.BackupRetentionSettings.RetainedBackups || needed {
+		if kept <= c.BackupRetentionSettings.RetainedBackups || needed {
 			left = append(left, b)
 			continue
 		}
-		if err := i.cluster.DeleteBackup(ctx, strconv.FormatInt(b.Id, 10)); err != nil {
+		gone, err := i.cluster.RetireBackup(strconv.FormatInt(b.Id, 10))
+		if err != nil {
 			return err
 		}
+		if !gone {
+			left = append(left, b)
+		}
 	}
+	changed := len(left) != len(i.Backups)
 	i.Backups = left
-	return nil
+	if err := i.cluster.Retain(since); err != nil || !changed {
+		return err
+	}
+	return i.save()
+}
+
+// retireAll enforces retention on every instance that nothing happens to.
+func (f *Face) retireAll(at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range f.instances {
+		if i.Instance.State != stateRunnable || i.busy != "" {
+			continue
+		}
+		if err := f.retire(i, at); err != nil {
+			f.opt.Log.Error("what is no longer retained cannot be removed", "instance", i.key(), "error", err)
+		}
+	}
 }
 
 func (c *call) showBackup(b *sqladmin.BackupRun) *sqladmin.BackupRun {
@@ -139,12 +162,23 @@ func (f *Face) listBackups(c *call) (any, error) {
 // backup finds the call's backup. The face's mutex is held.
 func (i *instance) backup(c *call) (*sqladmin.BackupRun, error) {
 	id := c.PathValue("id")
+	if b := i.backupRun(id); b != nil {
+		return b, nil
+	}
+	return nil, noBackupRun(id)
+}
+
+func (i *instance) backupRun(id string) *sqladmin.BackupRun {
 	for _, b := range i.Backups {
 		if strconv.FormatInt(b.Id, 10) == id {
-			return b, nil
+			return b
 		}
 	}
-	return nil, gapi.Errorf(http.StatusNotFound, "NOT_FOUND", "backupRunDoesNotExist", "The backup run %s does not exist.", id)
+	return nil
+}
+
+func noBackupRun(id any) error {
+	return gapi.Errorf(http.StatusNotFound, "NOT_FOUND", "backupRunDoesNotExist", "The backup run %v does not exist.", id)
 }
 
 func (f *Face) getBackup(c *call) (any, error) {
@@ -173,7 +207,7 @@ func (f *Face) deleteBackup(c *call) (any, error) {
 		return nil, err
 	}
 	return f.operate(c, i, "DELETE_BACKUP", func(ctx context.Context) error {
-		if err := i.cluster.DeleteBackup(ctx, strconv.FormatInt(b.Id, 10)); err != nil {
+		if err := i.cluster.DeleteBackup(strconv.FormatInt(b.Id, 10)); err != nil {
 			return err
 		}
 		f.mu.Lock()
@@ -199,7 +233,7 @@ func (f *Face) getLatestRecoveryTime(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	earliest, latest, err := i.cluster.Window(c.Context(), time.Duration(days)*24*time.Hour)
+	earliest, latest, err := i.cluster.Window(c.Context(), retention(days))
 	if err != nil {
 		return nil, err
 	}
@@ -221,6 +255,8 @@ func (f *Face) schedule() {
 			return
 		case at := <-tick.C:
 			f.startDueBackups(at)
+			f.retireAll(at)
+			f.each(func(i *instance) { _ = i.cluster.Note(f.life) }) // it is asked again in a minute
 		}
 	}
 }
@@ -229,7 +265,7 @@ func (f *Face) startDueBackups(at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, i := range f.instances {
-		if i.running() && i.busy == "" && i.backupDue(at) {
+		if i.running() && i.busy == "" && (i.backupDue(at) || i.cluster.Uncovered()) {
 			c := &call{base: "/v1", project: i.Instance.Project, instance: i.Instance.Name}
 			b := newBackup(i, automated, "")
 			f.operate(c, i, "BACKUP_VOLUME", func(ctx context.Context) error { return f.runBackup(ctx, i, b) })

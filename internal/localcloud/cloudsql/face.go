@@ -155,8 +155,8 @@ func (f *Face) revive(ctx context.Context, i *instance) {
 	f.mu.Unlock()
 	var err error
 	switch {
-	case !made:
-		return // its creation never ended: it can only be deleted
+	case !made: // its creation never ended: it can only be deleted
+		err = i.cluster.Reclaim(ctx)
 	case wanted:
 		err = i.cluster.Start(ctx)
 	}
@@ -221,6 +221,8 @@ func (f *Face) Register(mux *http.ServeMux) {
 		on("POST", one+"/restart", f.restartInstance)
 		on("POST", one+"/failover", f.failoverInstance)
 		on("GET", one+"/getLatestRecoveryTime", f.getLatestRecoveryTime)
+		on("POST", one+"/clone", f.cloneInstance)
+		on("POST", one+"/restoreBackup", f.restoreBackup)
 		on("GET", one+"/connectSettings", f.getConnectSettings)
 		on("GET", one+"/listServerCas", f.listServerCas)
 

@@ -48,8 +48,7 @@ func (f *Face) insertInstance(c *call) (any, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.instances[want.Project+"/"+want.Name] != nil {
-		return nil, gapi.Errorf(http.StatusConflict, "ALREADY_EXISTS", "instanceAlreadyExists",
-			"The Cloud SQL instance already exists. When you delete an instance, you can't reuse the name of the deleted instance until one week from the deletion date.")
+		return nil, alreadyExists()
 	}
 	i := &instance{
 		record: record{Instance: want, Major: major, Zones: chooseZones(want)},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -40,21 +41,38 @@ func (r *receiver) running() bool {
 // there is something to recover from.
 func (c *Cluster) setArchive(ctx context.Context, on bool) error {
 	if on {
-		c.state.Spec.Archive, c.state.ArchiveSince = true, time.Now()
+		c.state.Spec.Archive = true
+		c.newEra()
 		return c.startArchive(ctx)
 	}
 	c.stopReceiver(ctx)
-	c.state.Spec.Archive, c.state.ArchiveSince, c.state.Archived = false, time.Time{}, time.Time{}
+	c.state.Spec.Archive = false
 	if err := c.dropSlot(ctx, archiveName); err != nil {
 		return err
 	}
+	c.files.Lock()
+	defer c.files.Unlock()
 	return os.RemoveAll(c.walDir())
+}
+
+// newEra makes the archive begin anew, in a folder of its own. What was archived before belongs to
+// another history, or has a gap behind it; the base backups from before do not roll forward.
+func (c *Cluster) newEra() {
+	c.state.Era++
+	c.state.ArchiveSince, c.state.Archived, c.state.ArchivedLSN = time.Now(), time.Time{}, 0
 }
 
 // startArchive goes on where the archive ended; a replication slot keeps what it has not yet got.
 func (c *Cluster) startArchive(ctx context.Context) error {
 	if c.receiver.running() {
 		return nil
+	}
+	if c.lost() {
+		c.opt.Log.Warn("the primary no longer has the WAL that the archive lacks, beginning the archive anew", "instance", c.opt.Name)
+		c.newEra()
+		if err := c.save(); err != nil {
+			return err
+		}
 	}
 	if err := c.makeSlot(ctx, archiveName); err != nil {
 		return err
@@ -65,7 +83,7 @@ func (c *Cluster) startArchive(ctx context.Context) error {
 	if err := c.align(ctx); err != nil {
 		return fmt.Errorf("continue the WAL archive on the primary's timeline: %w", err)
 	}
-	log, err := os.OpenFile(filepath.Join(c.opt.Dir, "archive.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	log, err := os.OpenFile(c.archiveLog(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -103,44 +121,62 @@ func (c *Cluster) stopReceiver(ctx context.Context) {
 	}
 }
 
-func (c *Cluster) walDir() string { return filepath.Join(c.opt.Dir, "wal") }
+// lost tells whether the receiver ended because the WAL that it needs is gone: after a failover, the
+// new primary has only what it happened to keep.
+func (c *Cluster) lost() bool {
+	if c.receiver == nil {
+		return false
+	}
+	body, err := os.ReadFile(c.archiveLog())
+	return err == nil && bytes.Contains(body, []byte("has already been removed"))
+}
+
+func (c *Cluster) archiveLog() string { return filepath.Join(c.opt.Dir, "archive.log") }
+
+func (c *Cluster) walDir() string { return c.eraDir(c.state.Era) }
+
+func (c *Cluster) eraDir(era int) string {
+	if era == 0 {
+		return filepath.Join(c.opt.Dir, "wal")
+	}
+	return filepath.Join(c.opt.Dir, fmt.Sprintf("wal-%d", era))
+}
 
 // Window answers between which moments the cluster can be recovered: from the end of the oldest base
-// backup that the archive reaches back to, to the last moment whose commits are all archived. Both are
-// zero while there is none.
+// backup that the archive makes roll forward, or from as long ago as logs are retained, to the last
+// moment whose commits are all archived. Both are whole milliseconds within what is possible, and zero
+// while there is nothing to recover from.
 func (c *Cluster) Window(ctx context.Context, retention time.Duration) (earliest, latest time.Time, err error) {
-	backups, err := c.Backups()
-	if err != nil {
-		return earliest, latest, err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.state.Spec.Archive {
-		return earliest, latest, nil
+	backups, _, err := c.recoverable()
+	if err != nil || len(backups) == 0 {
+		return earliest, latest, err
 	}
-	for _, b := range backups { // oldest first
-		if b.Start.Before(c.state.ArchiveSince) {
-			continue
-		}
-		earliest = b.End
-		break
-	}
-	if earliest.IsZero() {
-		return earliest, latest, nil
-	}
+	earliest = backups[0].End
 	if from := time.Now().Add(-retention); earliest.Before(from) {
 		earliest = from
 	}
 	if err := c.noteArchived(ctx); err != nil {
 		return earliest, latest, err
 	}
-	return earliest, c.state.Archived, nil
+	return earliest.Add(time.Millisecond - 1).Truncate(time.Millisecond), c.state.Archived.Truncate(time.Millisecond), nil
+}
+
+// Note remembers how far the archive reaches, for the time when the primary can no longer be asked.
+// It does nothing while somebody changes the cluster's shape.
+func (c *Cluster) Note(ctx context.Context) error {
+	if !c.mu.TryLock() {
+		return nil
+	}
+	defer c.mu.Unlock()
+	return c.noteArchived(ctx)
 }
 
 // noteArchived asks the primary how far it has written, and waits a moment for the archive to have
 // that. If it has, everything that was committed before the question can be recovered.
 func (c *Cluster) noteArchived(ctx context.Context) error {
-	if c.front == nil || !c.primary().running() {
+	if c.front == nil || !c.state.Spec.Archive || !c.primary().running() {
 		return nil // stopped: what was known stays true
 	}
 	conn, err := c.primary().connect(ctx, "postgres")
@@ -149,47 +185,113 @@ func (c *Cluster) noteArchived(ctx context.Context) error {
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var asked time.Time
-	var lsn string
-	if err := conn.QueryRow(ctx, "SELECT clock_timestamp(), pg_current_wal_insert_lsn()::text").Scan(&asked, &lsn); err != nil {
+	var lsn int64
+	if err := conn.QueryRow(ctx, "SELECT clock_timestamp(), (pg_current_wal_insert_lsn() - '0/0')::bigint").Scan(&asked, &lsn); err != nil {
 		return err
 	}
+	goal := recordEnd(uint64(lsn)) // #nosec G115 -- positions are far from 2^63
+	nudged := false
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(pollEvery) {
-		var there bool
-		if err := conn.QueryRow(ctx, `SELECT coalesce(bool_or(flush_lsn >= least($2::pg_lsn, pg_current_wal_flush_lsn())), false)
-			FROM pg_stat_replication WHERE application_name = $1`, archiveName, lsn).Scan(&there); err != nil {
+		var there, written bool
+		if err := conn.QueryRow(ctx, `SELECT coalesce(bool_or(flush_lsn >= $2::pg_lsn), false), pg_current_wal_flush_lsn() >= $2::pg_lsn
+			FROM pg_stat_replication WHERE application_name = $1`, archiveName, formatLSN(goal)).Scan(&there, &written); err != nil {
 			return err
 		}
 		if there {
 			if asked.After(c.state.Archived) {
-				c.state.Archived = asked
+				c.state.Archived, c.state.ArchivedLSN = asked, goal
 				return c.save()
 			}
 			return nil
+		}
+		if !written && !nudged {
+			// What no commit waits for may stay in memory for long. A commit takes it along.
+			nudged = true
+			if _, err := conn.Exec(ctx, "SET synchronous_commit = local; SELECT pg_current_xact_id()"); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// prune removes archived WAL that no base backup needs any more.
-func (c *Cluster) prune(ctx context.Context, oldest Backup) error {
-	if oldest.WAL == "" {
-		return nil
+// recoverable lists the base backups that the archive makes roll forward, oldest first, and the
+// archive's files that do so, which follow each other without a gap.
+func (c *Cluster) recoverable() ([]Backup, []segment, error) {
+	if !c.state.Spec.Archive {
+		return nil, nil, nil
 	}
-	if _, err := os.Stat(c.walDir()); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
+	archive, err := readArchive(c.walDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
 	}
-	return c.opt.Binaries.run(ctx, "pg_archivecleanup", c.walDir(), oldest.WAL)
+	if err != nil {
+		return nil, nil, err
+	}
+	archive = unbroken(archive)
+	if len(archive) == 0 {
+		return nil, nil, nil
+	}
+	all, err := c.Backups()
+	if err != nil {
+		return nil, nil, err
+	}
+	return slices.DeleteFunc(all, func(b Backup) bool {
+		first, ok := b.first()
+		return !ok || b.Start.Before(c.state.ArchiveSince) || first < archive[0].number || first > archive[len(archive)-1].number
+	}), archive, nil
 }
 
-// startOf reads from a base backup's label which WAL file it begins with.
-func startOf(label []byte) string {
-	// START WAL LOCATION: 0/2000028 (file 000000010000000000000002)
-	_, rest, ok := bytes.Cut(label, []byte("(file "))
-	if !ok {
-		return ""
+// Uncovered tells that WAL is archived but no base backup there is rolls forward: the last one was
+// deleted, or the archive began anew.
+func (c *Cluster) Uncovered() bool {
+	if !c.mu.TryLock() {
+		return false // it is asked again
 	}
-	name, _, _ := bytes.Cut(rest, []byte(")"))
-	return string(name)
+	defer c.mu.Unlock()
+	backups, archive, err := c.recoverable()
+	return err == nil && len(archive) > 0 && len(backups) == 0
+}
+
+// unbroken answers the end of the archive that has no gap.
+func unbroken(archive []segment) []segment {
+	for n := len(archive) - 1; n > 0; n-- {
+		if archive[n-1].number+1 < archive[n].number {
+			return archive[n:]
+		}
+	}
+	return archive
+}
+
+// Retain removes archived WAL that recovery to a moment since then does not need. It does nothing while
+// something is recovered, or the cluster's shape changed: it is called again.
+func (c *Cluster) Retain(since time.Time) error {
+	if !c.mu.TryLock() {
+		return nil
+	}
+	defer c.mu.Unlock()
+	if !c.files.TryLock() {
+		return nil
+	}
+	defer c.files.Unlock()
+	backups, archive, err := c.recoverable()
+	if err != nil || len(backups) == 0 {
+		return err
+	}
+	base := backups[0]
+	for _, b := range backups {
+		if !b.End.After(since) {
+			base = b // a newer one that reaches back far enough
+		}
+	}
+	first, _ := base.first()
+	for _, s := range archive {
+		if s.number >= first {
+			break
+		}
+		if err := os.Remove(filepath.Join(c.walDir(), s.name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -19,8 +19,15 @@ type Backup struct {
 	ID    string    `json:"id"`
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
-	WAL   string    `json:"wal"` // archived WAL from this file on makes it roll forward
+	WAL   string    `json:"wal"`           // archived WAL from this file on makes it roll forward
+	LSN   uint64    `json:"lsn,omitempty"` // and from this position on; what was committed before Start is before it
 	Bytes int64     `json:"bytes"`
+}
+
+// first is the number of the first WAL file that makes the backup roll forward.
+func (b Backup) first() (uint64, bool) {
+	s, ok := parseSegment(b.WAL)
+	return s.number, ok
 }
 
 // Backup takes a base backup of the primary.
@@ -32,36 +39,61 @@ func (c *Cluster) Backup(ctx context.Context, id string) (Backup, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { // #nosec G301 -- PostgreSQL, another user, has to get through
 		return b, err
 	}
-	if err := c.opt.Binaries.folder(dir); err != nil {
-		return b, err
-	}
-	err := c.opt.Binaries.run(ctx, "pg_basebackup", "--pgdata="+dir, "--dbname="+primary.connString("postgres", "august_backup"),
-		"--wal-method=stream", "--checkpoint=fast", "--no-password")
-	if err != nil {
+	if err := c.opt.Binaries.copyOf(ctx, primary, dir); err != nil {
 		return b, errors.Join(fmt.Errorf("take a base backup: %w", err), os.RemoveAll(dir))
 	}
 	label, err := os.ReadFile(filepath.Join(dir, "backup_label"))
 	if err != nil {
 		return b, errors.Join(err, os.RemoveAll(dir))
 	}
-	b.End, b.WAL, b.Bytes = time.Now(), startOf(label), treeSize(dir)
+	b.WAL, b.LSN = startOf(label)
+	b.End, b.Bytes = time.Now(), treeSize(dir)
 	return b, gapi.Save(dir+".json", b) // from here on it counts
 }
 
-// DeleteBackup removes a base backup, and the archived WAL that only it needed.
-func (c *Cluster) DeleteBackup(ctx context.Context, id string) error {
+// copyOf makes dir a base backup of a running server, with the WAL that it needs to be consistent.
+func (b Binaries) copyOf(ctx context.Context, s *server, dir string) error {
+	if err := b.folder(dir); err != nil {
+		return err
+	}
+	return b.run(ctx, "pg_basebackup", "--pgdata="+dir, "--dbname="+s.connString("postgres", "august_backup"),
+		"--wal-method=stream", "--checkpoint=fast", "--no-password")
+}
+
+// startOf reads from a base backup's label with which WAL file, and where in it, it begins.
+func startOf(label []byte) (file string, lsn uint64) {
+	var high, low uint32
+	for line := range strings.Lines(string(label)) {
+		// START WAL LOCATION: 0/2000028 (file 000000010000000000000002)
+		if _, err := fmt.Sscanf(line, "START WAL LOCATION: %X/%X (file %24s)", &high, &low, &file); err == nil {
+			return file, uint64(high)<<32 | uint64(low)
+		}
+	}
+	return "", 0
+}
+
+// DeleteBackup removes a base backup. It waits for what is being recovered from it.
+func (c *Cluster) DeleteBackup(id string) error {
+	c.files.Lock()
+	defer c.files.Unlock()
+	return c.removeBackup(id)
+}
+
+// RetireBackup removes a base backup, unless something is being recovered from one.
+func (c *Cluster) RetireBackup(id string) (gone bool, err error) {
+	if !c.files.TryLock() {
+		return false, nil
+	}
+	defer c.files.Unlock()
+	return true, c.removeBackup(id)
+}
+
+func (c *Cluster) removeBackup(id string) error {
 	dir := c.backupDir(id)
 	if err := os.Remove(dir + ".json"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	left, err := c.Backups()
-	if err != nil || len(left) == 0 {
-		return err
-	}
-	return c.prune(ctx, left[0])
+	return os.RemoveAll(dir)
 }
 
 // Backups lists the finished base backups, oldest first.

@@ -45,6 +45,9 @@ type state struct {
 	Spec         Spec      `json:"spec"`
 	ArchiveSince time.Time `json:"archiveSince,omitzero"` // since when the archive has no gap
 	Archived     time.Time `json:"archived,omitzero"`     // every commit before this moment is archived
+	ArchivedLSN  uint64    `json:"archivedLSN,omitempty"` // and is to be found before this position
+	Era          int       `json:"era,omitempty"`         // counts the archives: each that begins anew has a folder of its own
+	Stale        string    `json:"stale,omitempty"`       // node whose data is of another history and must never be started
 }
 
 // Cluster is one instance: up to two servers, a front, an archive, backups.
@@ -53,6 +56,7 @@ type Cluster struct {
 	certs certificates
 
 	at       atomic.Pointer[server] // the primary, to be known while mu is held for long
+	files    sync.RWMutex           // base backups and archived WAL: read while something is recovered from them
 	mu       sync.Mutex             // one change of the cluster's shape at a time
 	state    state
 	nodes    map[string]*server
@@ -88,23 +92,14 @@ func (c *Cluster) Create(ctx context.Context, t *Template, spec Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.opt.Dir, 0o755); err != nil { // #nosec G301 -- PostgreSQL, another user, has to get through
+	if err := c.prepare(spec); err != nil {
 		return err
-	}
-	if err := c.certs.ensure(c.opt.Name, c.opt.Host); err != nil {
-		return fmt.Errorf("make the instance's certificates: %w", err)
 	}
 	if err := os.RemoveAll(c.nodes["a"].data); err != nil {
 		return err
 	}
-	if err := c.opt.Binaries.copyTree(source, c.nodes["a"].data); err != nil {
+	if err := c.opt.Binaries.copyTree(source, c.nodes["a"].data, nil); err != nil {
 		return fmt.Errorf("copy the template cluster: %w", err)
-	}
-	first := spec
-	first.Standby, first.Archive = false, false // added once the primary runs
-	c.state = state{Primary: "a", Spec: first}
-	if err := c.save(); err != nil {
-		return err
 	}
 	if err := c.Start(ctx); err != nil {
 		return err
@@ -126,6 +121,9 @@ func (c *Cluster) Start(ctx context.Context) (err error) {
 		if err := s.reclaim(ctx); err != nil {
 			return err
 		}
+	}
+	if err := c.tidy(ctx); err != nil {
+		return err
 	}
 	c.front, err = listen(ctx, net.JoinHostPort(c.opt.Host, strconv.Itoa(c.opt.Port)))
 	if err != nil {
@@ -172,6 +170,7 @@ func (c *Cluster) Stop(ctx context.Context) {
 func (c *Cluster) halt(ctx context.Context) {
 	if c.front != nil {
 		c.front.close()
+		_ = c.noteArchived(ctx) // what is committed now can be recovered while the cluster is stopped
 		c.front = nil
 	}
 	// The primary first: a fast shutdown waits until standby and archive have everything.
@@ -184,6 +183,11 @@ func (c *Cluster) halt(ctx context.Context) {
 // Destroy stops the cluster and removes everything it kept.
 func (c *Cluster) Destroy(ctx context.Context) error {
 	c.Stop(ctx)
+	c.files.Lock() // nobody recovers from it any more
+	defer c.files.Unlock()
+	if err := c.Reclaim(ctx); err != nil {
+		return err
+	}
 	return os.RemoveAll(c.opt.Dir)
 }
 

@@ -9,7 +9,8 @@ import (
 )
 
 // copyTree copies a stopped cluster's folder, keeping modes, and hands the copy to the programs' user.
-func (b Binaries) copyTree(from, to string) error {
+// Files whose path within the folder is to be skipped are left out.
+func (b Binaries) copyTree(from, to string, skip func(rel string) bool) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -17,6 +18,9 @@ func (b Binaries) copyTree(from, to string) error {
 		rel, err := filepath.Rel(from, path)
 		if err != nil {
 			return err
+		}
+		if skip != nil && !d.IsDir() && skip(rel) {
+			return nil
 		}
 		target := filepath.Join(to, rel)
 		info, err := d.Info()

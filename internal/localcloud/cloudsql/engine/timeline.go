@@ -88,22 +88,27 @@ func readArchive(dir string) ([]segment, error) {
 	}
 	var all []segment
 	for _, e := range entries {
-		m := walName.FindStringSubmatch(e.Name())
-		if m == nil {
-			continue // a history file
+		if s, ok := parseSegment(e.Name()); ok { // not a history file
+			all = append(all, s)
 		}
-		var n [3]uint64
-		for k := range n {
-			if n[k], err = strconv.ParseUint(m[k+1], 16, 32); err != nil {
-				return nil, err
-			}
-		}
-		all = append(all, segment{name: e.Name(), timeline: n[0], number: n[1]<<8 | n[2], partial: m[4] != ""})
 	}
 	slices.SortFunc(all, func(a, b segment) int {
 		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.timeline, b.timeline))
 	})
 	return all, nil
+}
+
+// parseSegment reads the name of a WAL file.
+func parseSegment(name string) (s segment, ok bool) {
+	m := walName.FindStringSubmatch(name)
+	if m == nil {
+		return s, false
+	}
+	var n [3]uint64
+	for k := range n {
+		n[k], _ = strconv.ParseUint(m[k+1], 16, 32) // eight hexadecimal digits
+	}
+	return segment{name: name, timeline: n[0], number: n[1]<<8 | n[2], partial: m[4] != ""}, true
 }
 
 // timelines are the past timelines of a server, oldest first, with the position where each ended.
