@@ -31,6 +31,7 @@ const (
 	ProbeEveryDefault = 20 * time.Millisecond // between two rows
 	ProbeBeat         = time.Second           // longest silence of a stream that is alive
 	ProbeLongest      = 50 * time.Minute      // life of one stream; Cloud Run ends a request after 60 minutes at most
+	ProbeHighest      = 1 << 53               // number of a row; JSON holds no greater one exactly
 )
 
 // ProbeRequest asks for rows.
@@ -108,8 +109,8 @@ func (q ProbeRequest) Validate() []Error {
 	if e := ValidateProbe(q.ID); e != nil {
 		v = append(v, *e)
 	}
-	if q.First < 1 {
-		v.add("first", "must be 1 or more")
+	if q.First < 1 || q.First > ProbeHighest {
+		v.add("first", "must be 1 or more, and no greater than 2^53")
 	}
 	if q.EveryMS != 0 && (q.EveryMS < 5 || q.EveryMS > 1000) {
 		v.add("every_ms", "must be from 5 to 1000")
@@ -127,6 +128,9 @@ func (q VerifyRequest) Validate() []Error {
 	for i, r := range q.Acknowledged {
 		if r.First <= last || r.Last < r.First {
 			v.add(fmt.Sprintf("acknowledged[%d]", i), "must begin after the one before and not end before its own beginning")
+		}
+		if r.Last > ProbeHighest {
+			v.add(fmt.Sprintf("acknowledged[%d]", i), "must not be greater than 2^53")
 		}
 		last = r.Last
 	}

@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
@@ -43,13 +44,14 @@ type Server struct {
 
 type backend struct {
 	pipelines Pipelines
+	probes    Probes
 	info      runtimeapi.Info
 }
 
 // New makes a server that lets in whom caller lets in.
 func New(caller Caller, log *slog.Logger) *Server {
 	s := &Server{caller: caller, log: log, mux: http.NewServeMux()}
-	pipeline := runtimeapi.PathPipelines + "/{name}"
+	pipeline, probe := runtimeapi.PathPipelines+"/{name}", runtimeapi.PathProbes+"/{id}"
 	for pattern, serve := range map[string]func(*backend, *http.Request) (int, any, error){
 		"GET " + runtimeapi.PathInfo:              s.info,
 		"GET " + runtimeapi.PathPipelines:         s.list,
@@ -58,18 +60,21 @@ func New(caller Caller, log *slog.Logger) *Server {
 		"DELETE " + pipeline:                      s.remove,
 		"POST " + pipeline:                        s.verb, // {name}:sync is one path segment
 		"GET " + pipeline + runtimeapi.PathStatus: s.status,
+		"DELETE " + probe:                         s.forget,
 	} {
-		s.mux.Handle(pattern, s.guard(serve))
+		s.mux.Handle(pattern, s.answer(serve))
 	}
-	s.mux.Handle("/v1/", s.guard(func(*backend, *http.Request) (int, any, error) {
+	s.mux.Handle("POST "+runtimeapi.PathProbes, s.guard(s.probe))
+	s.mux.Handle("POST "+probe, s.guard(s.verify)) // {id}:verify is one path segment
+	s.mux.Handle("/v1/", s.answer(func(*backend, *http.Request) (int, any, error) {
 		return 0, nil, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "the control API has no such path or method"}
 	}))
 	return s
 }
 
 // Ready gives the server what it serves.
-func (s *Server) Ready(pipelines Pipelines, info runtimeapi.Info) {
-	s.behind.Store(&backend{pipelines: pipelines, info: info})
+func (s *Server) Ready(pipelines Pipelines, probes Probes, info runtimeapi.Info) {
+	s.behind.Store(&backend{pipelines: pipelines, probes: probes, info: info})
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
@@ -77,7 +82,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 const maxBody = 1 << 20
 
 // guard checks the caller before anything else is said, also about paths that do not exist.
-func (s *Server) guard(serve func(*backend, *http.Request) (int, any, error)) http.Handler {
+func (s *Server) guard(serve func(*backend, http.ResponseWriter, *http.Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if err := s.caller.Check(r); err != nil {
@@ -89,7 +94,19 @@ func (s *Server) guard(serve func(*backend, *http.Request) (int, any, error)) ht
 			s.fail(w, r, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "the runtime waits for its database; /readyz says how it stands"})
 			return
 		}
-		status, body, err := serve(behind, r)
+		serve(behind, w, r)
+	})
+}
+
+// callTime bounds a call that answers at once: a database that says nothing must not make it hang.
+const callTime = 20 * time.Second
+
+// answer serves what has one answer.
+func (s *Server) answer(serve func(*backend, *http.Request) (int, any, error)) http.Handler {
+	return s.guard(func(b *backend, w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), callTime)
+		defer cancel()
+		status, body, err := serve(b, r.WithContext(ctx))
 		if err != nil {
 			s.fail(w, r, err)
 			return

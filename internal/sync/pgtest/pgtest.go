@@ -44,9 +44,14 @@ var cluster struct {
 	err  error
 	dir  string
 	port int
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the server has exited
+	server
 	next atomic.Int64
+}
+
+// server is a running one.
+type server struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has exited
 }
 
 // Main runs the tests of a package, stops its cluster and cleans up what the package itself made.
@@ -137,30 +142,39 @@ func start() error {
 	return launch()
 }
 
-// launch starts the server and waits until it answers.
+// launch starts the binary's server and waits until it answers.
 func launch() error {
+	s, err := spawn(cluster.dir, cluster.port)
+	if err == nil {
+		cluster.server = s
+	}
+	return err
+}
+
+// spawn starts a server on the cluster in dir and waits until it answers.
+func spawn(dir string, port int) (s server, err error) {
 	postgres, err := binary("postgres")
 	if err != nil {
-		return err
+		return s, err
 	}
 	cred, err := credential()
 	if err != nil {
-		return err
+		return s, err
 	}
 	// Durability only costs time in a test; a benchmark has to pay for it.
 	durable := "off"
 	if f := flag.Lookup("test.bench"); f != nil && f.Value.String() != "" {
 		durable = "on"
 	}
-	log, err := os.Create(filepath.Join(cluster.dir, "log"))
+	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
-		return err
+		return s, err
 	}
 	defer func() { _ = log.Close() }() // the server has its own handle
-	cmd := exec.Command(postgres, "-D", filepath.Join(cluster.dir, "data"), "-p", strconv.Itoa(cluster.port),
+	cmd := exec.Command(postgres, "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=120",
 		"-c", "fsync="+durable, "-c", "max_wal_size=4GB", "-c", "shared_buffers=256MB")
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = cluster.dir, []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}, log, log
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}, log, log
 	cmd.SysProcAttr = dieWithParent(&syscall.SysProcAttr{Credential: cred, Setpgid: true})
 	started, done := make(chan error, 1), make(chan struct{})
 	go func() {
@@ -174,22 +188,22 @@ func launch() error {
 		close(done)
 	}()
 	if err := <-started; err != nil {
-		return err
+		return s, err
 	}
-	cluster.cmd, cluster.done = cmd, done
+	s = server{cmd, done}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for {
-		conn, err := pgx.Connect(ctx, Database{"127.0.0.1", cluster.port, "postgres", "august", "august"}.URL())
+		conn, err := pgx.Connect(ctx, Database{"127.0.0.1", port, "postgres", "august", "august"}.URL())
 		if err == nil {
-			return conn.Close(ctx)
+			return s, conn.Close(ctx)
 		}
 		select {
 		case <-done:
-			out, _ := os.ReadFile(filepath.Join(cluster.dir, "log"))
-			return fmt.Errorf("postgres exited: %s", bytes.TrimSpace(out))
+			out, _ := os.ReadFile(filepath.Join(dir, "log"))
+			return s, fmt.Errorf("postgres exited: %s", bytes.TrimSpace(out))
 		case <-ctx.Done():
-			return fmt.Errorf("postgres does not answer: %w", err)
+			return s, fmt.Errorf("postgres does not answer: %w", err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

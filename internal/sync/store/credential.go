@@ -62,6 +62,10 @@ func (c Credentials) Refresh(ctx context.Context, application, seed, stale strin
 		return drchrono.Token{}, fmt.Errorf("lock the credential: %w", err)
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after a commit there is nothing to roll back
+	// The transaction is idle while the source answers, longer than any other.
+	if _, err := tx.Exec(ctx, `set local idle_in_transaction_session_timeout = '180s'`); err != nil {
+		return drchrono.Token{}, fmt.Errorf("lock the credential: %w", err)
+	}
 	old, refused, err := readToken(ctx, tx, application, "for update")
 	if err != nil {
 		return drchrono.Token{}, err

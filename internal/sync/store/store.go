@@ -39,7 +39,7 @@ type Config struct {
 	MaxConns int
 
 	// Dial replaces the TCP dialler: the Cloud SQL Go connector's. It is expected to encrypt, so
-	// PostgreSQL's own TLS is left off.
+	// PostgreSQL's own TLS is left off, and to notice a silent peer as Dial does.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Configure sees the pool's settings last; nil changes nothing.
@@ -69,26 +69,31 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		"application_name": "august-sync",
 		"timezone":         "UTC",
 		"datestyle":        "ISO, YMD",
-		// A peer that vanished in mid-transaction must not hold its locks for the kernel's two hours.
-		"idle_in_transaction_session_timeout": "180000",
+		// A peer that vanished in mid-transaction must not hold its locks for the kernel's two hours, or
+		// whoever takes the work over would wait for them: the server looks after its clients as they look
+		// after it.
+		"idle_in_transaction_session_timeout": "60000",
+		"tcp_keepalives_idle":                 "4",
+		"tcp_keepalives_interval":             "2",
+		"tcp_keepalives_count":                "2",
+		"tcp_user_timeout":                    strconv.FormatInt(silence.Milliseconds(), 10),
+		"client_connection_check_interval":    "5000",
 	}
+	cc.ValidateConnect = writable
+	cc.DialFunc = parting(Dial)
 	if cfg.Dial != nil {
-		cc.DialFunc = cfg.Dial
+		cc.DialFunc = parting(cfg.Dial)
 		cc.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	}
-	pc.MaxConns = 4
-	if cfg.MaxConns > 0 {
-		pc.MaxConns = int32(cfg.MaxConns) //nolint:gosec // the configuration holds it to 100
-	}
-	pc.MaxConnLifetime = 30 * time.Minute
-	pc.MaxConnLifetimeJitter = 5 * time.Minute
-	pc.MaxConnIdleTime = 5 * time.Minute
+	shapePool(pc, cfg.MaxConns)
+	var pool *pgxpool.Pool
+	pc.ShouldPing = ping(&pool)
 	if cfg.Configure != nil {
 		if err := cfg.Configure(pc); err != nil {
 			return nil, fmt.Errorf("adapt database settings: %w", err)
 		}
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	pool, err = pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", net.JoinHostPort(cc.Host, strconv.Itoa(int(cc.Port))), err)
 	}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
-	"syscall"
 
 	"cloud.google.com/go/cloudsqlconn"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,36 +13,41 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
-// open prepares the database's connections; it does not connect.
-func open(ctx context.Context, cfg config.Config) (*store.Store, error) {
+// open prepares the database's connections; it does not connect. The dialler reaches instances by their
+// connection name; there is none when the runtime connects directly.
+func open(ctx context.Context, cfg config.Config) (*store.Store, func(instance string) pgconn.DialFunc, error) {
 	db := cfg.Database
 	sc := store.Config{
 		Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password.Reveal(), MaxConns: db.PoolMax,
 	}
-	if db.Host == "" {
-		c := &connector{instance: db.Instance}
-		sc.Host, sc.Dial = "cloudsql", c.dial
+	if db.Host != "" {
+		s, err := store.Open(ctx, sc)
+		return s, nil, err
 	}
-	return store.Open(ctx, sc)
+	c := &connector{}
+	sc.Host, sc.Dial = "cloudsql", c.to(db.Instance)
+	s, err := store.Open(ctx, sc)
+	return s, c.to, err
 }
-
-var errConnector = errors.New("the Cloud SQL connector cannot be prepared")
 
 // connector dials through the Cloud SQL Go connector: TLS 1.3, signed in by IAM. The connector is
 // made with the first connection, for making it asks the metadata server.
 type connector struct {
-	instance string
-	mu       sync.Mutex
-	dialer   *cloudsqlconn.Dialer
+	mu     sync.Mutex
+	dialer *cloudsqlconn.Dialer
 }
 
-func (c *connector) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	d, err := c.get(ctx)
-	if err != nil {
-		return nil, err
+// to dials one instance.
+func (c *connector) to(instance string) pgconn.DialFunc {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		d, err := c.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		// Cloud SQL may have only a private address; the connector takes the public one when there is one.
+		// It sets keep-alive anew, to the pace of the runtime's own dialler.
+		return d.Dial(ctx, instance, cloudsqlconn.WithAutoIP(), cloudsqlconn.WithTCPKeepAlive(store.KeepAlive))
 	}
-	// Cloud SQL may have only a private address; the connector takes the public one when there is one.
-	return d.Dial(ctx, c.instance, cloudsqlconn.WithAutoIP())
 }
 
 func (c *connector) get(ctx context.Context) (*cloudsqlconn.Dialer, error) {
@@ -54,50 +57,11 @@ func (c *connector) get(ctx context.Context) (*cloudsqlconn.Dialer, error) {
 		// Cloud Run takes the processor away between requests: certificates are renewed when they are
 		// needed, not by a timer. The dialer outlives the connection that asks for it first.
 		d, err := cloudsqlconn.NewDialer(context.WithoutCancel(ctx), cloudsqlconn.WithIAMAuthN(), cloudsqlconn.WithLazyRefresh(),
-			cloudsqlconn.WithUserAgent("august-sync/"+buildVersion()), cloudsqlconn.WithBuiltInMetrics(false))
+			cloudsqlconn.WithDialFunc(store.Dial), cloudsqlconn.WithUserAgent("august-sync/"+buildVersion()), cloudsqlconn.WithBuiltInMetrics(false))
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errConnector, err)
+			return nil, fmt.Errorf("%w: %w", store.ErrCredentials, err)
 		}
 		c.dialer = d
 	}
 	return c.dialer, nil
-}
-
-// reason classes why the database is not there, without names, addresses or credentials: /readyz
-// shows it to anybody.
-func reason(err error) string {
-	var pg *pgconn.PgError
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &pg):
-		switch pg.Code[:2] {
-		case "28":
-			return "the database refuses the user"
-		case "3D":
-			return "the database does not exist"
-		case "57", "08":
-			return "the database is starting or stopping"
-		case "53":
-			return "the database has no free connection"
-		case "42":
-			return "the database user lacks a privilege"
-		default:
-			return "the database fails with SQLSTATE " + pg.Code
-		}
-	case errors.Is(err, errConnector):
-		return "the Cloud SQL connector has no credentials: run as a service account, or set AUGUST_DATABASE_HOST"
-	case errors.As(err, &dns):
-		return "the database's host name is not known"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "the database refuses connections"
-	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
-		return "the database does not answer in time"
-	default:
-		return "the database cannot be reached"
-	}
-}
-
-func isTimeout(err error) bool {
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -3,9 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
 // readiness answers /readyz: 200 while the database answers, else 503 with the kind of reason.
@@ -54,7 +59,7 @@ func (r *readiness) check(ctx context.Context) string {
 		defer cancel()
 		r.answer = ""
 		if err := r.ping(ctx); err != nil {
-			r.answer = reason(err)
+			r.answer = store.Reason(err)
 		}
 		r.asked = time.Now()
 	}
@@ -70,4 +75,30 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	_ = json.NewEncoder(w).Encode(body)
+}
+
+// stuck is how long a pool whose connections are all at work may hand none of them on before that is
+// no sign of life any more: its database may have vanished with all of them.
+const stuck = 5 * time.Second
+
+// sign asks a pool for a sign of life. It is not for use side by side.
+type sign struct {
+	handed int64 // connections handed out when that last changed
+	at     time.Time
+}
+
+// of asks the database; a pool whose connections are all at work is a sign too, as long as they are
+// handed on.
+func (s *sign) of(pool *pgxpool.Pool) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := pool.Ping(ctx)
+		stat := pool.Stat()
+		if n := stat.AcquireCount(); n != s.handed || err == nil {
+			s.handed, s.at = n, time.Now()
+		}
+		if errors.Is(err, context.DeadlineExceeded) && stat.AcquiredConns() >= stat.MaxConns() && time.Since(s.at) < stuck {
+			return nil
+		}
+		return err
+	}
 }

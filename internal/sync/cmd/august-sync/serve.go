@@ -7,13 +7,14 @@ import (
 	"io"
 	stdlog "log"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/claims"
@@ -23,6 +24,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
+	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
 )
@@ -81,14 +83,14 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	go func() { served <- server.Serve(listener) }()
 	log.Info("listening", "port", cfg.Port, "version", buildVersion())
 
-	db, err := open(ctx, cfg)
+	db, dial, err := open(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	// The parts outlive ctx by nothing: they end with it, and the server drains beside them.
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		if err := work(ctx, cfg, db, log, metrics, api, ready, began); err != nil && ctx.Err() == nil {
+		if err := work(ctx, cfg, db, dial, log, metrics, api, ready, began); err != nil && ctx.Err() == nil {
 			log.Error("the runtime stopped working", "error", err)
 			served <- err
 		}
@@ -108,8 +110,9 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 }
 
 // work waits for the database, then runs pipelines and the push to Coda until ctx ends.
-func work(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Logger, metrics *telemetry.Metrics, api *control.Server, ready *readiness, began time.Time) error {
-	if err := migrated(ctx, db, log, ready); err != nil {
+func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(string) pgconn.DialFunc, log *slog.Logger, metrics *telemetry.Metrics, api *control.Server, ready *readiness, began time.Time) error {
+	schema, err := migrated(ctx, db, log, ready)
+	if err != nil {
 		return err
 	}
 	if err := metrics.WatchPool(db.Pool()); err != nil {
@@ -126,12 +129,11 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Log
 		return err
 	}
 	service := pipeline.New(pipeline.Config{Store: db, Source: source, Datasets: datasets(), Log: log, Meter: metrics.Meter("sync")})
-	schema, err := db.SchemaVersion(ctx)
-	if err != nil {
-		return err
-	}
-	api.Ready(service, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
-	ready.serve(func(ctx context.Context) error { return answers(ctx, db.Pool()) })
+	probes := probe.New(probe.Config{
+		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
+	})
+	api.Ready(service, probes, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
+	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
 	pusher := coda.NewPusher(coda.Config{Pool: db.Pool(), URL: cfg.Coda.URL, Token: cfg.Coda.Token.Reveal(), Log: log, Meter: metrics.Meter("coda")})
@@ -141,13 +143,13 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Log
 	return service.Run(ctx)
 }
 
-// answers asks the database for a sign of life. A pool whose connections are all at work is one.
-func answers(ctx context.Context, pool *pgxpool.Pool) error {
-	err := pool.Ping(ctx)
-	if stat := pool.Stat(); errors.Is(err, context.DeadlineExceeded) && stat.AcquiredConns() >= stat.MaxConns() {
-		return nil
+// probeConnect is the time for one attempt of a probe's to connect. After a failover the connector may
+// first have to ask where the instance is now.
+func probeConnect(connector bool) time.Duration {
+	if connector {
+		return 3 * time.Second
 	}
-	return err
+	return time.Second
 }
 
 // datasets is what this build can sync.
@@ -163,28 +165,40 @@ func datasets() map[string]pipeline.Dataset {
 	}
 }
 
-// migrated waits until the database is there and its schema is up to this build's.
-func migrated(ctx context.Context, db *store.Store, log *slog.Logger, ready *readiness) error {
+// migrated waits until the database is there and its schema is up to this build's. It returns the
+// schema's version.
+func migrated(ctx context.Context, db *store.Store, log *slog.Logger, ready *readiness) (int32, error) {
 	said := ""
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := db.Migrate(ctx)
 		if err == nil {
-			return nil
+			var schema int32
+			if schema, err = db.SchemaVersion(ctx); err == nil {
+				return schema, nil
+			}
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
-		why := reason(err)
+		why := store.Reason(err)
 		ready.set(why)
 		if why != said {
 			log.Warn("waiting for the database", "reason", why, "error", err)
 			said = why
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
+		// Instances that an outage has left waiting must not all come back in the same moment.
+		if !wait(ctx, pause/2+rand.N(pause)) { //nolint:gosec // nothing hangs on its being hard to guess
+			return 0, ctx.Err()
 		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
@@ -221,7 +235,7 @@ func migrate(ctx context.Context, env config.Lookup, out io.Writer) error {
 		return fmt.Errorf("the configuration is not right:\n%w", err)
 	}
 	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.Database.Project())
-	db, err := open(ctx, cfg)
+	db, _, err := open(ctx, cfg)
 	if err != nil {
 		return err
 	}

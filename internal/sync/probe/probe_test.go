@@ -1,0 +1,210 @@
+package probe_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+)
+
+func TestAProbeIsThereAfterACrash(t *testing.T) {
+	r := newRig(t)
+	s := r.begin(runtimeapi.ProbeRequest{EveryMS: 5})
+	for range 3 {
+		s.more(20)
+		pgtest.Restart(t)
+		s.more(20)
+	}
+	if err := s.end(); err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	result := s.verify()
+	failed := 0
+	last := int64(0)
+	for _, e := range s.all() {
+		if e.Number != 0 && e.Number <= last {
+			t.Errorf("number %d after %d", e.Number, last)
+		}
+		last = max(last, e.Number)
+		if e.Error == "" {
+			continue
+		}
+		failed++
+		if strings.Contains(e.Error, "127.0.0.1") || !strings.HasPrefix(e.Error, "the database") {
+			t.Errorf("error %q", e.Error)
+		}
+	}
+	_, n := s.acknowledged()
+	if failed == 0 {
+		t.Error("no attempt failed over three crashes")
+	}
+	t.Logf("%d acknowledged, %d there, %d failures told, longest gap %v", n, result.Present, failed, s.gap())
+}
+
+func TestAProbeGetsOverABrokenAddress(t *testing.T) {
+	for name, c := range map[string]struct {
+		off  func(*pgtest.Proxy)
+		long time.Duration
+		says string
+	}{
+		"cut":        {(*pgtest.Proxy).Cut, 0, "the database cannot be reached"},
+		"refused":    {(*pgtest.Proxy).Refuse, 2 * time.Second, "the database refuses connections"},
+		"black hole": {(*pgtest.Proxy).BlackHole, 4 * time.Second, "the database does not answer in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			s := r.begin(runtimeapi.ProbeRequest{})
+			s.more(20)
+			began := time.Now()
+			c.off(r.proxy)
+			if c.long > 0 {
+				r.until("the failure is told", func() bool {
+					for _, e := range s.all() {
+						if strings.Contains(e.Error, c.says) {
+							return true
+						}
+					}
+					return false
+				})
+				noticed := time.Since(began)
+				time.Sleep(time.Until(began.Add(c.long)))
+				r.proxy.Heal()
+				healed := time.Since(began)
+				s.more(20)
+				t.Logf("noticed after %v, out for %v, longest gap %v", noticed, healed, s.gap())
+				if s.gap() < healed-200*time.Millisecond {
+					t.Errorf("rows were acknowledged meanwhile")
+				}
+			} else {
+				s.more(20)
+				t.Logf("longest gap %v", s.gap())
+			}
+			s.verify()
+			// A beat or an event every second, and failures told at a bearable pace.
+			events := s.all()
+			failures := 0
+			for i, e := range events {
+				if e.Error != "" {
+					failures++
+				}
+				if i > 0 && e.At.Sub(events[i-1].At) > 5*runtimeapi.ProbeBeat { // the machine may stall; silence without a beat would be longer
+					t.Errorf("silence of %v", e.At.Sub(events[i-1].At))
+				}
+			}
+			if most := int(time.Since(began)/(100*time.Millisecond)) + 1; failures > most {
+				t.Errorf("%d failures told, want at most %d", failures, most)
+			}
+			_ = s.end()
+			r.until("the connection is given back", func() bool { return r.backends() == 0 })
+			r.until("nothing of the stream is left", func() bool { return writers() == 0 })
+		})
+	}
+}
+
+// Whoever hangs up, and however: the writer ends and its connection is free.
+func TestAProbeEnds(t *testing.T) {
+	for name, end := range map[string]func(*stream){
+		"hung up":     func(s *stream) { s.hang() },
+		"time over":   func(*stream) {},
+		"the runtime": func(s *stream) { close(s.stop) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			s := r.begin(runtimeapi.ProbeRequest{Seconds: 2})
+			s.more(5)
+			if r.backends() != 1 {
+				t.Errorf("%d connections", r.backends())
+			}
+			end(s)
+			r.until("the stream ends", func() bool { return len(s.done) == 1 })
+			r.until("the connection is given back", func() bool { return r.backends() == 0 })
+			r.until("nothing of the stream is left", func() bool { return writers() == 0 })
+			s.verify()
+		})
+	}
+}
+
+func TestAnInstanceWritesTwoProbesAtMost(t *testing.T) {
+	r := newRig(t)
+	a, b := r.begin(runtimeapi.ProbeRequest{}), r.begin(runtimeapi.ProbeRequest{ID: "drill-other"})
+	a.more(1)
+	b.more(1)
+	err := r.service.Write(t.Context(), runtimeapi.ProbeRequest{ID: id, First: 1}, func(runtimeapi.ProbeEvent) error { t.Error("an event"); return nil })
+	var e *runtimeapi.Error
+	if !errors.As(err, &e) || e.Code != runtimeapi.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+	_ = a.end()
+	r.begin(runtimeapi.ProbeRequest{ID: "drill-third"}).more(1)
+}
+
+// The caller lost its stream and began another, and the first has not noticed: both write the same numbers.
+func TestAProbeStepsAsideForItsForerunner(t *testing.T) {
+	r := newRig(t)
+	first := r.begin(runtimeapi.ProbeRequest{})
+	first.more(20)
+	second := r.begin(runtimeapi.ProbeRequest{First: 10})
+	second.more(50)
+	for _, e := range second.all() {
+		if e.Error != "" {
+			t.Errorf("a number in use counts as an outage: %+v", e)
+		}
+	}
+	_, _ = first.end(), second.end()
+	first.verify()
+	second.verify()
+}
+
+// A commit whose wait for the standby was broken off succeeds with a warning. It is no acknowledgement.
+func TestACommitWithoutItsStandbyIsInDoubt(t *testing.T) {
+	r := newRig(t)
+	pgtest.NewStandby(t)
+	s := r.begin(runtimeapi.ProbeRequest{})
+	s.more(10)
+	r.exec(`alter system set synchronous_standby_names = 'nobody'`)
+	r.exec(`select pg_reload_conf()`)
+	r.until("a commit is in doubt", func() bool {
+		r.exec(`set synchronous_commit = local; select pg_cancel_backend(pid) from pg_stat_activity where application_name = 'august-sync probe' and wait_event = 'SyncRep'`)
+		for _, e := range s.all() {
+			if strings.Contains(e.Error, "with a warning") {
+				return true
+			}
+		}
+		return false
+	})
+	r.exec(`alter system set synchronous_standby_names = 'standby'`)
+	r.exec(`select pg_reload_conf()`)
+	s.more(10)
+	_ = s.end()
+	s.verify()
+	r.until("no commit is left waiting", func() bool { return r.backends() == 0 })
+}
+
+func TestRowsThatNobodyRemovedGoWithTheNextProbe(t *testing.T) {
+	r := newRig(t)
+	r.exec(`insert into august.probe values ('drill-ancient', 1, now() - interval '25 hours'), ('drill-recent', 1, now() - interval '23 hours')`)
+	r.begin(runtimeapi.ProbeRequest{}).more(5)
+	highest := func(id string) int64 {
+		v, err := r.service.Verify(t.Context(), id, runtimeapi.VerifyRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Highest
+	}
+	r.until("the old rows are gone", func() bool { return highest("drill-ancient") == 0 })
+	if highest("drill-recent") != 1 {
+		t.Error("rows of a drill under way are gone")
+	}
+	for range 2 {
+		if err := r.service.Delete(t.Context(), "drill-recent"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if highest("drill-recent") != 0 {
+		t.Error("the rows are still there")
+	}
+}
