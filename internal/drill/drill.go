@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/api/sqladmin/v1"
 
+	"github.com/feel-august/terraform-provider-august/internal/gcp"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
@@ -314,6 +315,8 @@ func (d Drill) aside(ctx context.Context) (context.Context, context.CancelFunc) 
 func (d Drill) sweepProbe(ctx context.Context, probe string, rec *Record) {
 	ctx, cancel := d.aside(ctx)
 	defer cancel()
+	// The runtime finishes the attempt that it was at when its stream was hung up, which may take it a second.
+	_ = gcp.Sleep(ctx, d.Pace.Steady/2) // ended early, the call below says so
 	// The rows are small and harmless: a runtime that is away is not waited for as long as a clone is.
 	if err := d.Runtime.WithPatience(min(d.Pace.Settle, d.Pace.CleanUp)).DeleteProbe(ctx, probe); err != nil && rec != nil {
 		rec.Left = append(rec.Left, fmt.Sprintf("The rows of the probe %s could not be removed from the runtime's database (%v). They hold numbers and times only.", probe, err))
