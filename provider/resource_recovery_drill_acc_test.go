@@ -218,7 +218,7 @@ func TestAccRecoveryDrill_restore(t *testing.T) {
 				PreConfig: r.noClones,
 				Config: r.config(r.drill("test", "point_in_time_restore", `
 					triggers      = { month = "2027-01" }
-					verify_tables = ["billing.claim", "drchrono.appointment"]`), r.drill("other", "failover", "")),
+					verify_tables = ["billing.claim", "drchrono.appointments"]`), r.drill("other", "failover", "")),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
 					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(drillAddress, plancheck.ResourceActionUpdate)},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
