@@ -23,6 +23,9 @@ const (
 	failoverTimeout    = 20 * time.Minute
 	restoreTimeout     = 2 * time.Hour
 	drillDeleteTimeout = 15 * time.Minute
+
+	// The end of an operation is looked for more often than elsewhere: it is part of what is measured.
+	drillLook = 2 * time.Second
 )
 
 var (
@@ -223,6 +226,7 @@ func (r *recoveryDrillResource) drill(ctx context.Context, plan recoveryDrillMod
 		fail(diags, drillNotRun, "The runtime's control API cannot be called.", err)
 		return drill.Drill{}, false
 	}
+	sql.Every = drillLook
 	d := plan.expand(ctx, diags)
 	d.SQL, d.Runtime, d.Owner, d.Progress = sql, runtime, owner, drillProgress(ctx)
 	return d, !diags.HasError()

@@ -78,7 +78,7 @@ resource "august_recovery_drill" %q {
   audience = august_sync_runtime.test.audience
   %s
 }
-`, name, r.instance.name, kind, more)
+`, name, r.name, kind, more)
 }
 
 // synced waits until the pipeline has done its first full sync.
@@ -103,7 +103,7 @@ func (r *drillRig) noClones() {
 		r.t.Fatal(err)
 	}
 	for _, instance := range list.Items {
-		if strings.HasPrefix(instance.Name, r.instance.name+"-") {
+		if strings.HasPrefix(instance.Name, r.name+"-") {
 			r.t.Errorf("the clone %s is left", instance.Name)
 		}
 	}

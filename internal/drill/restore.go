@@ -203,7 +203,7 @@ func byName(tables []runtimeapi.TableDigest) map[string]runtimeapi.TableDigest {
 // direct is the address for a runtime that goes without a connector; never a public one.
 func direct(live *sqladmin.DatabaseInstance) string {
 	address, err := netip.ParseAddr(cloudsql.Address(live))
-	if err != nil || !(address.IsPrivate() || address.IsLoopback()) {
+	if err != nil || (!address.IsPrivate() && !address.IsLoopback()) {
 		return ""
 	}
 	return address.String()
