@@ -256,6 +256,9 @@ func decode(body io.Reader, into any) error {
 
 // unknownField finds the path of a member that has no field in t, or "".
 func unknownField(t reflect.Type, v any, at string) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	switch v := v.(type) {
 	case map[string]any:
 		if t.Kind() != reflect.Struct {

@@ -13,6 +13,7 @@ import (
 type Proxy struct {
 	t    testing.TB
 	db   Database
+	host string
 	port int
 
 	mu    sync.Mutex
@@ -28,7 +29,13 @@ type pair struct{ client, server *net.TCPConn }
 // NewProxy makes an address for db. It ends with the test.
 func NewProxy(t testing.TB, db Database) *Proxy {
 	t.Helper()
-	p := &Proxy{t: t, db: db, to: net.JoinHostPort(db.Host, fmt.Sprint(db.Port)), pairs: map[*pair]bool{}}
+	return NewProxyAt(t, "127.0.0.1", 0, db)
+}
+
+// NewProxyAt is NewProxy with an address of choice.
+func NewProxyAt(t testing.TB, host string, port int, db Database) *Proxy {
+	t.Helper()
+	p := &Proxy{t: t, db: db, host: host, port: port, to: net.JoinHostPort(db.Host, fmt.Sprint(db.Port)), pairs: map[*pair]bool{}}
 	p.listen()
 	t.Cleanup(func() { p.Refuse(); p.wg.Wait() })
 	return p
@@ -37,12 +44,12 @@ func NewProxy(t testing.TB, db Database) *Proxy {
 // Database is the database at the proxy's address.
 func (p *Proxy) Database() Database {
 	db := p.db
-	db.Host, db.Port = "127.0.0.1", p.port
+	db.Host, db.Port = p.host, p.port
 	return db
 }
 
 func (p *Proxy) listen() {
-	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: p.port})
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.ParseIP(p.host), Port: p.port})
 	if err != nil {
 		p.t.Fatalf("listen before the database: %v", err)
 	}

@@ -26,7 +26,7 @@ type Standby struct {
 // ends with the test.
 func NewStandby(t testing.TB) *Standby {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "august-pgtest-standby-")
+	dir, err := os.MkdirTemp("", "august-pgtest-standby-") //nolint:usetesting // the server's user may not enter a directory of the test's
 	if err != nil {
 		t.Fatal(err)
 	}

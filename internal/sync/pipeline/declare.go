@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
 const qPipeline = `select name, spec, generation, created_at, updated_at from august.pipeline`
@@ -27,15 +28,23 @@ func scanPipeline(row pgx.CollectableRow) (runtimeapi.Pipeline, error) {
 
 // List is every pipeline, by name.
 func (s *Service) List(ctx context.Context) ([]runtimeapi.Pipeline, error) {
-	rows, _ := s.cfg.Store.Pool().Query(ctx, qPipeline+" order by name")
-	list, err := pgx.CollectRows(rows, scanPipeline)
+	var list []runtimeapi.Pipeline
+	err := s.read(ctx, func() (err error) {
+		rows, _ := s.cfg.Store.Pool().Query(ctx, qPipeline+" order by name")
+		list, err = pgx.CollectRows(rows, scanPipeline)
+		return err
+	})
 	return list, s.unavailable(ctx, "list pipelines", err)
 }
 
 // Get is one pipeline.
 func (s *Service) Get(ctx context.Context, name string) (runtimeapi.Pipeline, error) {
-	rows, _ := s.cfg.Store.Pool().Query(ctx, qPipeline+" where name = $1", name)
-	p, err := pgx.CollectExactlyOneRow(rows, scanPipeline)
+	var p runtimeapi.Pipeline
+	err := s.read(ctx, func() (err error) {
+		rows, _ := s.cfg.Store.Pool().Query(ctx, qPipeline+" where name = $1", name)
+		p, err = pgx.CollectExactlyOneRow(rows, scanPipeline)
+		return err
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return p, notFound(name)
 	}
@@ -59,6 +68,9 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 	}
 	raw, err := json.Marshal(spec)
 	if err != nil {
+		return p, s.unavailable(ctx, "write pipeline", err)
+	}
+	if err := s.cfg.Store.Available(ctx); err != nil {
 		return p, s.unavailable(ctx, "write pipeline", err)
 	}
 	err = pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
@@ -161,6 +173,9 @@ func nextRun(spec runtimeapi.PipelineSpec, after time.Time) (*time.Time, error) 
 // Delete forgets a pipeline, its runs and its checkpoints. The synced rows stay.
 func (s *Service) Delete(ctx context.Context, name string) error {
 	var deleted int64
+	if err := s.cfg.Store.Available(ctx); err != nil {
+		return s.unavailable(ctx, "delete pipeline", err)
+	}
 	err := pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `select sweep from august.checkpoint where pipeline = $1 and sweep is not null`, name)
 		sweeps, err := pgx.CollectRows(rows, pgx.RowTo[int64])
@@ -228,13 +243,19 @@ func (s *Service) Status(ctx context.Context, name string) (runtimeapi.Status, e
 	if err != nil {
 		return runtimeapi.Status{}, err
 	}
-	st := runtimeapi.Status{Pipeline: name, Rows: map[string]int64{}}
+	var st runtimeapi.Status
+	err = s.cfg.Store.Again(ctx, func() (err error) { st, err = s.status(ctx, p); return err })
+	if errors.Is(err, pgx.ErrNoRows) {
+		return st, notFound(name)
+	}
+	return st, s.unavailable(ctx, "read status", err)
+}
+
+func (s *Service) status(ctx context.Context, p runtimeapi.Pipeline) (runtimeapi.Status, error) {
+	st := runtimeapi.Status{Pipeline: p.Name, Rows: map[string]int64{}}
 	pool := s.cfg.Store.Pool()
-	if err := pool.QueryRow(ctx, `select last_full, next_run from august.pipeline where name = $1`, name).Scan(&st.LastFull, &st.NextRun); err != nil {
-		if errors.Is(err, pgx.ErrNoRows) {
-			return st, notFound(name)
-		}
-		return st, s.unavailable(ctx, "read status", err)
+	if err := pool.QueryRow(ctx, `select last_full, next_run from august.pipeline where name = $1`, p.Name).Scan(&st.LastFull, &st.NextRun); err != nil {
+		return st, err
 	}
 	for _, r := range []struct {
 		into  **runtimeapi.Run
@@ -243,27 +264,33 @@ func (s *Service) Status(ctx context.Context, name string) (runtimeapi.Status, e
 		{&st.LastRun, ``},
 		{&st.FullRun, ` and "full" and state = 'succeeded'`},
 	} {
-		run, err := readRun(ctx, pool, `id = (select max(id) from august.run where pipeline = $1`+r.where+`)`, name)
+		run, err := readRun(ctx, pool, `id = (select max(id) from august.run where pipeline = $1`+r.where+`)`, p.Name)
 		if err == nil {
 			*r.into = &run
 		} else if !errors.Is(err, pgx.ErrNoRows) {
-			return st, s.unavailable(ctx, "read status", err)
+			return st, err
 		}
 	}
 	d := s.cfg.Datasets[p.Spec.Dataset]
 	for _, f := range d.Feeds {
 		var n int64
 		if err := pool.QueryRow(ctx, `select count(*) from `+pgx.Identifier{"drchrono", f.Name}.Sanitize()+` where deleted_at_source is null`).Scan(&n); err != nil {
-			return st, s.unavailable(ctx, "read status", err)
+			return st, err
 		}
 		st.Rows[f.Name] = n
 	}
 	if d.Status != nil {
-		if err := d.Status(ctx, pool, p.Spec, &st); err != nil {
-			return st, s.unavailable(ctx, "read status", err)
-		}
+		return st, d.Status(ctx, pool, p.Spec, &st)
 	}
 	return st, nil
+}
+
+// read answers a question when the database is there, and says so soon when it is not.
+func (s *Service) read(ctx context.Context, ask func() error) error {
+	if err := s.cfg.Store.Available(ctx); err != nil {
+		return err
+	}
+	return s.cfg.Store.Again(ctx, ask)
 }
 
 // querier is a pool or a transaction.
@@ -305,12 +332,15 @@ func notFound(name string) error {
 }
 
 // unavailable turns a failure of the database into the control API's error, and leaves those that are
-// already one. The cause goes to the
-// log: it may name hosts, and callers cannot act on it.
+// already one. The cause goes to the log: it may name hosts, and callers cannot act on it.
 func (s *Service) unavailable(ctx context.Context, what string, err error) error {
 	var own *runtimeapi.Error
 	if err == nil || errors.As(err, &own) {
 		return err
+	}
+	var busy *store.BusyError
+	if errors.As(err, &busy) {
+		return &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "could not " + what + ": " + busy.Error() + "; try again, and give the runtime a larger pool if it stays so"}
 	}
 	s.cfg.Log.ErrorContext(ctx, what, "error", err)
 	return &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "could not " + what + ": the database does not answer as it should; try again, and look at the runtime's log if it stays so"}

@@ -80,21 +80,21 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) look(ctx context.Context, busy chan struct{}, workers *sync.WaitGroup) {
 	try, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	if err := s.fire(try); err != nil && ctx.Err() == nil {
-		s.cfg.Log.ErrorContext(ctx, "schedules not fired", "error", err)
+	if err := s.fire(try); err != nil {
+		s.looked(ctx, "schedules not fired", err)
+		return
 	}
 	for {
 		select {
 		case busy <- struct{}{}:
 		default:
+			s.looked(ctx, "", nil)
 			return
 		}
 		l, err := s.claim(try)
 		if err != nil || l == nil {
 			<-busy
-			if err != nil && ctx.Err() == nil {
-				s.cfg.Log.ErrorContext(ctx, "no run taken", "error", err)
-			}
+			s.looked(ctx, "no run taken", err)
 			return
 		}
 		workers.Go(func() {
@@ -102,6 +102,19 @@ func (s *Service) look(ctx context.Context, busy chan struct{}, workers *sync.Wa
 			<-busy
 			s.nudge()
 		})
+	}
+}
+
+// looked notes how a look ended. An outage is said once, and that it is over.
+func (s *Service) looked(ctx context.Context, what string, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && !s.blind.IsZero():
+		s.cfg.Log.InfoContext(ctx, "the database is back", "after", time.Since(s.blind).Round(time.Millisecond))
+		s.blind = time.Time{}
+	case err != nil && s.blind.IsZero():
+		s.cfg.Log.ErrorContext(ctx, what+"; it is tried again at every tick", "error", err)
+		s.blind = time.Now()
 	}
 }
 
@@ -183,9 +196,6 @@ func (s *Service) hold(ctx context.Context, l lease) {
 		l.attempt = 0
 	}
 
-	// Settling must also work while the process is stopping.
-	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-	defer cancel()
 	var source *drchrono.Error
 	errors.As(err, &source)
 	switch {
@@ -196,41 +206,59 @@ func (s *Service) hold(ctx context.Context, l lease) {
 		log.WarnContext(ctx, "run lost to another instance, or deleted")
 	case ctx.Err() != nil || errors.Is(cause, errPaused):
 		log.InfoContext(ctx, "run given back")
-		s.settle(settle, l, log, runtimeapi.RunPending, 0, time.Time{}, "")
+		s.settle(ctx, l, log, runtimeapi.RunPending, 0, time.Time{}, "")
 	case source != nil && source.Kind == drchrono.Throttled:
 		log.InfoContext(ctx, "run parked", "until", source.Until)
-		s.settle(settle, l, log, runtimeapi.RunParked, 0, source.Until, source.Error())
+		s.settle(ctx, l, log, runtimeapi.RunParked, 0, source.Until, source.Error())
 	case source != nil && source.Kind == drchrono.Unavailable && l.attempt < sourceAttempts:
 		until := time.Now().Add(s.cfg.Retry << (2 * l.attempt))
 		log.WarnContext(ctx, "run parked: source failed", "until", until, "error", reason(err))
-		s.settle(settle, l, log, runtimeapi.RunParked, 1, until, reason(err))
+		s.settle(ctx, l, log, runtimeapi.RunParked, 1, until, reason(err))
 	case isDatabase(err) && l.attempt < attempts:
 		log.WarnContext(ctx, "run parked: database failed", "error", telemetry.ErrorText(err))
-		s.settle(settle, l, log, runtimeapi.RunParked, 1, time.Now().Add(s.cfg.Tick<<min(l.attempt, 6)), "the database failed; the run goes on when it is back")
+		s.cfg.Store.Pool().Reset() // whatever led to that server is not to be tried again
+		s.settle(ctx, l, log, runtimeapi.RunParked, 1, time.Now().Add(s.cfg.Tick<<min(l.attempt, 6)), "the database failed; the run goes on when it is back")
 	default:
 		log.ErrorContext(ctx, "run failed", "error", reason(err))
-		s.settle(settle, l, log, runtimeapi.RunFailed, 0, time.Time{}, reason(err))
+		s.settle(ctx, l, log, runtimeapi.RunFailed, 0, time.Time{}, reason(err))
 		s.ended(ctx, l, runtimeapi.RunFailed)
 	}
 }
 
-// settle gives the lease back with the run's new state. When even that fails the lease expires by
-// itself, and the run is taken over.
+// settleTime bounds one try to settle, also while the process is stopping.
+const settleTime = 3 * time.Second
+
+// settle gives the lease back with the run's new state. While the database is away it tries again, so
+// that the run goes on as soon as the database is back; when the lease is over by then, the run is
+// taken over without it.
 func (s *Service) settle(ctx context.Context, l lease, log *slog.Logger, state string, attempt int, resume time.Time, message string) {
 	var at *time.Time
 	if !resume.IsZero() {
 		at = &resume
 	}
-	_, err := s.cfg.Store.Pool().Exec(ctx, `
-		with r as (
-			update august.run set state = $3, lease_owner = null, lease_until = null, attempt = attempt + $4, resume_at = $5, error = $6,
-				finished_at = case when $3 = 'failed' then now() end
-			where id = $1 and lease_owner = $2 and state = 'running' returning id
-		)
-		update august.feed_run f set state = $3 from r where f.run_id = r.id and f.state = 'running'`,
-		l.run, s.cfg.Instance, state, attempt, at, message)
-	if err != nil {
-		log.ErrorContext(ctx, "lease not given back; it expires by itself", "error", err)
+	for until := time.Now().Add(s.cfg.Lease); ; {
+		stopping := ctx.Err() != nil
+		try, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+		_, err := s.cfg.Store.Pool().Exec(try, `
+			with r as (
+				update august.run set state = $3, lease_owner = null, lease_until = null, attempt = attempt + $4, resume_at = $5, error = $6,
+					finished_at = case when $3 = 'failed' then now() end
+				where id = $1 and lease_owner = $2 and state = 'running' returning id
+			)
+			update august.feed_run f set state = $3 from r where f.run_id = r.id and f.state = 'running'`,
+			l.run, s.cfg.Instance, state, attempt, at, message)
+		cancel()
+		if err == nil {
+			return
+		}
+		if stopping || time.Now().After(until) || !isDatabase(err) {
+			log.ErrorContext(ctx, "lease not given back; it expires by itself", "error", err)
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(s.cfg.Tick, settleTime)):
+		}
 	}
 }
 

@@ -65,6 +65,9 @@ type Service struct {
 	rows  metric.Int64Counter
 	runs  metric.Int64Counter
 	fresh sync.Map // feedKey → time.Time at which the feed's newest complete sweep began
+
+	// Only the goroutine of Run uses it.
+	blind time.Time // since when the database does not answer; zero: it does
 }
 
 type feedKey struct{ pipeline, feed string }

@@ -91,7 +91,7 @@ func (r *rig) begin(req runtimeapi.ProbeRequest) *stream {
 			return ctx.Err()
 		})
 	}()
-	r.Cleanup(func() { s.end() })
+	r.Cleanup(func() { _ = s.end() })
 	return s
 }
 

@@ -50,7 +50,7 @@ func newWriter(settings *pgx.ConnConfig, connect time.Duration, req runtimeapi.P
 
 // run writes until ctx ends. An attempt under way is finished: its number is not left in doubt.
 func (w *writer) run(ctx context.Context, events chan<- runtimeapi.ProbeEvent) {
-	defer w.hangUp()
+	defer w.hangUp(ctx)
 	var said time.Time // when a failure was last told
 	taken := 0
 	for number, next := w.req.First, time.Now(); pause(ctx, time.Until(next)); number++ {
@@ -76,7 +76,7 @@ func (w *writer) run(ctx context.Context, events chan<- runtimeapi.ProbeEvent) {
 			return // connecting was broken off by the end
 		}
 		w.failed++
-		w.hangUp()
+		w.hangUp(ctx)
 		if now.Sub(said) >= errorPause {
 			said = now
 			event.Clock, event.Error = time.Time{}, reason(err)
@@ -119,11 +119,11 @@ func (w *writer) dial(ctx context.Context) error {
 
 // hangUp gives the connection up. One that failed is not trusted again: it may lead to a server that is
 // the primary no more.
-func (w *writer) hangUp() {
+func (w *writer) hangUp(ctx context.Context) {
 	if w.conn == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commitTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
 	defer cancel()
 	_ = w.conn.Close(ctx)
 	w.conn = nil

@@ -39,10 +39,10 @@ func Reason(err error) string {
 }
 
 func refusal(code string) string {
-	switch {
-	case code == "57014":
+	switch code {
+	case "57014":
 		return "the database does not answer in time"
-	case code == "25006":
+	case "25006":
 		return "the database takes no writes: it is a standby, and a failover may be under way"
 	}
 	switch code[:min(2, len(code))] {

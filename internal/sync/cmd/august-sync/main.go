@@ -60,7 +60,8 @@ It reads its configuration from the environment, once:
 
   AUGUST_DATABASE_INSTANCE             connection name, project:region:name
   AUGUST_DATABASE_NAME, _USER          database and user on it
-  AUGUST_DATABASE_POOL_MAX             connections of this process at most (4)
+  AUGUST_DATABASE_POOL_MAX             connections of the pool at most (4); a recovery drill's probe takes one
+                                       beside it, and an instance writes two probes at most
   AUGUST_DATABASE_HOST, _PORT          set: plain TCP to there; unset: the Cloud SQL connector with IAM
   AUGUST_DATABASE_PASSWORD             secret; only with AUGUST_DATABASE_HOST
 

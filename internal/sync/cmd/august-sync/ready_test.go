@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
 func TestReadiness(t *testing.T) {
@@ -47,5 +49,45 @@ func TestReadiness(t *testing.T) {
 	r.serve(func(context.Context) error { return nil })
 	if got := get(); !strings.HasPrefix(got, "503") {
 		t.Errorf("ready while stopping: %s", got)
+	}
+}
+
+// A pool whose connections are all at work is alive as long as they change hands.
+func TestSign(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 10)
+	db, err := store.Open(background(), store.Config{Host: b.db.Host, Port: b.db.Port, Database: b.db.Name, User: b.db.User, Password: b.db.Password, MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := new(sign)
+	ask := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		return s.of(db.Pool())(ctx)
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	first, err := db.Pool().Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := db.Pool().Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Release()
+	if err := ask(); err != nil {
+		t.Errorf("busy is dead: %v", err)
+	}
+	s.at = time.Now().Add(-stuck)
+	if err := ask(); err == nil {
+		t.Error("none of the connections has come back, and that is a sign of life")
+	}
+	first.Release()
+	if err := ask(); err != nil {
+		t.Errorf("did not come back: %v", err)
 	}
 }
