@@ -2,6 +2,7 @@ package cloudsql
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -60,7 +61,7 @@ func (f *Face) runBackup(ctx context.Context, i *instance, b *sqladmin.BackupRun
 // face's mutex is held. What something is being recovered from goes the next time.
 func (f *Face) retire(i *instance, at time.Time) error {
 	c := i.settings().BackupConfiguration
-	since := at.Add(-retention(c.TransactionLogRetentionDays))
+	since := at.Add(-retention(c.TransactionLogRetentionDays) - slack)
 	kept, covered := int64(0), false
 	var left []*sqladmin.BackupRun
 	for _, b := range i.Backups { // newest first
@@ -103,10 +104,33 @@ func (f *Face) retireAll(at time.Time) {
 		if i.Instance.State != stateRunnable || i.busy != "" {
 			continue
 		}
-		if err := f.retire(i, at); err != nil {
+		if err := errors.Join(i.adoptBackups(), f.retire(i, at)); err != nil {
 			f.opt.Log.Error("what is no longer retained cannot be removed", "instance", i.key(), "error", err)
 		}
 	}
+}
+
+// adoptBackups makes the record of backups what there is: a supervisor that was killed may have left
+// base backups that no run names, and runs that never ended. Nothing happens to the instance meanwhile.
+func (i *instance) adoptBackups() error {
+	there, err := i.cluster.Backups()
+	if err != nil {
+		return err
+	}
+	for _, b := range there {
+		if i.backupRun(b.ID) == nil {
+			if _, err := i.cluster.RetireBackup(b.ID); err != nil {
+				return err
+			}
+		}
+	}
+	for _, b := range i.Backups {
+		if b.Status == "ENQUEUED" || b.Status == "RUNNING" {
+			b.Status, b.EndTime = "FAILED", now()
+			b.Error = &sqladmin.OperationError{Kind: "sql#operationError", Code: "INTERNAL_ERROR", Message: errStopped.Error()}
+		}
+	}
+	return nil
 }
 
 func (c *call) showBackup(b *sqladmin.BackupRun) *sqladmin.BackupRun {

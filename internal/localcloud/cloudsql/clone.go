@@ -93,10 +93,10 @@ func (f *Face) cloneInstance(c *call) (any, error) {
 	}), nil
 }
 
-// born ends the making of an instance: what make makes gets its first base backup and its certificate,
+// born ends the making of an instance: what create makes gets its first base backup and its certificate,
 // and is RUNNABLE; or FAILED, when something of that fails.
-func (f *Face) born(ctx context.Context, i *instance, make func() error) error {
-	err := make()
+func (f *Face) born(ctx context.Context, i *instance, create func() error) error {
+	err := create()
 	if err == nil && archives(i.Instance) { // recovery needs a base backup to begin with
 		err = f.runBackup(ctx, i, newBackup(i, automated, ""))
 	}
@@ -188,7 +188,7 @@ func within(ctx context.Context, source *instance, moment time.Time, days int64,
 	if moment.After(time.Now()) {
 		return gapi.Invalid("Invalid request: The point in time %s is in the future.", stamp(moment))
 	}
-	earliest, latest, err := source.cluster.Window(ctx, retention(days))
+	earliest, latest, err := source.cluster.Window(ctx, retention(days)+slack)
 	if err != nil {
 		return err
 	}
@@ -210,6 +210,10 @@ func since(earliest time.Time) string {
 	}
 	return " The earliest recovery time is " + stamp(earliest) + "."
 }
+
+// slack is for how long a moment that the window was shown to begin with can still be recovered: the
+// window moves on while its reader makes up a request.
+const slack = time.Hour
 
 // retention is for how long logs are retained.
 func retention(days int64) time.Duration { return time.Duration(days) * 24 * time.Hour }

@@ -120,4 +120,24 @@ func (c *Cluster) Backups() ([]Backup, error) {
 	return all, nil
 }
 
+// dropHalfBackups removes base backups that were cut off: those that were never written down.
+func (c *Cluster) dropHalfBackups() error {
+	dirs, err := filepath.Glob(filepath.Join(c.opt.Dir, "backups", "*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if strings.HasSuffix(dir, ".json") {
+			continue
+		}
+		if _, err := os.Stat(dir + ".json"); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *Cluster) backupDir(id string) string { return filepath.Join(c.opt.Dir, "backups", id) }

@@ -170,6 +170,9 @@ func (c *Cluster) tidy(ctx context.Context) error {
 	}
 	c.files.Lock() // a clone may still be made of an archive that has just ended
 	defer c.files.Unlock()
+	if err := c.dropHalfBackups(); err != nil {
+		return err
+	}
 	for era := range c.state.Era {
 		if err := os.RemoveAll(c.eraDir(era)); err != nil {
 			return err
@@ -358,12 +361,13 @@ func (c *Cluster) startRecovery(ctx context.Context, s *server, o origin) error 
 // limits reads from the control file what a standby has to have at least.
 func (s *server) limits(ctx context.Context) (map[string]int, error) {
 	cmd := s.bin.command(ctx, "pg_controldata", "--pgdata="+s.data)
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("pg_controldata: %w", err)
+	var out, complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("pg_controldata: %w: %s", err, lastLine(complaint.String()))
 	}
 	all := map[string]int{}
-	for line := range bytes.Lines(out) {
+	for line := range bytes.Lines(out.Bytes()) {
 		key, value, _ := strings.Cut(string(line), " setting:")
 		name, ok := map[string]string{
 			"max_connections": "max_connections", "max_worker_processes": "max_worker_processes", "max_wal_senders": "max_wal_senders",
@@ -372,9 +376,11 @@ func (s *server) limits(ctx context.Context) (map[string]int, error) {
 		if !ok {
 			continue
 		}
-		if all[name], err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
+		n, err := strconv.Atoi(strings.TrimSpace(value))
+		if err != nil {
 			return nil, fmt.Errorf("pg_controldata: %w", err)
 		}
+		all[name] = n
 	}
 	return all, nil
 }
