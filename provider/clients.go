@@ -35,6 +35,7 @@ type clients struct {
 	ids    map[string]oauth2.TokenSource
 
 	registry *image.Registry
+	drills   drillRoom
 }
 
 // setting is one value of the provider block, or of the environment behind it.

@@ -147,6 +147,7 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewRuntimeImageResource,
 		NewSyncRuntimeResource,
 		NewSyncPipelineResource,
+		NewRecoveryDrillResource,
 	}
 }
 

@@ -1,0 +1,4 @@
+import {
+  to = august_recovery_drill.restore
+  id = "feel-august-platform/platform/point_in_time_restore"
+}
