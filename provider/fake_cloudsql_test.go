@@ -15,14 +15,15 @@ import (
 // fakeCloudSQL answers what a policy asks of Cloud SQL, for tests of the provider that need no database. What it refuses
 // everything with, when set, is an HTTP status. The acceptance tests run against the local cloud instead.
 type fakeCloudSQL struct {
-	mu        sync.Mutex
-	refuse    int
-	failAfter bool                      // operations do what they are for, and then say that they failed
-	instances map[string]map[string]any // project/name → instance
-	stop      func()                    // nobody answers any more
-	calls     []string
-	asked     int
-	backups   []any
+	mu         sync.Mutex
+	refuse     int
+	failAfter  bool                      // operations do what they are for, and then say that they failed
+	instances  map[string]map[string]any // project/name → instance
+	stop       func()                    // nobody answers any more
+	calls      []string
+	asked      int
+	noReplicas bool
+	backups    []any
 }
 
 func newFakeCloudSQL(t *testing.T) (*fakeCloudSQL, string) {
@@ -135,6 +136,10 @@ func (f *fakeCloudSQL) insert(w http.ResponseWriter, r *http.Request, project st
 	var made map[string]any
 	_ = json.NewDecoder(r.Body).Decode(&made)
 	name := made["name"].(string)
+	if f.noReplicas {
+		f.fail(w, http.StatusForbidden, "quotaExceeded")
+		return
+	}
 	if f.instances[project+"/"+name] != nil {
 		f.fail(w, http.StatusConflict, "instanceAlreadyExists")
 		return

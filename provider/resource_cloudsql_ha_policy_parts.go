@@ -80,8 +80,10 @@ func (m *haPolicyModel) flattenParts(ctx context.Context, s *sqladmin.Settings, 
 			RecordApplicationTags: types.BoolValue(on.RecordApplicationTags), RecordClientAddress: types.BoolValue(on.RecordClientAddress),
 		}
 	} else if was := objectAs[insightsModel](ctx, m.Insights, diags); was != nil {
-		was.Enabled = insights.Enabled
-		insights = *was
+		insights = insightsModel{
+			insights.Enabled, orNull(was.QueryPlansPerMinute, types.Int64Null()), orNull(was.QueryStringLength, types.Int64Null()),
+			orNull(was.RecordApplicationTags, types.BoolNull()), orNull(was.RecordClientAddress, types.BoolNull()),
+		}
 	}
 	m.Insights = objectOf(ctx, insightsTypes, insights, diags)
 
@@ -89,7 +91,7 @@ func (m *haPolicyModel) flattenParts(ctx context.Context, s *sqladmin.Settings, 
 	if was == nil {
 		was = &poolingModel{Flags: types.MapNull(types.StringType)}
 	}
-	pooling := poolingModel{Enabled: types.BoolValue(cloudsql.PoolingOn(s)), Flags: was.Flags}
+	pooling := poolingModel{Enabled: types.BoolValue(cloudsql.PoolingOn(s)), Flags: orNull(was.Flags, types.MapNull(types.StringType))}
 	m.PoolerCount = types.Int64Null()
 	if cloudsql.PoolingOn(s) {
 		if flags := cloudsql.PoolFlags(s); len(flags) > 0 || len(was.Flags.Elements()) > 0 {
@@ -100,6 +102,14 @@ func (m *haPolicyModel) flattenParts(ctx context.Context, s *sqladmin.Settings, 
 		}
 	}
 	m.ConnectionPooling = objectOf(ctx, poolingTypes, pooling, diags)
+}
+
+// orNull is a value that is known, or else null.
+func orNull[T attr.Value](v, null T) T {
+	if v.IsUnknown() {
+		return null
+	}
+	return v
 }
 
 func stringMap(from map[string]string) types.Map {
