@@ -209,12 +209,7 @@ func (m *haPolicyModel) flatten(ctx context.Context, now seen) diag.Diagnostics 
 				recoveryModel{RetentionDays: types.Int64Value(b.TransactionLogRetentionDays)}, &diags)
 		}
 	}
-	m.MaintenanceWindow = types.ObjectNull(windowTypes)
-	if w := s.MaintenanceWindow; w != nil && w.Day >= 1 && w.Day <= 7 {
-		m.MaintenanceWindow = objectOf(ctx, windowTypes, windowModel{
-			Day: types.StringValue(cloudsql.Days[w.Day-1]), Hour: types.Int64Value(w.Hour), UpdateTrack: types.StringValue(cloudsql.Track(w)),
-		}, &diags)
-	}
+	m.MaintenanceWindow = flattenWindow(ctx, s.MaintenanceWindow, &diags)
 	m.flattenFlags(s.DatabaseFlags, imported)
 	m.flattenParts(ctx, s, &diags)
 	if !now.stray {
@@ -226,6 +221,15 @@ func (m *haPolicyModel) flatten(ctx context.Context, now seen) diag.Diagnostics 
 		m.OnDestroy = types.StringValue(onDestroyKeep) // as policies are that say nothing
 	}
 	return diags
+}
+
+func flattenWindow(ctx context.Context, w *sqladmin.MaintenanceWindow, diags *diag.Diagnostics) types.Object {
+	if w == nil || w.Day < 1 || w.Day > 7 {
+		return types.ObjectNull(windowTypes)
+	}
+	return objectOf(ctx, windowTypes, windowModel{
+		Day: types.StringValue(cloudsql.Days[w.Day-1]), Hour: types.Int64Value(w.Hour), UpdateTrack: types.StringValue(cloudsql.Track(w)),
+	}, diags)
 }
 
 func (m *haPolicyModel) flattenFlags(live []*sqladmin.DatabaseFlags, imported bool) {

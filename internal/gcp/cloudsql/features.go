@@ -147,8 +147,9 @@ func TierMemory(tier string) int64 {
 	}
 	for pattern, unit := range map[*regexp.Regexp]int64{customTier: 1, plusTier: 8 << 10} {
 		if m := pattern.FindStringSubmatch(tier); m != nil {
-			n, _ := strconv.ParseInt(m[1], 10, 64) // too long a number: 0, as nothing is known
-			return n * unit
+			if n, err := strconv.ParseInt(m[1], 10, 32); err == nil {
+				return n * unit
+			}
 		}
 	}
 	return 0
