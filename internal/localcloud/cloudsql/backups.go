@@ -103,7 +103,7 @@ func (f *Face) insertBackup(c *call) (any, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i, err := f.awake(c)
+	i, err := f.writable(c)
 	if err != nil {
 		return nil, err
 	}

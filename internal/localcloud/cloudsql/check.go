@@ -35,10 +35,7 @@ func checkInsert(c *call, d *sqladmin.DatabaseInstance) (int, error) {
 	if !namePattern.MatchString(d.Name) || len(d.Name)+len(d.Project)+1 > longestName {
 		return 0, gapi.Invalid("Invalid request: Invalid instance name (%s).", d.Name)
 	}
-	if d.MasterInstanceName != "" || d.InstanceType == "READ_REPLICA_INSTANCE" || d.ReplicaConfiguration != nil {
-		return 0, unimplemented("read replicas")
-	}
-	if d.InstanceType != "" && d.InstanceType != "CLOUD_SQL_INSTANCE" {
+	if d.InstanceType != "" && d.InstanceType != typeInstance && d.InstanceType != typeReplica {
 		return 0, unimplemented("instances of type " + d.InstanceType)
 	}
 	if d.Region == "" {
@@ -115,7 +112,7 @@ func check(d, was *sqladmin.DatabaseInstance, flags catalogue) error {
 	if p := s.LocationPreference; p.Zone != "" && p.Zone == p.SecondaryZone {
 		return gapi.Invalid("Invalid request: Primary and secondary zones must be different.")
 	}
-	if err := checkBackups(s); err != nil {
+	if err := checkBackups(d); err != nil {
 		return err
 	}
 	if err := checkMaintenance(s); err != nil {
@@ -151,8 +148,8 @@ func checkInsights(s *sqladmin.Settings) error {
 	return nil
 }
 
-func checkBackups(s *sqladmin.Settings) error {
-	b := s.BackupConfiguration
+func checkBackups(d *sqladmin.DatabaseInstance) error {
+	s, b := d.Settings, d.Settings.BackupConfiguration
 	if b.BinaryLogEnabled {
 		return gapi.Invalid("Invalid request: Binary log can only be enabled for MySQL instances.")
 	}
@@ -162,7 +159,11 @@ func checkBackups(s *sqladmin.Settings) error {
 	if b.PointInTimeRecoveryEnabled && !b.Enabled {
 		return gapi.Invalid("Invalid request: Point-in-time recovery cannot be enabled when automated backups are disabled.")
 	}
-	if s.AvailabilityType == regional && (!b.Enabled || !b.PointInTimeRecoveryEnabled) {
+	if d.MasterInstanceName != "" {
+		if b.Enabled || b.PointInTimeRecoveryEnabled {
+			return gapi.Invalid("Invalid request: Backups and point-in-time recovery cannot be enabled for a read replica.")
+		}
+	} else if s.AvailabilityType == regional && (!b.Enabled || !b.PointInTimeRecoveryEnabled) {
 		return gapi.Invalid("Invalid request: Regional availability requires automated backups and point-in-time recovery to be enabled.")
 	}
 	most := int64(7)

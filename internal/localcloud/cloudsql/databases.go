@@ -30,7 +30,7 @@ type databaseRecord struct {
 var wordPattern = regexp.MustCompile(`^[A-Za-z0-9_.@-]+$`)
 
 func (c *call) showDatabase(i *instance, name string) *sqladmin.Database {
-	r, ok := i.Databases[name]
+	r, ok := i.origin().Databases[name]
 	if !ok {
 		r = databaseRecord{Charset: defaultCharset, Collation: defaultCollation}
 	}
@@ -118,7 +118,7 @@ func (f *Face) insertDatabase(c *call) (any, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i, err := f.awake(c)
+	i, err := f.writable(c)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func (f *Face) changeDatabase(c *call) (any, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i, err := f.awake(c)
+	i, err := f.writable(c)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func (f *Face) deleteDatabase(c *call) (any, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i, err := f.awake(c)
+	i, err := f.writable(c)
 	if err != nil {
 		return nil, err
 	}

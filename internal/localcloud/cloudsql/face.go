@@ -46,6 +46,7 @@ type Face struct {
 	life   context.Context // from Start to Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup // operations and the backup scheduler
+	noted  sync.WaitGroup // operations that the engine began by itself
 
 	mu         sync.Mutex // guards all below, and every instance's record
 	instances  map[string]*instance
@@ -108,6 +109,7 @@ func (f *Face) Start(ctx context.Context) error {
 	}
 	f.life, f.cancel = context.WithCancel(context.Background())
 	f.each(func(i *instance) { f.revive(ctx, i) })
+	f.resume(ctx)
 	f.work.Add(2)
 	go func() { //nolint:contextcheck // backups are taken until Close, ctx bounds the start only
 		defer f.work.Done()
@@ -176,6 +178,7 @@ func (f *Face) Close(ctx context.Context) error {
 	f.cancel()
 	f.work.Wait()
 	f.each(func(i *instance) { i.cluster.Stop(ctx) })
+	f.noted.Wait()
 	return os.RemoveAll(f.sockets)
 }
 
@@ -220,6 +223,10 @@ func (f *Face) Register(mux *http.ServeMux) {
 		on("DELETE", one, f.deleteInstance)
 		on("POST", one+"/restart", f.restartInstance)
 		on("POST", one+"/failover", f.failoverInstance)
+		on("POST", one+"/promoteReplica", f.promoteReplica)
+		on("POST", one+"/switchover", f.switchover)
+		on("POST", one+"/startReplica", f.startReplica)
+		on("POST", one+"/stopReplica", f.stopReplica)
 		on("GET", one+"/getLatestRecoveryTime", f.getLatestRecoveryTime)
 		on("GET", one+"/connectSettings", f.getConnectSettings)
 		on("GET", one+"/listServerCas", f.listServerCas)

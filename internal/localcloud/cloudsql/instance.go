@@ -25,6 +25,9 @@ const (
 	stateFailed   = "FAILED"
 	stateDeleting = "PENDING_DELETE"
 
+	typeInstance = "CLOUD_SQL_INSTANCE"
+	typeReplica  = "READ_REPLICA_INSTANCE"
+
 	policyAlways = "ALWAYS"
 	regional     = "REGIONAL"
 	zonal        = "ZONAL"
@@ -43,11 +46,13 @@ type record struct {
 	Nodes     [2]int                     `json:"nodes"`
 	Zones     map[string]string          `json:"zones"` // of the engine's nodes
 	Major     int                        `json:"major"`
+	Succeeds  string                     `json:"succeeds,omitempty"` // of a replica: the instance whose role it is taking over
 }
 
 // instance is one Cloud SQL instance. Its record is guarded by the face's mutex.
 type instance struct {
 	record
+	face    *Face
 	dir     string
 	cluster *engine.Cluster
 	busy    string // the operation in flight
@@ -66,7 +71,7 @@ func (i *instance) running() bool {
 	return i.Instance.State == stateRunnable && i.settings().ActivationPolicy == policyAlways && !i.broken
 }
 
-// view is the instance as the API shows it, a copy that the caller may keep.
+// view is the instance as the API shows it, a copy that the caller may keep. The face's mutex is held.
 func (i *instance) view() *sqladmin.DatabaseInstance {
 	v := clone(i.Instance)
 	primary := i.primary()
@@ -77,6 +82,7 @@ func (i *instance) view() *sqladmin.DatabaseInstance {
 	if i.broken {
 		v.State = stateFailed
 	}
+	i.showReplication(v)
 	v.Etag = etag(v)
 	return v
 }
@@ -141,6 +147,13 @@ func (f *Face) load() error {
 		}
 		f.instances[i.key()] = i
 	}
+	for _, step := range []func(*instance) error{f.catchUp, f.bind} {
+		for _, i := range f.instances {
+			if err := step(i); err != nil {
+				return err
+			}
+		}
+	}
 	return f.loadOperations()
 }
 
@@ -150,11 +163,13 @@ func (f *Face) attach(i *instance) error {
 	if err != nil {
 		return err
 	}
+	i.face = f
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(i.key())) // never fails
 	i.cluster, err = engine.New(engine.Options{
 		Binaries: bin, Dir: i.dir, Sockets: filepath.Join(f.sockets, strconv.FormatUint(uint64(h.Sum32()), 36)),
 		Name: i.Instance.Project + ":" + i.Instance.Name, Host: i.Host, Port: i.Port, Nodes: i.Nodes, Log: f.opt.Log,
+		FailedOver: func(result <-chan error) { f.failedOver(i, result) },
 	})
 	return err
 }
@@ -227,10 +242,14 @@ func (f *Face) idle(c *call) (*instance, error) {
 		return nil, err
 	}
 	if i.busy != "" {
-		return nil, gapi.Errorf(http.StatusConflict, "ABORTED", "operationInProgress",
-			"Operation failed because another operation was already in progress. Try your request after the current operation is complete.")
+		return nil, inProgress()
 	}
 	return i, nil
+}
+
+func inProgress() error {
+	return gapi.Errorf(http.StatusConflict, "ABORTED", "operationInProgress",
+		"Operation failed because another operation was already in progress. Try your request after the current operation is complete.")
 }
 
 // awake is idle, for what needs a running instance.
@@ -243,6 +262,15 @@ func (f *Face) awake(c *call) (*instance, error) {
 		return nil, notRunning()
 	}
 	return i, nil
+}
+
+// writable is awake, for what changes the data: a replica's comes from its primary.
+func (f *Face) writable(c *call) (*instance, error) {
+	i, err := f.awake(c)
+	if err == nil && i.isReplica() {
+		err = notForReplicas()
+	}
+	return i, err
 }
 
 func notRunning() error {

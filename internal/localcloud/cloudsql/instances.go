@@ -28,6 +28,9 @@ func (f *Face) insertInstance(c *call) (any, error) {
 	if want.Project == "" {
 		want.Project = c.project
 	}
+	if want.MasterInstanceName != "" || want.InstanceType == typeReplica {
+		return f.insertReplica(c, want)
+	}
 	password := want.RootPassword
 	major, err := checkInsert(c, want)
 	if err != nil {
@@ -47,6 +50,29 @@ func (f *Face) insertInstance(c *call) (any, error) {
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	i, err := f.enter(c.Context(), want, major)
+	if err != nil {
+		return nil, err
+	}
+	template, err := f.template(major)
+	if err != nil {
+		return nil, err
+	}
+	spec := specOf(want, flags)
+	return f.operate(c, i, "CREATE", func(ctx context.Context) error {
+		err := i.cluster.Create(ctx, template, spec)
+		if err == nil && password != "" {
+			err = i.setPassword(ctx, "postgres", password)
+		}
+		if err == nil && archives(want) { // recovery needs a base backup to begin with
+			err = f.runBackup(ctx, i, newBackup(i, automated, ""))
+		}
+		return f.settle(ctx, i, err)
+	}), nil
+}
+
+// enter gives a new instance its place. The face's mutex is held.
+func (f *Face) enter(ctx context.Context, want *sqladmin.DatabaseInstance, major int) (*instance, error) {
 	if f.instances[want.Project+"/"+want.Name] != nil {
 		return nil, gapi.Errorf(http.StatusConflict, "ALREADY_EXISTS", "instanceAlreadyExists",
 			"The Cloud SQL instance already exists. When you delete an instance, you can't reuse the name of the deleted instance until one week from the deletion date.")
@@ -55,7 +81,7 @@ func (f *Face) insertInstance(c *call) (any, error) {
 		record: record{Instance: want, Major: major, Zones: chooseZones(want)},
 		dir:    filepath.Join(f.opt.Dir, "instances", want.Project, want.Name),
 	}
-	if err := f.place(c.Context(), &i.record); err != nil {
+	if err := f.place(ctx, &i.record); err != nil {
 		return nil, err
 	}
 	if err := f.attach(i); err != nil {
@@ -71,40 +97,31 @@ func (f *Face) insertInstance(c *call) (any, error) {
 	if err := i.save(); err != nil {
 		return nil, err
 	}
-	template, err := f.template(major)
-	if err != nil {
-		return nil, err
-	}
 	f.instances[i.key()] = i
-	spec := specOf(want, flags)
-	return f.operate(c, i, "CREATE", func(ctx context.Context) error {
-		err := i.cluster.Create(ctx, template, spec)
-		if err == nil && password != "" {
-			err = i.setPassword(ctx, "postgres", password)
-		}
-		if err == nil && archives(want) { // recovery needs a base backup to begin with
-			err = f.runBackup(ctx, i, newBackup(i, automated, ""))
-		}
-		ca := ""
-		if err == nil {
-			ca, err = i.cluster.Authority()
-		}
-		if err != nil || want.Settings.ActivationPolicy != policyAlways {
-			i.cluster.Stop(context.WithoutCancel(ctx))
-		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		i.Instance.State = stateRunnable
-		if err != nil {
-			i.Instance.State = stateFailed
-		} else {
-			i.Instance.ServerCaCert, err = describeCert(ca, i.Instance.Name)
-		}
-		if saved := i.save(); err == nil {
-			err = saved
-		}
-		return err
-	}), nil
+	return i, nil
+}
+
+// settle ends the creation of an instance, which failed with err if that is not nil.
+func (f *Face) settle(ctx context.Context, i *instance, err error) error {
+	ca := ""
+	if err == nil {
+		ca, err = i.cluster.Authority()
+	}
+	if err != nil || i.settings().ActivationPolicy != policyAlways {
+		i.cluster.Stop(context.WithoutCancel(ctx))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i.Instance.State = stateRunnable
+	if err != nil {
+		i.Instance.State = stateFailed
+	} else {
+		i.Instance.ServerCaCert, err = describeCert(ca, i.Instance.Name)
+	}
+	if saved := i.save(); err == nil {
+		err = saved
+	}
+	return err
 }
 
 func (f *Face) getInstance(c *call) (any, error) {
@@ -167,7 +184,7 @@ func (f *Face) updateInstance(c *call) (any, error) {
 			return nil, err
 		}
 		base := encode(now)
-		delete(base, "settings")
+		base["settings"] = document{"databaseReplicationEnabled": now.Settings.DatabaseReplicationEnabled} // has methods of its own
 		return decode[sqladmin.DatabaseInstance](merge(base, doc))
 	})
 }
@@ -202,12 +219,16 @@ func (f *Face) change(c *call, edit func(*sqladmin.DatabaseInstance) (*sqladmin.
 	if err := check(want, was, flags); err != nil {
 		return nil, err
 	}
+	if err := f.checkReplication(want, i, flags); err != nil {
+		return nil, err
+	}
 	if i.Instance.State != stateRunnable || i.broken {
 		return nil, notRunning()
 	}
-	spec := specOf(want, flags)
+	spec := f.specOf(want, flags)
+	followers := f.raised(i, want, flags)
 	awake, wake := was.Settings.ActivationPolicy == policyAlways, want.Settings.ActivationPolicy == policyAlways
-	if !awake && !wake && !sameSpec(spec, specOf(was, flags)) {
+	if !awake && !wake && !sameSpec(spec, f.specOf(was, flags)) {
 		return nil, notRunning()
 	}
 	want.Settings.SettingsVersion = was.Settings.SettingsVersion + 1
@@ -218,8 +239,18 @@ func (f *Face) change(c *call, edit func(*sqladmin.DatabaseInstance) (*sqladmin.
 				return err
 			}
 		}
+		for _, follower := range followers { // a replica's limits are raised before its primary's
+			if err := follower.cluster.Apply(ctx, follower.spec); err != nil {
+				return err
+			}
+		}
 		if wake || awake {
 			if err := i.cluster.Apply(ctx, spec); err != nil {
+				return err
+			}
+		}
+		if paused := !want.Settings.DatabaseReplicationEnabled; i.isReplica() && paused == was.Settings.DatabaseReplicationEnabled {
+			if err := i.cluster.Pause(ctx, paused); err != nil {
 				return err
 			}
 		}
@@ -243,6 +274,7 @@ func keepOutput(want, was *sqladmin.DatabaseInstance) {
 	want.Kind, want.Name, want.Project, want.Region = was.Kind, was.Name, was.Project, was.Region
 	want.State, want.CreateTime, want.ConnectionName = was.State, was.CreateTime, was.ConnectionName
 	want.IpAddresses, want.ServerCaCert, want.BackendType = was.IpAddresses, was.ServerCaCert, was.BackendType
+	want.MasterInstanceName, want.ReplicaConfiguration, want.ReplicaNames = was.MasterInstanceName, was.ReplicaConfiguration, nil
 	want.InstanceType, want.ServiceAccountEmailAddress = was.InstanceType, was.ServiceAccountEmailAddress
 	want.Etag, want.SelfLink, want.GceZone, want.SecondaryGceZone, want.RootPassword = "", "", "", "", ""
 }
@@ -259,6 +291,9 @@ func (f *Face) deleteInstance(c *call) (any, error) {
 			"The instance is protected. Please disable the deletion protection and try again. To disable deletion protection, "+
 				"update the instance settings with deletionProtectionEnabled set to false.")
 	}
+	if len(f.replicasOf(i)) > 0 {
+		return nil, notForPrimaries()
+	}
 	i.Instance.State = stateDeleting
 	return f.operate(c, i, "DELETE", func(ctx context.Context) error {
 		// Without its record the instance is gone, also when the removal of its files is cut off.
@@ -269,9 +304,9 @@ func (f *Face) deleteInstance(c *call) (any, error) {
 			return fmt.Errorf("remove the instance's files: %w", err)
 		}
 		f.mu.Lock()
-		defer f.mu.Unlock()
 		delete(f.instances, i.key())
-		return nil
+		f.mu.Unlock()
+		return f.dismiss(ctx, i)
 	}), nil
 }
 
@@ -283,31 +318,4 @@ func (f *Face) restartInstance(c *call) (any, error) {
 		return nil, err
 	}
 	return f.operate(c, i, "RESTART", i.cluster.Restart), nil
-}
-
-func (f *Face) failoverInstance(c *call) (any, error) {
-	doc, err := c.body()
-	if err != nil {
-		return nil, err
-	}
-	req, err := decode[sqladmin.InstancesFailoverRequest](doc)
-	if err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	i, err := f.awake(c)
-	if err != nil {
-		return nil, err
-	}
-	if req.FailoverContext == nil || req.FailoverContext.SettingsVersion == 0 {
-		return nil, gapi.Invalid("Invalid request: failoverContext.settingsVersion is required.")
-	}
-	if req.FailoverContext.SettingsVersion != i.settings().SettingsVersion {
-		return nil, stale()
-	}
-	if i.settings().AvailabilityType != regional {
-		return nil, gapi.Invalid("Invalid request: Failover is not supported for instance %s because it is not configured for high availability.", i.Instance.Name)
-	}
-	return f.operate(c, i, "FAILOVER", i.cluster.Failover), nil
 }

@@ -26,18 +26,27 @@ const (
 	statusDone    = "DONE"
 )
 
+// caller is who the API's users are.
+const caller = "local@august.test"
+
 // begin makes an operation on i the one in flight. The face's mutex is held, and i is idle.
 func (f *Face) begin(i *instance, kind string) *sqladmin.Operation {
+	op := f.note(i, kind, caller)
+	i.busy = op.Name
+	f.saveOperations()
+	return op
+}
+
+// note lists a new operation on i. The face's mutex is held.
+func (f *Face) note(i *instance, kind, user string) *sqladmin.Operation {
 	op := &sqladmin.Operation{
 		Kind: "sql#operation", Name: uuid.NewString(), OperationType: kind, Status: statusPending,
-		TargetId: i.Instance.Name, TargetProject: i.Instance.Project, InsertTime: now(), User: "local@august.test",
+		TargetId: i.Instance.Name, TargetProject: i.Instance.Project, InsertTime: now(), User: user,
 	}
-	i.busy = op.Name
 	f.operations = append(f.operations, op)
 	if n := len(f.operations) - keepOperations; n > 0 {
 		f.operations = f.operations[n:]
 	}
-	f.saveOperations()
 	return op
 }
 
@@ -51,7 +60,11 @@ func (f *Face) finish(i *instance, op *sqladmin.Operation, err error) {
 		op.Error = operationError(err)
 		f.opt.Log.Warn("Cloud SQL operation failed", "instance", i.key(), "operation", op.OperationType, "error", err)
 	}
-	i.busy = ""
+	for _, x := range f.instances { // a switchover keeps two busy
+		if x.busy == op.Name {
+			x.busy = ""
+		}
+	}
 	f.saveOperations()
 }
 

@@ -29,14 +29,14 @@ const (
 
 // rig is a local Cloud SQL on a test server, reached through Google's own client.
 type rig struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	face *Face
 	http *httptest.Server
 	api  *sqladmin.Service
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir()}
 	// The programs' user must get through.

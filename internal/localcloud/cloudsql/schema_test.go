@@ -69,7 +69,7 @@ var discoveries = sync.OnceValues(func() (map[string]discovery, error) {
 })
 
 // checked holds every good answer of the handler against the API's description.
-func checked(t *testing.T, h http.Handler) http.Handler {
+func checked(t testing.TB, h http.Handler) http.Handler {
 	t.Helper()
 	all, err := discoveries()
 	if err != nil {

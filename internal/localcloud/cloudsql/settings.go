@@ -18,7 +18,7 @@ import (
 func (f *Face) complete(d, was *sqladmin.DatabaseInstance, major int) {
 	d.Kind, d.BackendType, d.RootPassword = "sql#instance", "SECOND_GEN", ""
 	if d.InstanceType == "" {
-		d.InstanceType = "CLOUD_SQL_INSTANCE"
+		d.InstanceType = typeInstance
 	}
 	d.ConnectionName = d.Project + ":" + d.Region + ":" + d.Name
 	if d.ServiceAccountEmailAddress == "" {

@@ -136,7 +136,7 @@ func (f *Face) listUsers(c *call) (any, error) {
 		return nil, notRunning()
 	}
 	list := &sqladmin.UsersListResponse{Kind: "sql#usersList"}
-	for _, u := range i.Users {
+	for _, u := range i.origin().Users {
 		list.Items = append(list.Items, c.showUser(u))
 	}
 	return list, nil
@@ -149,6 +149,7 @@ func (f *Face) getUser(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	i = i.origin()
 	n := i.user(c.PathValue("user"))
 	if n < 0 {
 		return nil, noUser(c.PathValue("user"))
@@ -181,7 +182,7 @@ func (f *Face) insertUser(c *call) (any, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i, err := f.awake(c)
+	i, err := f.writable(c)
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +265,7 @@ func (f *Face) updateUser(c *call) (any, error) {
 	roles := slices.Concat(u.DatabaseRoles, c.URL.Query()["databaseRoles"])
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i, err := f.awake(c)
+	i, err := f.writable(c)
 	if err != nil {
 		return nil, err
 	}
@@ -313,7 +314,7 @@ func (f *Face) deleteUser(c *call) (any, error) {
 	name := c.FormValue("name")
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i, err := f.awake(c)
+	i, err := f.writable(c)
 	if err != nil {
 		return nil, err
 	}

@@ -37,12 +37,20 @@ type Options struct {
 	Port     int    // of the address that clients use
 	Nodes    [2]int // ports of the two servers behind it
 	Log      *slog.Logger
+
+	// FailedOver hears of each failover that nobody asked for, as it begins; what it is given hears how it
+	// ended. It must not wait for the cluster.
+	FailedOver func(result <-chan error)
 }
 
 // state is what must survive this process.
 type state struct {
 	Primary      string    `json:"primary"` // node: a or b
 	Spec         Spec      `json:"spec"`
+	InStep       bool      `json:"inStep,omitempty"`      // the standby has every commit that a client has seen: it may take over
+	Replica      bool      `json:"replica,omitempty"`     // follows another cluster and takes no commits of its own
+	Paused       bool      `json:"paused,omitempty"`      // a replica that stays as it is
+	Replicas     []string  `json:"replicas,omitempty"`    // the slots of those that follow this cluster
 	ArchiveSince time.Time `json:"archiveSince,omitzero"` // since when the archive has no gap
 	Archived     time.Time `json:"archived,omitzero"`     // every commit before this moment is archived
 }
@@ -56,9 +64,12 @@ type Cluster struct {
 	mu       sync.Mutex             // one change of the cluster's shape at a time
 	state    state
 	nodes    map[string]*server
-	front    *front
+	front    *front  // for clients
+	feed     *front  // for replicas
+	source   *Source // whom a replica follows
 	receiver *receiver
 	sync     bool // commits wait for the standby
+	health   health
 	unwatch  context.CancelFunc
 	watching sync.WaitGroup
 }
@@ -88,11 +99,8 @@ func (c *Cluster) Create(ctx context.Context, t *Template, spec Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.opt.Dir, 0o755); err != nil { // #nosec G301 -- PostgreSQL, another user, has to get through
+	if err := c.found(); err != nil {
 		return err
-	}
-	if err := c.certs.ensure(c.opt.Name, c.opt.Host); err != nil {
-		return fmt.Errorf("make the instance's certificates: %w", err)
 	}
 	if err := os.RemoveAll(c.nodes["a"].data); err != nil {
 		return err
@@ -112,6 +120,17 @@ func (c *Cluster) Create(ctx context.Context, t *Template, spec Spec) error {
 	return c.Apply(ctx, spec)
 }
 
+// found makes what every cluster has, whatever its data comes from: a folder and certificates.
+func (c *Cluster) found() error {
+	if err := os.MkdirAll(c.opt.Dir, 0o755); err != nil { // #nosec G301 -- PostgreSQL, another user, has to get through
+		return err
+	}
+	if err := c.certs.ensure(c.opt.Name, c.opt.Host); err != nil {
+		return fmt.Errorf("make the instance's certificates: %w", err)
+	}
+	return nil
+}
+
 // Start brings the cluster back as it was.
 func (c *Cluster) Start(ctx context.Context) (err error) {
 	c.mu.Lock()
@@ -127,25 +146,15 @@ func (c *Cluster) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	c.front, err = listen(ctx, net.JoinHostPort(c.opt.Host, strconv.Itoa(c.opt.Port)))
-	if err != nil {
-		return err
-	}
 	defer func() {
 		if err != nil {
 			c.halt(context.WithoutCancel(ctx))
 		}
 	}()
-	c.sync = false
-	if err = c.startPrimary(ctx); err != nil {
+	if err := c.listen(ctx); err != nil {
 		return err
 	}
-	if c.state.Spec.Standby {
-		err = c.startStandby(ctx)
-	} else {
-		err = c.dropSlot(ctx, standbyName) // of a standby that was never finished: it would hold WAL for ever
-	}
-	if err != nil {
+	if err := c.startNodes(ctx); err != nil {
 		return err
 	}
 	if c.state.Spec.Archive {
@@ -156,8 +165,66 @@ func (c *Cluster) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	c.front.open(c.primary().address())
+	c.open()
 	c.watch() //nolint:contextcheck // it lasts until Stop, ctx bounds the start only
+	return nil
+}
+
+// listen takes the addresses; nothing gets through them yet.
+func (c *Cluster) listen(ctx context.Context) (err error) {
+	if c.front, err = listen(ctx, "tcp", net.JoinHostPort(c.opt.Host, strconv.Itoa(c.opt.Port))); err != nil {
+		return err
+	}
+	socket := socketPath(c.opt.Sockets, c.opt.Port)
+	if err := os.RemoveAll(socket); err != nil { // of a killed supervisor
+		return err
+	}
+	if c.feed, err = listen(ctx, "unix", socket); err != nil {
+		return err
+	}
+	return c.opt.Binaries.give(socket)
+}
+
+// open lets clients and replicas through to the primary.
+func (c *Cluster) open() {
+	c.front.open(c.primary().address())
+	c.feed.open(socketPath(c.opt.Sockets, c.primary().port))
+}
+
+// fence cuts everybody off: from here on no client can see a commit.
+func (c *Cluster) fence() {
+	c.front.fence()
+	c.feed.fence()
+}
+
+// startNodes starts the primary and, if there is one, the standby. While the primary's data is there it is
+// the one to start, whatever the last process was doing when it ended: it has all that the standby has.
+func (c *Cluster) startNodes(ctx context.Context) error {
+	c.state.InStep = c.state.InStep && c.state.Spec.Standby && !c.state.Replica
+	c.sync = c.state.InStep
+	if err := c.startPrimary(ctx); err != nil {
+		if !c.state.InStep || ctx.Err() != nil {
+			return err
+		}
+		c.opt.Log.Error("primary does not start, its standby takes over", "instance", c.opt.Name, "error", err)
+		if err := c.succeed(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.keepSlots(ctx); err != nil {
+		return err
+	}
+	if !c.state.Spec.Standby {
+		return c.dropSlot(ctx, standbyName) // of a standby that was never finished: it would hold WAL for ever
+	}
+	if err := c.startStandby(ctx); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		// The instance serves without; the watch goes on trying.
+		c.opt.Log.Error("standby does not come back", "instance", c.opt.Name, "error", err)
+		return c.fallOut(ctx)
+	}
 	return nil
 }
 
@@ -170,15 +237,21 @@ func (c *Cluster) Stop(ctx context.Context) {
 }
 
 func (c *Cluster) halt(ctx context.Context) {
-	if c.front != nil {
-		c.front.close()
-		c.front = nil
-	}
+	c.unlisten()
 	// The primary first: a fast shutdown waits until standby and archive have everything.
 	_ = c.primary().stop(ctx, syscall.SIGINT)
 	_ = c.standby().stop(ctx, syscall.SIGINT)
 	c.stopReceiver(ctx)
 	_ = os.RemoveAll(c.opt.Sockets) // sockets are gone with their servers
+}
+
+func (c *Cluster) unlisten() {
+	for _, f := range []**front{&c.front, &c.feed} {
+		if *f != nil {
+			(*f).close()
+			*f = nil
+		}
+	}
 }
 
 // Destroy stops the cluster and removes everything it kept.
@@ -195,12 +268,12 @@ func (c *Cluster) Restart(ctx context.Context) error {
 }
 
 func (c *Cluster) restart(ctx context.Context) error {
-	c.front.fence()
+	c.fence()
 	_ = c.primary().stop(ctx, syscall.SIGINT)
 	if err := c.startPrimary(ctx); err != nil {
 		return err
 	}
-	c.front.open(c.primary().address())
+	c.open()
 	if c.state.Spec.Standby {
 		// The standby takes over the parameters after it has seen that the primary has them: it may
 		// not run with lower limits than the primary had when it wrote what the standby replays.
@@ -311,16 +384,31 @@ func (c *Cluster) configure(name string) error {
 	if err := c.certs.install(c.opt.Binaries, s.data); err != nil {
 		return err
 	}
-	if name == c.state.Primary {
-		return s.configure(c.state.Spec, c.sync, nil)
+	switch {
+	case name != c.state.Primary:
+		return s.configure(c.state.Spec, false, &Source{Sockets: c.opt.Sockets, Port: c.primary().port, Slot: standbyName})
+	case c.state.Replica && c.state.Paused:
+		return s.configure(c.state.Spec, false, nil)
+	case c.state.Replica:
+		return s.configure(c.state.Spec, false, c.source)
 	}
-	return s.configure(c.state.Spec, false, c.primary())
+	return s.configure(c.state.Spec, c.sync, nil)
 }
 
 func (c *Cluster) startPrimary(ctx context.Context) error {
 	if err := c.configure(c.state.Primary); err != nil {
 		return err
 	}
+	// The role that is remembered is the one that counts.
+	signal := filepath.Join(c.primary().data, "standby.signal")
+	if c.state.Replica {
+		if err := c.opt.Binaries.write(signal, ""); err != nil {
+			return err
+		}
+	} else if err := os.RemoveAll(signal); err != nil {
+		return err
+	}
+	c.health.log = logEnd(c.primary().log)
 	return c.primary().start(ctx)
 }
 

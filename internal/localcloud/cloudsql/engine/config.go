@@ -55,8 +55,8 @@ var baseParams = map[string]string{ // #nosec G101 -- no credentials
 }
 
 // configure writes a node's configuration files. What the flags say is in a file of its own, which
-// postgresql.conf includes last.
-func (s *server) configure(spec Spec, sync bool, primary *server) error {
+// postgresql.conf includes last. One with a source follows it.
+func (s *server) configure(spec Spec, sync bool, source *Source) error {
 	own := map[string]string{
 		"listen_addresses":          s.host,
 		"port":                      strconv.Itoa(s.port),
@@ -73,10 +73,9 @@ func (s *server) configure(spec Spec, sync bool, primary *server) error {
 	if sync {
 		own["synchronous_standby_names"] = standbyName
 	}
-	if primary != nil {
-		own["primary_conninfo"] = fmt.Sprintf("host=%s port=%d user=%s application_name=%s sslmode=disable",
-			quoteValue(primary.sockets), primary.port, Admin, standbyName)
-		own["primary_slot_name"] = standbyName
+	if source != nil {
+		own["primary_conninfo"] = source.connString(source.Slot)
+		own["primary_slot_name"] = source.Slot
 	}
 	for name, value := range baseParams {
 		own[name] = value

@@ -13,6 +13,7 @@ import (
 // address outlives restarts and failovers; connections do not, just as in Cloud SQL.
 type front struct {
 	listener net.Listener
+	network  string // of the address, and of what is behind it
 
 	mu     sync.Mutex
 	target string // empty: fenced
@@ -21,12 +22,12 @@ type front struct {
 }
 
 // listen takes the address and stays fenced until open.
-func listen(ctx context.Context, address string) (*front, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+func listen(ctx context.Context, network, address string) (*front, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("the instance's address is taken: %w", err)
 	}
-	f := &front{listener: l, conns: map[net.Conn]struct{}{}}
+	f := &front{listener: l, network: network, conns: map[net.Conn]struct{}{}}
 	f.wg.Add(1)
 	go f.accept() //nolint:contextcheck // it lasts until close, ctx bounds the listening only
 	return f, nil
@@ -78,7 +79,7 @@ func (f *front) serve(client net.Conn) {
 		return
 	}
 	defer f.forget(client)
-	server, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), "tcp", target)
+	server, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), f.network, target)
 	if err != nil {
 		return // the primary is down: the client sees its connection dropped
 	}

@@ -180,6 +180,43 @@ func (s *server) kill() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	<-done
+	s.sweep()
+}
+
+// sweep ends the backends that a killed postmaster left behind: they notice its death only when they
+// next look up from their work, and until then they write into the data directory.
+func (s *server) sweep() {
+	for deadline := time.Now().Add(stopPatience); time.Now().Before(deadline); time.Sleep(pollEvery) {
+		left := s.orphans()
+		if len(left) == 0 {
+			return
+		}
+		for _, pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // gone already: so much the better
+		}
+	}
+}
+
+// orphans lists the processes that work in the data directory, where the kernel tells.
+func (s *server) orphans() []int {
+	data, err := filepath.EvalSymlinks(s.data)
+	if err != nil {
+		return nil // nobody works in a directory that is not there
+	}
+	dirs, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, dir := range dirs {
+		if cwd, err := os.Readlink(dir); err != nil || cwd != data {
+			continue // a zombie, somebody else's, or gone
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(dir))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // childrenOf lists a process's children where the kernel tells; elsewhere backends notice the
@@ -201,6 +238,11 @@ func childrenOf(pid int) []int {
 
 // reclaim ends a postmaster that a killed supervisor left on this data directory.
 func (s *server) reclaim(ctx context.Context) error {
+	defer func() {
+		if !s.running() {
+			s.sweep()
+		}
+	}()
 	lines := s.lockFile()
 	if len(lines) == 0 {
 		return nil
@@ -241,8 +283,16 @@ func (s *server) owns(ctx context.Context, pid int) bool {
 
 // connString is how the programs and the administrator reach the server; it holds no secret.
 func (s *server) connString(database, application string) string {
-	return fmt.Sprintf("host=%s port=%d user=%s dbname=%s application_name=%s sslmode=disable connect_timeout=10",
-		quoteValue(s.sockets), s.port, Admin, quoteValue(database), application)
+	return adminString(s.sockets, s.port, application) + " connect_timeout=10 dbname=" + quoteValue(database)
+}
+
+func adminString(sockets string, port int, application string) string {
+	return fmt.Sprintf("host=%s port=%d user=%s application_name=%s sslmode=disable", quoteValue(sockets), port, Admin, application)
+}
+
+// socketPath is where PostgreSQL puts the socket of a port.
+func socketPath(sockets string, port int) string {
+	return filepath.Join(sockets, ".s.PGSQL."+strconv.Itoa(port))
 }
 
 // connect opens an administrator's session.

@@ -13,48 +13,59 @@ import (
 // standbyPatience bounds the wait for a standby to catch up.
 const standbyPatience = 20 * time.Second
 
-// ErrNoStandby says that there is nothing to fail over to.
-var ErrNoStandby = errors.New("the standby is not in step with the primary, so nothing could take over without losing commits")
-
 // setStandby adds or drops the standby.
 func (c *Cluster) setStandby(ctx context.Context, on bool) error {
-	if !on {
-		c.sync = false
-		if err := c.reload(ctx); err != nil {
-			return err
+	if on {
+		err := c.rebuildStandby(ctx)
+		c.state.Spec.Standby = err == nil
+		if err != nil {
+			return errors.Join(err, c.dropStandby(context.WithoutCancel(ctx)))
 		}
-		_ = c.standby().stop(ctx, syscall.SIGINT)
-		c.state.Spec.Standby = false
-		if err := c.dropSlot(ctx, standbyName); err != nil {
-			return err
-		}
-		return os.RemoveAll(c.standby().data)
+		return nil
 	}
-	if err := c.rebuildStandby(ctx); err != nil {
+	if err := c.fallOut(ctx); err != nil {
 		return err
 	}
-	c.state.Spec.Standby = true
-	return nil
+	c.state.Spec.Standby = false
+	return c.dropStandby(ctx)
+}
+
+func (c *Cluster) dropStandby(ctx context.Context) error {
+	if err := c.fallOut(ctx); err != nil {
+		return err
+	}
+	_ = c.standby().stop(ctx, syscall.SIGINT)
+	return errors.Join(c.dropSlot(ctx, standbyName), os.RemoveAll(c.standby().data))
 }
 
 // rebuildStandby copies the primary and follows it, synchronously once it has caught up.
 func (c *Cluster) rebuildStandby(ctx context.Context) error {
-	s := c.standby()
-	_ = s.stop(ctx, syscall.SIGQUIT)
-	if err := os.RemoveAll(s.data); err != nil {
+	if err := c.fallOut(ctx); err != nil {
 		return err
 	}
+	_ = c.standby().stop(ctx, syscall.SIGQUIT)
 	if err := c.makeSlot(ctx, standbyName); err != nil {
 		return err
 	}
-	if err := c.opt.Binaries.folder(s.data); err != nil {
-		return err
-	}
-	if err := c.opt.Binaries.run(ctx, "pg_basebackup", "--pgdata="+s.data, "--dbname="+c.primary().connString("postgres", "august_rebuild"),
-		"--wal-method=stream", "--slot="+standbyName, "--checkpoint=fast", "--no-password"); err != nil {
+	from := Source{Sockets: c.opt.Sockets, Port: c.primary().port, Slot: standbyName}
+	if err := c.standby().copyFrom(ctx, from); err != nil {
 		return fmt.Errorf("copy the primary to the standby: %w", err)
 	}
 	return c.follow(ctx)
+}
+
+// copyFrom makes the data directory anew as a copy of a running server.
+func (s *server) copyFrom(ctx context.Context, from Source) error {
+	if err := os.RemoveAll(s.data); err != nil {
+		return err
+	}
+	if err := s.bin.folder(s.data); err != nil {
+		return err
+	}
+	// What a copy that failed leaves is removed by the next one: by then the programs of a killed
+	// supervisor may be cleaning up, too.
+	return s.bin.run(ctx, "pg_basebackup", "--pgdata="+s.data, "--dbname="+from.connString("august_copy")+" dbname=postgres",
+		"--wal-method=stream", "--slot="+from.Slot, "--checkpoint=fast", "--no-password", "--no-clean")
 }
 
 // startStandby starts the standby that is there. One that cannot follow the primary any more (its copy
@@ -83,19 +94,103 @@ func (c *Cluster) follow(ctx context.Context) error {
 	if err := c.opt.Binaries.write(filepath.Join(s.data, "standby.signal"), ""); err != nil {
 		return err
 	}
+	began := logEnd(s.log)
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	return c.engage(ctx)
+	return c.engage(ctx, began)
 }
 
-// engage waits until the standby streams, then makes it synchronous.
-func (c *Cluster) engage(ctx context.Context) error {
-	if err := until(ctx, c.primary(), standbyPatience, "the standby does not stream", `SELECT EXISTS (SELECT FROM pg_stat_replication
-		WHERE application_name = $1 AND state = 'streaming')`, standbyName); err != nil {
+// engage makes commits wait for the standby, and takes note that it may take over once it has every
+// commit that was acknowledged before.
+func (c *Cluster) engage(ctx context.Context, began int64) error {
+	if err := c.attached(ctx, began); err != nil {
 		return err
 	}
-	return c.setSync(ctx, true)
+	if c.state.Replica {
+		return nil // takes no commits
+	}
+	c.sync = true
+	if err := c.reconfigure(ctx); err != nil {
+		return err
+	}
+	// Backends wait from when the checkpointer has read the configuration, which shows nowhere. It has once
+	// it has done a checkpoint that a session asked for that began under the new configuration.
+	if err := until(ctx, c.primary(), standbyPatience, "the primary does not take over its configuration",
+		"SELECT current_setting('synchronous_standby_names') = $1", standbyName); err != nil {
+		return err
+	}
+	if err := c.primary().query(ctx, nil, "CHECKPOINT"); err != nil {
+		return err
+	}
+	var lsn string
+	if err := c.primary().query(ctx, []any{&lsn}, "SELECT pg_current_wal_flush_lsn()::text"); err != nil {
+		return err
+	}
+	if err := until(ctx, c.primary(), standbyPatience, "the standby does not become synchronous", `SELECT EXISTS (SELECT FROM pg_stat_replication
+		WHERE application_name = $1 AND sync_state = 'sync' AND flush_lsn >= $2::pg_lsn)`, standbyName, lsn); err != nil {
+		return err
+	}
+	if c.state.InStep {
+		return nil
+	}
+	c.state.InStep = true
+	if err := c.save(); err != nil {
+		c.state.InStep = false
+		return err
+	}
+	return nil
+}
+
+// attached waits until the standby streams. One that cannot says why in its log, from began on.
+func (c *Cluster) attached(ctx context.Context, began int64) error {
+	waiting, cancel := context.WithTimeout(ctx, standbyPatience)
+	defer cancel()
+	for {
+		if ok, err := c.streaming(waiting); err != nil || ok {
+			return err
+		}
+		if why := diverged(c.standby().log, began); why != "" {
+			return fmt.Errorf("the standby cannot follow: %s", why)
+		}
+		select {
+		case <-waiting.Done():
+			return fmt.Errorf("the standby does not stream: %w", waiting.Err())
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// fallOut lets commits no longer wait for the standby. That it may not take over is on disk before: from
+// then on there are commits that only the primary has.
+func (c *Cluster) fallOut(ctx context.Context) error {
+	if c.state.InStep {
+		c.state.InStep = false
+		if err := c.save(); err != nil {
+			c.state.InStep = true
+			return fmt.Errorf("take note that the standby is out of step: %w", err)
+		}
+	}
+	if !c.sync {
+		return nil
+	}
+	c.sync = false
+	if err := c.reconfigure(ctx); err != nil {
+		c.sync = true
+		return fmt.Errorf("commits still wait for the standby: %w", err)
+	}
+	return nil
+}
+
+// reconfigure has the primary read what configure writes.
+func (c *Cluster) reconfigure(ctx context.Context) error {
+	if err := c.configure(c.state.Primary); err != nil {
+		return err
+	}
+	if !c.primary().running() {
+		return nil // it reads it when it starts
+	}
+	return c.primary().query(ctx, nil, "SELECT pg_reload_conf()")
 }
 
 // replayed waits until the standby has replayed what the primary has written, or cannot go on because
@@ -105,83 +200,18 @@ func (c *Cluster) replayed(ctx context.Context) error {
 		return nil
 	}
 	var lsn string
-	if err := c.primary().query(ctx, []any{&lsn}, "SELECT pg_current_wal_flush_lsn()::text"); err != nil {
+	if err := c.primary().query(ctx, []any{&lsn}, `SELECT coalesce(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+		ELSE pg_current_wal_flush_lsn() END, '0/0')::text`); err != nil {
 		return err
 	}
 	return until(ctx, c.standby(), standbyPatience, "the standby does not catch up",
 		"SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn OR pg_get_wal_replay_pause_state() = 'paused'", lsn)
 }
 
-// setSync makes commits wait for the standby, or no longer, and waits until that holds.
-func (c *Cluster) setSync(ctx context.Context, on bool) error {
-	if c.sync == on {
-		return nil
-	}
-	c.sync = on
-	if err := c.configure(c.state.Primary); err != nil {
-		return err
-	}
-	if err := c.primary().query(ctx, nil, "SELECT pg_reload_conf()"); err != nil || !on {
-		return err
-	}
-	return until(ctx, c.primary(), standbyPatience, "the standby does not become synchronous", `SELECT EXISTS (SELECT FROM pg_stat_replication
-		WHERE application_name = $1 AND sync_state = 'sync')`, standbyName)
-}
-
 func (c *Cluster) streaming(ctx context.Context) (ok bool, err error) {
 	err = c.primary().query(ctx, []any{&ok}, `SELECT EXISTS (SELECT FROM pg_stat_replication
 		WHERE application_name = $1 AND state = 'streaming')`, standbyName)
 	return ok, err
-}
-
-// Failover loses the primary the hard way and lets the standby take over: fence, kill, promote, open.
-// Then the lost node is built anew as standby. No commit that a client saw is lost: it was on both.
-func (c *Cluster) Failover(ctx context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.state.Spec.Standby || !c.sync || !c.standby().running() {
-		return ErrNoStandby
-	}
-	if streaming, err := c.streaming(ctx); err != nil || !streaming {
-		return errors.Join(ErrNoStandby, err)
-	}
-	c.front.fence()
-	c.primary().kill()
-	if err := c.takeOver(ctx); err != nil {
-		return err
-	}
-	if err := c.rebuildStandby(ctx); err != nil {
-		return fmt.Errorf("the standby took over, but a new standby could not be built: %w", err)
-	}
-	return nil
-}
-
-// takeOver promotes the standby after the primary is gone for good.
-func (c *Cluster) takeOver(ctx context.Context) error {
-	c.stopReceiver(ctx)
-	var promoted bool
-	if err := c.standby().query(ctx, []any{&promoted}, "SELECT pg_promote(true, 60)"); err != nil {
-		return fmt.Errorf("promote the standby: %w", err)
-	}
-	if !promoted {
-		return errors.New("promote the standby: it did not leave recovery in a minute")
-	}
-	c.state.Primary, c.sync = other(c.state.Primary), false
-	c.at.Store(c.primary())
-	if err := c.save(); err != nil {
-		return err
-	}
-	if err := c.configure(c.state.Primary); err != nil {
-		return err
-	}
-	if err := c.primary().query(ctx, nil, "SELECT pg_reload_conf()"); err != nil {
-		return err
-	}
-	c.front.open(c.primary().address())
-	if c.state.Spec.Archive {
-		return c.startArchive(ctx)
-	}
-	return nil
 }
 
 // makeSlot reserves WAL on the primary for a reader, from now on.
@@ -199,8 +229,8 @@ func (c *Cluster) dropSlot(ctx context.Context, name string) error {
 	return c.primary().query(ctx, nil, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, name)
 }
 
-// until asks a server a yes-or-no question with one argument until the answer is yes.
-func until(ctx context.Context, s *server, patience time.Duration, complaint, question, arg string) error {
+// until asks a server a yes-or-no question until the answer is yes.
+func until(ctx context.Context, s *server, patience time.Duration, complaint, question string, args ...any) error {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	conn, err := s.connect(waiting, "postgres")
@@ -210,7 +240,7 @@ func until(ctx context.Context, s *server, patience time.Duration, complaint, qu
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	for {
 		var yes bool
-		if err := conn.QueryRow(waiting, question, arg).Scan(&yes); err != nil {
+		if err := conn.QueryRow(waiting, question, args...).Scan(&yes); err != nil {
 			return fmt.Errorf("%s: %w", complaint, err)
 		}
 		if yes {
