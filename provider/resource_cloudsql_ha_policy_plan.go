@@ -107,11 +107,9 @@ func (r *haPolicyResource) lookUp(ctx context.Context, plan haPolicyModel, diags
 		return nil, nil
 	}
 	known := haPolicyModel{Project: plan.Project, Instance: plan.Instance}
-	now := seen{live: live}
-	if client, err := r.clients.CloudSQL(ctx); err == nil {
-		now.earliest, now.latest = r.recovery(ctx, client, live)
-	}
-	diags.Append(known.flatten(ctx, now)...)
+	diags.Append(known.flatten(ctx, seen{live: live})...)
+	// Terraform plans once more when it applies, and insists on the same values: what moves meanwhile cannot be known.
+	known.EarliestRecoveryTime, known.LatestRecoveryTime = types.StringUnknown(), types.StringUnknown()
 	if b := live.Settings.BackupConfiguration; known.Backup.IsNull() && b != nil && b.StartTime != "" {
 		// Backups are off, but when and where they would be taken is settled.
 		known.Backup = objectOf(ctx, backupTypes, backupModel{StartTime: types.StringValue(b.StartTime), Location: stringOrNull(b.Location)}, diags)
