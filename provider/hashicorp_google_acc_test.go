@@ -98,23 +98,29 @@ func (b *besideGoogle) settled(after string) {
 	}
 }
 
-// documentedIgnores is the list that the documentation tells people to copy.
+// documentedIgnores is the list that the documentation tells people to copy, in two places.
 func documentedIgnores(t *testing.T) []string {
 	t.Helper()
-	body, err := os.ReadFile("../templates/guides/hardening-an-existing-instance.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := regexp.MustCompile(`(?s)ignore_changes = \[(.*?)\n    \]`).FindStringSubmatch(string(body))
-	if block == nil {
-		t.Fatal("the guide has no ignore_changes")
-	}
 	var list []string
-	for _, line := range strings.Split(block[1], "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.Trim(strings.TrimSpace(line), ","); line != "" {
-			list = append(list, line)
+	for _, page := range []string{"resources/cloudsql_ha_policy.md.tmpl", "guides/hardening-an-existing-instance.md"} {
+		body, err := os.ReadFile(filepath.Join("../templates", page))
+		if err != nil {
+			t.Fatal(err)
 		}
+		block := regexp.MustCompile(`(?s)ignore_changes = \[(.*?)\n    \]`).FindStringSubmatch(string(body))
+		if block == nil {
+			t.Fatalf("%s has no ignore_changes", page)
+		}
+		var here []string
+		for line := range strings.Lines(block[1]) {
+			if line = strings.Trim(strings.TrimSpace(line), ","); line != "" {
+				here = append(here, line)
+			}
+		}
+		if list != nil && !slices.Equal(list, here) {
+			t.Fatalf("%s says %q, another page %q", page, here, list)
+		}
+		list = here
 	}
 	return list
 }
