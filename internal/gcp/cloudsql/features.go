@@ -109,14 +109,15 @@ func (p Policy) pooling(live *sqladmin.Settings) *sqladmin.ConnectionPoolConfig 
 
 // Denied is the instance's deny period, nil when it has none.
 func Denied(s *sqladmin.Settings) *DenyPeriod {
-	for _, p := range s.DenyMaintenancePeriods {
-		clock := p.Time
-		if clock == "" {
-			clock = "00:00:00"
-		}
-		return &DenyPeriod{Start: p.StartDate, End: p.EndDate, Time: clock} // there is one at most
+	if len(s.DenyMaintenancePeriods) == 0 {
+		return nil
 	}
-	return nil
+	p := s.DenyMaintenancePeriods[0] // there is one at most
+	clock := p.Time
+	if clock == "" {
+		clock = "00:00:00"
+	}
+	return &DenyPeriod{Start: p.StartDate, End: p.EndDate, Time: clock}
 }
 
 // denyPeriods returns the list that is to be set, and whether that changes anything.
