@@ -129,6 +129,11 @@ func (f *fakeCloudSQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(instance)
+	if instance["state"] == "PENDING_CREATE" {
+		if f.asked++; f.asked > 8 {
+			instance["state"] = "RUNNABLE"
+		}
+	}
 }
 
 // insert makes a read replica, as the policy does.

@@ -183,7 +183,8 @@ func (r *haPolicyResource) Delete(ctx context.Context, req resource.DeleteReques
 	}
 	for _, name := range names {
 		_, err := client.Change(ctx, state.Project.ValueString(), name, func(live *sqladmin.DatabaseInstance) (*sqladmin.Settings, error) {
-			if !live.Settings.DeletionProtectionEnabled {
+			promoted := name != names[0] && (!cloudsql.IsReplica(live) || cloudsql.Primary(live) != names[0]) // and may hold what nothing else does
+			if !live.Settings.DeletionProtectionEnabled || promoted {
 				return nil, nil //nolint:nilnil // nothing to do
 			}
 			return &sqladmin.Settings{ForceSendFields: []string{"DeletionProtectionEnabled"}}, nil

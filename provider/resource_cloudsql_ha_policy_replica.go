@@ -206,6 +206,11 @@ func (r *haPolicyResource) applyReplicaFlags(
 		}
 		return replica
 	}
+	// An apply that was cut off may have left it half made.
+	if replica, err = client.Made(ctx, project, want.Name); err != nil {
+		failAt(diags, replicaPath.AtName("name"), title, "The replica "+project+"/"+want.Name+" is being made, and did not get there.", err)
+		return nil
+	}
 	after := policy.FlagsAfter(primary.Settings)
 	replica, err = client.Change(ctx, project, want.Name, func(live *sqladmin.DatabaseInstance) (*sqladmin.Settings, error) {
 		return want.Settings(live.Settings, after), nil

@@ -260,3 +260,45 @@ func TestAccCloudSQLHAPolicy_replicaNotMade(t *testing.T) {
 		},
 	})
 }
+
+// An apply that was cut off while the replica was being made goes on with waiting for it.
+func TestAccCloudSQLHAPolicy_replicaHalfMade(t *testing.T) {
+	t.Parallel()
+	fake, policy := replicaRig(t)
+	fake.add("platform-dr", map[string]any{
+		"region": "us-east1", "instanceType": "READ_REPLICA_INSTANCE", "masterInstanceName": "feel-august-platform:platform", "state": "PENDING_CREATE",
+		"connectionName": "feel-august-platform:us-east1:platform-dr", "settings": map[string]any{"deletionProtectionEnabled": true},
+	})
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps:                    []resource.TestStep{{Config: policy(withReplica), ConfigPlanChecks: emptyAfterApply}},
+	})
+	fake.change("platform-dr", func(instance, _ map[string]any) {
+		if instance["state"] != "RUNNABLE" {
+			t.Errorf("the apply has ended with the replica %s", instance["state"])
+		}
+	})
+}
+
+// A policy that relaxes what it has protected leaves alone what has been promoted: it may hold what nothing else does.
+func TestAccCloudSQLHAPolicy_relaxLeavesThePromotedAlone(t *testing.T) {
+	t.Parallel()
+	fake, policy := replicaRig(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{Config: policy(withReplica + `on_destroy = "relax"`)},
+			{
+				PreConfig: func() {
+					fake.written()
+					fake.change("platform-dr", func(instance, _ map[string]any) {
+						instance["instanceType"] = "CLOUD_SQL_INSTANCE"
+						delete(instance, "masterInstanceName")
+					})
+				},
+				Config: policy(withReplica + `on_destroy = "relax"`), PlanOnly: true,
+			},
+		},
+	})
+	wantWritten(t, fake, "PATCH instances/platform [deletionProtectionEnabled settingsVersion]")
+}

@@ -126,6 +126,22 @@ func (c *Client) Insert(
 	return c.Get(ctx, project, instance.Name)
 }
 
+// Made waits until an instance that somebody has begun to make is there, and returns it.
+func (c *Client) Made(ctx context.Context, project, instance string) (*sqladmin.DatabaseInstance, error) {
+	var got *sqladmin.DatabaseInstance
+	err := gcp.Poll(ctx, c.Every, func(ctx context.Context) (done bool, err error) {
+		got, err = c.Get(ctx, project, instance)
+		return err == nil && got.State != "PENDING_CREATE", err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("wait for instance %s/%s: %w", project, instance, err)
+	}
+	if got.State == "FAILED" {
+		return nil, fmt.Errorf("wait for instance %s/%s: it has failed", project, instance)
+	}
+	return got, nil
+}
+
 // Recovery is the times between which the instance can be restored to any moment, as the API writes them. Both are empty
 // when there is no such time yet.
 func (c *Client) Recovery(ctx context.Context, project, instance string) (earliest, latest string, err error) {
