@@ -191,7 +191,9 @@ resource "august_cloudsql_ha_policy" "platform" {
 
 	// The policy changes.
 	second := strings.NewReplacer(`hour = 8`, `hour = 9`, `"12-15"`, `"12-20"`, `insights                = {}`, `insights = { query_plans_per_minute = 9 }`,
-		`"40"`, `"60"`, `{ log_lock_waits = "on" }`, `{ log_lock_waits = "on", log_statement = "ddl" }`).Replace(first)
+		`"40"`, `"60"`, `{ log_lock_waits = "on" }`, `{ log_lock_waits = "on", log_statement = "ddl" }`).Replace(first) + `
+  cross_region_replica = { name = "ha-beside-google-dr", region = "us-east1", deletion_protection = false }
+`
 	config(`team = "platform"`, second, ignores)
 	b.apply()
 	b.settled("a change of the policy")
@@ -219,6 +221,9 @@ resource "august_cloudsql_ha_policy" "platform" {
 			t.Errorf("without %s, the plan ends with %d: %s", ignored, code, out)
 		}
 	}
+
+	// Cloud SQL keeps an instance that has replicas, and the policy deletes none.
+	b.wait(b.api.Instances.Delete(accProject, b.name+"-dr").Do())
 
 	// And one destroy ends it all, since the policy relaxes what it has protected.
 	config(`team = "data"`, second, ignores)

@@ -191,7 +191,7 @@ func (r *haPolicyResource) Delete(ctx context.Context, req resource.DeleteReques
 		}, logProgress(ctx, name))
 		if err != nil && !cloudsql.IsNotFound(err) {
 			fail(&resp.Diagnostics, "Instance not relaxed", "Deletion protection could not be taken off "+state.Project.ValueString()+"/"+name+
-				", so the policy stays in the state. "+cloudsql.Message(err), err)
+				", so the policy stays in the state.", err)
 			return
 		}
 	}

@@ -216,7 +216,7 @@ func (r *haPolicyResource) applyReplicaFlags(
 		return want.Settings(live.Settings, after), nil
 	}, logProgress(ctx, want.Name))
 	if err != nil {
-		failAt(diags, replicaPath.AtName("name"), title, "Cloud SQL did not change the replica "+project+"/"+want.Name+". "+cloudsql.Message(err), err)
+		failAt(diags, replicaPath.AtName("name"), title, "Cloud SQL did not change the replica "+project+"/"+want.Name+".", err)
 	}
 	return replica
 }
@@ -231,8 +231,8 @@ func (r *haPolicyResource) applyReplica(
 		tflog.Info(ctx, "creating the cross-region replica", map[string]any{"instance": primary.Name, "replica": want.Name, "region": want.Region})
 		replica, err = client.Insert(ctx, primary.Project, want.Instance(primary), logProgress(ctx, want.Name))
 		if err != nil {
-			failAt(diags, replicaPath, title, fmt.Sprintf("The instance %s follows the policy, but its replica %s in %s was not made. %s "+
-				"If there is half of one, the next apply takes it over.", primary.Name, want.Name, want.Region, cloudsql.Message(err)), err)
+			failAt(diags, replicaPath, title, fmt.Sprintf("The instance %s follows the policy, but its replica %s in %s was not made. "+
+				"If there is half of one, the next apply takes it over.", primary.Name, want.Name, want.Region), err)
 			return primary, nil
 		}
 	}
@@ -252,13 +252,13 @@ func (r *haPolicyResource) applyReplica(
 	}, logProgress(ctx, primary.Name))
 	if err != nil {
 		failAt(diags, replicaPath.AtName("failover_target"), "Failover replica not designated",
-			"The replica "+want.Name+" is there, but Cloud SQL did not take it as the one to fail over to. "+cloudsql.Message(err), err)
+			"The replica "+want.Name+" is there, but Cloud SQL did not take it as the one to fail over to.", err)
 		return nil, replica
 	}
 	return primary, replica
 }
 
-const replicaGoneTitle = "Cross-region replica is none"
+const replicaGoneTitle = "Replica does not replicate"
 
 // replicaProblem says why an instance cannot be the replica that is wanted; empty: it is that.
 func replicaProblem(want *cloudsql.Replica, found, primary *sqladmin.DatabaseInstance) string {
