@@ -315,5 +315,5 @@ func warnOfRelaxing(ctx context.Context, req resource.ModifyPlanRequest, resp *r
 		names = append(names, state.Project.ValueString()+"/"+replica.Name.ValueString())
 	}
 	warnAt(&resp.Diagnostics, path.Root("on_destroy"), "Deletion protection comes off",
-		"Destroying the policy takes deletion protection off "+strings.Join(names, " and ")+". Everything else of it stays.", nil)
+		"Destroying the policy takes deletion protection off "+strings.Join(names, " and ")+". Everything else stays, and a replica that has been promoted keeps its protection.", nil)
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 
 	"google.golang.org/api/sqladmin/v1"
 )
@@ -117,7 +118,17 @@ func Denied(s *sqladmin.Settings) *DenyPeriod {
 	if clock == "" {
 		clock = "00:00:00"
 	}
-	return &DenyPeriod{Start: p.StartDate, End: p.EndDate, Time: clock}
+	return &DenyPeriod{Start: padded(p.StartDate), End: padded(p.EndDate), Time: clock}
+}
+
+// padded writes a date with all its digits, however whoever set it has written it.
+func padded(date string) string {
+	for lax, full := range map[string]string{"2006-1-2": "2006-01-02", "1-2": "01-02"} {
+		if t, err := time.Parse(lax, date); err == nil {
+			return t.Format(full)
+		}
+	}
+	return date
 }
 
 // denyPeriods returns the list that is to be set, and whether that changes anything.

@@ -101,6 +101,12 @@ func TestPolicySettings(t *testing.T) {
 			live:   denied,
 			want:   `{"denyMaintenancePeriods":[]}`,
 		},
+		"a deny period that is there, its digits left out": {
+			policy: func(p *Policy) { p.DenyPeriod = &DenyPeriod{"2026-12-05", "2027-01-01", "00:00:00"} },
+			live: func(s *sqladmin.Settings) {
+				s.DenyMaintenancePeriods = []*sqladmin.DenyMaintenancePeriod{{StartDate: "2026-12-5", EndDate: "2027-1-1", Time: "00:00:00"}}
+			},
+		},
 		"somebody else's deny period": {live: denied},
 		"no deny period to end":       {policy: func(p *Policy) { p.DropDenyPeriod = true }},
 		"insights on": {
