@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
@@ -26,11 +27,19 @@ func (c *configured) set(data any, diags *diag.Diagnostics) {
 	c.clients = got
 }
 
-// configuredResource is the base of every resource. Data sources, actions and the rest each get a base like it: their
+// configuredResource is the base of every resource. Data sources have one like it, and actions and the rest would: their
 // Configure methods differ only in type.
 type configuredResource struct{ configured }
 
 // Configure implements resource.ResourceWithConfigure.
 func (c *configuredResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	c.set(req.ProviderData, &resp.Diagnostics)
+}
+
+// configuredDataSource is the base of every data source.
+type configuredDataSource struct{ configured }
+
+// Configure implements datasource.DataSourceWithConfigure.
+func (c *configuredDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	c.set(req.ProviderData, &resp.Diagnostics)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
 )
 
-// What the documentation shows must hold together: the examples of all resources make one valid configuration, with
-// their imports, and the demo's configuration is valid too.
+// What the documentation shows must hold together: the examples of all resources and data sources make one valid configuration,
+// with their imports, and the demo's configuration is valid too.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	terraform := terraformWithProvider(t)
@@ -27,6 +27,13 @@ func TestExamples(t *testing.T) {
 		name := filepath.Base(resource)
 		copyExample(t, documented, filepath.Join(resource, "resource.tf"), name+".tf")
 		copyExample(t, documented, filepath.Join(resource, "import-by-string-id.tf"), name+"_import.tf")
+	}
+	sources, err := filepath.Glob("../examples/data-sources/*")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no examples of data sources: %v", err)
+	}
+	for _, source := range sources {
+		copyExample(t, documented, filepath.Join(source, "data-source.tf"), "data_"+filepath.Base(source)+".tf")
 	}
 	demo := t.TempDir()
 	files, err := filepath.Glob("../examples/local/*.tf")

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,12 +15,15 @@ import (
 // fakeCloudSQL answers what a policy asks of Cloud SQL, for tests of the provider that need no database. What it refuses
 // everything with, when set, is an HTTP status. The acceptance tests run against the local cloud instead.
 type fakeCloudSQL struct {
-	mu        sync.Mutex
-	refuse    int
-	failAfter bool                      // operations do what they are for, and then say that they failed
-	instances map[string]map[string]any // project/name → instance
-	stop      func()                    // nobody answers any more
-	calls     []string
+	mu         sync.Mutex
+	refuse     int
+	failAfter  bool                      // operations do what they are for, and then say that they failed
+	instances  map[string]map[string]any // project/name → instance
+	stop       func()                    // nobody answers any more
+	calls      []string
+	asked      int
+	noReplicas bool
+	backups    []any
 }
 
 func newFakeCloudSQL(t *testing.T) (*fakeCloudSQL, string) {
@@ -66,6 +70,13 @@ func (f *fakeCloudSQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.fail(w, f.refuse, "refused")
 		return
 	}
+	if path == "flags" && r.FormValue("flagScope") != "" {
+		_ = json.NewEncoder(w).Encode(map[string]any{"items": []any{
+			map[string]any{"name": "max_pool_size", "type": "INTEGER", "minValue": "1", "maxValue": "1000"},
+			map[string]any{"name": "pool_mode", "type": "STRING", "allowedStringValues": []string{"session", "transaction"}},
+		}})
+		return
+	}
 	if path == "flags" {
 		_ = json.NewEncoder(w).Encode(map[string]any{"items": []any{
 			map[string]any{"name": "log_lock_waits", "type": "BOOLEAN"},
@@ -77,6 +88,14 @@ func (f *fakeCloudSQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var project, kind, name string
 	if parts := strings.Split(path, "/"); len(parts) == 4 {
 		project, kind, name = parts[1], parts[2], parts[3]
+	}
+	if parts := strings.Split(path, "/"); len(parts) == 5 {
+		f.aside(w, parts[1]+"/"+parts[3], parts[4])
+		return
+	}
+	if r.Method == http.MethodPost && strings.HasSuffix(path, "/instances") {
+		f.insert(w, r, strings.Split(path, "/")[1])
+		return
 	}
 	if kind == "operations" {
 		operation := map[string]any{"name": name, "status": "DONE"}
@@ -92,8 +111,15 @@ func (f *fakeCloudSQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPatch {
-		var change struct{ Settings map[string]any }
+		var change struct {
+			Settings           map[string]any
+			ReplicationCluster map[string]any
+		}
 		_ = json.NewDecoder(r.Body).Decode(&change)
+		f.calls[len(f.calls)-1] += fmt.Sprint(" ", slices.Sorted(maps.Keys(change.Settings)))
+		if change.ReplicationCluster != nil {
+			instance["replicationCluster"] = change.ReplicationCluster
+		}
 		settings := instance["settings"].(map[string]any)
 		maps.Copy(settings, change.Settings)
 		if settings["availabilityType"] == "REGIONAL" {
@@ -103,6 +129,76 @@ func (f *fakeCloudSQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(instance)
+	if instance["state"] == "PENDING_CREATE" {
+		if f.asked++; f.asked > 8 {
+			instance["state"] = "RUNNABLE"
+		}
+	}
+}
+
+// insert makes a read replica, as the policy does.
+func (f *fakeCloudSQL) insert(w http.ResponseWriter, r *http.Request, project string) {
+	var made map[string]any
+	_ = json.NewDecoder(r.Body).Decode(&made)
+	name := made["name"].(string)
+	if f.noReplicas {
+		f.fail(w, http.StatusForbidden, "quotaExceeded")
+		return
+	}
+	if f.instances[project+"/"+name] != nil {
+		f.fail(w, http.StatusConflict, "instanceAlreadyExists")
+		return
+	}
+	primary := made["masterInstanceName"].(string)
+	made["project"], made["state"] = project, "RUNNABLE"
+	made["masterInstanceName"] = project + ":" + primary
+	made["connectionName"] = fmt.Sprintf("%s:%s:%s", project, made["region"], name)
+	made["settings"].(map[string]any)["settingsVersion"] = "1"
+	f.instances[project+"/"+name] = made
+	f.instances[project+"/"+primary]["replicaNames"] = []any{name}
+	_ = json.NewEncoder(w).Encode(map[string]any{"name": "op-2", "status": "PENDING"})
+}
+
+// aside answers what is asked about an instance.
+func (f *fakeCloudSQL) aside(w http.ResponseWriter, instance, what string) {
+	if f.instances[instance] == nil {
+		f.fail(w, http.StatusNotFound, "instanceDoesNotExist")
+		return
+	}
+	switch what {
+	case "getLatestRecoveryTime":
+		f.asked++ // time goes by
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"earliestRecoveryTime": "2026-11-18T08:00:00Z", "latestRecoveryTime": fmt.Sprintf("2026-11-25T08:00:%02dZ", f.asked%60),
+		})
+	case "backupRuns":
+		_ = json.NewEncoder(w).Encode(map[string]any{"items": f.backups})
+	default:
+		f.fail(w, http.StatusNotFound, "unknown")
+	}
+}
+
+// change edits an instance behind the provider's back.
+func (f *fakeCloudSQL) change(name string, edit func(instance, settings map[string]any)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	instance := f.instances["feel-august-platform/"+name]
+	edit(instance, instance["settings"].(map[string]any))
+}
+
+func (f *fakeCloudSQL) remove(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.instances, "feel-august-platform/"+name)
+}
+
+// written forgets and returns the writing calls so far.
+func (f *fakeCloudSQL) written() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	calls := slices.DeleteFunc(f.calls, func(c string) bool { return strings.HasPrefix(c, "GET ") })
+	f.calls = nil
+	return calls
 }
 
 func (*fakeCloudSQL) fail(w http.ResponseWriter, code int, reason string) {

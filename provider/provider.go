@@ -138,7 +138,11 @@ func (p *augustProvider) Configure(ctx context.Context, req provider.ConfigureRe
 }
 
 // DataSources implements provider.Provider.
-func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSource { return nil }
+func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{
+		NewCloudSQLHAStatusDataSource,
+	}
+}
 
 // Resources implements provider.Provider.
 func (p *augustProvider) Resources(context.Context) []func() resource.Resource {

@@ -2,21 +2,13 @@ package provider
 
 import (
 	"context"
-	"regexp"
+	"fmt"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
-	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 	"google.golang.org/api/sqladmin/v1"
@@ -25,9 +17,10 @@ import (
 )
 
 // Making an instance REGIONAL copies its disk into a second zone, which takes Cloud SQL up to half an hour; switching on
-// point-in-time recovery and changing flags may each add a restart of a few minutes; the rest is for waiting until somebody
-// else's operation on the instance has ended.
-const haPolicyTimeout = 60 * time.Minute
+// point-in-time recovery and changing flags may each add a restart of a few minutes; a replica in another region takes as
+// long as copying the data there does, half an hour for some hundred gigabytes; the rest is for waiting until somebody else's
+// operation on the instance has ended.
+const haPolicyTimeout = 90 * time.Minute
 
 var (
 	_ resource.ResourceWithConfigure   = (*haPolicyResource)(nil)
@@ -45,126 +38,6 @@ type haPolicyResource struct{ configuredResource }
 // Metadata implements resource.Resource.
 func (r *haPolicyResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_cloudsql_ha_policy"
-}
-
-// Schema implements resource.Resource.
-func (r *haPolicyResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	observed := func(description string) schema.StringAttribute {
-		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
-	}
-	resp.Schema = schema.Schema{
-		MarkdownDescription: "Makes an existing Cloud SQL for PostgreSQL instance highly available: a standby in a second zone, " +
-			"point-in-time recovery, backups, a maintenance window, database flags and deletion protection. " +
-			"The policy owns what it declares and leaves the rest of the instance alone, so that the instance itself stays with whoever made it.",
-		Attributes: map[string]schema.Attribute{
-			"id": observed("The instance's resource name, `projects/{project}/instances/{instance}`."),
-			"instance": schema.StringAttribute{
-				MarkdownDescription: "Name of the instance, without project and region. Changing it puts the policy on the other instance and leaves the first as it is.",
-				Required:            true,
-				Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z][a-z0-9-]{0,97}$`),
-					"is no instance name: lower-case letters, digits and hyphens, starting with a letter. Of a connection name \"project:region:name\", use the last part")},
-				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
-			},
-			"project": schema.StringAttribute{
-				MarkdownDescription: "Project of the instance. Default: the provider's project.",
-				Optional:            true,
-				Computed:            true,
-				Validators:          []validator.String{projectID()},
-			},
-			"availability_type": schema.StringAttribute{
-				MarkdownDescription: "`REGIONAL` keeps a synchronous standby in a second zone, and fails over to it by itself; `ZONAL` does not. Default: `REGIONAL`.",
-				Optional:            true,
-				Computed:            true,
-				Validators:          []validator.String{stringvalidator.OneOf(cloudsql.Regional, cloudsql.Zonal)},
-			},
-			"point_in_time_recovery": schema.SingleNestedAttribute{
-				MarkdownDescription: "Recovery to any moment of the last days. It is always on; this says how far it reaches.",
-				Optional:            true,
-				Computed:            true,
-				Attributes: map[string]schema.Attribute{
-					"retention_days": schema.Int64Attribute{
-						MarkdownDescription: "Days that can be gone back, from 1: up to 7 in the edition Enterprise, up to 35 in Enterprise Plus. Default: `7`.",
-						Optional:            true,
-						Computed:            true,
-						Validators:          []validator.Int64{int64validator.Between(1, 35)},
-					},
-				},
-			},
-			"backup": schema.SingleNestedAttribute{
-				MarkdownDescription: "Daily backups. They are always on; this says when, where to, and how many are kept.",
-				Optional:            true,
-				Computed:            true,
-				Attributes: map[string]schema.Attribute{
-					"start_time": schema.StringAttribute{
-						MarkdownDescription: "Start of the four hours in which the backup is taken, `HH:MM` in UTC. Left out, the instance keeps its own.",
-						Optional:            true,
-						Computed:            true,
-						Validators:          []validator.String{timeOfDay{}},
-					},
-					"retained_backups": schema.Int64Attribute{
-						MarkdownDescription: "How many backups are kept, from 1 to 365; at least as many as point-in-time recovery reaches back in days. Default: `30`.",
-						Optional:            true,
-						Computed:            true,
-						Validators:          []validator.Int64{int64validator.Between(1, 365)},
-					},
-					"location": schema.StringAttribute{
-						MarkdownDescription: "Region or multi-region that holds the backups, such as `us`. Left out, the instance keeps its own.",
-						Optional:            true,
-						Computed:            true,
-						Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z]+(-[a-z]+[0-9]+)?$`),
-							"is no location for backups: name a region such as \"us-central1\" or a multi-region such as \"us\"")},
-					},
-				},
-			},
-			"maintenance_window": schema.SingleNestedAttribute{
-				MarkdownDescription: "The hour of the week in which Cloud SQL may restart the instance for maintenance. Left out, the instance keeps its own, or none.",
-				Optional:            true,
-				Computed:            true,
-				Attributes: map[string]schema.Attribute{
-					"day": schema.StringAttribute{
-						MarkdownDescription: "Day of the week: `monday` to `sunday`.",
-						Required:            true,
-						Validators:          []validator.String{stringvalidator.OneOf(cloudsql.Days...)},
-					},
-					"hour": schema.Int64Attribute{
-						MarkdownDescription: "Hour of the day in UTC, `0` to `23`.",
-						Required:            true,
-						Validators:          []validator.Int64{int64validator.Between(0, 23)},
-					},
-					"update_track": schema.StringAttribute{
-						MarkdownDescription: "How soon after its release an update comes: `canary` in the first week, `stable` in the second, `week5` in the fifth. " +
-							"Give staging an earlier one than production. Default: `stable`.",
-						Optional:   true,
-						Computed:   true,
-						Validators: []validator.String{stringvalidator.OneOf("canary", "stable", "week5")},
-					},
-				},
-			},
-			"database_flags": schema.MapAttribute{
-				MarkdownDescription: "Database flags by name. The policy owns the flags it names and no others; one that is taken out of the map goes back to its default. Some flags restart the database; the plan says so.",
-				Optional:            true,
-				ElementType:         types.StringType,
-				Validators: []validator.Map{
-					mapvalidator.NoNullValues(),
-					mapvalidator.KeysAre(stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$`),
-						"is no flag name, such as \"log_lock_waits\" or \"cloudsql.iam_authentication\"")),
-				},
-			},
-			"deletion_protection": schema.BoolAttribute{
-				MarkdownDescription: "Whether Cloud SQL refuses to delete the instance. Default: `true`.",
-				Optional:            true,
-				Computed:            true,
-			},
-			"region":           observed("Region of the instance."),
-			"connection_name":  observed("`project:region:instance`, as connectors want it."),
-			"address":          observed("IP address of the instance: its private one when it has one, else the public one. It stays the same across a failover."),
-			"database_version": observed("Version of the database, such as `POSTGRES_15`."),
-			"edition":          observed("`ENTERPRISE` or `ENTERPRISE_PLUS`."),
-			"zone":             observed("Zone that serves now. A failover moves it; that is no drift."),
-			"secondary_zone":   observed("Zone of the standby. A failover moves it; that is no drift."),
-			"timeouts":         timeoutsAttribute(ctx, haPolicyTimeout, timeouts.Opts{Create: true, Update: true}),
-		},
-	}
 }
 
 var haPolicyIdentity = []string{"project", "instance"}
@@ -197,13 +70,14 @@ func (r *haPolicyResource) Create(ctx context.Context, req resource.CreateReques
 	}
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, haPolicyTimeout, &resp.Diagnostics)
 	defer cancel()
-	r.apply(ctx, config, &plan, nil, &resp.Diagnostics)
+	r.apply(ctx, config, &plan, nil, nil, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, haPolicyIdentity, plan.identity())...)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, ownedFlagsKey, ownedFlags(plan.flagNames()))...)
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, ownedPartsKey, ownedParts{DenyPeriod: !config.DenyMaintenancePeriod.IsNull()}.json())...)
 }
 
 // Read implements resource.Resource.
@@ -215,7 +89,7 @@ func (r *haPolicyResource) Read(ctx context.Context, req resource.ReadRequest, r
 	}
 	// First of all, and also for a resource that is gone: Terraform before 1.12 keeps no identity to fall back on.
 	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, haPolicyIdentity, state.identity())...)
-	live, err := r.read(ctx, state)
+	now, err := r.observe(ctx, state)
 	if cloudsql.IsNotFound(err) {
 		tflog.Debug(ctx, "the instance is gone, and its policy with it", map[string]any{"instance": state.Instance.ValueString()})
 		resp.State.RemoveResource(ctx)
@@ -229,7 +103,10 @@ func (r *haPolicyResource) Read(ctx context.Context, req resource.ReadRequest, r
 			"What the instance "+state.label()+" is set to could not be read. The policy stays in the state as it was.", err)
 		return
 	}
-	resp.Diagnostics.Append(state.flatten(ctx, live)...)
+	if r.standsStill(ctx, state, now, &resp.Diagnostics) {
+		return
+	}
+	resp.Diagnostics.Append(state.flatten(ctx, now)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 }
 
@@ -241,6 +118,8 @@ func (r *haPolicyResource) Update(ctx context.Context, req resource.UpdateReques
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	owned, diags := readOwnedFlags(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
+	parts, diags := readOwnedParts(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -250,7 +129,9 @@ func (r *haPolicyResource) Update(ctx context.Context, req resource.UpdateReques
 	// An update that fails may have set its flags all the same, so they are the policy's from now on; those that it was
 	// to reset stay the policy's until they are.
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, ownedFlagsKey, ownedFlags(union(owned, plan.flagNames())))...)
-	r.apply(ctx, config, &plan, owned, &resp.Diagnostics)
+	named := ownedParts{DenyPeriod: !config.DenyMaintenancePeriod.IsNull()}
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, ownedPartsKey, ownedParts{DenyPeriod: parts.DenyPeriod || named.DenyPeriod}.json())...)
+	r.apply(ctx, config, &plan, &state, owned, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		r.saveAnew(whole, plan, state, resp)
 		return
@@ -258,6 +139,7 @@ func (r *haPolicyResource) Update(ctx context.Context, req resource.UpdateReques
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, haPolicyIdentity, plan.identity())...)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, ownedFlagsKey, ownedFlags(plan.flagNames()))...)
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, ownedPartsKey, named.json())...)
 }
 
 // saveAnew brings the state up to date after an update that failed: some of it may have been done, and a flag that it has
@@ -267,21 +149,52 @@ func (r *haPolicyResource) saveAnew(ctx context.Context, plan, state haPolicyMod
 	defer cancel()
 	keep := state
 	keep.DatabaseFlags = mapsTogether(state.DatabaseFlags, plan.DatabaseFlags)
-	live, err := r.read(ctx, keep)
+	now, err := r.observe(ctx, keep)
 	if err != nil {
 		return // the next refresh tells
 	}
-	if d := keep.flatten(ctx, live); !d.HasError() {
+	if d := keep.flatten(ctx, now); !d.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, keep)...)
 	}
 }
 
-// Delete implements resource.Resource. It calls nothing: taking protection away from a database is not what removing a
-// resource block should do, so the instance keeps every setting and only Terraform forgets the policy.
+// Delete implements resource.Resource. Taking protection away from a database is not what removing a resource block should
+// do, so the instance keeps every setting and only Terraform forgets the policy; unless the policy says on_destroy =
+// "relax": then deletion protection comes off, and nothing else.
 func (r *haPolicyResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state haPolicyModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	tflog.Info(ctx, "the HA policy is forgotten; the instance keeps its settings", map[string]any{"instance": state.Instance.ValueString()})
+	if resp.Diagnostics.Append(req.State.Get(ctx, &state)...); resp.Diagnostics.HasError() {
+		return
+	}
+	if state.OnDestroy.ValueString() != onDestroyRelax {
+		tflog.Info(ctx, "the HA policy is forgotten; the instance keeps its settings", map[string]any{"instance": state.Instance.ValueString()})
+		return
+	}
+	ctx, cancel := withTimeout(ctx, state.Timeouts.Delete, haPolicyTimeout, &resp.Diagnostics)
+	defer cancel()
+	client, err := r.clients.CloudSQL(ctx)
+	if err != nil {
+		fail(&resp.Diagnostics, "Instance not relaxed", "The Cloud SQL Admin API cannot be called.", err)
+		return
+	}
+	names := []string{state.Instance.ValueString()}
+	if replica := objectAs[replicaModel](ctx, state.CrossRegionReplica, &resp.Diagnostics); replica != nil {
+		names = append(names, replica.Name.ValueString())
+	}
+	for _, name := range names {
+		_, err := client.Change(ctx, state.Project.ValueString(), name, func(live *sqladmin.DatabaseInstance) (*sqladmin.Settings, error) {
+			promoted := name != names[0] && (!cloudsql.IsReplica(live) || cloudsql.Primary(live) != names[0]) // and may hold what nothing else does
+			if !live.Settings.DeletionProtectionEnabled || promoted {
+				return nil, nil //nolint:nilnil // nothing to do
+			}
+			return &sqladmin.Settings{ForceSendFields: []string{"DeletionProtectionEnabled"}}, nil
+		}, logProgress(ctx, name))
+		if err != nil && !cloudsql.IsNotFound(err) {
+			fail(&resp.Diagnostics, "Instance not relaxed", "Deletion protection could not be taken off "+state.Project.ValueString()+"/"+name+
+				", so the policy stays in the state.", err)
+			return
+		}
+	}
 }
 
 // ImportState implements resource.ResourceWithImportState.
@@ -300,10 +213,15 @@ func (r *haPolicyResource) ImportState(ctx context.Context, req resource.ImportS
 	}.run(ctx, req, resp)
 }
 
-// apply brings the instance into line with config, and fills in what plan does not know yet.
-func (r *haPolicyResource) apply(ctx context.Context, config haPolicyModel, plan *haPolicyModel, owned []string, diags *diag.Diagnostics) {
+// apply brings the instance into line with config, and fills in what plan does not know yet. prior is the state before an
+// update. A replica that exists comes first, because it must never have less than its primary; one that does not is made
+// last, because it takes a primary that archives its log.
+func (r *haPolicyResource) apply(ctx context.Context, config haPolicyModel, plan, prior *haPolicyModel, owned []string, diags *diag.Diagnostics) {
 	const title = "HA policy not applied"
 	policy, d := config.expand(ctx, owned)
+	config.expandParts(ctx, *plan, &policy, &d)
+	policy.DropDenyPeriod = plan.DenyMaintenancePeriod.IsNull()
+	want, planned := wantReplica(ctx, config, *plan, policy, &d)
 	if diags.Append(d...); diags.HasError() {
 		return
 	}
@@ -312,28 +230,103 @@ func (r *haPolicyResource) apply(ctx context.Context, config haPolicyModel, plan
 		fail(diags, title, "The Cloud SQL Admin API cannot be called.", err)
 		return
 	}
-	live, err := client.Change(ctx, plan.Project.ValueString(), plan.Instance.ValueString(),
-		func(live *sqladmin.DatabaseInstance) (*sqladmin.Settings, error) {
+	var replica *sqladmin.DatabaseInstance
+	if want != nil {
+		standing := prior != nil && sameReplica(ctx, prior.CrossRegionReplica, plan.CrossRegionReplica, diags)
+		if replica = r.applyReplicaFlags(ctx, client, plan, want, policy, standing, diags); diags.HasError() {
+			return
+		}
+	}
+	live, err := client.ChangeInstance(ctx, plan.Project.ValueString(), plan.Instance.ValueString(),
+		func(live *sqladmin.DatabaseInstance) (*sqladmin.DatabaseInstance, error) {
 			if err := checkInstance(live); err != nil {
 				return nil, err
 			}
-			return policy.Settings(live.Settings), nil
-		},
-		func(operation *sqladmin.Operation, waited time.Duration) {
-			tflog.Info(ctx, "waiting for Cloud SQL", map[string]any{
-				"instance": plan.Instance.ValueString(), "operation": operation.Name, "type": operation.OperationType,
-				"status": operation.Status, "waited": waited.Round(time.Second).String(),
-			})
-		})
+			settings := policy.Settings(live.Settings)
+			if settings == nil {
+				return nil, nil //nolint:nilnil // nothing to do
+			}
+			patch := &sqladmin.DatabaseInstance{Settings: settings}
+			if cloudsql.PoolingOn(live.Settings) || cloudsql.PoolingOn(settings) {
+				patch.DatabaseVersion = live.DatabaseVersion // Cloud SQL refuses changes of an instance with poolers that lack it
+			}
+			return patch, nil
+		}, logProgress(ctx, plan.Instance.ValueString()))
 	switch {
 	case cloudsql.IsNotFound(err):
 		failAt(diags, path.Root("instance"), title, missingInstance(plan.label()), err)
+		return
 	case err != nil:
 		at, detail := blame(err, policy, plan.label())
 		failAt(diags, at, title, detail, err)
-	default:
-		diags.Append(plan.settle(ctx, live)...)
+		return
 	}
+	if want != nil {
+		if live, replica = r.applyReplica(ctx, client, want, planned, live, replica, diags); diags.HasError() {
+			return
+		}
+	}
+	after := seen{live: live, replica: replica}
+	after.earliest, after.latest = r.recovery(ctx, client, live)
+	diags.Append(plan.settle(ctx, after)...)
+}
+
+// observe reads everything that the state shows.
+func (r *haPolicyResource) observe(ctx context.Context, m haPolicyModel) (seen, error) {
+	live, err := r.read(ctx, m)
+	if err != nil {
+		return seen{}, err
+	}
+	now := seen{live: live}
+	if m.ID.IsNull() {
+		now.replica = r.findReplica(ctx, m, live)
+	} else if now.replica, err = r.readReplica(ctx, m); err != nil {
+		return seen{}, err
+	}
+	now.stray = now.replica != nil && !replicates(now.replica, live)
+	client, err := r.clients.CloudSQL(ctx)
+	if err != nil {
+		return seen{}, err
+	}
+	now.earliest, now.latest = r.recovery(ctx, client, live)
+	return now, nil
+}
+
+// recovery is how far back the instance can go. It is there to be looked at: when it cannot be had, nothing fails.
+func (r *haPolicyResource) recovery(ctx context.Context, client *cloudsql.Client, live *sqladmin.DatabaseInstance) (earliest, latest string) {
+	if b := live.Settings.BackupConfiguration; b == nil || !b.PointInTimeRecoveryEnabled || cloudsql.IsReplica(live) {
+		return "", ""
+	}
+	earliest, latest, err := client.Recovery(ctx, live.Project, live.Name)
+	if err != nil {
+		tflog.Debug(ctx, "the recovery window was not read", map[string]any{"instance": live.Name, "error": err.Error()})
+	}
+	return earliest, latest
+}
+
+// standsStill says whether the state is to stay as it is, because the instance has become a replica: somebody has changed
+// the roles of the two. It also says when the replica is none any more, which only the part about the replica survives.
+func (r *haPolicyResource) standsStill(ctx context.Context, state haPolicyModel, now seen, diags *diag.Diagnostics) bool {
+	named := objectAs[replicaModel](ctx, state.CrossRegionReplica, diags)
+	if !cloudsql.IsReplica(now.live) {
+		if now.stray && named != nil {
+			want := &cloudsql.Replica{Name: named.Name.ValueString(), Region: named.Region.ValueString()}
+			warnAt(diags, replicaPath, replicaGoneTitle, replicaProblem(want, now.replica, now.live), nil)
+		}
+		return false
+	}
+	if state.ID.IsNull() {
+		failAt(diags, path.Root("instance"), "HA policy not imported", "The policy does not fit the instance "+state.label()+".", checkInstance(now.live))
+		return true
+	}
+	primary := cloudsql.Primary(now.live)
+	detail := fmt.Sprintf("The instance %s is a read replica of %s now. The policy is for a primary, so it stands still and plans nothing. "+
+		"Put it on the new primary: instance = %[2]q", now.live.Name, primary)
+	if named != nil && named.Name.ValueString() == primary {
+		detail += fmt.Sprintf(", and cross_region_replica = { name = %q, region = %q }", now.live.Name, now.live.Region)
+	}
+	warnAt(diags, path.Root("instance"), "Roles have changed", detail+". Or switch the two back.", nil)
+	return true
 }
 
 func (r *haPolicyResource) read(ctx context.Context, m haPolicyModel) (*sqladmin.DatabaseInstance, error) {

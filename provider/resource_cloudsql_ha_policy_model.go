@@ -14,29 +14,40 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"google.golang.org/api/sqladmin/v1"
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
 )
 
 type haPolicyModel struct {
-	ID                  types.String   `tfsdk:"id"`
-	Instance            types.String   `tfsdk:"instance"`
-	Project             types.String   `tfsdk:"project"`
-	AvailabilityType    types.String   `tfsdk:"availability_type"`
-	PointInTimeRecovery types.Object   `tfsdk:"point_in_time_recovery"`
-	Backup              types.Object   `tfsdk:"backup"`
-	MaintenanceWindow   types.Object   `tfsdk:"maintenance_window"`
-	DatabaseFlags       types.Map      `tfsdk:"database_flags"`
-	DeletionProtection  types.Bool     `tfsdk:"deletion_protection"`
-	Region              types.String   `tfsdk:"region"`
-	ConnectionName      types.String   `tfsdk:"connection_name"`
-	Address             types.String   `tfsdk:"address"`
-	DatabaseVersion     types.String   `tfsdk:"database_version"`
-	Edition             types.String   `tfsdk:"edition"`
-	Zone                types.String   `tfsdk:"zone"`
-	SecondaryZone       types.String   `tfsdk:"secondary_zone"`
-	Timeouts            timeouts.Value `tfsdk:"timeouts"`
+	ID                    types.String   `tfsdk:"id"`
+	DenyMaintenancePeriod types.Object   `tfsdk:"deny_maintenance_period"`
+	Insights              types.Object   `tfsdk:"insights"`
+	ConnectionPooling     types.Object   `tfsdk:"connection_pooling"`
+	CrossRegionReplica    types.Object   `tfsdk:"cross_region_replica"`
+	LowTrafficHours       types.Object   `tfsdk:"low_traffic_hours"`
+	OnDestroy             types.String   `tfsdk:"on_destroy"`
+	ScheduledMaintenance  types.Object   `tfsdk:"scheduled_maintenance"`
+	EarliestRecoveryTime  types.String   `tfsdk:"earliest_recovery_time"`
+	LatestRecoveryTime    types.String   `tfsdk:"latest_recovery_time"`
+	PoolerCount           types.Int64    `tfsdk:"pooler_count"`
+	Instance              types.String   `tfsdk:"instance"`
+	Project               types.String   `tfsdk:"project"`
+	AvailabilityType      types.String   `tfsdk:"availability_type"`
+	PointInTimeRecovery   types.Object   `tfsdk:"point_in_time_recovery"`
+	Backup                types.Object   `tfsdk:"backup"`
+	MaintenanceWindow     types.Object   `tfsdk:"maintenance_window"`
+	DatabaseFlags         types.Map      `tfsdk:"database_flags"`
+	DeletionProtection    types.Bool     `tfsdk:"deletion_protection"`
+	Region                types.String   `tfsdk:"region"`
+	ConnectionName        types.String   `tfsdk:"connection_name"`
+	Address               types.String   `tfsdk:"address"`
+	DatabaseVersion       types.String   `tfsdk:"database_version"`
+	Edition               types.String   `tfsdk:"edition"`
+	Zone                  types.String   `tfsdk:"zone"`
+	SecondaryZone         types.String   `tfsdk:"secondary_zone"`
+	Timeouts              timeouts.Value `tfsdk:"timeouts"`
 }
 
 type recoveryModel struct {
@@ -71,7 +82,17 @@ const (
 	defaultRetentionDays   = 7
 	defaultRetainedBackups = 30
 	defaultUpdateTrack     = "stable"
+
+	onDestroyKeep  = "keep"
+	onDestroyRelax = "relax"
 )
+
+// seen is what was read of an instance, of its replica when it has one of the policy's, and of how far back it can go.
+type seen struct {
+	live, replica    *sqladmin.DatabaseInstance
+	stray            bool // what has the replica's name replicates something else, or nothing
+	earliest, latest string
+}
 
 func (m haPolicyModel) label() string {
 	return m.Project.ValueString() + "/" + m.Instance.ValueString()
@@ -88,6 +109,14 @@ func (m haPolicyModel) flagNames() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+func (m haPolicyModel) flagValues() map[string]string {
+	flags := make(map[string]string, len(m.DatabaseFlags.Elements()))
+	for name, value := range m.DatabaseFlags.Elements() {
+		flags[name] = value.(types.String).ValueString() //nolint:forcetypeassert // the schema's element type
+	}
+	return flags
 }
 
 // expand turns a whole configuration, in which everything is known, into the policy it asks for. Owned are the flags
@@ -151,9 +180,9 @@ func orDefault(v types.String, standard string) string {
 
 // flatten takes everything from the instance. A protection that is off is null, so that the plan shows it being added.
 // Of the flags it takes those that the policy names, and after an import, which names none, all that there are.
-func (m *haPolicyModel) flatten(ctx context.Context, live *sqladmin.DatabaseInstance) diag.Diagnostics {
+func (m *haPolicyModel) flatten(ctx context.Context, now seen) diag.Diagnostics {
 	var diags diag.Diagnostics
-	imported := m.ID.IsNull()
+	live, imported := now.live, m.ID.IsNull()
 
 	m.ID = types.StringValue("projects/" + m.Project.ValueString() + "/instances/" + m.Instance.ValueString())
 	m.Region = types.StringValue(live.Region)
@@ -180,14 +209,27 @@ func (m *haPolicyModel) flatten(ctx context.Context, live *sqladmin.DatabaseInst
 				recoveryModel{RetentionDays: types.Int64Value(b.TransactionLogRetentionDays)}, &diags)
 		}
 	}
-	m.MaintenanceWindow = types.ObjectNull(windowTypes)
-	if w := s.MaintenanceWindow; w != nil && w.Day >= 1 && w.Day <= 7 {
-		m.MaintenanceWindow = objectOf(ctx, windowTypes, windowModel{
-			Day: types.StringValue(cloudsql.Days[w.Day-1]), Hour: types.Int64Value(w.Hour), UpdateTrack: types.StringValue(cloudsql.Track(w)),
-		}, &diags)
-	}
+	m.MaintenanceWindow = flattenWindow(ctx, s.MaintenanceWindow, &diags)
 	m.flattenFlags(s.DatabaseFlags, imported)
+	m.flattenParts(ctx, s, &diags)
+	if !now.stray {
+		m.CrossRegionReplica = flattenReplica(ctx, now.replica, live, m.flagValues(), &diags)
+	}
+	m.ScheduledMaintenance = flattenMaintenance(ctx, live.ScheduledMaintenance, &diags)
+	m.EarliestRecoveryTime, m.LatestRecoveryTime = stringOrNull(now.earliest), stringOrNull(now.latest)
+	if m.OnDestroy.IsNull() {
+		m.OnDestroy = types.StringValue(onDestroyKeep) // as policies are that say nothing
+	}
 	return diags
+}
+
+func flattenWindow(ctx context.Context, w *sqladmin.MaintenanceWindow, diags *diag.Diagnostics) types.Object {
+	if w == nil || w.Day < 1 || w.Day > 7 {
+		return types.ObjectNull(windowTypes)
+	}
+	return objectOf(ctx, windowTypes, windowModel{
+		Day: types.StringValue(cloudsql.Days[w.Day-1]), Hour: types.Int64Value(w.Hour), UpdateTrack: types.StringValue(cloudsql.Track(w)),
+	}, diags)
 }
 
 func (m *haPolicyModel) flattenFlags(live []*sqladmin.DatabaseFlags, imported bool) {
@@ -206,9 +248,9 @@ func (m *haPolicyModel) flattenFlags(live []*sqladmin.DatabaseFlags, imported bo
 
 // settle fills what a plan does not know from the instance. What it knows stays as planned, which Terraform insists on:
 // an instance that has failed over since the plan serves from another zone now, and the next refresh will say so.
-func (m *haPolicyModel) settle(ctx context.Context, live *sqladmin.DatabaseInstance) diag.Diagnostics {
+func (m *haPolicyModel) settle(ctx context.Context, after seen) diag.Diagnostics {
 	now := *m
-	diags := now.flatten(ctx, live)
+	diags := now.flatten(ctx, after)
 	for _, field := range []struct {
 		planned *types.String
 		now     types.String
@@ -222,6 +264,8 @@ func (m *haPolicyModel) settle(ctx context.Context, live *sqladmin.DatabaseInsta
 		{&m.Edition, now.Edition},
 		{&m.Zone, now.Zone},
 		{&m.SecondaryZone, now.SecondaryZone},
+		{&m.EarliestRecoveryTime, now.EarliestRecoveryTime},
+		{&m.LatestRecoveryTime, now.LatestRecoveryTime},
 	} {
 		if field.planned.IsUnknown() {
 			*field.planned = field.now
@@ -233,6 +277,14 @@ func (m *haPolicyModel) settle(ctx context.Context, live *sqladmin.DatabaseInsta
 	m.PointInTimeRecovery = settleObject(ctx, m.PointInTimeRecovery, now.PointInTimeRecovery)
 	m.Backup = settleObject(ctx, m.Backup, now.Backup)
 	m.MaintenanceWindow = settleObject(ctx, m.MaintenanceWindow, now.MaintenanceWindow)
+	m.DenyMaintenancePeriod = settleObject(ctx, m.DenyMaintenancePeriod, now.DenyMaintenancePeriod)
+	m.Insights = settleObject(ctx, m.Insights, now.Insights)
+	m.ConnectionPooling = settleObject(ctx, m.ConnectionPooling, now.ConnectionPooling)
+	m.CrossRegionReplica = settleObject(ctx, m.CrossRegionReplica, now.CrossRegionReplica)
+	m.ScheduledMaintenance = settleObject(ctx, m.ScheduledMaintenance, now.ScheduledMaintenance)
+	if m.PoolerCount.IsUnknown() {
+		m.PoolerCount = now.PoolerCount
+	}
 	return diags
 }
 
@@ -240,13 +292,17 @@ func settleObject(ctx context.Context, planned, now types.Object) types.Object {
 	if planned.IsUnknown() {
 		return now
 	}
-	if planned.IsNull() || now.IsNull() {
+	if planned.IsNull() {
 		return planned
 	}
 	values := planned.Attributes()
 	for name, value := range values {
-		if value.IsUnknown() {
-			values[name] = now.Attributes()[name]
+		if !value.IsUnknown() {
+			continue
+		}
+		values[name] = now.Attributes()[name]
+		if now.IsNull() { // it has vanished since; the next refresh says so
+			values[name], _ = value.Type(ctx).ValueFromTerraform(ctx, tftypes.NewValue(value.Type(ctx).TerraformType(ctx), nil))
 		}
 	}
 	return types.ObjectValueMust(planned.AttributeTypes(ctx), values)
@@ -280,6 +336,30 @@ const ownedFlagsKey = "owned_flags"
 func ownedFlags(names []string) []byte {
 	b, _ := json.Marshal(names) // strings always marshal
 	return b
+}
+
+// ownedPartsKey holds, in the private state, whether the policy has set a deny period, which it may end then.
+const ownedPartsKey = "owned_parts"
+
+type ownedParts struct {
+	DenyPeriod bool `json:"deny_maintenance_period"`
+}
+
+func (o ownedParts) json() []byte {
+	b, _ := json.Marshal(o) // always marshals
+	return b
+}
+
+func readOwnedParts(ctx context.Context, private privateState) (ownedParts, diag.Diagnostics) {
+	var parts ownedParts
+	raw, diags := private.GetKey(ctx, ownedPartsKey)
+	if len(raw) == 0 || diags.HasError() {
+		return parts, diags
+	}
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		fail(&diags, "Private state not read", "The list of what the policy owns is damaged. Import the policy again.", err)
+	}
+	return parts, diags
 }
 
 // union is all names, each once, in order.
@@ -335,8 +415,8 @@ func checkInstance(live *sqladmin.DatabaseInstance) error {
 	switch {
 	case !strings.HasPrefix(live.DatabaseVersion, "POSTGRES_"):
 		return fmt.Errorf("the instance runs %s; the policy is for PostgreSQL", live.DatabaseVersion)
-	case live.InstanceType == "READ_REPLICA_INSTANCE" || live.MasterInstanceName != "":
-		return fmt.Errorf("the instance is a read replica of %s; put the policy on the primary", live.MasterInstanceName)
+	case cloudsql.IsReplica(live):
+		return fmt.Errorf("the instance is a read replica of %s; put the policy on the primary", cloudsql.Primary(live))
 	}
 	return nil
 }

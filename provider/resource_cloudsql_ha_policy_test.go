@@ -78,8 +78,8 @@ func TestCloudSQLHAPolicy_planIsExact(t *testing.T) {
 		}
 	}
 	slices.Sort(open)
-	// There is no standby yet; which zone it goes to is for Cloud SQL to choose.
-	if got := strings.Join(open, " "); got != "secondary_zone" {
+	// There is no standby yet; which zone it goes to is for Cloud SQL to choose. Nor is there a time to go back to.
+	if got := strings.Join(open, " "); got != "earliest_recovery_time latest_recovery_time secondary_zone" {
 		t.Errorf("known after apply: %s", got)
 	}
 }

@@ -48,6 +48,15 @@ func TestSchemas(t *testing.T) {
 			}
 		})
 	}
+	for name, schema := range p.schemas.DataSourceSchemas {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			describeBlock(t, name, schema.Block)
+			if _, err := os.Stat(filepath.Join("..", "examples", "data-sources", name, "data-source.tf")); err != nil {
+				t.Errorf("example: %v", err)
+			}
+		})
+	}
 	resp, err := p.server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
 )
 
 // Validators skip null and unknown values: what is not known is checked when it is.
@@ -86,5 +89,83 @@ func (timeOfDay) ValidateString(_ context.Context, req validator.StringRequest, 
 	if t, err := time.Parse("15:04", value); err != nil || t.Format("15:04") != value {
 		failAt(&resp.Diagnostics, req.Path, "Time not understood",
 			fmt.Sprintf("%q is no time of day. Write hours and minutes in UTC with two digits each, as in \"07:30\".", value), nil)
+	}
+}
+
+// calendarDate wants yyyy-mm-dd, or mm-dd for every year.
+type calendarDate struct{}
+
+// Description implements validator.Describer.
+func (calendarDate) Description(context.Context) string {
+	return "a date, yyyy-mm-dd, or mm-dd for every year"
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v calendarDate) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String.
+func (calendarDate) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	if _, _, err := cloudsql.ParseDate(req.ConfigValue.ValueString()); err != nil {
+		failAt(&resp.Diagnostics, req.Path, "Date not understood",
+			fmt.Sprintf("%q is no date. Write year, month and day, as in \"2026-11-20\", or month and day for every year, as in \"11-20\".", req.ConfigValue.ValueString()), nil)
+	}
+}
+
+// denyPeriodSpan wants the dates of a deny period to be one to ninety days apart.
+type denyPeriodSpan struct{}
+
+// Description implements validator.Describer.
+func (denyPeriodSpan) Description(context.Context) string {
+	return fmt.Sprintf("a period of 1 to %d days", cloudsql.MaxDenyDays)
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v denyPeriodSpan) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateObject implements validator.Object.
+func (denyPeriodSpan) ValidateObject(ctx context.Context, req validator.ObjectRequest, resp *validator.ObjectResponse) {
+	var diags diag.Diagnostics
+	period := objectAs[denyPeriodModel](ctx, req.ConfigValue, &diags)
+	if period == nil || period.StartDate.IsUnknown() || period.EndDate.IsUnknown() {
+		return
+	}
+	start, end := period.StartDate.ValueString(), period.EndDate.ValueString()
+	for _, date := range []string{start, end} {
+		if _, _, err := cloudsql.ParseDate(date); err != nil {
+			return // said where it is
+		}
+	}
+	switch days, err := (cloudsql.DenyPeriod{Start: start, End: end}).Days(); {
+	case err != nil:
+		failAt(&resp.Diagnostics, req.Path.AtName("end_date"), "Deny period not possible",
+			fmt.Sprintf("From %s to %s is no period: %v.", start, end, err), nil)
+	case days > cloudsql.MaxDenyDays:
+		failAt(&resp.Diagnostics, req.Path.AtName("end_date"), "Deny period not possible",
+			fmt.Sprintf("From %s to %s is %d days, and Cloud SQL can be kept from maintenance for %d at most. End it earlier.", start, end, days, cloudsql.MaxDenyDays), nil)
+	}
+}
+
+// timeZone wants the name of a time zone.
+type timeZone struct{}
+
+// Description implements validator.Describer.
+func (timeZone) Description(context.Context) string { return "a time zone, such as America/Chicago" }
+
+// MarkdownDescription implements validator.Describer.
+func (v timeZone) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String.
+func (timeZone) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	// An empty name would be UTC, and Local whatever the planning machine has.
+	value := req.ConfigValue.ValueString()
+	if _, err := time.LoadLocation(value); err != nil || value == "" || value == "Local" {
+		failAt(&resp.Diagnostics, req.Path, "Time zone not known",
+			fmt.Sprintf("%q is no time zone. Use a name such as \"America/Chicago\", or \"UTC\".", value), nil)
 	}
 }

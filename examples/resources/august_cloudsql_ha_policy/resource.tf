@@ -19,9 +19,32 @@ resource "august_cloudsql_ha_policy" "platform" {
     update_track = "week5"
   }
 
+  # Sets nothing; the plan fails when the window is outside of them, in winter or in summer.
+  low_traffic_hours = {
+    from      = "00:00"
+    to        = "05:00"
+    time_zone = "America/Chicago"
+  }
+
+  # No maintenance over the turn of the year, when deductibles start anew and claims pile up.
+  deny_maintenance_period = {
+    start_date = "12-15"
+    end_date   = "01-10"
+  }
+
   database_flags = {
     log_lock_waits                      = "on"
     idle_in_transaction_session_timeout = "60000"
+  }
+
+  insights = {
+    query_plans_per_minute = 5
+  }
+
+  # Made when there is none, taken over when there is; never deleted by the policy.
+  cross_region_replica = {
+    name   = "platform-dr"
+    region = "us-east1"
   }
 }
 

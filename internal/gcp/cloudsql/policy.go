@@ -30,6 +30,10 @@ type Policy struct {
 	Flags              map[string]string
 	ResetFlags         []string // flags to take back to their defaults
 	DeletionProtection bool
+	DenyPeriod         *DenyPeriod // nil: as it is
+	DropDenyPeriod     bool        // and there shall be none
+	Insights           *Insights   // nil: as they are
+	Pooling            *Pooling    // nil: as it is
 }
 
 // Window is the weekly hour in which Google may restart the instance for maintenance.
@@ -65,8 +69,14 @@ func (p Policy) Settings(live *sqladmin.Settings) *sqladmin.Settings {
 		change.DeletionProtectionEnabled = p.DeletionProtection
 		change.ForceSendFields = append(change.ForceSendFields, "DeletionProtectionEnabled")
 	}
+	if list, differ := p.denyPeriods(live); differ {
+		change.DenyMaintenancePeriods = list
+		change.ForceSendFields = append(change.ForceSendFields, "DenyMaintenancePeriods")
+	}
+	change.InsightsConfig = p.insights(live.InsightsConfig)
+	change.ConnectionPoolConfig = p.pooling(live)
 	if change.AvailabilityType == "" && change.BackupConfiguration == nil && change.MaintenanceWindow == nil &&
-		len(change.ForceSendFields) == 0 {
+		change.InsightsConfig == nil && change.ConnectionPoolConfig == nil && len(change.ForceSendFields) == 0 {
 		return nil
 	}
 	return change

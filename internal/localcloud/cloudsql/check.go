@@ -121,10 +121,31 @@ func check(d, was *sqladmin.DatabaseInstance, flags catalogue) error {
 	if p := s.ConnectionPoolConfig; p != nil && p.ConnectionPoolingEnabled && s.Edition != plus {
 		return gapi.Invalid("Invalid request: Managed Connection Pooling is only supported for instances of the Enterprise Plus edition.")
 	}
+	if err := checkInsights(s); err != nil {
+		return err
+	}
 	if d := s.DataCacheConfig; d != nil && d.DataCacheEnabled && s.Edition != plus {
 		return gapi.Invalid("Invalid request: Data cache is only supported for instances of the Enterprise Plus edition.")
 	}
 	return flags.check(s.DatabaseFlags)
+}
+
+func checkInsights(s *sqladmin.Settings) error {
+	i := s.InsightsConfig
+	if i == nil || !i.QueryInsightsEnabled {
+		return nil
+	}
+	plans, length := int64(20), int64(4500)
+	if s.Edition == plus {
+		plans, length = 200, 100000
+	}
+	if i.QueryPlansPerMinute < 0 || i.QueryPlansPerMinute > plans {
+		return gapi.Invalid("Invalid request: Query plans per minute must be between 0 and %d, got %d.", plans, i.QueryPlansPerMinute)
+	}
+	if i.QueryStringLength < 256 || i.QueryStringLength > length {
+		return gapi.Invalid("Invalid request: Query string length must be between 256 and %d, got %d.", length, i.QueryStringLength)
+	}
+	return nil
 }
 
 func checkBackups(d *sqladmin.DatabaseInstance) error {

@@ -186,6 +186,10 @@ func (f *Face) listFlags(c *call) (any, error) {
 			return list, nil // another database's: none here
 		}
 	}
+	if c.FormValue("flagScope") == "SQL_FLAG_SCOPE_CONNECTION_POOL" {
+		list.Items = poolFlags(major)
+		return list, nil
+	}
 	flags, err := f.catalogue(c.Context(), major)
 	if err != nil {
 		return nil, err
@@ -205,4 +209,24 @@ func (f *Face) listFlags(c *call) (any, error) {
 		list.Items = append(list.Items, item)
 	}
 	return list, nil
+}
+
+// poolFlags are the settings of managed connection pooling.
+func poolFlags(major int) []*sqladmin.Flag {
+	var list []*sqladmin.Flag
+	add := func(name, kind string, allowed ...string) {
+		list = append(list, &sqladmin.Flag{
+			Kind: "sql#flag", Name: name, Type: kind, AllowedStringValues: allowed,
+			AppliesTo: []string{fmt.Sprintf("POSTGRES_%d", major)}, FlagScope: "SQL_FLAG_SCOPE_CONNECTION_POOL",
+		})
+	}
+	for _, name := range []string{
+		"client_connection_idle_timeout", "max_client_connections", "max_pool_size", "max_prepared_statements", "min_pool_size",
+		"query_wait_timeout", "server_connection_idle_timeout",
+	} {
+		add(name, "INTEGER")
+	}
+	add("ignore_startup_parameters", "STRING")
+	add("pool_mode", "STRING", "session", "transaction")
+	return list
 }

@@ -76,8 +76,28 @@ func (f *Face) complete(d, was *sqladmin.DatabaseInstance, major int) {
 	if p := s.ConnectionPoolConfig; p != nil && !p.ConnectionPoolingEnabled {
 		s.ConnectionPoolConfig = nil // absent when off, as Google answers it
 	}
+	completeExtras(s, was)
 	if w := s.MaintenanceWindow; w != nil {
 		w.Kind = "sql#maintenanceWindow"
+	}
+}
+
+// completeExtras fills in what belongs to Query Insights, poolers and deny periods.
+func completeExtras(s *sqladmin.Settings, was *sqladmin.DatabaseInstance) {
+	if i := s.InsightsConfig; i != nil && i.QueryInsightsEnabled {
+		if i.QueryStringLength == 0 {
+			i.QueryStringLength = 1024
+		}
+		on := was != nil && was.Settings.InsightsConfig != nil && was.Settings.InsightsConfig.QueryInsightsEnabled
+		if !on && i.QueryPlansPerMinute == 0 { // later, zero is what was asked for
+			i.QueryPlansPerMinute = 5
+		}
+	}
+	if p := s.ConnectionPoolConfig; p != nil {
+		p.PoolerCount = poolers(s.Tier)
+	}
+	for _, p := range s.DenyMaintenancePeriods {
+		fill(&p.Time, "00:00:00")
 	}
 }
 

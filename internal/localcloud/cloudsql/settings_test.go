@@ -2,6 +2,7 @@ package cloudsql
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"google.golang.org/api/sqladmin/v1"
@@ -181,6 +182,12 @@ func TestRefusals(t *testing.T) {
 		"pool on enterprise": func(d *sqladmin.DatabaseInstance) {
 			d.Settings.ConnectionPoolConfig = &sqladmin.ConnectionPoolConfig{ConnectionPoolingEnabled: true}
 		},
+		"plans a minute": func(d *sqladmin.DatabaseInstance) {
+			d.Settings.InsightsConfig = &sqladmin.InsightsConfig{QueryInsightsEnabled: true, QueryPlansPerMinute: 21}
+		},
+		"length of a query": func(d *sqladmin.DatabaseInstance) {
+			d.Settings.InsightsConfig = &sqladmin.InsightsConfig{QueryInsightsEnabled: true, QueryStringLength: 4501}
+		},
 		"deny period": func(d *sqladmin.DatabaseInstance) {
 			d.Settings.DenyMaintenancePeriods = []*sqladmin.DenyMaintenancePeriod{{StartDate: "2026-01-01", EndDate: "2026-06-01", Time: "00:00:00"}}
 		},
@@ -198,7 +205,8 @@ func TestRefusals(t *testing.T) {
 	}
 
 	pool := small("pooled")
-	pool.Settings.Edition, pool.Settings.Tier = plus, "db-perf-optimized-N-2"
+	pool.Settings.Edition, pool.Settings.Tier = plus, "db-perf-optimized-N-8"
+	pool.Settings.InsightsConfig = &sqladmin.InsightsConfig{QueryInsightsEnabled: true}
 	pool.Settings.ConnectionPoolConfig = &sqladmin.ConnectionPoolConfig{ConnectionPoolingEnabled: true}
 	pool.Settings.DeletionProtectionEnabled = true
 	pool.Settings.DenyMaintenancePeriods = []*sqladmin.DenyMaintenancePeriod{{StartDate: "11-20", EndDate: "1-10", Time: "00:00:00"}}
@@ -207,7 +215,14 @@ func TestRefusals(t *testing.T) {
 	if d.Settings.ConnectionPoolConfig == nil || len(d.Settings.DenyMaintenancePeriods) != 1 {
 		t.Fatalf("not stored: %+v", d.Settings)
 	}
-	_, err := r.api.Instances.Delete(project, "pooled").Do()
+	if i := d.Settings.InsightsConfig; i.QueryPlansPerMinute != 5 || i.QueryStringLength != 1024 || d.Settings.ConnectionPoolConfig.PoolerCount != 2 {
+		t.Fatalf("not completed: %+v, %+v", i, d.Settings.ConnectionPoolConfig)
+	}
+	listed, err := r.api.Flags.List().DatabaseVersion("POSTGRES_15").FlagScope("SQL_FLAG_SCOPE_CONNECTION_POOL").Do()
+	if err != nil || !slices.ContainsFunc(listed.Items, func(f *sqladmin.Flag) bool { return f.Name == "max_pool_size" }) {
+		t.Fatalf("flags of the pooler: %+v, %v", listed, err)
+	}
+	_, err = r.api.Instances.Delete(project, "pooled").Do()
 	refused(t, err, http.StatusBadRequest, "invalid")
 	_, err = r.api.Instances.Patch(project, "pooled", &sqladmin.DatabaseInstance{Settings: &sqladmin.Settings{DataDiskSizeGb: 10}}).Do()
 	refused(t, err, http.StatusBadRequest, "invalid")

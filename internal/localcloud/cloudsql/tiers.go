@@ -78,6 +78,15 @@ func defaultConnections(tier string) int {
 	return 1000
 }
 
+// poolers is how many poolers managed connection pooling runs on a tier: one for every four virtual CPUs.
+func poolers(tier string) int64 {
+	if m := plusTier.FindStringSubmatch(tier); m != nil {
+		cpu, _ := strconv.ParseInt(m[2], 10, 64) // digits: too many of them are no tier
+		return max(1, cpu/4)
+	}
+	return 1
+}
+
 func (f *Face) listTiers(*call) (any, error) {
 	names := []string{"db-f1-micro", "db-g1-small"}
 	for _, cpu := range []int{1, 2, 4, 8, 16, 32, 64, 96} {
