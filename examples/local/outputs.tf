@@ -1,10 +1,9 @@
+# Not its zones: a failover moves them, and the next plan would show a change of outputs.
 output "database" {
-  description = "The hardened instance: where it runs, and where it is reached."
+  description = "The hardened instance: where it is reached."
   value = {
     connection_name = august_cloudsql_ha_policy.platform.connection_name
     address         = august_cloudsql_ha_policy.platform.address
-    zone            = august_cloudsql_ha_policy.platform.zone
-    secondary_zone  = august_cloudsql_ha_policy.platform.secondary_zone
   }
 }
 
@@ -25,4 +24,26 @@ output "runtime" {
 output "pipeline" {
   description = "The pipeline's name on the runtime."
   value       = august_sync_pipeline.billing.name
+}
+
+output "recovery_drills" {
+  description = "What the recovery drills measured; null before the first."
+  value = {
+    failover = one([for drill in august_recovery_drill.failover : {
+      passed            = drill.passed
+      rto_seconds       = drill.rto_seconds
+      acknowledged_rows = drill.acknowledged_rows
+      lost_rows         = drill.lost_rows
+      zone_before       = drill.zone_before
+      zone_after        = drill.zone_after
+    }])
+    restore = one([for drill in august_recovery_drill.restore : {
+      passed                    = drill.passed
+      rto_seconds               = drill.rto_seconds
+      lost_rows                 = drill.lost_rows
+      recoverable_after_seconds = drill.recoverable_after_seconds
+      tables_verified           = drill.tables_verified
+      tables_changing           = drill.tables_changing
+    }])
+  }
 }

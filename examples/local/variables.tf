@@ -23,3 +23,9 @@ variable "oidc_issuer" {
   type        = string
   default     = "https://accounts.google.com"
 }
+
+variable "drill" {
+  description = "Names a rehearsal of the recovery, such as \"2027-Q1\". It is run when the name changes; without one, none is."
+  type        = string
+  default     = ""
+}

@@ -25,6 +25,9 @@ var environments = []environment{
 	{Workspace: "staging", Project: "feel-august-platform-staging", CodaDoc: "dAugustStaging"},
 }
 
+// drill names the demo's rehearsal of the recovery.
+const drill = "demo"
+
 // workFolder is the demo's own place in the local cloud's state directory.
 const workFolder = "demo"
 
@@ -97,10 +100,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	reports := make([]report, len(environments))
 	for i, e := range environments {
 		reports[i].environment = e
-		if err := apply(ctx, tf, e.Workspace, say, o.Out); err != nil {
-			return err
-		}
-		if err := tf.json(ctx, e.Workspace, &reports[i].outputs, "output", "-json"); err != nil {
+		say("==> terraform init, plan and apply in workspace %s", e.Workspace)
+		if err := apply(ctx, tf, &reports[i], o.Out); err != nil {
 			return err
 		}
 	}
@@ -115,6 +116,16 @@ func Run(ctx context.Context, o Options) (err error) {
 	progress.done()
 	if err != nil {
 		return err
+	}
+
+	if err := tf.name(drill); err != nil {
+		return err
+	}
+	for i := range slices.Backward(reports) { // staging first, as it should be
+		say("==> Recovery drills: terraform apply in workspace %s", reports[i].environment.Workspace)
+		if err := apply(ctx, tf, &reports[i], o.Out); err != nil {
+			return err
+		}
 	}
 
 	for i := range reports {
@@ -154,9 +165,9 @@ func environ(cloud localcloud.Description) []string {
 	)
 }
 
-// apply is init, plan and apply of one workspace, as `terraform apply` in a pipeline does them.
-func apply(ctx context.Context, tf *terraform, workspace string, say func(string, ...any), out io.Writer) error {
-	say("==> terraform init, plan and apply in workspace %s", workspace)
+// apply is init, plan and apply of one workspace, as a pipeline does them, and what comes of it.
+func apply(ctx context.Context, tf *terraform, r *report, out io.Writer) error {
+	workspace := r.environment.Workspace
 	if err := tf.must(ctx, out, workspace, "init", "-input=false", "-no-color"); err != nil {
 		return err
 	}
@@ -164,7 +175,11 @@ func apply(ctx context.Context, tf *terraform, workspace string, say func(string
 	if err := tf.must(ctx, out, workspace, "plan", "-input=false", "-no-color", "-out="+plan); err != nil {
 		return err
 	}
-	return tf.must(ctx, out, workspace, "apply", "-input=false", "-no-color", plan)
+	if err := tf.must(ctx, out, workspace, "apply", "-input=false", "-no-color", plan); err != nil {
+		return err
+	}
+	r.outputs = outputs{}
+	return tf.json(ctx, workspace, &r.outputs, "output", "-json")
 }
 
 // check finds out before anything is started whether there is something to show.

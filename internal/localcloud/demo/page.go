@@ -114,6 +114,38 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 		return fmt.Sprintf("%s to %s, kept %d days", clock(r.recovery.EarliestRecoveryTime), clock(r.recovery.LatestRecoveryTime),
 			r.instance.Settings.BackupConfiguration.TransactionLogRetentionDays)
 	})
+	each("  failover drill", func(r report) string {
+		d := r.outputs.Drills.Value.Failover
+		if d == nil {
+			return "none"
+		}
+		return fmt.Sprintf("RTO %.1f s, %s of %s rows lost", d.RTOSeconds, group(d.LostRows), group(d.AcknowledgedRows))
+	})
+	each("    served from", func(r report) string {
+		d := r.outputs.Drills.Value.Failover
+		if d == nil {
+			return ""
+		}
+		return d.ZoneBefore + ", then " + strings.TrimPrefix(d.ZoneAfter, r.instance.Region)
+	})
+	each("  restore drill", func(r report) string {
+		d := r.outputs.Drills.Value.Restore
+		if d == nil {
+			return "none"
+		}
+		return fmt.Sprintf("RTO %.1f s, %s rows lost", d.RTOSeconds, group(d.LostRows))
+	})
+	each("    compared", func(r report) string {
+		d := r.outputs.Drills.Value.Restore
+		if d == nil {
+			return ""
+		}
+		text := fmt.Sprintf("%d tables equal", d.TablesVerified)
+		if d.TablesChanging > 0 {
+			text += fmt.Sprintf(", %d in motion", d.TablesChanging)
+		}
+		return text
+	})
 	each("Runtime", func(r report) string { return short(r.service.LatestReadyRevision) })
 	each("  address", func(r report) string { return r.outputs.Runtime.Value.URI })
 	for i, r := range reports { // too long for a column, and usually the same

@@ -50,6 +50,7 @@ func TestPlan(t *testing.T) {
 	s.wantNoChanges(t, "after the first apply")
 	s.checkSynced(t, &r, cloud.Description)
 
+	t.Run("rehearses recovery", func(t *testing.T) { s.checkDrills(t, cloud.Description) })
 	t.Run("leaks nothing", func(t *testing.T) { s.checkLeaks(t, cloud) })
 	t.Run("names drift and repairs it", func(t *testing.T) { s.checkDrift(t, cloud.Description) })
 	t.Run("imports", func(t *testing.T) { s.checkImport(t) })
@@ -151,6 +152,47 @@ func (s *stage) checkSynced(t *testing.T, r *report, cloud localcloud.Descriptio
 	}
 	if len(r.status.Coda) != 1 || r.codaRows != r.status.Coda[0].Rows || r.codaRows == 0 {
 		t.Errorf("Coda holds %d rows, the runtime says %+v", r.codaRows, r.status.Coda)
+	}
+}
+
+// checkDrills rehearses a failover and a restore, and holds what the state says of them against Cloud SQL.
+func (s *stage) checkDrills(t *testing.T, cloud localcloud.Description) {
+	if err := s.tf.name(drill); err != nil {
+		t.Fatal(err)
+	}
+	r := report{environment: environments[0]}
+	if err := r.observe(t.Context(), cloud); err != nil {
+		t.Fatal(err)
+	}
+	from, to := r.instance.GceZone, r.instance.SecondaryGceZone
+	if err := apply(t.Context(), s.tf, &r, io.Discard); err != nil {
+		t.Fatalf("%v\n%s", err, s.log("apply"))
+	}
+	s.wantNoChanges(t, "after the drills")
+	if d := r.outputs.Drills.Value.Failover; d == nil || !d.Passed || d.LostRows != 0 || d.AcknowledgedRows == 0 || d.RTOSeconds <= 0 || d.ZoneBefore != from || d.ZoneAfter != to {
+		t.Errorf("failover from %s to %s: %+v", from, to, d)
+	}
+	if d := r.outputs.Drills.Value.Restore; d == nil || !d.Passed || d.LostRows != 0 || d.RTOSeconds <= 0 || d.TablesVerified == 0 {
+		t.Errorf("restore: %+v", d)
+	}
+	if err := r.observe(t.Context(), cloud); err != nil {
+		t.Fatal(err)
+	}
+	if r.instance.GceZone != to || r.instance.SecondaryGceZone != from {
+		t.Errorf("after the failover the instance is in %s and %s, want %s and %s", r.instance.GceZone, r.instance.SecondaryGceZone, to, from)
+	}
+	sql, err := sqladmin.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.CloudSQL), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := sql.Instances.List(localtest.Production).Do()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range all.Items {
+		if strings.Contains(i.Name, "-drill-") {
+			t.Errorf("the clone %s is left", i.Name)
+		}
 	}
 }
 

@@ -49,6 +49,31 @@ type outputs struct {
 	Pipeline struct {
 		Value string `json:"value"`
 	} `json:"pipeline"`
+	Drills struct {
+		Value struct {
+			Failover *failoverDrill `json:"failover"`
+			Restore  *restoreDrill  `json:"restore"`
+		} `json:"value"`
+	} `json:"recovery_drills"`
+}
+
+// failoverDrill and restoreDrill are what the drills measured.
+type failoverDrill struct {
+	Passed           bool    `json:"passed"`
+	RTOSeconds       float64 `json:"rto_seconds"`
+	AcknowledgedRows int64   `json:"acknowledged_rows"`
+	LostRows         int64   `json:"lost_rows"`
+	ZoneBefore       string  `json:"zone_before"`
+	ZoneAfter        string  `json:"zone_after"`
+}
+
+type restoreDrill struct {
+	Passed             bool    `json:"passed"`
+	RTOSeconds         float64 `json:"rto_seconds"`
+	LostRows           int64   `json:"lost_rows"`
+	RecoverableSeconds float64 `json:"recoverable_after_seconds"`
+	TablesVerified     int64   `json:"tables_verified"`
+	TablesChanging     int64   `json:"tables_changing"`
 }
 
 // syncPatience bounds the wait for the first full sync of the default clinic: about 200 calls at
