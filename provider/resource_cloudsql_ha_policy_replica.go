@@ -207,7 +207,7 @@ func (r *haPolicyResource) applyReplicaFlags(
 		return replica
 	}
 	// An apply that was cut off may have left it half made.
-	if replica, err = client.Made(ctx, project, want.Name); err != nil {
+	if _, err = client.Made(ctx, project, want.Name); err != nil {
 		failAt(diags, replicaPath.AtName("name"), title, "The replica "+project+"/"+want.Name+" is being made, and did not get there.", err)
 		return nil
 	}
