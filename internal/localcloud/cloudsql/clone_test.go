@@ -402,7 +402,7 @@ func TestCloneIsItsOwn(t *testing.T) {
 		r.done(r.api.Instances.Patch(project, "platform", &sqladmin.DatabaseInstance{Settings: &sqladmin.Settings{
 			DatabaseFlags: []*sqladmin.DatabaseFlags{{Name: "log_lock_waits", Value: "on"}, {Name: "max_connections", Value: n}}}}).Do())
 	}
-	connections("300")
+	connections("1200")
 	c = r.dial(conn)
 	r.exec(c, "INSERT INTO commits VALUES (2)")
 	connections("50")
