@@ -59,8 +59,8 @@ func TestAProbeGetsOverABrokenAddress(t *testing.T) {
 			r := newRig(t)
 			s := r.begin(runtimeapi.ProbeRequest{})
 			s.more(20)
-			began := time.Now()
 			c.off(r.proxy)
+			began := time.Now()
 			if c.long > 0 {
 				r.until("the failure is told", func() bool {
 					for _, e := range s.all() {
@@ -76,7 +76,7 @@ func TestAProbeGetsOverABrokenAddress(t *testing.T) {
 				healed := time.Since(began)
 				s.more(20)
 				t.Logf("noticed after %v, out for %v, longest gap %v", noticed, healed, s.gap())
-				if s.gap() < healed-200*time.Millisecond {
+				if s.gap() < healed-500*time.Millisecond { // what was on its way still arrives
 					t.Errorf("rows were acknowledged meanwhile")
 				}
 			} else {
@@ -84,19 +84,22 @@ func TestAProbeGetsOverABrokenAddress(t *testing.T) {
 				t.Logf("longest gap %v", s.gap())
 			}
 			s.verify()
-			// A beat or an event every second, and failures told at a bearable pace.
-			events := s.all()
-			failures := 0
-			for i, e := range events {
-				if e.Error != "" {
-					failures++
+			// Signs of life while nothing is said, and failures told at a bearable pace.
+			beats := 0
+			var told time.Time
+			for _, e := range s.all() {
+				if e.Number == 0 {
+					beats++
 				}
-				if i > 0 && e.At.Sub(events[i-1].At) > 5*runtimeapi.ProbeBeat { // the machine may stall; silence without a beat would be longer
-					t.Errorf("silence of %v", e.At.Sub(events[i-1].At))
+				if e.Error != "" {
+					if !told.IsZero() && e.At.Sub(told) < 100*time.Millisecond {
+						t.Errorf("a failure told %v after the one before", e.At.Sub(told))
+					}
+					told = e.At
 				}
 			}
-			if most := int(time.Since(began)/(100*time.Millisecond)) + 1; failures > most {
-				t.Errorf("%d failures told, want at most %d", failures, most)
+			if name == "black hole" && beats < 2 { // the first comes with the beginning
+				t.Error("no sign of life while an attempt lasts")
 			}
 			_ = s.end()
 			r.until("the connection is given back", func() bool { return r.backends() == 0 })
@@ -116,8 +119,8 @@ func TestAProbeEnds(t *testing.T) {
 			r := newRig(t)
 			s := r.begin(runtimeapi.ProbeRequest{Seconds: 2})
 			s.more(5)
-			if r.backends() != 1 {
-				t.Errorf("%d connections", r.backends())
+			if n := r.backends(); n > 1 { // none when the time is over by now
+				t.Errorf("%d connections", n)
 			}
 			end(s)
 			r.until("the stream ends", func() bool { return len(s.done) == 1 })

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -105,12 +106,18 @@ func TestServe_probe(t *testing.T) {
 	}
 	ended = begin(next)
 	more(next, 50)
-	v, err := b.client(next).Verify(t.Context(), id, runtimeapi.VerifyRequest{Acknowledged: w.acked, Digest: []string{"*"}})
-	if err != nil || v.Missing != 0 || v.Present < int64(w.count()-5) || len(v.Tables) < 10 {
+	w.mu.Lock()
+	acked, n := slices.Clone(w.acked), w.n
+	w.mu.Unlock()
+	v, err := b.client(next).Verify(t.Context(), id, runtimeapi.VerifyRequest{Acknowledged: acked, Digest: []string{"*"}})
+	if err != nil || v.Missing != 0 || v.Present < int64(n) || len(v.Tables) < 10 {
 		t.Errorf("%+v, %v", v, err)
 	}
-	t.Logf("%d acknowledged in %d ranges, longest gap %v, %d failures: %v", w.count(), len(w.acked), w.gap, len(w.errors), compact(w.errors))
-	for _, e := range w.errors {
+	w.mu.Lock()
+	failures := slices.Clone(w.errors)
+	t.Logf("%d acknowledged in %d ranges, longest gap %v, %d failures: %v", n, len(acked), w.gap, len(failures), compact(failures))
+	w.mu.Unlock()
+	for _, e := range failures {
 		if strings.ContainsAny(e, "0123456789") {
 			t.Errorf("an error says %q", e)
 		}
