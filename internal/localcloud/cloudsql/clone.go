@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -63,25 +61,11 @@ func (f *Face) cloneInstance(c *call) (any, error) {
 	if err := check(d, nil, flags); err != nil {
 		return nil, err
 	}
-	i := &instance{
-		record: record{Instance: d, Major: major, Zones: chooseZones(d), Databases: maps.Clone(source.Databases), Users: slices.Clone(source.Users)},
-		dir:    filepath.Join(f.opt.Dir, "instances", d.Project, d.Name),
-	}
-	if err := f.place(c.Context(), &i.record); err != nil {
+	i, err := f.enter(c.Context(), d, major)
+	if err != nil {
 		return nil, err
 	}
-	if err := f.attach(i); err != nil {
-		return nil, err
-	}
-	d.State, d.CreateTime = statePending, now()
-	d.IpAddresses = []*sqladmin.IpMapping{{Type: "PRIMARY", IpAddress: i.Host}}
-	if err := os.MkdirAll(i.dir, 0o755); err != nil { // #nosec G301 -- PostgreSQL, another user, has to get through
-		return nil, err
-	}
-	if err := i.save(); err != nil {
-		return nil, err
-	}
-	f.instances[i.key()] = i
+	i.Databases, i.Users = maps.Clone(source.Databases), slices.Clone(source.Users)
 	spec := specOf(d, flags)
 	return f.operate(c, i, "CLONE", func(ctx context.Context) error {
 		return f.born(ctx, i, func() error {
@@ -100,26 +84,7 @@ func (f *Face) born(ctx context.Context, i *instance, create func() error) error
 	if err == nil && archives(i.Instance) { // recovery needs a base backup to begin with
 		err = f.runBackup(ctx, i, newBackup(i, automated, ""))
 	}
-	ca := ""
-	if err == nil {
-		ca, err = i.cluster.Authority()
-	}
-	if err != nil || i.settings().ActivationPolicy != policyAlways {
-		i.cluster.Stop(context.WithoutCancel(ctx))
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	i.Instance.State = stateRunnable
-	if err == nil {
-		i.Instance.ServerCaCert, err = describeCert(ca, i.Instance.Name)
-	}
-	if err != nil {
-		i.Instance.State = stateFailed
-	}
-	if saved := i.save(); err == nil {
-		err = saved
-	}
-	return err
+	return f.settle(ctx, i, err)
 }
 
 // checkClone refuses a request that no instance could fulfil, and answers the moment that it asks for.

@@ -60,14 +60,13 @@ func (f *Face) insertInstance(c *call) (any, error) {
 	}
 	spec := specOf(want, flags)
 	return f.operate(c, i, "CREATE", func(ctx context.Context) error {
-		err := i.cluster.Create(ctx, template, spec)
-		if err == nil && password != "" {
-			err = i.setPassword(ctx, "postgres", password)
-		}
-		if err == nil && archives(want) { // recovery needs a base backup to begin with
-			err = f.runBackup(ctx, i, newBackup(i, automated, ""))
-		}
-		return f.settle(ctx, i, err)
+		return f.born(ctx, i, func() error {
+			err := i.cluster.Create(ctx, template, spec)
+			if err == nil && password != "" {
+				err = i.setPassword(ctx, "postgres", password)
+			}
+			return err
+		})
 	}), nil
 }
 
