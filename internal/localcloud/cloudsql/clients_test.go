@@ -13,7 +13,7 @@ import (
 )
 
 // command runs a program to its end and returns what it printed.
-func command(t *testing.T, dir string, env []string, name string, args ...string) (string, error) {
+func command(t testing.TB, dir string, env []string, name string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, append(os.Environ(), env...), time.Second
@@ -24,27 +24,8 @@ func command(t *testing.T, dir string, env []string, name string, args ...string
 // TestGcloud has Google's own command line make an instance and its replica, and fail over.
 func TestGcloud(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("gcloud"); err != nil {
-		t.Skip("gcloud is not installed")
-	}
 	r := newRig(t)
-	env := []string{
-		"CLOUDSDK_CONFIG=" + t.TempDir(), "CLOUDSDK_CORE_PROJECT=" + project, "CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_AUTH_ACCESS_TOKEN=fake",
-		"CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true", "CLOUDSDK_SURVEY_DISABLE_PROMPTS=1", "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true",
-		"CLOUDSDK_API_ENDPOINT_OVERRIDES_SQL=" + r.http.URL + "/",
-	}
-	try := func(args ...string) (string, error) {
-		t.Helper()
-		return command(t, "", env, "gcloud", append([]string{"sql"}, args...)...)
-	}
-	gcloud := func(args ...string) string {
-		t.Helper()
-		out, err := try(args...)
-		if err != nil {
-			t.Fatalf("gcloud sql %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-		return out
-	}
+	try, gcloud := r.gcloud()
 	describe := func(name string) (d sqladmin.DatabaseInstance) {
 		t.Helper()
 		if err := json.Unmarshal([]byte(gcloud("instances", "describe", name, "--format=json")), &d); err != nil {

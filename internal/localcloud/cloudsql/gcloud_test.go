@@ -2,7 +2,6 @@ package cloudsql
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -10,37 +9,37 @@ import (
 	"time"
 )
 
-// gcloud answers how to run a gcloud sql command against the rig; it answers the output and whether it succeeded.
-func (r *rig) gcloud() func(args ...string) (string, error) {
+// gcloud answers two ways to run a gcloud sql command against the rig: try answers its output and whether it
+// succeeded, must ends the test when it did not.
+func (r *rig) gcloud() (try func(args ...string) (string, error), must func(args ...string) string) {
 	r.t.Helper()
-	program, err := exec.LookPath("gcloud")
-	if err != nil {
+	if _, err := exec.LookPath("gcloud"); err != nil {
 		r.t.Skip("gcloud is not installed")
 	}
-	env := append(os.Environ(), "CLOUDSDK_CONFIG="+r.t.TempDir(), "CLOUDSDK_CORE_PROJECT="+project, "CLOUDSDK_CORE_DISABLE_PROMPTS=1",
-		"CLOUDSDK_AUTH_ACCESS_TOKEN=fake", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true", "CLOUDSDK_SURVEY_DISABLE_PROMPTS=1",
-		"CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true", "CLOUDSDK_API_ENDPOINT_OVERRIDES_SQL="+r.http.URL+"/")
-	return func(args ...string) (string, error) {
-		cmd := exec.CommandContext(r.t.Context(), program, append([]string{"sql"}, args...)...)
-		cmd.Env = env
-		out, err := cmd.CombinedOutput()
-		return string(out), err
+	env := []string{
+		"CLOUDSDK_CONFIG=" + r.t.TempDir(), "CLOUDSDK_CORE_PROJECT=" + project, "CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_AUTH_ACCESS_TOKEN=fake",
+		"CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true", "CLOUDSDK_SURVEY_DISABLE_PROMPTS=1", "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_SQL=" + r.http.URL + "/",
 	}
+	try = func(args ...string) (string, error) {
+		return command(r.t, "", env, "gcloud", append([]string{"sql"}, args...)...)
+	}
+	must = func(args ...string) string {
+		r.t.Helper()
+		out, err := try(args...)
+		if err != nil {
+			r.t.Fatalf("gcloud sql %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return out
+	}
+	return try, must
 }
 
 // What its users do with gcloud when they recover a database.
 func TestGcloudRecovers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	run := r.gcloud()
-	gcloud := func(args ...string) string {
-		t.Helper()
-		out, err := run(args...)
-		if err != nil {
-			t.Fatalf("gcloud sql %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-		return out
-	}
+	run, gcloud := r.gcloud()
 	d := r.create(available())
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
 	c := r.dial(conn)
