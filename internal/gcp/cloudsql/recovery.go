@@ -74,22 +74,21 @@ func (c *Client) Clone(ctx context.Context, project, source, name string, at tim
 // timeForm is RFC 3339 with the milliseconds that the API goes by.
 const timeForm = "2006-01-02T15:04:05.000Z07:00"
 
-// RecoveryWindow is the earliest and the latest moment that the instance can be recovered to now.
+// RecoveryWindow is what Recovery answers, as times; both are zero when there is no such time yet.
 func (c *Client) RecoveryWindow(ctx context.Context, project, instance string) (earliest, latest time.Time, err error) {
-	var got *sqladmin.SqlInstancesGetLatestRecoveryTimeResponse
-	err = gcp.Retry(ctx, c.ReadBudget, func(ctx context.Context) (err error) {
-		got, err = c.api.Projects.Instances.GetLatestRecoveryTime(project, instance).Context(ctx).Do()
-		return err
-	}, gcp.Throttled, gcp.Transient, gcp.Unavailable)
+	first, last, err := c.Recovery(ctx, project, instance)
 	if err != nil {
-		return earliest, latest, fmt.Errorf("read recovery window of instance %s/%s: %w", project, instance, err)
+		return earliest, latest, err
 	}
-	for text, to := range map[string]*time.Time{got.EarliestRecoveryTime: &earliest, got.LatestRecoveryTime: &latest} {
-		if text == "" {
+	for _, moment := range []struct {
+		text string
+		to   *time.Time
+	}{{first, &earliest}, {last, &latest}} {
+		if moment.text == "" {
 			continue
 		}
-		if *to, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			return earliest, latest, fmt.Errorf("read recovery window of instance %s/%s: %w", project, instance, err)
+		if *moment.to, err = time.Parse(time.RFC3339Nano, moment.text); err != nil {
+			return earliest, latest, fmt.Errorf("read recovery window of %s/%s: %w", project, instance, err)
 		}
 	}
 	return earliest, latest, nil
