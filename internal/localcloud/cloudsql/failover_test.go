@@ -142,6 +142,9 @@ func (r *rig) pid(name, node string) int {
 // shoot ends one process of the operating system the hard way.
 func (r *rig) shoot(pid int) {
 	r.t.Helper()
+	if pid <= 1 {
+		r.t.Fatalf("%d is no process to end: it would be all of the test's", pid)
+	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		r.t.Fatal(err)
 	}
@@ -272,7 +275,8 @@ func TestKilledUnderLoad(t *testing.T) {
 			r.eventually("other postmasters", func() bool { return r.pid("platform", "a") != a && r.pid("platform", "b") != b })
 		}, false},
 		{"the archive's receiver", func() {
-			pid := r.receiver("platform")
+			var pid int
+			r.eventually("a receiver", func() bool { pid = r.receiver("platform"); return pid != 0 })
 			r.shoot(pid)
 			r.eventually("another receiver", func() bool { now := r.receiver("platform"); return now != 0 && now != pid })
 		}, false},
@@ -328,7 +332,7 @@ func (r *rig) receiver(name string) int {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	want := "--directory=" + filepath.Join(r.instance(name).dir, "wal") + "\x00"
+	want := "--directory=" + filepath.Join(r.instance(name).dir, "wal")
 	for _, file := range dirs {
 		if body, err := os.ReadFile(file); err == nil && strings.Contains(string(body), want) {
 			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
