@@ -398,7 +398,8 @@ func (c *Cluster) Depose(ctx context.Context) error {
 func (c *Cluster) becomeReplica() error {
 	was := c.state
 	c.state.Replica, c.state.InStep, c.state.Replicas = true, false, nil
-	c.state.Spec.Archive, c.state.ArchiveSince, c.state.Archived, c.state.ArchivedLSN = false, time.Time{}, time.Time{}, 0
+	c.newEra() // the archive goes on at the successor
+	c.state.Spec.Archive, c.state.ArchiveSince = false, time.Time{}
 	if err := c.save(); err != nil {
 		c.state = was
 		return err
@@ -411,9 +412,6 @@ func (c *Cluster) becomeReplica() error {
 // made anew.
 func (c *Cluster) Rejoin(ctx context.Context, source Source) error {
 	if err := c.Follow(ctx, source); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(c.walDir()); err != nil { // the archive goes on at the successor
 		return err
 	}
 	if err := c.Start(ctx); err != nil {
