@@ -69,6 +69,10 @@ func (c *Cluster) startArchive(ctx context.Context) error {
 	}
 	if c.lost() {
 		c.opt.Log.Warn("the primary no longer has the WAL that the archive lacks, beginning the archive anew", "instance", c.opt.Name)
+		// The receiver's first word may have set the slot back to what it asked for, which is gone.
+		if err := c.dropSlot(ctx, archiveName); err != nil {
+			return err
+		}
 		c.newEra()
 		if err := c.save(); err != nil {
 			return err
