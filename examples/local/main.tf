@@ -51,13 +51,6 @@ resource "august_cloudsql_ha_policy" "platform" {
     update_track = local.environment.update_track
   }
 
-  # The plan fails when the window is outside of them, in winter or in summer.
-  low_traffic_hours = {
-    from      = "00:00"
-    to        = "05:00"
-    time_zone = "America/Chicago"
-  }
-
   insights = {
     query_plans_per_minute = 5
   }
