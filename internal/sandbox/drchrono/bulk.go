@@ -23,6 +23,7 @@ type job struct {
 	posted     time.Time
 	polls      int
 	end        FaultKind // an injected one
+	stuck      time.Duration
 }
 
 type jobs struct {
@@ -80,7 +81,10 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, a *app, e *endpo
 	}
 	j := &job{name: name, e: e, rows: shown, verbose: truthy(q.Get("verbose")), count: len(rows), page: page, size: size, posted: s.clock()}
 	if f := s.fault(async, a.ClientID, name, page); f != nil {
-		j.end = f.Kind
+		j.end, j.stuck = f.Kind, jobLife
+		if f.DelayMillis > 0 {
+			j.stuck = time.Duration(f.DelayMillis) * time.Millisecond
+		}
 	}
 	id := uuid.NewString()
 	a.bulk.add(id, j)
@@ -123,7 +127,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *app, base strin
 		return
 	}
 	switch {
-	case j.end == FaultStuck || polls <= settings.BulkPolls || now.Sub(j.posted) < time.Duration(settings.BulkMillis)*time.Millisecond:
+	case (j.end == FaultStuck && now.Sub(j.posted) < j.stuck) || polls <= settings.BulkPolls || now.Sub(j.posted) < time.Duration(settings.BulkMillis)*time.Millisecond:
 		reply(w, http.StatusOK, map[string]string{"status": "In progress", "uuid": id})
 	case j.end == FaultExpired:
 		refuse(w, http.StatusNotFound, "Invalid uuid specified")

@@ -34,7 +34,7 @@ const (
 	FaultFailed   FaultKind = "async_failed"   // a bulk request that ends as Failed
 	FaultCanceled FaultKind = "async_canceled" // a bulk request that ends as Canceled
 	FaultExpired  FaultKind = "async_expired"  // a bulk request whose uuid is gone when it should be ready
-	FaultStuck    FaultKind = "async_stuck"    // a bulk request that stays In progress for good
+	FaultStuck    FaultKind = "async_stuck"    // a bulk request that stays In progress for DelayMillis, or for good
 )
 
 // stage is where in a call a fault strikes.
@@ -73,7 +73,7 @@ type Fault struct {
 	Skip        int       `json:"skip,omitempty"`         // matching calls to let pass first
 	Chance      float64   `json:"chance,omitempty"`       // strikes this share of the matching calls, 0 = all
 	Status      int       `json:"status,omitempty"`       // FaultStatus
-	DelayMillis int       `json:"delay_millis,omitempty"` // FaultSlow
+	DelayMillis int       `json:"delay_millis,omitempty"` // FaultSlow, FaultStuck
 	Seconds     float64   `json:"seconds,omitempty"`      // FaultThrottle; 0 = the answer does not say
 	Rows        int       `json:"rows,omitempty"`         // FaultDuplicate, FaultLose
 	To          string    `json:"to,omitempty"`           // FaultRedirect: another origin, such as "http://127.0.0.2:80"
