@@ -49,7 +49,7 @@ func (c Control) Reply(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) //nolint:gosec // JSON; a client that hangs up gets nothing
+	_, _ = w.Write(body) // a client that hangs up gets nothing
 }
 
 // Finish answers an act that has nothing to say when it went well.
