@@ -203,6 +203,21 @@ func (c *chaos) practice(rnd *rand.Rand, stop <-chan struct{}) {
 			return clinic.Object{"amount": cents(rnd), "notes": pick(rnd, clinic.Canaries()...)}
 		},
 	}
+	others := map[clinic.Kind]func() clinic.Object{
+		clinic.Doctors:  func() clinic.Object { return clinic.Object{"specialty": pick(rnd, "Psychiatry", "Cardiology", "")} },
+		clinic.Patients: func() clinic.Object { return clinic.Object{"city": pick(rnd, "Testville", "Mockburg", "")} },
+		clinic.LabResults: func() clinic.Object {
+			return clinic.Object{"value": cents(rnd), "comments": pick(rnd, clinic.Canaries()...)}
+		},
+		clinic.PatientLabResults: func() clinic.Object { return clinic.Object{"lab_result_value": cents(rnd)} },
+		clinic.EOBs:              func() clinic.Object { return clinic.Object{"total_paid": cents(rnd)} },
+	}
+	vanish := slices.Sorted(maps.Keys(edits)) // nothing hangs on them that would stay behind
+	for _, f := range feeds {
+		if edit := others[kinds[f.Name]]; edit != nil {
+			edits[kinds[f.Name]] = edit
+		}
+	}
 	list := slices.Sorted(maps.Keys(edits))
 	for pause(stop, time.Duration(20+rnd.IntN(120))*time.Millisecond) {
 		kind := pick(rnd, list...)
@@ -210,7 +225,7 @@ func (c *chaos) practice(rnd *rand.Rand, stop <-chan struct{}) {
 		key := rows[rnd.IntN(len(rows))].Key()
 		var err error
 		switch n := rnd.IntN(40); {
-		case n == 0:
+		case n == 0 && slices.Contains(vanish, kind):
 			c.note("deletions")
 			err = c.clinic.Delete(kind, key)
 		case n < 8:
