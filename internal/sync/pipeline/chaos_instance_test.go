@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
@@ -31,15 +30,17 @@ type instanceConfig struct {
 	RefreshToken string
 }
 
-func TestMain(m *testing.M) {
-	if raw := os.Getenv(asInstance); raw != "" {
-		if err := instanceMain([]byte(raw)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+// Before TestMain, so that an instance has no cluster of its own.
+func init() {
+	raw := os.Getenv(asInstance)
+	if raw == "" {
 		return
 	}
-	pgtest.Main(m)
+	if err := instanceMain([]byte(raw)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // instanceMain is an instance in a process of its own, which a test can kill. It ends with SIGTERM, and

@@ -21,6 +21,8 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
 var feeds = []feed.Feed{feed.Doctors, feed.Offices, feed.Appointments, feed.LineItems, feed.Transactions, feed.PatientPayments, feed.LineItemDeletions}
 
 var kinds = map[string]clinic.Kind{
