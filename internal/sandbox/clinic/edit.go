@@ -81,6 +81,18 @@ func (c *Clinic) Edit(k Kind, id string, change Object) error {
 	return c.store(k, Modify, o)
 }
 
+// EditUnseen sets fields of an object and leaves its updated_at alone, as an insurer's status that
+// arrives at DrChrono may.
+func (c *Clinic) EditUnseen(k Kind, id string, change Object) error {
+	old, ok := c.Find(k, id, 0)
+	if !ok {
+		return fmt.Errorf("clinic: no %s %s", k, id)
+	}
+	o := old.Object()
+	maps.Copy(o, change)
+	return c.store(k, Modify, o)
+}
+
 // Touch moves an object's updated_at and nothing else.
 func (c *Clinic) Touch(k Kind, id string) error { return c.Edit(k, id, nil) }
 

@@ -58,6 +58,9 @@ func (r *Row) Field(name string) string {
 // Each walks the object's fields, verbose ones left out, until fn returns false.
 func (r *Row) Each(fn func(key, raw []byte) bool) { eachField(r.Body, fn) }
 
+// Fields walks the top-level fields of an object as Row.AppendJSON writes it, until fn returns false.
+func Fields(object []byte, fn func(key, raw []byte) bool) { eachField(object, fn) }
+
 // less orders rows by id, virtual ones after their series.
 func (r *Row) less(o *Row) bool { return compareID(r, o.ID, o.Sub) < 0 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +22,8 @@ type job struct {
 	page, size int
 	posted     time.Time
 	polls      int
-	cond       string // an injected end: "error" or "failed"
+	end        FaultKind // an injected one
+	stuck      time.Duration
 }
 
 type jobs struct {
@@ -72,9 +72,19 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, a *app, e *endpo
 		return
 	}
 	from := min((page-1)*size, len(rows))
-	j := &job{name: name, e: e, rows: rows[from:min(from+size, len(rows))], verbose: truthy(q.Get("verbose")), count: len(rows), page: page, size: size, posted: s.clock()}
-	if f := s.asyncFault(a.ClientID, name, page); f != nil {
-		j.cond = strings.TrimPrefix(string(f.Kind), "async_")
+	if from == len(rows) && from > 0 && settings.BulkRepeats {
+		from = (len(rows) - 1) / size * size
+	}
+	shown := rows[from:min(from+size, len(rows))]
+	if f := s.fault(duringPage, a.ClientID, name, page); f != nil {
+		shown = f.rowsOf(rows, from, from+len(shown))
+	}
+	j := &job{name: name, e: e, rows: shown, verbose: truthy(q.Get("verbose")), count: len(rows), page: page, size: size, posted: s.clock()}
+	if f := s.fault(async, a.ClientID, name, page); f != nil {
+		j.end, j.stuck = f.Kind, jobLife
+		if f.DelayMillis > 0 {
+			j.stuck = time.Duration(f.DelayMillis) * time.Millisecond
+		}
 	}
 	id := uuid.NewString()
 	a.bulk.add(id, j)
@@ -117,12 +127,16 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *app, base strin
 		return
 	}
 	switch {
-	case polls <= settings.BulkPolls || now.Sub(j.posted) < time.Duration(settings.BulkMillis)*time.Millisecond:
+	case (j.end == FaultStuck && now.Sub(j.posted) < j.stuck) || polls <= settings.BulkPolls || now.Sub(j.posted) < time.Duration(settings.BulkMillis)*time.Millisecond:
 		reply(w, http.StatusOK, map[string]string{"status": "In progress", "uuid": id})
-	case j.cond == "error":
+	case j.end == FaultExpired:
+		refuse(w, http.StatusNotFound, "Invalid uuid specified")
+	case j.end == FaultAsync:
 		reply(w, http.StatusInternalServerError, map[string]string{"status": "Error", "uuid": id, "detail": "Please submit the request again."})
-	case j.cond == "failed":
+	case j.end == FaultFailed:
 		reply(w, http.StatusOK, map[string]string{"status": "Failed", "uuid": id})
+	case j.end == FaultCanceled:
+		reply(w, http.StatusOK, map[string]string{"status": "Canceled", "uuid": id})
 	default:
 		send(w, http.StatusOK, j.body(id, settings))
 	}
@@ -139,11 +153,6 @@ func (j *job) body(id string, s Settings) []byte {
 		body = fmt.Appendf(body, `"pagination":{"count":%d,"pages":%d,"page_size":%d,"page":%d},`, j.count, (j.count+j.size-1)/j.size, j.size, j.page)
 	}
 	body = append(body, `"results":[`...)
-	for i, row := range j.rows {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = j.e.append(body, row, j.verbose)
-	}
+	body = j.e.appendAll(body, j.rows, j.verbose, s)
 	return append(body, "]}"...)
 }

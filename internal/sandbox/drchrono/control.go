@@ -1,12 +1,11 @@
 package drchrono
 
 import (
-	"encoding/json"
 	"maps"
-	"net"
 	"net/http"
 
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/faults"
 )
 
 // Stats counts one application's calls.
@@ -68,73 +67,50 @@ func (s *Server) Clinic(clientID string) *clinic.Clinic {
 
 // control mounts the switches: for tests and people on this machine, not part of the API.
 func (s *Server) control() {
-	handle := func(pattern string, h http.HandlerFunc) {
-		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			host, _, _ := net.SplitHostPort(r.RemoteAddr)
-			// No Origin: a web page in a browser on this machine must not reach the switches.
-			if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() || r.Header.Get("Origin") != "" {
-				refuse(w, http.StatusForbidden, "The sandbox's switches answer to this machine only.")
-				return
-			}
-			r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
-			h(w, r)
-		})
-	}
-	handle("GET /_sandbox/stats", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Stats()) })
-	handle("DELETE /_sandbox/stats", func(w http.ResponseWriter, _ *http.Request) {
+	c := faults.Control{Mux: s.mux, Refuse: refuse}
+	c.Handle("GET /_sandbox/stats", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Stats()) })
+	c.Handle("DELETE /_sandbox/stats", func(w http.ResponseWriter, _ *http.Request) {
 		s.ResetStats()
 		w.WriteHeader(http.StatusNoContent)
 	})
-	handle("GET /_sandbox/settings", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Settings()) })
-	handle("POST /_sandbox/settings", func(w http.ResponseWriter, r *http.Request) {
-		next := s.Settings()
-		if !decode(w, r, &next) {
-			return
+	faults.Settings(c, s.Settings, func(next Settings) error {
+		if err := next.check(); err != nil {
+			return err
 		}
 		s.Set(func(old *Settings) { *old = next })
-		reply(w, http.StatusOK, next)
+		return nil
 	})
-	handle("GET /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Faults()) })
-	handle("POST /_sandbox/faults", func(w http.ResponseWriter, r *http.Request) {
-		var f Fault
-		if decode(w, r, &f) {
-			reply(w, http.StatusCreated, map[string]int{"id": s.AddFault(f)})
-		}
+	s.faults.Mount(c)
+	c.Handle("POST /_sandbox/deauthorise/{app}", func(w http.ResponseWriter, r *http.Request) {
+		c.Finish(w, s.Deauthorise(r.PathValue("app")))
 	})
-	handle("DELETE /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) {
-		s.ClearFaults()
-		w.WriteHeader(http.StatusNoContent)
-	})
-	handle("POST /_sandbox/deauthorise/{app}", func(w http.ResponseWriter, r *http.Request) {
-		finish(w, s.Deauthorise(r.PathValue("app")))
-	})
-	handle("GET /_sandbox/objects/{app}/{kind}/{id}", s.edit(func(c *clinic.Clinic, k clinic.Kind, w http.ResponseWriter, r *http.Request) {
-		if o, ok := c.Get(k, r.PathValue("id")); ok {
+	c.Handle("GET /_sandbox/objects/{app}/{kind}/{id}", s.edit(func(of *clinic.Clinic, k clinic.Kind, w http.ResponseWriter, r *http.Request) {
+		if o, ok := of.Get(k, r.PathValue("id")); ok {
 			reply(w, http.StatusOK, o)
 			return
 		}
 		refuse(w, http.StatusNotFound, "Not found.")
 	}))
-	handle("POST /_sandbox/objects/{app}/{kind}", s.edit(func(c *clinic.Clinic, k clinic.Kind, w http.ResponseWriter, r *http.Request) {
+	c.Handle("POST /_sandbox/objects/{app}/{kind}", s.edit(func(of *clinic.Clinic, k clinic.Kind, w http.ResponseWriter, r *http.Request) {
 		var o clinic.Object
-		if !decode(w, r, &o) {
+		if !c.Decode(w, r, &o) {
 			return
 		}
-		id, err := c.Add(k, o)
+		id, err := of.Add(k, o)
 		if err != nil {
-			finish(w, err)
+			c.Finish(w, err)
 			return
 		}
 		reply(w, http.StatusCreated, map[string]string{"id": id})
 	}))
-	handle("PATCH /_sandbox/objects/{app}/{kind}/{id}", s.edit(func(c *clinic.Clinic, k clinic.Kind, w http.ResponseWriter, r *http.Request) {
+	c.Handle("PATCH /_sandbox/objects/{app}/{kind}/{id}", s.edit(func(of *clinic.Clinic, k clinic.Kind, w http.ResponseWriter, r *http.Request) {
 		var o clinic.Object
-		if decode(w, r, &o) {
-			finish(w, c.Edit(k, r.PathValue("id"), o))
+		if c.Decode(w, r, &o) {
+			c.Finish(w, of.Edit(k, r.PathValue("id"), o))
 		}
 	}))
-	handle("DELETE /_sandbox/objects/{app}/{kind}/{id}", s.edit(func(c *clinic.Clinic, k clinic.Kind, w http.ResponseWriter, r *http.Request) {
-		finish(w, c.Delete(k, r.PathValue("id")))
+	c.Handle("DELETE /_sandbox/objects/{app}/{kind}/{id}", s.edit(func(of *clinic.Clinic, k clinic.Kind, w http.ResponseWriter, r *http.Request) {
+		c.Finish(w, of.Delete(k, r.PathValue("id")))
 	}))
 }
 
@@ -147,22 +123,4 @@ func (s *Server) edit(h func(*clinic.Clinic, clinic.Kind, http.ResponseWriter, *
 		}
 		h(c, clinic.Kind(r.PathValue("kind")), w, r)
 	}
-}
-
-func decode(w http.ResponseWriter, r *http.Request, v any) bool {
-	d := json.NewDecoder(r.Body)
-	d.UseNumber()
-	if err := d.Decode(v); err != nil {
-		refuse(w, http.StatusBadRequest, "The body is not the JSON that this switch takes.")
-		return false
-	}
-	return true
-}
-
-func finish(w http.ResponseWriter, err error) {
-	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }

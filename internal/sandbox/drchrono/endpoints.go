@@ -82,6 +82,21 @@ func (e *endpoint) append(to []byte, r *clinic.Row, verbose bool) []byte {
 	return append(to, '}')
 }
 
+// appendAll writes the elements of a list.
+func (e *endpoint) appendAll(to []byte, rows []*clinic.Row, verbose bool, s Settings) []byte {
+	for i, r := range rows {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		if len(s.Shapes) > 0 {
+			to = append(to, Reshape(e.append(nil, r, verbose), s.Shapes)...)
+		} else {
+			to = e.append(to, r, verbose)
+		}
+	}
+	return to
+}
+
 // truthy reads the spellings of true that the framework takes.
 func truthy(s string) bool {
 	switch strings.ToLower(s) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 	}
 	if wait, ok := a.throttle.take(s.clock(), settings); !ok {
 		a.count(name, http.StatusTooManyRequests)
-		throttled(w, wait, settings.RetryAfter)
+		throttled(w, wait, settings)
 		return
 	}
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
@@ -57,28 +58,25 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, a *app, g gran
 		return
 	}
 	q := r.URL.Query()
-	page := 1
+	number := 1
 	if cur, err := parseCursor(q.Get("cursor")); err == nil {
-		page = max(1, cur.page)
+		number = max(1, cur.page)
 	}
 	if n, err := strconv.Atoi(q.Get("page")); bulk && err == nil {
-		page = n
+		number = n
 	}
-	if f := s.fault(a.ClientID, name, page); f != nil {
-		answer := &capture{header: http.Header{}}
-		if f.needsAnswer() {
-			s.serve(answer, r, a, e, base, rest, bulk)
-		}
-		if s.inject(w, r, f, answer) {
-			return
-		}
+	serve := func(w http.ResponseWriter) { s.serve(w, r, a, e, base, rest, bulk) }
+	if f := s.fault(early, a.ClientID, name, number); f != nil && s.inject(w, r, f, serve) {
+		return
 	}
-	s.serve(w, r, a, e, base, rest, bulk)
+	serve(w)
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, a *app, e *endpoint, base, rest string, bulk bool) {
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
+	case bulk && rest == "" && slices.Contains(s.Settings().BulkDirect, base+"_list") && (r.Method == http.MethodPost || r.URL.Query().Has("cursor")):
+		s.list(w, r, a, e, base+"_list")
 	case bulk && rest == "" && r.Method == http.MethodPost:
 		s.submit(w, r, a, e, base)
 	case bulk && rest == "" && read:
@@ -109,7 +107,7 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request, a *app, e *endpo
 		refuse(w, http.StatusNotFound, "Not found.")
 		return
 	}
-	send(w, http.StatusOK, e.append(nil, row, truthy(r.URL.Query().Get("verbose"))))
+	send(w, http.StatusOK, Reshape(e.append(nil, row, truthy(r.URL.Query().Get("verbose"))), s.Settings().Shapes))
 }
 
 // list answers one page.
@@ -120,7 +118,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, a *app, e *endpoin
 		refuse(w, http.StatusNotFound, "Invalid cursor")
 		return
 	}
-	rows, bad := e.selected(q, a.Clinic, settings, e.order, false)
+	rows, bad := e.selected(q, a.Clinic, settings, e.order, strings.HasSuffix(name, "_list"))
 	if bad != nil {
 		invalid(w, bad.field, bad.message)
 		return
@@ -135,7 +133,15 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, a *app, e *endpoin
 	if from > 0 && from < len(rows) {
 		previous = link(r, q, cursor{page: max(0, cur.page-1), back: true, value: e.order.Value(rows[from]), id: rows[from].ID, sub: rows[from].Sub})
 	}
-	body := make([]byte, 0, 1024*(to-from)+512)
+	shown := rows[from:to]
+	if f := s.fault(duringPage, a.ClientID, name, cur.page); f != nil {
+		shown = f.rowsOf(rows, from, to)
+		if f.Kind == FaultCircle && cur.page > 1 { // to the page after the first, which was read before
+			at := rows[min(size, len(rows))-1]
+			next = link(r, q, cursor{page: 2, value: e.order.Value(at), id: at.ID, sub: at.Sub})
+		}
+	}
+	body := make([]byte, 0, 1024*len(shown)+512)
 	body = append(body, `{"previous":`...)
 	body = append(body, previous...)
 	body = append(body, `,"`...)
@@ -145,12 +151,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, a *app, e *endpoin
 	}
 	body = append(body, envelope...)
 	body = append(body, `":[`...)
-	for i, row := range rows[from:to] {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = e.append(body, row, verbose)
-	}
+	body = e.appendAll(body, shown, verbose, settings)
 	body = append(body, `],"next":`...)
 	body = append(body, next...)
 	body = append(body, '}')

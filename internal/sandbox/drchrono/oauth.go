@@ -191,9 +191,14 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.count("o/token", 0)
-	if f := s.fault(a.ClientID, "o/token", 0); f != nil && s.inject(w, r, f, nil) {
+	if f := s.fault(early, a.ClientID, "o/token", 0); f != nil && s.inject(w, r, f, func(w http.ResponseWriter) { s.grant(w, r, a) }) {
 		return
 	}
+	s.grant(w, r, a)
+}
+
+// grant answers the token endpoint, and rotates whether or not the answer arrives.
+func (s *Server) grant(w http.ResponseWriter, r *http.Request, a *app) {
 	settings := s.Settings()
 	bad := func(what string) { reply(w, http.StatusBadRequest, map[string]string{"error": what}) }
 	o := s.oauth
@@ -231,8 +236,12 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	reply(w, http.StatusOK, map[string]any{"access_token": next.Access, "token_type": "Bearer",
-		"expires_in": settings.AccessTokenSeconds, "refresh_token": next.Refresh, "scope": next.Scope})
+	answer := map[string]any{"access_token": next.Access, "token_type": "Bearer",
+		"expires_in": settings.AccessTokenSeconds, "refresh_token": next.Refresh, "scope": next.Scope}
+	if settings.RefreshUnsaid && !settings.Rotate && before != nil && before.Refresh == next.Refresh {
+		delete(answer, "refresh_token")
+	}
+	reply(w, http.StatusOK, answer)
 }
 
 // revoke kills the pair that a token belongs to. As with the real thing, an unknown token is no error.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/faults"
 )
 
 // App is one API application: the unit that DrChrono throttles and issues tokens to.
@@ -55,8 +56,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	settings Settings
-	faults   []*Fault
-	faultID  int
+
+	faults faults.List[Fault]
 }
 
 // app is one application's running state.

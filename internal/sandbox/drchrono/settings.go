@@ -1,6 +1,7 @@
 package drchrono
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -15,6 +16,8 @@ type Settings struct {
 	AccessTokenSeconds int `json:"access_token_seconds"`
 	// FreshTokenMillis is how long a new access token is answered 401 before the API knows it.
 	FreshTokenMillis int `json:"fresh_token_millis"`
+	// RefreshUnsaid leaves the refresh token out of the answer when it did not rotate.
+	RefreshUnsaid bool `json:"refresh_unsaid"`
 	// DenyAuthorize makes the authorize page answer error=access_denied.
 	DenyAuthorize bool `json:"deny_authorize"`
 
@@ -23,6 +26,11 @@ type Settings struct {
 	// PerSecond is the number of calls inside one second that trips the short throttle: with 10, nine
 	// pass and the tenth is refused. 0 = no limit.
 	PerSecond int `json:"per_second"`
+	// PerTenMinutes is the number of calls in any ten minutes, a limit that is reported but not
+	// documented (about 290). 0 = no limit.
+	PerTenMinutes int `json:"per_ten_minutes"`
+	// WaitUnsaid leaves the time out of the text of 429.
+	WaitUnsaid bool `json:"wait_unsaid"`
 	// RetryAfter adds the Retry-After header to 429, which DrChrono is not known to send.
 	RetryAfter bool `json:"retry_after"`
 	// Hot counts refused calls too, so that hammering prolongs the throttle.
@@ -43,8 +51,15 @@ type Settings struct {
 	BulkMillis int `json:"bulk_millis"`
 	// BulkNoPagination lists bulk endpoints that answer without the pagination object.
 	BulkNoPagination []string `json:"bulk_no_pagination"`
+	// BulkRepeats gives the last page again for pages past the end of those lists, not an empty one.
+	BulkRepeats bool `json:"bulk_repeats"`
+	// BulkDirect lists bulk endpoints that answer at once, in pages with a cursor.
+	BulkDirect []string `json:"bulk_direct"`
 	// BulkCompleted writes the final status as "Completed" instead of "Complete".
 	BulkCompleted bool `json:"bulk_completed"`
+
+	// Shapes are the ways in which objects differ from the documents.
+	Shapes []Shape `json:"shapes"`
 }
 
 // DefaultSettings is the documented API, in the stricter reading where reports disagree.
@@ -64,6 +79,19 @@ func (s *Server) Set(change func(*Settings)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.settings)
+}
+
+// check names a setting that nothing knows.
+func (s Settings) check() error {
+	for _, shape := range s.Shapes {
+		if !slices.Contains(Shapes(), shape) {
+			return fmt.Errorf("shapes: %q is none of %v", shape, Shapes())
+		}
+	}
+	if s.Envelope != "" && s.Envelope != "results" && s.Envelope != "data" {
+		return fmt.Errorf("envelope: %q is neither results nor data", s.Envelope)
+	}
+	return nil
 }
 
 func (s Settings) lag() time.Duration { return time.Duration(s.ReadLagMillis) * time.Millisecond }

@@ -1,8 +1,6 @@
 package drchrono_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -76,36 +74,6 @@ func TestThrottleIsPerApplication(t *testing.T) {
 	r.get("/api/sublabs", 429)
 	r.token = "second"
 	r.get("/api/sublabs", 200)
-}
-
-func TestFaults(t *testing.T) {
-	r := newRig(t)
-	r.server.AddFault(drchrono.Fault{Kind: drchrono.FaultStatus, Endpoint: "line_items", Page: 3, Times: 1, Status: 503})
-	path := "/api/line_items?page_size=10"
-	for range 2 {
-		path = r.get(path, 200)["next"].(string)
-	}
-	if got, _, _ := r.do(http.MethodGet, path, nil); got != 503 {
-		t.Errorf("page 3: %d", got)
-	}
-	r.get(path, 200)
-
-	r.server.AddFault(drchrono.Fault{Kind: drchrono.FaultTruncated, Endpoint: "lab_results", Skip: 1, Times: 1})
-	r.get("/api/lab_results", 200)
-	if got, _, body := r.do(http.MethodGet, "/api/lab_results", nil); got != 200 || json.Valid(body) || !bytes.HasPrefix(body, []byte(`{"previous"`)) {
-		t.Errorf("truncated: %d, %d bytes", got, len(body))
-	}
-	r.server.AddFault(drchrono.Fault{Kind: drchrono.FaultHTML, Times: 1})
-	if got, header, _ := r.do(http.MethodGet, "/api/doctors", nil); got != 200 || !strings.HasPrefix(header.Get("Content-Type"), "text/html") {
-		t.Errorf("html: %d %s", got, header.Get("Content-Type"))
-	}
-	r.server.AddFault(drchrono.Fault{Kind: drchrono.FaultStatus, Endpoint: "o/token", Status: 429, Times: 1})
-	if got, _, _ := r.do(http.MethodPost, "/o/token/", refreshForm("test-refresh")); got != 429 {
-		t.Errorf("token: %d", got)
-	}
-	if len(r.server.Faults()) != 0 {
-		t.Errorf("left: %+v", r.server.Faults())
-	}
 }
 
 func TestReadLag(t *testing.T) {
