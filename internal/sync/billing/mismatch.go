@@ -2,6 +2,7 @@ package billing
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/shopspring/decimal"
 )
@@ -63,9 +64,14 @@ type Mismatch struct {
 // speak of other sums and take no part.
 func (m *Mismatch) Difference() decimal.Decimal { return m.Found.Sub(m.Expected) }
 
-// Compare orders mismatches by what identifies them: all but the amounts, severity and text. No two
-// of one Reconcile are equal.
-func (m *Mismatch) Compare(other *Mismatch) int {
+// Key identifies the mismatch, the same in every run: all but its amounts, severity and text. No two of one
+// Reconcile are equal.
+func (m *Mismatch) Key() string {
+	return fmt.Sprintf("%s/%s/%d/%d/%d/%d/%s", m.Reason, m.Appointment, m.Line, m.Level, m.Transaction, m.Payment, m.Field)
+}
+
+// compare puts what belongs together side by side.
+func (m *Mismatch) compare(other *Mismatch) int {
 	return cmp.Or(
 		cmp.Compare(m.Appointment, other.Appointment),
 		cmp.Compare(m.Line, other.Line),

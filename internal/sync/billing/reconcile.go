@@ -12,8 +12,8 @@ import (
 // history, so neither is taken for the truth.
 //
 // Amounts that differ by no more than five cents agree; sums over a visit may differ by five cents a
-// line. Of one cause one mismatch tells: what follows from it is left out. The mismatches come in
-// order of Compare, whatever the order of the books.
+// line. Of one cause one mismatch tells: what follows from it is left out. The mismatches come by visit,
+// line and record, whatever the order of the books.
 func Reconcile(b *Books, overrides Overrides) []Mismatch {
 	r := reconciler{
 		visits: make(map[string]*account, len(b.Visits)), lines: make(map[int64]*entry, len(b.Lines)),
@@ -49,7 +49,7 @@ func Reconcile(b *Books, overrides Overrides) []Mismatch {
 		r.onAccount(payments)
 		r.duplicates(payments)
 	}
-	slices.SortFunc(r.found, func(a, b Mismatch) int { return a.Compare(&b) })
+	slices.SortFunc(r.found, func(a, b Mismatch) int { return a.compare(&b) })
 	return r.found
 }
 

@@ -71,7 +71,7 @@ func clinicBooks(c *clinic.Clinic) *Books {
 // coordinated in every documented way, and a few of its lines disagree with themselves.
 func TestReconcile_clinic(t *testing.T) {
 	t.Parallel()
-	c := clinic.New(clinic.Size{Patients: 1000, Today: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)}, 7)
+	c := clinic.New(clinic.Size{Patients: 400, Today: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)}, 7)
 	b := clinicBooks(c)
 	want := map[Reason]int{}
 	for _, l := range b.Lines {

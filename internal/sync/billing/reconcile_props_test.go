@@ -214,8 +214,15 @@ func TestReconcile_orderChangesNothing(t *testing.T) {
 		if got := Reconcile(shuffled, nil); !reflect.DeepEqual(got, want) {
 			t.Fatalf("in another order\n got %s\nwant %s", words(got), words(want))
 		}
+		keys := map[string]bool{}
+		for i := range want {
+			keys[want[i].Key()] = true
+		}
+		if len(keys) != len(want) {
+			t.Fatalf("keys of %s are equal", words(want))
+		}
 		for i := 1; i < len(want); i++ {
-			if want[i-1].Compare(&want[i]) >= 0 {
+			if want[i-1].compare(&want[i]) >= 0 {
 				t.Fatalf("%s come in this order", words(want[i-1:i+1]))
 			}
 		}
@@ -265,7 +272,7 @@ func TestReconcile_cutBooks(t *testing.T) {
 		for _, b := range cut {
 			got = append(got, Reconcile(b, nil)...)
 		}
-		slices.SortFunc(got, func(a, b Mismatch) int { return a.Compare(&b) })
+		slices.SortFunc(got, func(a, b Mismatch) int { return a.compare(&b) })
 		if want := Reconcile(p.Books, nil); words(got) != words(want) {
 			t.Fatalf("cut\n got %s\nwant %s", words(got), words(want))
 		}

@@ -102,7 +102,7 @@ func TestDerive(t *testing.T) {
 		t.Errorf("states are %s", got)
 	}
 	if got := b.value(`select row(level, counts, status, billed, insurance_paid, level_paid, balance_patient, posted_paid, paid_differs, service_date, insurer_status, rule_version)
-		from billing.claim where appointment = '7000001'`); got != `(1,t,paid,100.00,60.00,60.00,30.00,60.00,f,2026-03-02,"ERA Received",1)` {
+		from billing.claim where appointment = '7000001'`); got != `(1,t,paid,100.00,60.00,60.00,30.00,60.00,f,2026-03-02,"ERA Received",2)` {
 		t.Errorf("the first claim is %s", got)
 	}
 	if got := b.value(`select count(*) from billing.claim_history where old_state is null and run_id = $1`, b.run); got != "24" {
