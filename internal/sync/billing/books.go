@@ -49,7 +49,8 @@ func (l *Line) insurance() decimal.Decimal {
 // consistent says whether the line's three columns add up to its total.
 func (l *Line) consistent() bool { return near(l.insurance(), l.parts()) }
 
-// Transaction is one posting of a remittance. Amounts carry their sign: a reversal is negative.
+// Transaction is one posting of a remittance. Amounts carry their sign: a reversal (claim_status 22) is
+// negative, so sums need no status.
 type Transaction struct {
 	ID          int64
 	Line        int64  // 0: none

@@ -186,6 +186,21 @@ func TestDerive_outbox(t *testing.T) {
 	}
 }
 
+// Of every documented claim_status of a transaction, only "denied" denies the line.
+func TestDerive_claimStatus(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	statuses := strings.Split(",0,1,2,3,4,5,10,13,15,16,17,19,20,21,22,23,25,27,99, 4 ", ",")
+	b.visits(1, len(statuses), "Bill Insurance", "ERA Received", "Example Payer")
+	b.exec(`update drchrono.transactions t set ins_paid = 0, claim_status = ($1::text[])[t.id - 8000000]`, statuses)
+	b.exec(`update drchrono.line_items set ins1_paid = 0, ins_total = 0, balance_ins = 60`)
+	b.derive()
+	if got := b.value(`select string_agg(concat('"', t.claim_status, '" ', c.state), ', ' order by t.id)
+		from billing.claim c join drchrono.line_items l using (appointment) join drchrono.transactions t on t.line_item = l.id where c.denied_lines > 0`); got != `"4" denied, " 4 " denied` {
+		t.Errorf("denied are %s", got)
+	}
+}
+
 // The outbox leaves the covered systems: nothing of a patient may be in it.
 func TestDerive_outboxHoldsNoPatient(t *testing.T) {
 	t.Parallel()

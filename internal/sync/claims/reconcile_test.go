@@ -158,3 +158,14 @@ func TestReconcile_pages(t *testing.T) {
 		t.Errorf("found %s", got)
 	}
 }
+
+func BenchmarkReconcile(bench *testing.B) {
+	b := booked(bench)
+	b.visits(1, 25000, "Balance Due", "ERA Received", "Example Payer")
+	b.payments(1, 25000)
+	b.exec(`update drchrono.transactions set ins_paid = 55 where id % 50 = 0`)
+	b.exec(`analyze`)
+	for bench.Loop() {
+		b.reconcile()
+	}
+}
