@@ -70,8 +70,8 @@ func TestDays_properties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		groups := rapid.SliceOf(rapid.Custom(func(t *rapid.T) Daily {
-			g := daily(rapid.SampledFrom([]string{"2026-03-02", "2026-03-03"}).Draw(t, "day"), rapid.SampledFrom(Statuses).Draw(t, "status"),
-				rapid.SampledFrom([]string{"", "A", "a", "B", "C", OtherPayers, "(OTHER payers)"}).Draw(t, "payer"), rapid.Int64Range(0, 3).Draw(t, "doctor"),
+			g := daily(rapid.SampledFrom([]string{"2026-03-02", "2026-03-03"}).Draw(t, "day"), rapid.SampledFrom([]Status{StatusPaid, StatusDenied}).Draw(t, "status"),
+				rapid.SampledFrom([]string{"", "A", "a", "B", "C", OtherPayers, "(OTHER payers)"}).Draw(t, "payer"), rapid.Int64Range(0, 1).Draw(t, "doctor"),
 				rapid.Int64Range(1, 15).Draw(t, "claims"))
 			g.Billed = decimal.New(rapid.Int64Range(-999, 999999).Draw(t, "billed"), -2)
 			return g

@@ -91,14 +91,16 @@ func unrefunded(payments []*Payment) []*Payment {
 	back := map[string][]*Payment{}
 	for _, p := range payments {
 		if p.takesBack() {
-			back[p.net().Neg().String()] = append(back[p.net().Neg().String()], p)
+			amount := p.net().Neg().String()
+			back[amount] = append(back[amount], p)
 		}
 	}
 	gone := map[*Payment]bool{}
 	for _, p := range payments {
-		if refunds := back[p.net().String()]; len(refunds) > 0 && p.net().IsPositive() {
+		amount := p.net().String()
+		if refunds := back[amount]; len(refunds) > 0 {
 			gone[p], gone[refunds[0]] = true, true
-			back[p.net().String()] = refunds[1:]
+			back[amount] = refunds[1:]
 		}
 	}
 	return slices.DeleteFunc(payments, func(p *Payment) bool { return gone[p] })

@@ -78,6 +78,12 @@ func TestReconcile(t *testing.T) {
 		"on account, refunded": {func(b *Books) { pay(b, "25", "", "", 0); pay(b, "-25", "REF", "", 0) }, ""},
 		"on account, refunded by a positive amount": {func(b *Books) { pay(b, "25", "", "", 0); pay(b, "25.00", "ref", "", 0) }, ""},
 		"on account, corrected":                     {func(b *Books) { pay(b, "-25", "COR", "", 0); pay(b, "25", "", "", 0) }, ""},
+		"on account twice, the second refunded": {func(b *Books) {
+			pay(b, "25", "", "TESTCHK1", 0)
+			pay(b, "25", "", "TESTCHK2", 0)
+			pay(b, "-25", "REF", "", 0)
+			slices.Reverse(b.Payments)
+		}, "unallocated_payment info amount payment 33 0 25"},
 		"on account, refunded in part": {func(b *Books) { pay(b, "25", "", "", 0); pay(b, "-5", "REF", "", 0) },
 			"unallocated_payment info amount payment 32 0 25; unallocated_payment warning amount payment 33 0 -5"},
 		"a correction upwards on account": {func(b *Books) { pay(b, "5", "COR", "", 0) }, "unallocated_payment info amount payment 32 0 5"},
@@ -132,6 +138,11 @@ func TestReconcile(t *testing.T) {
 			l.Billed, l.Adjustment, b.Transactions[2].Adjustment = decimal.Zero, decimal.Zero, decimal.Zero
 			l.BalancePatient, l.BalanceTotal = money("-98.40"), total("-98.40")
 		}, "overpaid warning paid_total line 11 0 98.4"},
+		"adjusted by more than the charge, nothing paid": {func(b *Books) {
+			l := &b.Lines[0]
+			*l = Line{ID: 11, Appointment: "7000001", Billed: money("40"), Adjustment: money("50")}
+			b.Transactions, b.Payments = b.Transactions[2:], nil
+		}, ""},
 		"cents too much": {func(b *Books) { b.Lines[0].Billed = money("148.35") }, ""},
 		"balance below zero": {func(b *Books) { b.Lines[0].BalanceInsurance, b.Lines[0].BalanceTotal = money("-5"), total("-3.40") },
 			"negative_balance warning balance_ins line 11 0 -5"},
@@ -172,9 +183,10 @@ func TestReconcile(t *testing.T) {
 		"cents": {func(b *Books) {
 			b.Lines[0].InsuranceTotal, b.Lines[0].PaidTotal, b.Lines[0].BalanceTotal = total("78.45"), total("98.50"), total("1.55")
 		}, ""},
+		"total without parts, nothing posted": {func(b *Books) { b.Lines[0].Paid[0], b.Transactions = decimal.Zero, nil }, "line_total_drift warning ins_total line 11 0 78.4"},
 		"no totals": {func(b *Books) {
 			l := &b.Lines[0]
-			l.InsuranceTotal.Valid, l.PaidTotal.Valid, l.BalanceTotal.Valid = false, false, false
+			l.InsuranceTotal, l.PaidTotal, l.BalanceTotal = decimal.NullDecimal{}, decimal.NullDecimal{}, decimal.NullDecimal{}
 		}, ""},
 		"total and postings disagree": {func(b *Books) { b.Lines[0].InsuranceTotal, b.Transactions[0].Paid = total("90"), money("70") },
 			"line_total_drift warning ins_total line 11 78.4 90; posting_drift fault ins_total line 11 90 68.4"},
@@ -192,6 +204,7 @@ func TestReconcile(t *testing.T) {
 		"adjusted less":                     {func(b *Books) { b.Transactions[2].Adjustment = money("40") }, "posting_drift info adjustment line 11 50 40"},
 		"adjustment under a denial code":    {func(b *Books) { post(b, 1, "0", "150", "97", "CO") }, ""},
 		"sequestration, counted or not":     {func(b *Books) { b.Transactions[2].Adjustment = money("48"); post(b, 1, "0", "2", "253", "CO") }, ""},
+		"sequestration, not counted":        {func(b *Books) { post(b, 1, "0", "2", "253", "CO") }, ""},
 		"patient's part under another code": {func(b *Books) { post(b, 1, "0", "9", "45", "PR") }, ""},
 		"no posting at all":                 {func(b *Books) { b.Transactions = nil }, "paid_without_posting fault ins_total line 11 78.4 0"},
 
