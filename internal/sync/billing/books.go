@@ -83,11 +83,8 @@ func (p *Payment) net() decimal.Decimal {
 	return p.Amount
 }
 
-// takesBack says whether the record is a refund or correction that undoes a payment.
-func (p *Payment) takesBack() bool {
-	kind := Fold(p.Type)
-	return (kind == "ref" || kind == "cor") && p.net().IsNegative()
-}
+// takesBack says whether the record undoes a payment: a refund, or a correction downwards.
+func (p *Payment) takesBack() bool { return p.net().IsNegative() }
 
 // near says whether two amounts differ by no more than rounding.
 func near(a, b decimal.Decimal) bool { return within(a, b, 1) }

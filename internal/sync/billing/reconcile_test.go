@@ -172,6 +172,10 @@ func TestReconcile(t *testing.T) {
 			b.Visits[0].InsurerStatus[0], b.Visits[0].BillingStatus = "Paid in Full", "Bill Secondary Insurance"
 			owes(b)
 		}, ""},
+		"line's word, secondary open": {func(b *Books) {
+			b.Visits[0].InsurerStatus, b.Lines[0].Status = [2]string{"Paid in Full", "In Process Payer"}, "Paid in Full"
+			owes(b)
+		}, ""},
 		"line's word": {func(b *Books) { b.Lines[0].Status = "Paid in Full"; owes(b) }, "underpaid warning balance_ins line 11 0 30"},
 
 		// 5.2: the line's own identities.
