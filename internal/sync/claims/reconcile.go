@@ -58,7 +58,7 @@ func Reconcile(ctx context.Context, tx pgx.Tx, overrides billing.Overrides) erro
 // mismatch is the record in the order of mismatchColumns.
 func mismatch(m *billing.Mismatch) []any {
 	return []any{
-		m.Key(), string(m.Reason), string(m.Severity), some(m.Appointment), some(m.Line), some(int16(m.Level)), some(m.Transaction), some(m.Payment), //nolint:gosec // a level is small
+		m.Key(), string(m.Reason), string(m.Severity), some(m.Appointment), some(m.Line), some(m.Level), some(m.Transaction), some(m.Payment),
 		some(m.Repeats), m.Field, amount(m.Expected), amount(m.Found), m.Text,
 	}
 }

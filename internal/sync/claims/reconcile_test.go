@@ -77,6 +77,7 @@ func TestReconcile(t *testing.T) {
 	b.exec(`insert into drchrono.patient_payments (id, amount, raw, content_hash, observed_at) values (6600001, 7, '{}', '', now())`)
 	b.exec(`update drchrono.line_items set paid_total = 99, balance_total = 30 where id = 9000019`)
 	b.exec(`update drchrono.patient_payments set deleted_at_source = now() where id = 6000020`)
+	b.exec(`insert into drchrono.transactions (id, ins_name, ins_paid, raw, content_hash, observed_at) values (8600001, 2147483647, 1, '{}', '', now())`)
 	want := "duplicate_payment info amount 7000018 9000018 6500018 6000018 0.00 10.00 10.00; " +
 		"line_total_drift warning ins_total 7000001 9000001 60.00 61.00 1.00; " +
 		"line_total_drift warning paid_total 7000019 9000019 70.00 99.00 29.00; " +
@@ -90,6 +91,7 @@ func TestReconcile(t *testing.T) {
 		"orphan_payment fault amount 7000013 9000013 6000013 0.00 10.00 10.00; " +
 		"orphan_payment fault amount 7999999 6000016 0.00 10.00 10.00; " +
 		"orphan_transaction warning ins_paid - 1 8000014 0.00 60.00 60.00; " +
+		"orphan_transaction warning ins_paid - 2147483647 8600001 0.00 1.00 1.00; " +
 		"orphan_transaction info ins_paid - 9000007 1 8000007 0.00 60.00 60.00; " +
 		"orphan_transaction warning ins_paid - 9000008 1 8000008 0.00 60.00 60.00; " +
 		"orphan_transaction warning ins_paid - 9000009 1 8000009 0.00 60.00 60.00; " +

@@ -6,7 +6,7 @@ create table billing.mismatch (
     severity       text          not null check (severity in ('info', 'warning', 'fault')),
     appointment    text,
     line_item      bigint,
-    level          smallint,
+    level          integer,
     transaction    bigint,
     payment        bigint,
     repeats        bigint,
