@@ -102,7 +102,7 @@ func TestDerive(t *testing.T) {
 		t.Errorf("states are %s", got)
 	}
 	if got := b.value(`select row(level, counts, status, billed, insurance_paid, level_paid, balance_patient, posted_paid, paid_differs, service_date, insurer_status, rule_version)
-		from billing.claim where appointment = '7000001'`); got != `(1,t,paid,100.00,60.00,60.00,30.00,60.00,f,2026-03-02,"ERA Received",1)` {
+		from billing.claim where appointment = '7000001'`); got != `(1,t,paid,100.00,60.00,60.00,30.00,60.00,f,2026-03-02,"ERA Received",2)` {
 		t.Errorf("the first claim is %s", got)
 	}
 	if got := b.value(`select count(*) from billing.claim_history where old_state is null and run_id = $1`, b.run); got != "24" {
@@ -183,6 +183,21 @@ func TestDerive_outbox(t *testing.T) {
 	b.derive()
 	if got := b.value(`select count(*) from august.outbox`); got != "0" {
 		t.Errorf("%s rows of a view that is no more", got)
+	}
+}
+
+// Of every documented claim_status of a transaction, only "denied" denies the line.
+func TestDerive_claimStatus(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	statuses := strings.Split(",0,1,2,3,4,5,10,13,15,16,17,19,20,21,22,23,25,27,99, 4 ", ",")
+	b.visits(1, len(statuses), "Bill Insurance", "ERA Received", "Example Payer")
+	b.exec(`update drchrono.transactions t set ins_paid = 0, claim_status = ($1::text[])[t.id - 8000000]`, statuses)
+	b.exec(`update drchrono.line_items set ins1_paid = 0, ins_total = 0, balance_ins = 60`)
+	b.derive()
+	if got := b.value(`select string_agg(concat('"', t.claim_status, '" ', c.state), ', ' order by t.id)
+		from billing.claim c join drchrono.line_items l using (appointment) join drchrono.transactions t on t.line_item = l.id where c.denied_lines > 0`); got != `"4" denied, " 4 " denied` {
+		t.Errorf("denied are %s", got)
 	}
 }
 
