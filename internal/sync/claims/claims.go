@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,21 +20,29 @@ import (
 // deriveLock lets one transaction at a time derive: two would each see half of the other's claims.
 const deriveLock = int64(0x6175677573740101)
 
-// Derive brings billing.claim and everything that follows from it up to the synced data. It fits
-// pipeline.Dataset.
+// Derive brings billing.claim, billing.mismatch, billing.daily and what goes to Coda up to the synced
+// data. It fits pipeline.Dataset.
 func Derive(ctx context.Context, tx pgx.Tx, spec runtimeapi.PipelineSpec, run int64) error {
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", deriveLock); err != nil {
 		return fmt.Errorf("wait to derive claims: %w", err)
 	}
-	if err := stage(ctx, tx, billing.NewOverrides(spec.StatusOverrides)); err != nil {
+	overrides := billing.NewOverrides(spec.StatusOverrides)
+	if err := stage(ctx, tx, overrides); err != nil {
 		return fmt.Errorf("derive claims: %w", err)
 	}
 	if err := merge(ctx, tx, run); err != nil {
 		return fmt.Errorf("merge claims: %w", err)
 	}
+	if err := Reconcile(ctx, tx, overrides); err != nil {
+		return err
+	}
 	var pipeline string
-	if err := tx.QueryRow(ctx, "select pipeline from august.run where id = $1", run).Scan(&pipeline); err != nil {
+	var at time.Time
+	if err := tx.QueryRow(ctx, "select pipeline, now() from august.run where id = $1", run).Scan(&pipeline, &at); err != nil {
 		return fmt.Errorf("find the pipeline of run %d: %w", run, err)
+	}
+	if err := Daily(ctx, tx, at); err != nil {
+		return err
 	}
 	if err := enqueue(ctx, tx, pipeline, spec.CodaViews); err != nil {
 		return fmt.Errorf("put the billing summary on the way to Coda: %w", err)
@@ -41,7 +50,8 @@ func Derive(ctx context.Context, tx pgx.Tx, spec runtimeapi.PipelineSpec, run in
 	return nil
 }
 
-// Status counts claims by short status and says how the Coda views stand. It fits pipeline.Dataset.
+// Status counts claims by short status and open mismatches by reason, and says how the Coda views
+// stand. It fits pipeline.Dataset.
 func Status(ctx context.Context, pool *pgxpool.Pool, spec runtimeapi.PipelineSpec, status *runtimeapi.Status) error {
 	rows, err := pool.Query(ctx, "select status, count(*) from billing.claim where counts group by 1")
 	if err != nil {
@@ -55,6 +65,15 @@ func Status(ctx context.Context, pool *pgxpool.Pool, spec runtimeapi.PipelineSpe
 		return nil
 	}); err != nil {
 		return fmt.Errorf("count claims: %w", err)
+	}
+	rows, err = pool.Query(ctx, `
+		select reason, severity, count(*) from billing.mismatch where resolved_at is null
+		group by 1, 2 order by array_position(array['fault', 'warning', 'info'], severity), reason`)
+	if err == nil {
+		status.Mismatches, err = pgx.CollectRows(rows, pgx.RowToStructByPos[runtimeapi.MismatchCount])
+	}
+	if err != nil {
+		return fmt.Errorf("count mismatches: %w", err)
 	}
 	status.Coda, err = coda.Status(ctx, pool, status.Pipeline, spec)
 	return err

@@ -144,6 +144,43 @@ func TestDerive(t *testing.T) {
 	}
 }
 
+// One derivation brings claims, mismatches, the day and their counts up to date, and does so again when
+// the practice says otherwise what its own statuses mean.
+func TestDerive_books(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.visits(1, 12, "Closed by Test", "", "Example Payer") // each with a balance of 30
+	b.payments(1, 12)
+	b.exec(`update drchrono.line_items set ins_total = 61 where id = 9000001`)
+	b.exec(`update drchrono.transactions set ins_paid = 55 where id = 8000002`)
+	counts := func() string {
+		t.Helper()
+		status := runtimeapi.Status{Pipeline: "billing"}
+		if err := Status(t.Context(), b.pool, b.spec, &status); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(status.Claims, status.Mismatches, b.value(`select string_agg(concat_ws(' ', status, claims, balance), '; ' order by status) from billing.daily where day = (select max(day) from billing.daily)`))
+	}
+	want := func(when, want string) {
+		t.Helper()
+		b.derive()
+		if got := counts(); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", when, got, want)
+		}
+	}
+	want("a status that means nothing", "map[unknown:12] [{posting_drift fault 1} {line_total_drift warning 1}]unknown 12 360.00")
+	b.spec.StatusOverrides = map[string]string{"closed  by TEST": "paid"}
+	want("a status that means paid", "map[paid:12] [{posting_drift fault 1} {line_total_drift warning 1} {underpaid warning 12}]paid 12 360.00")
+	b.spec.StatusOverrides = map[string]string{"Closed by Test": "patient_balance"}
+	want("a status that means open", "map[paid:12] [{posting_drift fault 1} {line_total_drift warning 1}]paid 12 360.00")
+	b.exec(`update drchrono.transactions set ins_paid = 60 where id = 8000002`)
+	b.exec(`update drchrono.line_items set ins_total = 60 where id = 9000001`)
+	want("repaired books", "map[paid:12] []paid 12 360.00")
+	if got := b.value(`select concat_ws(' ', count(*), count(resolved_at)) from billing.mismatch`); got != "14 14" {
+		t.Errorf("kept and resolved: %s", got)
+	}
+}
+
 func TestDerive_outbox(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -220,6 +257,8 @@ func BenchmarkDerive(bench *testing.B) {
 	b := setup(bench)
 	b.visits(1, 12000, "Bill Insurance", "ERA Received", "Example Payer")
 	b.visits(12001, 12000+13000, "Bill Insurance", "Payer Acknowledged", "Other Payer")
+	b.payments(1, 25000)
+	b.exec(`update drchrono.transactions set ins_paid = 55 where id % 50 = 0`)
 	b.exec(`analyze`)
 	began := time.Now()
 	b.derive()

@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -11,18 +12,19 @@ import (
 // The days are those of the practice's clock, and each holds the state that was last seen in it.
 func TestDaily(t *testing.T) {
 	t.Parallel()
-	b := booked(t)
+	b := setup(t)
 	b.exec(`insert into drchrono.doctors (id, timezone, is_account_suspended, raw, content_hash, observed_at) values
 		(30001, 'US/Eastern', false, '{}', '', now()), (30002, 'US/Eastern', null, '{}', '', now()), (30003, 'Mars/Test', false, '{}', '', now()),
 		(30004, 'Mars/Test', false, '{}', '', now()), (30005, 'Mars/Test', false, '{}', '', now()), (30006, '', false, '{}', '', now())`)
 	day := func(at string) {
 		t.Helper()
-		b.derive()
 		when, err := time.Parse(time.RFC3339, at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { return Daily(t.Context(), tx, when) }); err != nil {
+		if err := pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { // Derive's own day is today
+			return errors.Join(stage(t.Context(), tx, nil), merge(t.Context(), tx, 1), Daily(t.Context(), tx, when))
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

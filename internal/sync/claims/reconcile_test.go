@@ -2,25 +2,12 @@ package claims
 
 import (
 	"context"
-	"os"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/billing"
 )
-
-// booked is setup with the tables that reconciliation and the days fill.
-func booked(t testing.TB) *bundle {
-	t.Helper()
-	b := setup(t)
-	sql, err := os.ReadFile("testdata/books.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.exec(string(sql))
-	return b
-}
 
 func (b *bundle) reconcile() {
 	b.t.Helper()
@@ -45,7 +32,7 @@ const openMismatches = `select coalesce(string_agg(concat_ws(' ', reason, severi
 
 func TestReconcile(t *testing.T) {
 	t.Parallel()
-	b := booked(t)
+	b := setup(t)
 	b.visits(1, 30, "Balance Due", "ERA Received", "Example Payer")
 	b.payments(1, 30)
 	b.reconcile()
@@ -141,7 +128,7 @@ func TestReconcile(t *testing.T) {
 // Books larger than a page are cut so that no mismatch is lost, doubled or made up.
 func TestReconcile_pages(t *testing.T) {
 	t.Parallel()
-	b := booked(t)
+	b := setup(t)
 	const n = page + 100
 	b.visits(1, n, "Balance Due", "ERA Received", "Example Payer")
 	b.payments(1, n)
@@ -162,7 +149,7 @@ func TestReconcile_pages(t *testing.T) {
 }
 
 func BenchmarkReconcile(bench *testing.B) {
-	b := booked(bench)
+	b := setup(bench)
 	b.visits(1, 25000, "Balance Due", "ERA Received", "Example Payer")
 	b.payments(1, 25000)
 	b.exec(`update drchrono.transactions set ins_paid = 55 where id % 50 = 0`)

@@ -67,3 +67,7 @@ comment on column billing.daily.insurance_paid is 'Paid by payers, by the lines'
 comment on column billing.daily.patient_paid   is 'Paid by patients, likewise.';
 comment on column billing.daily.balance        is 'Open with payers and patients, likewise.';
 comment on column billing.daily.updated_at     is 'When the row last changed.';
+
+-- How old a feed's data is, for every instance to say.
+alter table august.checkpoint add column fresh_at timestamptz;
+comment on column august.checkpoint.fresh_at is 'When the newest complete sweep began: what the source held then is here. Null before the first.';
