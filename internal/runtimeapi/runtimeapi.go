@@ -9,6 +9,8 @@ package runtimeapi
 import (
 	"fmt"
 	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/billing"
 )
 
 // Paths of the control API. A pipeline lives at PathPipelines + "/" + name.
@@ -115,9 +117,9 @@ type Status struct {
 
 // Severities of mismatches.
 const (
-	MismatchFault   = "fault"   // two records of the same money disagree
-	MismatchWarning = "warning" // somebody has to look
-	MismatchInfo    = "info"    // may be right, or passes by itself
+	MismatchFault   = string(billing.Fault)   // two records of the same money disagree
+	MismatchWarning = string(billing.Warning) // somebody has to look
+	MismatchInfo    = string(billing.Info)    // may be right, or passes by itself
 )
 
 // MismatchCount is how many places there are in which the books differ in one way.
