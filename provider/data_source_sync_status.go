@@ -51,7 +51,7 @@ func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequ
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "What a pipeline of a sync runtime has achieved so far, and in what it falls short: to look at, or to assert on in a `check`. " +
 			"It holds counts and times only, nothing of a patient. A runtime that does not answer and a pipeline that is not declared are findings, not errors: " +
-			"a plan that would repair them goes on.",
+			"a plan that would repair them goes on. Everything but `healthy` and `findings` is null then.",
 		Attributes: map[string]schema.Attribute{
 			"id": text("Address of the pipeline, `{endpoint}/v1/pipelines/{pipeline}`."),
 			"endpoint": schema.StringAttribute{

@@ -92,6 +92,13 @@ check "well" {
     error_message = jsonencode(data.august_sync_status.test.findings)
   }
 }
+
+output "books_that_differ" { # as the example has it
+  value = {
+    for mismatch in coalesce(data.august_sync_status.test.mismatches, []) : mismatch.reason => mismatch.count
+    if mismatch.severity == "fault"
+  }
+}
 `
 	}
 	nothing := func(code string) []statecheck.StateCheck {
@@ -151,7 +158,7 @@ check "well" {
 			},
 			{PreConfig: f.fails(http.StatusForbidden, runtimeapi.CodeDenied), Config: config(billing), ExpectError: regexp.MustCompile("(?s)Sync status not read.*allowed_callers")},
 			{PreConfig: f.fails(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated), Config: config(billing), ExpectError: regexp.MustCompile("(?s)audience.*control.issuer")},
-			{PreConfig: f.fails(http.StatusInternalServerError, runtimeapi.CodeInternal), Config: config(billing), ExpectError: regexp.MustCompile("(?s)stands\\s+could\\s+not\\s+be\\s+read")},
+			{PreConfig: f.fails(http.StatusInternalServerError, runtimeapi.CodeInternal), Config: config(billing), ExpectError: regexp.MustCompile(`(?s)stands\s+could\s+not\s+be\s+read`)},
 			{PreConfig: f.fails(0, ""), Config: config(billing + "\n max_lag = \"2160h\""), ConfigStateChecks: []statecheck.StateCheck{inSyncStatus("max_lag", knownvalue.StringExact("2160h"))}},
 		},
 	})

@@ -19,7 +19,7 @@ check "billing_is_up_to_date" {
 output "books_that_differ" {
   description = "Where two records of the same money disagree now, counted by reason."
   value = {
-    for mismatch in data.august_sync_status.billing.mismatches : mismatch.reason => mismatch.count
+    for mismatch in coalesce(data.august_sync_status.billing.mismatches, []) : mismatch.reason => mismatch.count
     if mismatch.severity == "fault"
   }
 }
