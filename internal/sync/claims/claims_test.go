@@ -238,6 +238,45 @@ func TestDerive_claimStatus(t *testing.T) {
 	}
 }
 
+// The newest day and the mismatches, without what is too few to show.
+func TestDerive_views(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, view := range []string{runtimeapi.ViewBillingDay, runtimeapi.ViewBillingMismatches} {
+		b.spec.CodaViews = append(b.spec.CodaViews, runtimeapi.CodaView{View: view, DocID: "dTest", TableID: "grid-" + view, KeyColumn: "c-key", Columns: map[string]string{"status": "c-status"}})
+	}
+	b.visits(1, 30, "Paid In Full", "Paid in Full", "Example Payer")
+	b.visits(31, 45, "Bill Insurance", "Payer Acknowledged", "Example Payer")
+	b.visits(46, 50, "Bill Insurance", "Rejected Payer", "Small Payer")
+	b.payments(1, 50)
+	b.exec(`update drchrono.appointments set doctor = 30002 where id = '7000031'`)
+	b.exec(`update drchrono.transactions set ins_paid = 55 where id <= 8000003`) // too few faults
+	b.exec(`insert into billing.daily (day, status, payer, doctor, claims, billed, insurance_paid, patient_paid, balance) values (current_date - 1, 'denied', 'Old Payer', 1, 99, 0, 0, 0, 0)`)
+	b.derive()
+	const shown = `select string_agg(concat_ws(' ', payload->>'status', payload->>'doctor', payload->>'claims', payload->>'billed', payload->>'reason', payload->>'severity', payload->>'mismatches'), '; ' order by key)
+		from august.outbox where view = $1 and payload is not null`
+	if got := b.value(shown, runtimeapi.ViewBillingDay); got != "paid 30001 30 3000; pending 30001 14 1400" {
+		t.Errorf("the day is %s", got)
+	}
+	if got := b.value(shown, runtimeapi.ViewBillingMismatches); got != "underpaid warning 30" {
+		t.Errorf("mismatches are %s", got)
+	}
+	if got := b.value(`select string_agg(withheld::text, ' ' order by view) from august.coda_view`); got != "6 3 5" {
+		t.Errorf("withheld are %s", got)
+	}
+	if got := b.value(`select count(*) from august.outbox where not starts_with(key, $1) or payload::text ~ '[57]0000[0-9]{2}'`, coda.Prefix); got != "0" {
+		t.Errorf("%s rows are not ours, or name a visit or patient", got)
+	}
+
+	// The next day replaces the rows of this one, and adds none.
+	before := b.value(`select string_agg(key, ',' order by key) from august.outbox where view = $1`, runtimeapi.ViewBillingDay)
+	b.exec(`update billing.daily set day = day - 1`)
+	b.derive()
+	if b.value(`select string_agg(key, ',' order by key) from august.outbox where view = $1 and payload is not null`, runtimeapi.ViewBillingDay) != before {
+		t.Error("another day has other keys")
+	}
+}
+
 // The outbox leaves the covered systems: nothing of a patient may be in it.
 func TestDerive_outboxHoldsNoPatient(t *testing.T) {
 	t.Parallel()

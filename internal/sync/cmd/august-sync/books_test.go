@@ -134,12 +134,39 @@ func TestServe_books(t *testing.T) {
 		t.Errorf("without overrides: claims %v, mismatches %v", back.Claims, back.Mismatches)
 	}
 
+	// An instance that dies in the middle of a run leaves the books as they were; the next one ends the run, and writes
+	// nothing that did not change.
+	const written = `select coalesce(string_agg(concat_ws(' ', key, xmin, resolved_at), ';' order by key), '') from billing.mismatch`
+	var before, after string
+	if err := conn.QueryRow(ctx, written).Scan(&before); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Sync(ctx, "billing", runtimeapi.SyncRequest{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.until("a run with a feed in", func() bool {
+		s, err := c.Status(ctx, "billing")
+		return err == nil && s.LastRun.ID > back.LastRun.ID && len(s.LastRun.Feeds) > 0 && s.LastRun.Feeds[0].State == runtimeapi.RunSucceeded
+	})
+	_ = p.cmd.Process.Kill()
+	<-p.done
+	b.clean("the log", p.log())
+	p = b.start("serve").ready()
+	c = b.client(p)
+	again := synced(back.LastRun.ID)
+	if err := conn.QueryRow(ctx, written).Scan(&after); err != nil {
+		t.Fatal(err)
+	}
+	if before != after || !maps.Equal(again.Claims, back.Claims) || !slices.Equal(again.Mismatches, back.Mismatches) || !again.LastRun.Full {
+		t.Errorf("mismatches %v then %v, claims %v then %v; rewritten: %t", back.Mismatches, again.Mismatches, back.Claims, again.Claims, before != after)
+	}
+
 	// Nothing of a mismatch that is kept or said holds anybody's data.
 	var texts []string
 	if err := conn.QueryRow(ctx, `select array_agg(distinct reason || ' ' || field || ' ' || text) from billing.mismatch`).Scan(&texts); err != nil {
 		t.Fatal(err)
 	}
-	answered, _ := json.Marshal([]runtimeapi.Status{first, orphaned, judged, back})
+	answered, _ := json.Marshal([]runtimeapi.Status{first, orphaned, judged, back, again})
 	p.stop()
 	b.clean("the log", p.log())
 	b.clean("the status", string(answered))
