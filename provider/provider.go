@@ -141,6 +141,7 @@ func (p *augustProvider) Configure(ctx context.Context, req provider.ConfigureRe
 func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		NewCloudSQLHAStatusDataSource,
+		NewSyncStatusDataSource,
 	}
 }
 

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -232,14 +231,9 @@ func (r *recoveryDrillResource) drill(ctx context.Context, plan recoveryDrillMod
 	return d, !diags.HasError()
 }
 
-// runtime calls the runtime whose database is drilled, under the provider's own identity.
+// runtime calls the runtime whose database is drilled.
 func (r *recoveryDrillResource) runtime(ctx context.Context, m recoveryDrillModel) (*runtimeapi.Client, error) {
-	tokens, err := r.clients.IDToken(ctx, m.Audience.ValueString())
-	if err != nil {
-		return nil, err
-	}
-	client := &http.Client{Transport: r.clients.transport()}
-	return runtimeapi.NewClient(m.Endpoint.ValueString(), tokens, client).WithUserAgent(r.clients.UserAgent()), nil
+	return r.clients.Runtime(ctx, m.Endpoint.ValueString(), m.Audience.ValueString())
 }
 
 func drillProgress(ctx context.Context) func(string, map[string]any) {

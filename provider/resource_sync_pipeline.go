@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -309,14 +308,9 @@ func (r *syncPipelineResource) ImportState(ctx context.Context, req resource.Imp
 	}.run(ctx, req, resp)
 }
 
-// client calls the runtime that the pipeline is on. The provider's own identity is what the runtime checks.
+// client calls the runtime that the pipeline is on.
 func (r *syncPipelineResource) client(ctx context.Context, m syncPipelineModel) (*runtimeapi.Client, error) {
-	tokens, err := r.clients.IDToken(ctx, m.Audience.ValueString())
-	if err != nil {
-		return nil, err
-	}
-	client := &http.Client{Transport: r.clients.transport()}
-	return runtimeapi.NewClient(m.Endpoint.ValueString(), tokens, client).WithUserAgent(r.clients.UserAgent()), nil
+	return r.clients.Runtime(ctx, m.Endpoint.ValueString(), m.Audience.ValueString())
 }
 
 // declare tells the runtime what the plan says, and reads it back.

@@ -25,6 +25,7 @@ type fakeRuntime struct {
 
 	mu        sync.Mutex
 	pipelines map[string]*runtimeapi.Pipeline
+	states    map[string]runtimeapi.Status
 	status    int // answered instead, when set
 	code      string
 	audiences []string
@@ -71,6 +72,12 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := strings.TrimPrefix(r.URL.Path, runtimeapi.PathPipelines+"/")
+	if of, ok := strings.CutSuffix(name, runtimeapi.PathStatus); ok {
+		if state, ok := f.states[of]; ok {
+			answer(http.StatusOK, state)
+			return
+		}
+	}
 	held := f.pipelines[name]
 	if held == nil && r.Method != http.MethodPut {
 		problem(http.StatusNotFound, runtimeapi.CodeNotFound, "", "there is no pipeline "+name)

@@ -9,6 +9,8 @@ package runtimeapi
 import (
 	"fmt"
 	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/billing"
 )
 
 // Paths of the control API. A pipeline lives at PathPipelines + "/" + name.
@@ -99,14 +101,32 @@ type FeedRun struct {
 
 // Status is what a pipeline has achieved so far.
 type Status struct {
-	Pipeline string           `json:"pipeline"`
-	LastRun  *Run             `json:"last_run,omitempty"`
-	LastFull *time.Time       `json:"last_full,omitempty"` // end of the last full sync that succeeded
-	FullRun  *Run             `json:"full_run,omitempty"`  // that sync; what it did stays here while later runs read what is new
-	Rows     map[string]int64 `json:"rows"`                // rows held per table, deleted ones left out
-	Claims   map[string]int64 `json:"claims,omitempty"`    // claims by four-way status
-	Coda     []CodaStatus     `json:"coda,omitempty"`
-	NextRun  *time.Time       `json:"next_run,omitempty"`
+	Pipeline      string             `json:"pipeline"`
+	Paused        bool               `json:"paused"`
+	LastRun       *Run               `json:"last_run,omitempty"`
+	LastFull      *time.Time         `json:"last_full,omitempty"`       // end of the last full sync that succeeded
+	FullRun       *Run               `json:"full_run,omitempty"`        // that sync; what it did stays here while later runs read what is new
+	Lag           map[string]float64 `json:"lag_seconds"`               // per feed, seconds since its newest complete sweep began; without one it is left out
+	Rows          map[string]int64   `json:"rows"`                      // rows held per table, deleted ones left out
+	Claims        map[string]int64   `json:"claims,omitempty"`          // claims by four-way status
+	Mismatches    []MismatchCount    `json:"mismatches,omitempty"`      // open ones, the worst first
+	Coda          []CodaStatus       `json:"coda,omitempty"`            //
+	NextRun       *time.Time         `json:"next_run,omitempty"`        //
+	CallsThisHour int64              `json:"calls_this_hour,omitempty"` // of the source's budget for the clock hour, by all that share it
+}
+
+// Severities of mismatches.
+const (
+	MismatchFault   = string(billing.Fault)   // two records of the same money disagree
+	MismatchWarning = string(billing.Warning) // somebody has to look
+	MismatchInfo    = string(billing.Info)    // may be right, or passes by itself
+)
+
+// MismatchCount is how many places there are in which the books differ in one way.
+type MismatchCount struct {
+	Reason   string `json:"reason"`
+	Severity string `json:"severity"`
+	Count    int64  `json:"count"`
 }
 
 // CodaStatus is how far one Coda view has got.

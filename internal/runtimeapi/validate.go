@@ -38,10 +38,18 @@ var WebhookEvents = []string{
 // no patient's data, and small groups are folded or withheld.
 const ViewBillingSummary = "billing_summary"
 
+// More views of billing, of groups of at least eleven, too.
+const (
+	ViewBillingDay        = "billing_day"        // claims by status, payer and provider at the end of the newest day
+	ViewBillingMismatches = "billing_mismatches" // open mismatches by month first seen, reason and severity
+)
+
 // ViewFields is the fields of each Coda view, by dataset and view.
 var ViewFields = map[string]map[string][]string{
 	"billing": {
-		ViewBillingSummary: {"month", "status", "payer", "claims", "billed", "insurance_paid", "patient_paid", "balance"},
+		ViewBillingSummary:    {"month", "status", "payer", "claims", "billed", "insurance_paid", "patient_paid", "balance"},
+		ViewBillingDay:        {"day", "status", "payer", "doctor", "claims", "billed", "insurance_paid", "patient_paid", "balance"},
+		ViewBillingMismatches: {"month", "reason", "severity", "mismatches"},
 	},
 }
 

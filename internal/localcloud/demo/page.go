@@ -167,6 +167,10 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 	for _, status := range claimStates(reports) {
 		each("  "+status, func(r report) string { return figures(group(r.status.Claims[status])) })
 	}
+	line("Mismatches")
+	for _, severity := range []string{runtimeapi.MismatchFault, runtimeapi.MismatchWarning, runtimeapi.MismatchInfo} {
+		each("  "+severity, func(r report) string { return figures(group(r.mismatches(severity))) })
+	}
 	each("Coda", func(r report) string { return fmt.Sprintf("%s rows in %s", group(r.codaRows), r.environment.CodaDoc) })
 	each("Second plan", func(r report) string {
 		if !r.unchanged {
@@ -211,6 +215,16 @@ func (r report) feed(name string) (runtimeapi.FeedRun, bool) {
 		}
 	}
 	return runtimeapi.FeedRun{}, false
+}
+
+// mismatches counts those of a severity that are open.
+func (r report) mismatches(severity string) (n int64) {
+	for _, m := range r.status.Mismatches {
+		if m.Severity == severity {
+			n += m.Count
+		}
+	}
+	return n
 }
 
 func claimStates(reports []report) []string {

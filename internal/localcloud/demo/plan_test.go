@@ -150,6 +150,12 @@ func (s *stage) checkSynced(t *testing.T, r *report, cloud localcloud.Descriptio
 			t.Errorf("no claim is %s: %v", status, r.status.Claims)
 		}
 	}
+	var page bytes.Buffer
+	printPage(&page, []report{*r}, time.Second)
+	lines := page.String()
+	if r.mismatches(runtimeapi.MismatchWarning) == 0 || !strings.Contains(lines, "Mismatches\n  fault") || !strings.Contains(lines, "\n  warning") {
+		t.Errorf("mismatches are %v, and the page shows:\n%s", r.status.Mismatches, lines)
+	}
 	if len(r.status.Coda) != 1 || r.codaRows != r.status.Coda[0].Rows || r.codaRows == 0 {
 		t.Errorf("Coda holds %d rows, the runtime says %+v", r.codaRows, r.status.Coda)
 	}

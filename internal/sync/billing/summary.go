@@ -21,9 +21,14 @@ const NoPayer = "(no payer)"
 
 // Group is claims counted and summed by month of service, status and payer.
 type Group struct {
-	Month         string // 2026-03; "" when unknown
-	Status        Status
-	Payer         string
+	Month  string // 2026-03; "" when unknown
+	Status Status
+	Payer  string
+	Totals
+}
+
+// Totals is claims counted and summed.
+type Totals struct {
 	Claims        int64
 	Billed        decimal.Decimal
 	InsurancePaid decimal.Decimal
@@ -40,12 +45,12 @@ func (g Group) Key() string {
 // KeyPrefix marks rows that this summary owns. It starts with coda.Prefix.
 const KeyPrefix = "august/billing/"
 
-func (g *Group) add(other Group) {
-	g.Claims += other.Claims
-	g.Billed = g.Billed.Add(other.Billed)
-	g.InsurancePaid = g.InsurancePaid.Add(other.InsurancePaid)
-	g.PatientPaid = g.PatientPaid.Add(other.PatientPaid)
-	g.Balance = g.Balance.Add(other.Balance)
+func (t *Totals) add(other Totals) {
+	t.Claims += other.Claims
+	t.Billed = t.Billed.Add(other.Billed)
+	t.InsurancePaid = t.InsurancePaid.Add(other.InsurancePaid)
+	t.PatientPaid = t.PatientPaid.Add(other.PatientPaid)
+	t.Balance = t.Balance.Add(other.Balance)
 }
 
 // Summarise makes of counted groups those that may be shown: payers are told apart whatever their
@@ -70,7 +75,7 @@ func Summarise(groups []Group, least int64) (shown []Group, withheld int64) {
 		}
 		payer := Fold(g.Payer)
 		if have := cells[at][payer]; have != nil {
-			have.add(g)
+			have.add(g.Totals)
 			have.Payer = min(have.Payer, g.Payer)
 		} else {
 			cells[at][payer] = &g
@@ -82,7 +87,7 @@ func Summarise(groups []Group, least int64) (shown []Group, withheld int64) {
 			if g.Claims >= least && payer != Fold(OtherPayers) {
 				shown = append(shown, *g)
 			} else {
-				other.add(*g)
+				other.add(g.Totals)
 			}
 		}
 		if other.Claims >= least {

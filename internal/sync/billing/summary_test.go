@@ -11,7 +11,7 @@ import (
 func TestSummarise(t *testing.T) {
 	t.Parallel()
 	group := func(month string, status Status, payer string, claims int64) Group {
-		return Group{Month: month, Status: status, Payer: payer, Claims: claims, Billed: decimal.NewFromInt(claims * 100)}
+		return Group{Month: month, Status: status, Payer: payer, Totals: Totals{Claims: claims, Billed: decimal.NewFromInt(claims * 100)}}
 	}
 	shown, withheld := Summarise([]Group{
 		group("2026-03", StatusPaid, "Example Payer", 8),
@@ -43,7 +43,7 @@ func TestSummarise_properties(t *testing.T) {
 				Month:  rapid.SampledFrom([]string{"", "2026-01", "2026-02"}).Draw(t, "month"),
 				Status: rapid.SampledFrom(Statuses).Draw(t, "status"),
 				Payer:  rapid.SampledFrom([]string{"", "A", "a", "B", "C", OtherPayers}).Draw(t, "payer"),
-				Claims: rapid.Int64Range(1, 30).Draw(t, "claims"), Billed: decimal.New(rapid.Int64Range(0, 999999).Draw(t, "billed"), -2),
+				Totals: Totals{Claims: rapid.Int64Range(1, 30).Draw(t, "claims"), Billed: decimal.New(rapid.Int64Range(0, 999999).Draw(t, "billed"), -2)},
 			}
 		})).Draw(t, "groups")
 		shown, withheld := Summarise(groups, MinClaims)

@@ -1,12 +1,12 @@
 // Package claims is the database side of claims: it reads visits, lines and postings, lets package
-// billing decide, keeps the claims and the history of their states, and puts what changed of their
-// summary on the way to Coda. All of it happens in the transaction of the run.
+// billing decide, keeps the claims and the history of their states, and puts what changed of
+// the views of them on the way to Coda. All of it happens in the transaction of the run.
 package claims
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,29 +19,38 @@ import (
 // deriveLock lets one transaction at a time derive: two would each see half of the other's claims.
 const deriveLock = int64(0x6175677573740101)
 
-// Derive brings billing.claim and everything that follows from it up to the synced data. It fits
-// pipeline.Dataset.
+// Derive brings billing.claim, billing.mismatch, billing.daily and what goes to Coda up to the synced
+// data. It fits pipeline.Dataset.
 func Derive(ctx context.Context, tx pgx.Tx, spec runtimeapi.PipelineSpec, run int64) error {
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", deriveLock); err != nil {
 		return fmt.Errorf("wait to derive claims: %w", err)
 	}
-	if err := stage(ctx, tx, billing.NewOverrides(spec.StatusOverrides)); err != nil {
+	overrides := billing.NewOverrides(spec.StatusOverrides)
+	if err := stage(ctx, tx, overrides); err != nil {
 		return fmt.Errorf("derive claims: %w", err)
 	}
 	if err := merge(ctx, tx, run); err != nil {
 		return fmt.Errorf("merge claims: %w", err)
 	}
+	if err := Reconcile(ctx, tx, overrides); err != nil {
+		return err
+	}
 	var pipeline string
-	if err := tx.QueryRow(ctx, "select pipeline from august.run where id = $1", run).Scan(&pipeline); err != nil {
+	var at time.Time
+	if err := tx.QueryRow(ctx, "select pipeline, now() from august.run where id = $1", run).Scan(&pipeline, &at); err != nil {
 		return fmt.Errorf("find the pipeline of run %d: %w", run, err)
 	}
+	if err := Daily(ctx, tx, at); err != nil {
+		return err
+	}
 	if err := enqueue(ctx, tx, pipeline, spec.CodaViews); err != nil {
-		return fmt.Errorf("put the billing summary on the way to Coda: %w", err)
+		return fmt.Errorf("put the views on the way to Coda: %w", err)
 	}
 	return nil
 }
 
-// Status counts claims by short status and says how the Coda views stand. It fits pipeline.Dataset.
+// Status counts claims by short status and open mismatches by reason, and says how the Coda views
+// stand. It fits pipeline.Dataset.
 func Status(ctx context.Context, pool *pgxpool.Pool, spec runtimeapi.PipelineSpec, status *runtimeapi.Status) error {
 	rows, err := pool.Query(ctx, "select status, count(*) from billing.claim where counts group by 1")
 	if err != nil {
@@ -55,6 +64,15 @@ func Status(ctx context.Context, pool *pgxpool.Pool, spec runtimeapi.PipelineSpe
 		return nil
 	}); err != nil {
 		return fmt.Errorf("count claims: %w", err)
+	}
+	rows, err = pool.Query(ctx, `
+		select reason, severity, count(*) from billing.mismatch where resolved_at is null
+		group by 1, 2 order by array_position(array['fault', 'warning', 'info'], severity), reason`)
+	if err == nil {
+		status.Mismatches, err = pgx.CollectRows(rows, pgx.RowToStructByPos[runtimeapi.MismatchCount])
+	}
+	if err != nil {
+		return fmt.Errorf("count mismatches: %w", err)
 	}
 	status.Coda, err = coda.Status(ctx, pool, status.Pipeline, spec)
 	return err
@@ -91,57 +109,4 @@ func merge(ctx context.Context, tx pgx.Tx, run int64) error {
 		return fmt.Errorf("write claims: %w", err)
 	}
 	return nil
-}
-
-// enqueue computes the summary and hands it to the outbox of each view that shows it.
-func enqueue(ctx context.Context, tx pgx.Tx, pipeline string, views []runtimeapi.CodaView) error {
-	if len(views) == 0 {
-		return coda.Forget(ctx, tx, pipeline, nil)
-	}
-	groups, err := groups(ctx, tx)
-	if err != nil {
-		return err
-	}
-	shown, withheld := billing.Summarise(groups, billing.MinClaims)
-	rows := make([]coda.Row, len(shown))
-	for i, g := range shown {
-		payload, err := json.Marshal(map[string]any{
-			"month": g.Month, "status": g.Status, "payer": g.Payer, "claims": g.Claims,
-			"billed": json.Number(g.Billed.String()), "insurance_paid": json.Number(g.InsurancePaid.String()),
-			"patient_paid": json.Number(g.PatientPaid.String()), "balance": json.Number(g.Balance.String()),
-		})
-		if err != nil {
-			return err
-		}
-		rows[i] = coda.Row{Key: g.Key(), Payload: payload}
-	}
-	var names []string
-	for _, view := range views {
-		names = append(names, view.View)
-		if view.View != runtimeapi.ViewBillingSummary {
-			return fmt.Errorf("this version has no view %q", view.View)
-		}
-		if err := coda.Enqueue(ctx, tx, pipeline, view.View, rows, withheld); err != nil {
-			return err
-		}
-	}
-	return coda.Forget(ctx, tx, pipeline, names)
-}
-
-// groups counts the claims that count. The payer is the primary one, whichever level counts.
-func groups(ctx context.Context, tx pgx.Tx) ([]billing.Group, error) {
-	rows, err := tx.Query(ctx, `
-		select coalesce(to_char(c.service_date, 'YYYY-MM'), ''), c.status, coalesce(a.primary_insurer_name, ''), count(*),
-			sum(c.billed), sum(c.insurance_paid), sum(c.patient_paid), sum(c.balance_insurance + c.balance_patient)
-		from billing.claim c join drchrono.appointments a on a.id = c.appointment
-		where c.counts
-		group by 1, 2, 3`)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (g billing.Group, err error) {
-		err = row.Scan(&g.Month, &g.Status, &g.Payer, &g.Claims, (*amount)(&g.Billed), (*amount)(&g.InsurancePaid),
-			(*amount)(&g.PatientPaid), (*amount)(&g.Balance))
-		return g, err
-	})
 }

@@ -102,7 +102,7 @@ func TestDerive(t *testing.T) {
 		t.Errorf("states are %s", got)
 	}
 	if got := b.value(`select row(level, counts, status, billed, insurance_paid, level_paid, balance_patient, posted_paid, paid_differs, service_date, insurer_status, rule_version)
-		from billing.claim where appointment = '7000001'`); got != `(1,t,paid,100.00,60.00,60.00,30.00,60.00,f,2026-03-02,"ERA Received",1)` {
+		from billing.claim where appointment = '7000001'`); got != `(1,t,paid,100.00,60.00,60.00,30.00,60.00,f,2026-03-02,"ERA Received",2)` {
 		t.Errorf("the first claim is %s", got)
 	}
 	if got := b.value(`select count(*) from billing.claim_history where old_state is null and run_id = $1`, b.run); got != "24" {
@@ -141,6 +141,43 @@ func TestDerive(t *testing.T) {
 	}
 	if fmt.Sprint(status.Claims) != "map[denied:1 paid:17 pending:4]" || len(status.Coda) != 1 || status.Coda[0].Pending != 1 {
 		t.Errorf("status is %+v", status)
+	}
+}
+
+// One derivation brings claims, mismatches, the day and their counts up to date, and does so again when
+// the practice says otherwise what its own statuses mean.
+func TestDerive_books(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.visits(1, 12, "Closed by Test", "", "Example Payer") // each with a balance of 30
+	b.payments(1, 12)
+	b.exec(`update drchrono.line_items set ins_total = 61 where id = 9000001`)
+	b.exec(`update drchrono.transactions set ins_paid = 55 where id = 8000002`)
+	counts := func() string {
+		t.Helper()
+		status := runtimeapi.Status{Pipeline: "billing"}
+		if err := Status(t.Context(), b.pool, b.spec, &status); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(status.Claims, status.Mismatches, b.value(`select string_agg(concat_ws(' ', status, claims, balance), '; ' order by status) from billing.daily where day = (select max(day) from billing.daily)`))
+	}
+	want := func(when, want string) {
+		t.Helper()
+		b.derive()
+		if got := counts(); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", when, got, want)
+		}
+	}
+	want("a status that means nothing", "map[unknown:12] [{posting_drift fault 1} {line_total_drift warning 1}]unknown 12 360.00")
+	b.spec.StatusOverrides = map[string]string{"closed  by TEST": "paid"}
+	want("a status that means paid", "map[paid:12] [{posting_drift fault 1} {line_total_drift warning 1} {underpaid warning 12}]paid 12 360.00")
+	b.spec.StatusOverrides = map[string]string{"Closed by Test": "patient_balance"}
+	want("a status that means open", "map[paid:12] [{posting_drift fault 1} {line_total_drift warning 1}]paid 12 360.00")
+	b.exec(`update drchrono.transactions set ins_paid = 60 where id = 8000002`)
+	b.exec(`update drchrono.line_items set ins_total = 60 where id = 9000001`)
+	want("repaired books", "map[paid:12] []paid 12 360.00")
+	if got := b.value(`select concat_ws(' ', count(*), count(resolved_at)) from billing.mismatch`); got != "14 14" {
+		t.Errorf("kept and resolved: %s", got)
 	}
 }
 
@@ -186,6 +223,60 @@ func TestDerive_outbox(t *testing.T) {
 	}
 }
 
+// Of every documented claim_status of a transaction, only "denied" denies the line.
+func TestDerive_claimStatus(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	statuses := strings.Split(",0,1,2,3,4,5,10,13,15,16,17,19,20,21,22,23,25,27,99, 4 ", ",")
+	b.visits(1, len(statuses), "Bill Insurance", "ERA Received", "Example Payer")
+	b.exec(`update drchrono.transactions t set ins_paid = 0, claim_status = ($1::text[])[t.id - 8000000]`, statuses)
+	b.exec(`update drchrono.line_items set ins1_paid = 0, ins_total = 0, balance_ins = 60`)
+	b.derive()
+	if got := b.value(`select string_agg(concat('"', t.claim_status, '" ', c.state), ', ' order by t.id)
+		from billing.claim c join drchrono.line_items l using (appointment) join drchrono.transactions t on t.line_item = l.id where c.denied_lines > 0`); got != `"4" denied, " 4 " denied` {
+		t.Errorf("denied are %s", got)
+	}
+}
+
+// The newest day and the mismatches, without what is too few to show.
+func TestDerive_views(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, view := range []string{runtimeapi.ViewBillingDay, runtimeapi.ViewBillingMismatches} {
+		b.spec.CodaViews = append(b.spec.CodaViews, runtimeapi.CodaView{View: view, DocID: "dTest", TableID: "grid-" + view, KeyColumn: "c-key", Columns: map[string]string{"status": "c-status"}})
+	}
+	b.visits(1, 30, "Paid In Full", "Paid in Full", "Example Payer")
+	b.visits(31, 45, "Bill Insurance", "Payer Acknowledged", "Example Payer")
+	b.visits(46, 50, "Bill Insurance", "Rejected Payer", "Small Payer")
+	b.payments(1, 50)
+	b.exec(`update drchrono.appointments set doctor = 30002 where id = '7000031'`)
+	b.exec(`update drchrono.transactions set ins_paid = 55 where id <= 8000003`) // too few faults
+	b.exec(`insert into billing.daily (day, status, payer, doctor, claims, billed, insurance_paid, patient_paid, balance) values (current_date - 1, 'denied', 'Old Payer', 1, 99, 0, 0, 0, 0)`)
+	b.derive()
+	const shown = `select string_agg(concat_ws(' ', payload->>'status', payload->>'doctor', payload->>'claims', payload->>'billed', payload->>'reason', payload->>'severity', payload->>'mismatches'), '; ' order by key)
+		from august.outbox where view = $1 and payload is not null`
+	if got := b.value(shown, runtimeapi.ViewBillingDay); got != "paid 30001 30 3000; pending 30001 14 1400" {
+		t.Errorf("the day is %s", got)
+	}
+	if got := b.value(shown, runtimeapi.ViewBillingMismatches); got != "underpaid warning 30" {
+		t.Errorf("mismatches are %s", got)
+	}
+	if got := b.value(`select string_agg(withheld::text, ' ' order by view) from august.coda_view`); got != "6 3 5" {
+		t.Errorf("withheld are %s", got)
+	}
+	if got := b.value(`select count(*) from august.outbox where not starts_with(key, $1) or payload::text ~ '[57]0000[0-9]{2}'`, coda.Prefix); got != "0" {
+		t.Errorf("%s rows are not ours, or name a visit or patient", got)
+	}
+
+	// The next day replaces the rows of this one, and adds none.
+	before := b.value(`select string_agg(key, ',' order by key) from august.outbox where view = $1`, runtimeapi.ViewBillingDay)
+	b.exec(`update billing.daily set day = day - 1`)
+	b.derive()
+	if b.value(`select string_agg(key, ',' order by key) from august.outbox where view = $1 and payload is not null`, runtimeapi.ViewBillingDay) != before {
+		t.Error("another day has other keys")
+	}
+}
+
 // The outbox leaves the covered systems: nothing of a patient may be in it.
 func TestDerive_outboxHoldsNoPatient(t *testing.T) {
 	t.Parallel()
@@ -205,6 +296,8 @@ func BenchmarkDerive(bench *testing.B) {
 	b := setup(bench)
 	b.visits(1, 12000, "Bill Insurance", "ERA Received", "Example Payer")
 	b.visits(12001, 12000+13000, "Bill Insurance", "Payer Acknowledged", "Other Payer")
+	b.payments(1, 25000)
+	b.exec(`update drchrono.transactions set ins_paid = 55 where id % 50 = 0`)
 	b.exec(`analyze`)
 	began := time.Now()
 	b.derive()

@@ -252,7 +252,7 @@ func (s *Service) Status(ctx context.Context, name string) (runtimeapi.Status, e
 }
 
 func (s *Service) status(ctx context.Context, p runtimeapi.Pipeline) (runtimeapi.Status, error) {
-	st := runtimeapi.Status{Pipeline: p.Name, Rows: map[string]int64{}}
+	st := runtimeapi.Status{Pipeline: p.Name, Paused: p.Spec.Paused, Rows: map[string]int64{}, Lag: map[string]float64{}}
 	pool := s.cfg.Store.Pool()
 	if err := pool.QueryRow(ctx, `select last_full, next_run from august.pipeline where name = $1`, p.Name).Scan(&st.LastFull, &st.NextRun); err != nil {
 		return st, err
@@ -271,8 +271,19 @@ func (s *Service) status(ctx context.Context, p runtimeapi.Pipeline) (runtimeapi
 			return st, err
 		}
 	}
+	ages, err := s.lag(ctx, p.Name)
+	if err != nil {
+		return st, err
+	}
+	// Applications that the runtime no longer uses are in the ledger, too; their hours have passed.
+	if err := pool.QueryRow(ctx, `select coalesce(max(used), 0) from august.throttle where hour = date_trunc('hour', clock_timestamp())`).Scan(&st.CallsThisHour); err != nil {
+		return st, err
+	}
 	d := s.cfg.Datasets[p.Spec.Dataset]
 	for _, f := range d.Feeds {
+		if age, ok := ages[feedKey{p.Name, f.Name}]; ok {
+			st.Lag[f.Name] = age
+		}
 		var n int64
 		if err := pool.QueryRow(ctx, `select count(*) from `+pgx.Identifier{"drchrono", f.Name}.Sanitize()+` where deleted_at_source is null`).Scan(&n); err != nil {
 			return st, err

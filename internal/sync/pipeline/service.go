@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
@@ -60,17 +58,15 @@ type Config struct {
 
 // Service keeps and runs pipelines. It implements control.Pipelines.
 type Service struct {
-	cfg   Config
-	wake  chan struct{}
-	rows  metric.Int64Counter
-	runs  metric.Int64Counter
-	fresh sync.Map // feedKey → time.Time at which the feed's newest complete sweep began
+	cfg  Config
+	wake chan struct{}
+	rows metric.Int64Counter
+	runs metric.Int64Counter
+	ages ages
 
 	// Only the goroutine of Run uses it.
 	blind time.Time // since when the database does not answer; zero: it does
 }
-
-type feedKey struct{ pipeline, feed string }
 
 // New prepares a service.
 func New(cfg Config) *Service {
@@ -116,16 +112,8 @@ func (s *Service) instrument() {
 	s.runs, err = m.Int64Counter("august.sync.runs", metric.WithDescription("Runs that ended, by pipeline and state."))
 	note(err)
 	_, err = m.Float64ObservableGauge("august.sync.lag", metric.WithUnit("s"),
-		metric.WithDescription("Age of a feed's data: time since its newest complete sweep by this instance began."),
-		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
-			s.fresh.Range(func(k, v any) bool {
-				key := k.(feedKey)
-				o.Observe(time.Since(v.(time.Time)).Seconds(), metric.WithAttributes(
-					attribute.String("pipeline", key.pipeline), attribute.String("feed", key.feed)))
-				return true
-			})
-			return nil
-		}))
+		metric.WithDescription("Age of a feed's data: time since its newest complete sweep began, by whichever instance."),
+		metric.WithFloat64Callback(s.observeLag))
 	note(err)
 }
 

@@ -381,7 +381,6 @@ func (p *pass) close(ctx context.Context) error {
 	if implausible != nil {
 		return implausible
 	}
-	p.fresh.Store(feedKey{p.lease.pipeline, p.feed.Name}, p.sweep.Started)
 	p.log.InfoContext(ctx, "feed done", "full", p.sweep.Full, "pages", len(p.pages), "deleted", c.Deleted)
 	return nil
 }

@@ -114,6 +114,7 @@ func TestDigestsOfAllThatIsSynced(t *testing.T) {
 		names = append(names, d.Table)
 	}
 	want := []string{"august.checkpoint", "august.pipeline", "august.schema_version", "billing.claim", "billing.claim_history",
+		"billing.daily", "billing.mismatch",
 		"drchrono.appointments", "drchrono.doctors", "drchrono.line_item_deletions", "drchrono.line_items", "drchrono.offices",
 		"drchrono.patient_payments", "drchrono.quarantine", "drchrono.transactions"}
 	if !slices.Equal(names, want) {

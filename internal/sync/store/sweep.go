@@ -188,7 +188,8 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 		if _, err := tx.Exec(ctx, `
 			with p as (select max(newest) - (max(fetched_at) - min(fetched_at)) as newest from august.sweep_page where sweep = $3)
 			update august.checkpoint c set watermark = case when $4 then c.watermark else greatest(c.watermark, p.newest) end, sweep_started = null, updated_at = now(),
-				full_at = case when c.sweep_full and not $4 then clock_timestamp() else c.full_at end
+				full_at = case when c.sweep_full and not $4 then clock_timestamp() else c.full_at end,
+				fresh_at = case when $4 then c.fresh_at else c.sweep_started end
 			from p where c.pipeline = $1 and c.feed = $2 and c.sweep = $3`, pipeline, f.Name, w.ID, keep); err != nil {
 			return err
 		}
