@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
@@ -74,7 +75,7 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 			}
 			touch := ""
 			if touched {
-				touch = qTouch(f, "not "+qTrusted(f, "t"))
+				touch = qTouch(f, "not "+qSettled(f, "t"))
 			}
 			queueMerge(b, f, p.At, touch, &counts)
 		}
@@ -120,7 +121,8 @@ const hintAge = 12 * time.Hour
 // A delivery may be late or repeated, and does not say when it was made. So its content ranks as if
 // it had been asked for hintAge before it came: it loses a tie against any page that was asked for
 // since, and brings no row back that was found deleted since. A feed without times cannot tell an old
-// delivery from a new one: there it only adds rows that are not known. The next read settles both.
+// delivery from a new one: there it only adds rows that are not known, older than any page. The next
+// read settles both.
 func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, d Delivery) (Counts, error) {
 	at := d.Received.Add(-hintAge)
 	rows := newestByKey(f, append(slices.Clone(d.Rows), d.Deleted...), at)
@@ -140,7 +142,7 @@ func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, d Delive
 	}
 	b := &pgx.Batch{}
 	if f.Version == "" {
-		b.Queue(qInsert(f), at).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
+		b.Queue(qInsert(f), pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
 	} else {
 		queueMerge(b, f, at, qTouch(f, "true"), &c) // there are few, and repeated ones come in any order
 	}

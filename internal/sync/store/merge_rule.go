@@ -79,6 +79,14 @@ func qEffective(f *feed.Feed, row string) string {
 		qTrusted(f, row), row, ident(f.Version), int(behind.Hours()))
 }
 
+// qSettled tells that no sighting that is still to come can tie with the row and win.
+func qSettled(f *feed.Feed, row string) string {
+	if f.Version == "" {
+		return fmt.Sprintf("isfinite(%s.observed_at)", row) // else a delivery's
+	}
+	return fmt.Sprintf("coalesce(%[1]s.%[2]s <= %[1]s.observed_at at time zone 'UTC' - interval '%[3]d hours', false)", row, ident(f.Version), int(behind.Hours()))
+}
+
 // keyType is the SQL type of the feed's key.
 func keyType(f *feed.Feed) string {
 	for _, c := range f.Columns {
@@ -101,7 +109,7 @@ func qSame(f *feed.Feed) string {
 	return fmt.Sprintf(`
 select u.n, t.settled from unnest($1::text[]::%[1]s[], $2::bytea[], $3::boolean[]) with ordinality u(key, hash, deleted, n)
 cross join lateral (select t.content_hash, t.deleted_at_source is not null as deleted, %[2]s as settled from %[3]s t where t.%[4]s = u.key offset 0) t
-where t.content_hash = u.hash and t.deleted = u.deleted`, keyType(f), qTrusted(f, "t"), table(f), ident(f.Key))
+where t.content_hash = u.hash and t.deleted = u.deleted`, keyType(f), qSettled(f, "t"), table(f), ident(f.Key))
 }
 
 // qTouch moves the moment of rows that are stored already as they are. $1 is when the page was asked for.

@@ -109,10 +109,10 @@ func TestMergeWritesNothingForUnchangedRows(t *testing.T) {
 	for i := range 500 {
 		rows = append(rows, lineItem(i+1, "1.00", "2026-03-04T10:00:00"))
 	}
-	b.merge(f, noon, rows...)
+	b.merge(f, noon.Add(12*time.Hour), rows...)
 	const tuples = `select string_agg(xmin::text || ctid::text, ',' order by id) from drchrono.line_items`
 	before := b.one(tuples)
-	if c := b.merge(f, noon.Add(time.Hour), rows...); c.Changed != 0 || c.Read != 500 {
+	if c := b.merge(f, noon.Add(13*time.Hour), rows...); c.Changed != 0 || c.Read != 500 {
 		t.Errorf("counts %+v", c)
 	}
 	if b.one(tuples) != before {
