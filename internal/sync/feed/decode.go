@@ -10,9 +10,10 @@ import (
 
 // Row is one decoded object.
 type Row struct {
-	Key     string // as text, whatever the column's type
-	Version string // time of the last change as "2006-01-02 15:04:05.999999", "" when unknown
-	Deleted bool   // the source says the object is deleted
+	Key     string            // as text, whatever the column's type
+	Version string            // time of the last change as "2006-01-02 15:04:05.999999", "" when unknown
+	Deleted bool              // the source says the object is deleted
+	Hash    [sha256.Size]byte // of the content: equal rows have equal ones
 
 	line []byte // the row in COPY's text format: the feed's columns, raw, content_hash, deleted
 }
@@ -107,8 +108,8 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 	}
 	line = append(appendEscaped(line, raw), '\t')
 	line = append(line, `\\x`...)
-	sum := sha256.Sum256(content)
-	line = hex.AppendEncode(line, sum[:])
+	r.Hash = sha256.Sum256(content)
+	line = hex.AppendEncode(line, r.Hash[:])
 	if r.Deleted {
 		line = append(line, "\tt\n"...)
 	} else {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -19,14 +18,6 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
-
-// verified is how many rows that a full sweep missed are asked for one by one before they count as
-// gone. A row can be missed because others moved while the pages were read; more of them than this
-// would cost more calls than a false mark, which the next sighting takes back.
-const verified = 100
-
-// verification is the number of the page that holds rows which were missed and are still there.
-const verification = 0
 
 // pass is one feed's sweep in progress.
 type pass struct {
@@ -67,7 +58,10 @@ func (s *Service) syncFeed(ctx context.Context, l lease, f *feed.Feed, log *slog
 		if err != nil {
 			return err
 		}
-		return p.close(ctx)
+		if err = p.close(ctx); errors.Is(err, errLookAgain) {
+			continue
+		}
+		return err
 	}
 }
 
@@ -363,17 +357,12 @@ func (p *pass) note(ctx context.Context, c store.Counts, bad int64) {
 
 // close ends a complete sweep: rows that a full one did not see are gone at the source.
 func (p *pass) close(ctx context.Context) error {
-	missing, err := p.cfg.Store.Missing(ctx, p.feed, p.sweep)
+	gone, err := p.gone(ctx)
 	var implausible *store.ImplausibleError
 	if err != nil && !errors.As(err, &implausible) {
 		return err
 	}
-	if len(missing) > 0 && len(missing) <= verified {
-		if missing, err = p.verify(ctx, missing); err != nil {
-			return err
-		}
-	}
-	c, err := p.cfg.Store.CloseSweep(ctx, p.feed, p.holder(), p.lease.pipeline, p.sweep, missing, implausible != nil)
+	c, err := p.cfg.Store.CloseSweep(ctx, p.feed, p.holder(), p.lease.pipeline, p.sweep, gone, implausible != nil)
 	if err != nil {
 		return err
 	}
@@ -383,27 +372,4 @@ func (p *pass) close(ctx context.Context) error {
 	}
 	p.log.InfoContext(ctx, "feed done", "full", p.sweep.Full, "pages", len(p.pages), "deleted", c.Deleted)
 	return nil
-}
-
-// verify asks for each missed row and returns those that are really gone. The others are stored as
-// they are now.
-func (p *pass) verify(ctx context.Context, missing []string) (gone []string, err error) {
-	var there drchrono.Page
-	for _, key := range missing {
-		object, at, err := p.cfg.Source.Get(ctx, p.feed.Path, key)
-		switch k := drchrono.KindOf(err); {
-		case k == drchrono.Denied || k == drchrono.Rejected:
-			p.log.WarnContext(ctx, "a missed row could not be asked for; it stays", "error", err)
-		case err != nil:
-			return nil, fmt.Errorf("look for a missed row: %w", err)
-		case object == nil:
-			gone = append(gone, key)
-		default:
-			there.Rows, there.At = append(there.Rows, object), at
-		}
-	}
-	if len(there.Rows) == 0 {
-		return gone, nil
-	}
-	return gone, p.merge(ctx, verification, there)
 }

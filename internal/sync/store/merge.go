@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
@@ -49,7 +51,7 @@ type BadRow struct {
 type Counts struct{ Read, Changed, Deleted int64 }
 
 // MergePage stores a page's rows and its checkpoint in one transaction. Rows that are unchanged, or
-// older than what is stored, are left alone.
+// older than what is stored, are left alone; see merge_rule.go.
 func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (Counts, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -59,18 +61,28 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 	if err := stage(ctx, conn, f); err != nil {
 		return Counts{}, err
 	}
-	rows := newestByKey(p.Rows)
+	rows := newestByKey(f, p.Rows, p.At)
 	counts := Counts{Read: int64(len(p.Rows) + len(p.Bad))}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		staged, touched, err := changed(ctx, tx, f, rows)
+		if err != nil {
+			return err
+		}
 		b := &pgx.Batch{}
-		if len(rows) > 0 {
-			if _, err := tx.Conn().PgConn().CopyFrom(ctx, copyLines(rows), qCopy(f)); err != nil {
-				return fmt.Errorf("stage %s: %w", f.Name, err)
+		if len(staged) > 0 {
+			if err := copyRows(ctx, tx, f, staged); err != nil {
+				return err
 			}
-			b.Queue(qMerge(f), p.At).QueryRow(func(row pgx.Row) error { return row.Scan(&counts.Changed, &counts.Deleted) })
-			b.Queue(qUnquarantine, f.Name, rowKeys(rows))
+			touch := ""
+			if touched {
+				touch = qTouch(f, "not "+qSettled(f, "t"))
+			}
+			queueMerge(b, f, p.At, touch, &counts)
 		}
 		keys, keyless := pageKeys(rows, p.Bad)
+		if len(rows) > 0 {
+			b.Queue(qUnquarantine, f.Name, keys[:len(rows)])
+		}
 		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At)
 		for _, bad := range p.Bad {
 			key := bad.Key
@@ -88,6 +100,119 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 		return progress(ctx, tx, f.Name, h, counts, int64(len(p.Bad)))
 	})
 	return counts, err
+}
+
+// Delivery is rows that came unasked, such as a webhook's.
+type Delivery struct {
+	Rows     []feed.Row // created or changed
+	Deleted  []feed.Row // deleted, with the content they had
+	Received time.Time  // by this database's clock
+}
+
+// hintAge is how old a delivery's content may be when it arrives: DrChrono repeats one that was
+// refused for eleven hours. A page that was asked for meanwhile knows better.
+const hintAge = 12 * time.Hour
+
+// MergeRows merges a delivery by the same rules as a page, inside the caller's transaction, which may
+// hold the delivery's inbox row, audit and outbox too. It is safe beside pages and other deliveries;
+// a transaction that merges into several feeds takes them in the order of their names, lest two wait
+// for each other.
+//
+// A delivery may be late or repeated, and does not say when it was made. So its content ranks as if
+// it had been asked for hintAge before it came: it loses a tie against any page that was asked for
+// since, and brings no row back that was found deleted since. A feed without times cannot tell an old
+// delivery from a new one: there it only adds rows that are not known, older than any page. The next
+// read settles both.
+func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, d Delivery) (Counts, error) {
+	at := d.Received.Add(-hintAge)
+	rows := newestByKey(f, append(slices.Clone(d.Rows), d.Deleted...), at)
+	c := Counts{Read: int64(len(d.Rows) + len(d.Deleted))}
+	if len(rows) == 0 {
+		return c, nil
+	}
+	// The table is not remembered as made: the caller's transaction may not be committed.
+	if _, err := tx.Exec(ctx, qStage(f)); err != nil {
+		return c, fmt.Errorf("make the staging table of %s: %w", f.Name, err)
+	}
+	if _, err := tx.Exec(ctx, "delete from "+stageTable(f)); err != nil { // of an earlier delivery in this transaction
+		return c, fmt.Errorf("empty the staging table of %s: %w", f.Name, err)
+	}
+	if err := copyRows(ctx, tx, f, rows); err != nil {
+		return c, err
+	}
+	b := &pgx.Batch{}
+	if f.Version == "" {
+		b.Queue(qInsert(f), pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
+	} else {
+		queueMerge(b, f, at, qTouch(f, "true"), &c) // there are few, and repeated ones come in any order
+	}
+	if len(d.Deleted) > 0 {
+		gone := make([]Gone, len(d.Deleted))
+		for i, r := range d.Deleted {
+			gone[i] = Gone{r.Key, d.Received}
+		}
+		keys, ats := goneColumns(gone)
+		b.Queue(qMark(f), keys, ats).QueryRow(func(row pgx.Row) error {
+			var n int64
+			err := row.Scan(&n)
+			c.Deleted += n
+			return err
+		})
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return c, fmt.Errorf("merge a delivery of %s: %w", f.Name, err)
+	}
+	return c, nil
+}
+
+// changed leaves out rows that are stored already as they are. Most rows of most pages are, and
+// looking them up costs a fraction of staging them. It is not the last word: another writer may
+// change a row right after, which is as if this page had come before.
+//
+// touched tells that some are stored as they are and still need their time of observation moved.
+func changed(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []feed.Row) (staged []feed.Row, touched bool, err error) {
+	if len(rows) == 0 {
+		return nil, false, nil
+	}
+	hashes, deleted := make([][]byte, len(rows)), make([]bool, len(rows))
+	for i := range rows {
+		hashes[i], deleted[i] = rows[i].Hash[:], rows[i].Deleted
+	}
+	result, err := tx.Query(ctx, qSame(f), rowKeys(rows), hashes, deleted)
+	if err != nil {
+		return nil, false, fmt.Errorf("compare %s: %w", f.Name, err)
+	}
+	same := make([]bool, len(rows))
+	var n int64
+	var settled bool
+	if _, err := pgx.ForEachRow(result, []any{&n, &settled}, func() error {
+		same[n-1] = settled
+		touched = touched || !settled
+		return nil
+	}); err != nil {
+		return nil, false, fmt.Errorf("compare %s: %w", f.Name, err)
+	}
+	staged = make([]feed.Row, 0, len(rows))
+	for i, r := range rows {
+		if !same[i] {
+			staged = append(staged, r)
+		}
+	}
+	return staged, touched, nil
+}
+
+func copyRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []feed.Row) error {
+	if _, err := tx.Conn().PgConn().CopyFrom(ctx, copyLines(rows), qCopy(f)); err != nil {
+		return fmt.Errorf("stage %s: %w", f.Name, err)
+	}
+	return nil
+}
+
+func queueMerge(b *pgx.Batch, f *feed.Feed, at time.Time, touch string, c *Counts) {
+	b.Queue(qMerge(f), at).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
+	if touch != "" { // after the merge, which locks all of the rows in their order
+		b.Queue(touch, at)
+	}
 }
 
 // progress shows the page in the run, and makes sure that the run is still ours.
@@ -112,9 +237,7 @@ func stage(ctx context.Context, conn *pgxpool.Conn, f *feed.Feed) error {
 	if made[mark] != nil {
 		return nil
 	}
-	cols := f.CopyColumns()
-	_, err := conn.Exec(ctx, fmt.Sprintf(`create temp table if not exists %s on commit delete rows as select %s, false as source_deleted from %s with no data`,
-		stageTable(f), idents(cols[:len(cols)-1]), table(f)))
+	_, err := conn.Exec(ctx, qStage(f))
 	if err != nil {
 		return fmt.Errorf("make the staging table of %s: %w", f.Name, err)
 	}
@@ -141,40 +264,6 @@ func qCopy(f *feed.Feed) string {
 	return fmt.Sprintf("copy %s (%s) from stdin", stageTable(f), idents(f.CopyColumns()))
 }
 
-// qMerge moves the staged rows into the feed's table. $1 is when the page was asked for.
-//
-// A row is taken when its content differs and it is not older. The source's times have whole
-// seconds, so two versions can share one: of those, the one asked for later is the newer. A row that
-// was marked as deleted comes back when it was seen after the mark was made.
-func qMerge(f *feed.Feed) string {
-	cols := append(f.CopyColumns()[:len(f.Columns)+2:len(f.Columns)+2], "observed_at", "deleted_at_source")
-	var set []string
-	for _, c := range cols[:len(cols)-1] {
-		if c != f.Key {
-			set = append(set, fmt.Sprintf("%s = excluded.%s", ident(c), ident(c)))
-		}
-	}
-	newer, notOlder := "excluded.observed_at >= t.observed_at", "true"
-	if f.Version != "" {
-		v := ident(f.Version)
-		newer = fmt.Sprintf("(excluded.%[1]s > t.%[1]s or (excluded.%[1]s < t.%[1]s) is not true and excluded.observed_at >= t.observed_at)", v)
-		notOlder = fmt.Sprintf("(excluded.%[1]s < t.%[1]s) is not true", v)
-	}
-	return fmt.Sprintf(`
-with merged as (
-	insert into %[1]s as t (%[2]s)
-	select %[3]s, $1::timestamptz, case when source_deleted then $1::timestamptz end from %[4]s
-	on conflict (%[5]s) do update set %[6]s, deleted_at_source = case
-		when excluded.deleted_at_source is not null then coalesce(t.deleted_at_source, excluded.deleted_at_source)
-		when excluded.observed_at <= t.deleted_at_source then t.deleted_at_source end
-	where t.content_hash <> excluded.content_hash and %[7]s
-	or t.deleted_at_source is not null and excluded.deleted_at_source is null and excluded.observed_at > t.deleted_at_source and %[8]s
-	returning deleted_at_source = $1::timestamptz as gone
-)
-select count(*), count(*) filter (where gone) from merged`,
-		table(f), idents(cols), idents(cols[:len(cols)-2]), stageTable(f), ident(f.Key), strings.Join(set, ", "), newer, notOlder)
-}
-
 // A page read twice, because rows moved or an instance died, adds to what was seen.
 const qSavePage = `
 insert into august.sweep_page as p (sweep, page, next, pages, total, keys, keyless, newest, fetched_at)
@@ -195,10 +284,13 @@ const qUnquarantine = `delete from drchrono.quarantine where feed = $1 and key =
 
 // newestByKey drops all but the newest of rows with the same key, which one merge could not take,
 // and sorts by key, so that pages merged side by side lock rows in the same order.
-func newestByKey(rows []feed.Row) []feed.Row {
+func newestByKey(f *feed.Feed, rows []feed.Row, at time.Time) []feed.Row {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b feed.Row) int {
-		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Version, b.Version))
+		if n := cmp.Compare(a.Key, b.Key); n != 0 {
+			return n
+		}
+		return cmp.Or(cmp.Compare(effective(f, a, at), effective(f, b, at)), bytes.Compare(a.Hash[:], b.Hash[:]))
 	})
 	out := rows[:0]
 	for i, r := range rows {
@@ -231,13 +323,13 @@ func pageKeys(rows []feed.Row, bad []BadRow) (keys []string, keyless int) {
 	return keys, keyless
 }
 
-// newest is the greatest version on a page, nil without one. A version from the future, beyond what
-// a time zone explains, is junk that would stop the feed until then: it does not count.
+// newest is the greatest version on a page, nil without one. One from the future would stop the feed
+// until then: it does not count.
 func newest(rows []feed.Row, at time.Time) *string {
-	limit := at.UTC().Add(26 * time.Hour).Format("2006-01-02 15:04:05")
+	limit := naive(at.Add(zones))
 	var greatest string
 	for _, r := range rows {
-		if r.Version > greatest && r.Version < limit {
+		if r.Version > greatest && r.Version <= limit {
 			greatest = r.Version
 		}
 	}

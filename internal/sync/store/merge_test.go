@@ -87,9 +87,13 @@ func TestMergeTakesWhatIsNewer(t *testing.T) {
 		{"an older row, from a page that was slow", lineItem(1, "10.00", "2026-03-04T10:00:00"), 3, 0, "20.00"},
 		{"another version of the same second, asked for later", lineItem(1, "30.00", "2026-03-04T10:00:05"), 4, 1, "30.00"},
 		{"another version of the same second, asked for earlier", lineItem(1, "20.00", "2026-03-04T10:00:05"), 3, 0, "30.00"},
-		{"a version without a time, asked for later", lineItem(1, "40.00", "junk"), 5, 1, "40.00"},
-		{"a version with a time, over one without", lineItem(1, "50.00", "2026-03-04T10:00:06"), 6, 1, "50.00"},
-		{"a fraction of a second newer", lineItem(1, "60.00", "2026-03-04T10:00:06.5"), 1, 1, "60.00"},
+		{"a fraction of a second newer", lineItem(1, "35.00", "2026-03-04T10:00:05.5"), 1, 1, "35.00"},
+		{"a version without a time, asked for hours later", lineItem(1, "40.00", "junk"), 5, 0, "35.00"},
+		{"the same, asked for when no zone explains it any more", lineItem(1, "40.00", "junk"), 12 * 60, 1, "40.00"},
+		{"a version with a time, over one without", lineItem(1, "50.00", "2026-03-04T12:00:06"), 6, 1, "50.00"},
+		{"a version from the far future", lineItem(1, "60.00", "2999-01-01T00:00:00"), 12 * 60, 0, "50.00"},
+		{"the same, asked for later", lineItem(1, "60.00", "2999-01-01T00:00:00"), 25 * 60, 1, "60.00"},
+		{"what follows on it", lineItem(1, "70.00", "2026-03-05T13:00:01"), 25 * 60, 1, "70.00"},
 	}
 	for _, s := range steps {
 		c := b.merge(f, noon.Add(time.Duration(s.minutes)*time.Minute), s.object)
@@ -105,10 +109,10 @@ func TestMergeWritesNothingForUnchangedRows(t *testing.T) {
 	for i := range 500 {
 		rows = append(rows, lineItem(i+1, "1.00", "2026-03-04T10:00:00"))
 	}
-	b.merge(f, noon, rows...)
+	b.merge(f, noon.Add(12*time.Hour), rows...)
 	const tuples = `select string_agg(xmin::text || ctid::text, ',' order by id) from drchrono.line_items`
 	before := b.one(tuples)
-	if c := b.merge(f, noon.Add(time.Hour), rows...); c.Changed != 0 || c.Read != 500 {
+	if c := b.merge(f, noon.Add(13*time.Hour), rows...); c.Changed != 0 || c.Read != 500 {
 		t.Errorf("counts %+v", c)
 	}
 	if b.one(tuples) != before {

@@ -124,12 +124,6 @@ func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, e
 	if !w.Full || !f.Sweep {
 		return nil, nil
 	}
-	kind := "bigint"
-	for _, c := range f.Columns {
-		if c.Name == f.Key && c.Kind == feed.TextID {
-			kind = "text"
-		}
-	}
 	var keys []string
 	var held int64
 	err := s.pool.QueryRow(ctx, fmt.Sprintf(`
@@ -139,7 +133,7 @@ func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, e
 			where t.deleted_at_source is null and t.observed_at < $2 and not exists (select from seen s where s.key = t.%[1]s)
 		)
 		select coalesce((select array_agg(key::text order by key) from missing), '{}'), (select count(*) from %[2]s where deleted_at_source is null)
-		where not exists (select from august.sweep_page where sweep = $1 and keyless > 0)`, ident(f.Key), table(f), kind),
+		where not exists (select from august.sweep_page where sweep = $1 and keyless > 0)`, ident(f.Key), table(f), keyType(f)),
 		w.ID, w.Started).Scan(&keys, &held)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
@@ -154,35 +148,24 @@ func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, e
 }
 
 // CloseSweep ends a sweep: it marks the rows that are gone, moves the watermark and drops the pages.
-// gone holds keys as Missing gave them. With keep the watermark stays where it was.
-func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline string, w Sweep, gone []string, keep bool) (Counts, error) {
+// gone are rows of Missing that were looked for and not found. With keep the watermark stays where it was.
+func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline string, w Sweep, gone []Gone, keep bool) (Counts, error) {
 	var c Counts
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		// Locked, the run cannot be taken over while this goes on: whoever did would look for missing rows
-		// among pages that are gone. Its lease can still be renewed.
-		var run int64
-		err := tx.QueryRow(ctx, `select id from august.run where id = $1 and lease_owner = $2 and state = 'running' for key share`, h.Run, h.Instance).Scan(&run)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrLeaseLost
-		}
-		if err != nil {
+		if err := hold(ctx, tx, h); err != nil {
 			return err
 		}
 		if len(gone) > 0 {
-			tag, err := tx.Exec(ctx, fmt.Sprintf(`update %s set deleted_at_source = now() where %s::text = any($1) and deleted_at_source is null and observed_at < $2`,
-				table(f), ident(f.Key)), gone, w.Started)
-			if err != nil {
+			if err := mark(ctx, tx, f, gone, &c); err != nil {
 				return err
 			}
-			c.Deleted += tag.RowsAffected()
 		}
 		for _, other := range slices.Sorted(maps.Keys(f.Deletes)) {
-			tag, err := tx.Exec(ctx, fmt.Sprintf(`update %s t set deleted_at_source = now() from %s d where d.%s = t.%s and t.deleted_at_source is null`,
-				pgx.Identifier{"drchrono", other}.Sanitize(), table(f), ident(f.Key), ident(f.Deletes[other])))
-			if err != nil {
+			var n int64
+			if err := tx.QueryRow(ctx, qMarkOther(f, other, f.Deletes[other])).Scan(&n); err != nil {
 				return err
 			}
-			c.Deleted += tag.RowsAffected()
+			c.Deleted += n
 		}
 		// Rows changed while the sweep was under way may have been passed by: step back by its length.
 		if _, err := tx.Exec(ctx, `
@@ -193,10 +176,15 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 			from p where c.pipeline = $1 and c.feed = $2 and c.sweep = $3`, pipeline, f.Name, w.ID, keep); err != nil {
 			return err
 		}
+		if w.Full && !keep {
+			if _, err := tx.Exec(ctx, `update august.checkpoint set missed = '{}', missed_sweep = null where pipeline = $1 and feed = $2 and missed_sweep <> $3`, pipeline, f.Name, w.ID); err != nil {
+				return err
+			}
+		}
 		if _, err := tx.Exec(ctx, `delete from august.sweep_page where sweep = $1`, w.ID); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `update august.feed_run set deleted = deleted + $3, state = $4, finished_at = now() where run_id = $1 and feed = $2`,
+		_, err := tx.Exec(ctx, `update august.feed_run set deleted = deleted + $3, state = $4, finished_at = now() where run_id = $1 and feed = $2`,
 			h.Run, f.Name, c.Deleted, map[bool]string{false: "succeeded", true: "failed"}[keep])
 		return err
 	})
@@ -204,6 +192,28 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 		return c, fmt.Errorf("close the sweep of %s: %w", f.Name, err)
 	}
 	return c, err
+}
+
+// hold keeps the run from being taken over until the transaction ends: whoever did would look for
+// missing rows among pages that are gone. Its lease can still be renewed.
+func hold(ctx context.Context, tx pgx.Tx, h Holder) error {
+	var run int64
+	err := tx.QueryRow(ctx, `select id from august.run where id = $1 and lease_owner = $2 and state = 'running' for key share`, h.Run, h.Instance).Scan(&run)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrLeaseLost
+	}
+	return err
+}
+
+// mark marks rows that are gone.
+func mark(ctx context.Context, tx pgx.Tx, f *feed.Feed, gone []Gone, c *Counts) error {
+	var n int64
+	keys, ats := goneColumns(gone)
+	if err := tx.QueryRow(ctx, qMark(f), keys, ats).Scan(&n); err != nil {
+		return fmt.Errorf("mark rows of %s as deleted: %w", f.Name, err)
+	}
+	c.Deleted += n
+	return nil
 }
 
 func hash(b []byte) string {

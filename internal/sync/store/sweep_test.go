@@ -60,6 +60,15 @@ func now() *time.Time {
 	return &t
 }
 
+// gone says that rows were looked for just now and not found.
+func gone(keys ...string) []store.Gone {
+	var out []store.Gone
+	for _, k := range keys {
+		out = append(out, store.Gone{Key: k, At: time.Now()})
+	}
+	return out
+}
+
 // sweepPage merges a page of a sweep.
 func (b *bench) sweepPage(f *feed.Feed, w store.Sweep, number int, at time.Time, total int64, objects ...string) {
 	b.Helper()
@@ -100,7 +109,7 @@ func TestMissingRowsAreThoseNoPageShowed(t *testing.T) {
 	if err != nil || fmt.Sprint(keys) != "[98 99 100]" {
 		t.Fatalf("missing %v, %v", keys, err)
 	}
-	c, err := b.CloseSweep(t.Context(), f, b.holder, "p", w, keys, false)
+	c, err := b.CloseSweep(t.Context(), f, b.holder, "p", w, gone(keys...), false)
 	if err != nil || c.Deleted != 3 || b.one(`select count(*) from drchrono.line_items where deleted_at_source is null`) != "97" {
 		t.Errorf("%+v, %v", c, err)
 	}
@@ -147,7 +156,7 @@ func TestOnlyTheRunsHolderClosesASweep(t *testing.T) {
 	}
 	late := b.holder
 	late.Instance = "another"
-	if _, err := b.CloseSweep(t.Context(), f, late, "p", w, []string{"1"}, false); err != store.ErrLeaseLost {
+	if _, err := b.CloseSweep(t.Context(), f, late, "p", w, gone("1"), false); err != store.ErrLeaseLost {
 		t.Errorf("error %v", err)
 	}
 	if got := b.one(`select count(*) from drchrono.line_items where deleted_at_source is not null`); got != "0" {

@@ -1,0 +1,211 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
+)
+
+// The rule. What is merged is a sighting: a row's content, the source's time of its last change, and
+// a moment that the content is no older than, by this database's clock, whichever instance asked: for
+// a page, when it was asked for; see MergeRows for a delivery. Of two sightings of a row the newer is
+// the one with
+//
+//  1. the later time of change; for want of one, the later moment;
+//  2. when the times are equal, the later moment: the source's times have whole seconds, and a row
+//     may change twice within one;
+//  3. when the moments are equal, too, the greater hash, so that everybody picks the same.
+//
+// That is one order over all sightings, so whatever order they arrive in, and however often, the same
+// one wins. Nothing is written for a sighting of what is stored already, not even its moment. So the
+// order of arrival could tell only when content comes back within one time of change (A, B, then A
+// again in the same second, or ever, in a feed without times) and B is merged after both: B stays
+// until the next read, as each reads the last day anew.
+//
+// A time of change is not always one. Without it, or when it lies further in the future than a time
+// zone explains, the moment stands in for it, less twelve hours: the source's times name no zone and
+// may trail UTC by so much, and no true one may be beaten by a guess. Else a row from the year 2999
+// would never change again.
+//
+// A row is marked as deleted with the moment at which it was found gone. A sighting from before that
+// moment does not bring it back, even if its content is newer and is stored; one from after does. A
+// mark is not set on content that was seen after its moment. Where the source itself flags deleted
+// rows, the flag is part of the content, and the order of contents decides.
+
+const (
+	zones  = 26 * time.Hour // between the ends of the world's time zones
+	behind = 12 * time.Hour // of UTC, at most
+)
+
+// trail is how far the source's lists may be behind its writes.
+const trail = time.Minute
+
+const naiveForm = "2006-01-02 15:04:05.999999"
+
+func naive(t time.Time) string { return t.UTC().Format(naiveForm) }
+
+// effective is the time of change that a row counts with, as text that sorts as times do.
+func effective(f *feed.Feed, r feed.Row, at time.Time) string {
+	switch {
+	case f.Version == "":
+		return ""
+	case r.Version == "" || r.Version > naive(at.Add(zones)):
+		return naive(at.Add(-behind))
+	}
+	return r.Version
+}
+
+func qTrusted(f *feed.Feed, row string) string {
+	if f.Version == "" {
+		return "true"
+	}
+	return fmt.Sprintf("coalesce(%[1]s.%[2]s <= %[1]s.observed_at at time zone 'UTC' + interval '%[3]d hours', false)", row, ident(f.Version), int(zones.Hours()))
+}
+
+// qOrder is the place of a row in the order of sightings.
+func qOrder(f *feed.Feed, row string) string {
+	if f.Version == "" {
+		return fmt.Sprintf("%[1]s.observed_at, %[1]s.content_hash", row)
+	}
+	return fmt.Sprintf("%s, %[2]s.observed_at, %[2]s.content_hash", qEffective(f, row), row)
+}
+
+func qEffective(f *feed.Feed, row string) string {
+	return fmt.Sprintf("case when %[1]s then %[2]s.%[3]s else %[2]s.observed_at at time zone 'UTC' - interval '%[4]d hours' end",
+		qTrusted(f, row), row, ident(f.Version), int(behind.Hours()))
+}
+
+// qSettled tells that no sighting that is still to come can tie with the row and win.
+func qSettled(f *feed.Feed, row string) string {
+	if f.Version == "" {
+		return fmt.Sprintf("isfinite(%s.observed_at)", row) // else a delivery's
+	}
+	return fmt.Sprintf("coalesce(%[1]s.%[2]s <= %[1]s.observed_at at time zone 'UTC' - interval '%[3]d hours', false)", row, ident(f.Version), int(behind.Hours()))
+}
+
+// keyType is the SQL type of the feed's key.
+func keyType(f *feed.Feed) string {
+	for _, c := range f.Columns {
+		if c.Name == f.Key && c.Kind == feed.TextID {
+			return "text"
+		}
+	}
+	return "bigint"
+}
+
+func qStage(f *feed.Feed) string {
+	cols := f.CopyColumns()
+	return fmt.Sprintf(`create temp table if not exists %s on commit delete rows as select %s, false as source_deleted from %s with no data`,
+		stageTable(f), idents(cols[:len(cols)-1]), table(f))
+}
+
+// qSame finds, of keys $1 with hashes $2 and flags $3, those that are stored so already, and whether
+// their moment may stay as it is. "offset 0" keeps the planner at one look into the index per key.
+func qSame(f *feed.Feed) string {
+	return fmt.Sprintf(`
+select u.n, t.settled from unnest($1::text[]::%[1]s[], $2::bytea[], $3::boolean[]) with ordinality u(key, hash, deleted, n)
+cross join lateral (select t.content_hash, t.deleted_at_source is not null as deleted, %[2]s as settled from %[3]s t where t.%[4]s = u.key offset 0) t
+where t.content_hash = u.hash and t.deleted = u.deleted`, keyType(f), qSettled(f, "t"), table(f), ident(f.Key))
+}
+
+// qTouch moves the moment of rows that are stored already as they are. $1 is when the page was asked for.
+func qTouch(f *feed.Feed, which string) string {
+	return fmt.Sprintf(`update %[2]s t set observed_at = $1 from %[3]s s where t.%[1]s = s.%[1]s and t.content_hash = s.content_hash and t.observed_at < $1 and %[4]s`,
+		ident(f.Key), table(f), stageTable(f), which)
+}
+
+// qMerge moves the staged rows into the feed's table. $1 is when the page was asked for. It is, with
+// qMark and CloseSweep's, the only statement that changes a synced row: what must be written with
+// every change reads its "merged".
+func qMerge(f *feed.Feed) string {
+	cols := mergeColumns(f)
+	var set []string
+	for _, c := range cols[:len(cols)-1] {
+		if c != f.Key {
+			set = append(set, fmt.Sprintf("%s = excluded.%s", ident(c), ident(c)))
+		}
+	}
+	flagged, notOlder := "", "excluded.observed_at >= t.observed_at"
+	if f.Deleted != "" {
+		flagged = fmt.Sprintf(" and t.%s is not true", ident(f.Deleted))
+	}
+	if f.Version != "" {
+		notOlder = fmt.Sprintf("(%s, excluded.observed_at) >= (%s, t.observed_at)", qEffective(f, "excluded"), qEffective(f, "t"))
+	}
+	return qInto(f, fmt.Sprintf(`do update set %[1]s, deleted_at_source = case
+		when excluded.deleted_at_source is not null then coalesce(t.deleted_at_source, excluded.deleted_at_source)
+		when excluded.observed_at <= t.deleted_at_source%[2]s then t.deleted_at_source end
+	where t.content_hash <> excluded.content_hash and (%[3]s) > (%[4]s)
+	or t.deleted_at_source is not null and excluded.deleted_at_source is null and excluded.observed_at > t.deleted_at_source and %[5]s`,
+		strings.Join(set, ", "), flagged, qOrder(f, "excluded"), qOrder(f, "t"), notOlder))
+}
+
+// qInsert adds staged rows that are not known.
+func qInsert(f *feed.Feed) string { return qInto(f, "do nothing") }
+
+func mergeColumns(f *feed.Feed) []string {
+	return append(f.CopyColumns()[:len(f.Columns)+2:len(f.Columns)+2], "observed_at", "deleted_at_source")
+}
+
+func qInto(f *feed.Feed, conflict string) string {
+	cols := mergeColumns(f)
+	return fmt.Sprintf(`
+with merged as (
+	insert into %[1]s as t (%[2]s)
+	select %[3]s, $1::timestamptz, case when source_deleted then $1::timestamptz end from %[4]s
+	on conflict (%[5]s) %[6]s
+	returning deleted_at_source = $1::timestamptz as gone
+)
+select count(*), count(*) filter (where gone) from merged`,
+		table(f), idents(cols), idents(cols[:len(cols)-2]), stageTable(f), ident(f.Key), conflict)
+}
+
+// Gone is a row that was found deleted, and when.
+type Gone struct {
+	Key string
+	At  time.Time // by this database's clock; for what was asked for, when it was
+}
+
+func goneColumns(gone []Gone) (keys []string, ats []time.Time) {
+	keys, ats = make([]string, len(gone)), make([]time.Time, len(gone))
+	for i, g := range gone {
+		keys[i], ats[i] = g.Key, g.At
+	}
+	return keys, ats
+}
+
+// qMark marks keys $1 as found gone at moments $2, and counts those that were not marked before. A
+// later moment replaces an earlier one, so that their order of arrival does not matter.
+func qMark(f *feed.Feed) string {
+	return qMarkFrom(f, fmt.Sprintf(`select key::%s as key, max(at) as at from unnest($1::text[], $2::timestamptz[]) u(key, at) group by 1`, keyType(f)), ident(f.Key), "g.at")
+}
+
+// qMarkFrom marks the rows of f whose column is a key that the query "gone" gives, with the moment.
+func qMarkFrom(f *feed.Feed, gone, column, seenBefore string) string {
+	return qMarkTable(table(f), ident(f.Key), gone, column, seenBefore)
+}
+
+func qMarkTable(table, key, gone, column, seenBefore string) string {
+	return fmt.Sprintf(`
+with g as materialized (%[3]s),
+locked as (
+	select t.%[2]s, t.deleted_at_source is null as first, greatest(g.at, t.observed_at) as at from %[1]s t join g on t.%[4]s = g.key
+	where t.observed_at < %[5]s and coalesce(t.deleted_at_source < g.at, true) order by t.%[2]s::text collate "C" for update of t
+),
+marked as (
+	update %[1]s t set deleted_at_source = l.at from locked l where t.%[2]s = l.%[2]s returning l.first
+)
+select count(*) filter (where first) from marked`, table, key, gone, column, seenBefore)
+}
+
+// qMarkOther marks rows of another feed whose column holds a key of f's own rows, which are the
+// source's word that those are deleted. Its lists may still show them for a moment.
+func qMarkOther(f *feed.Feed, other, column string) string {
+	return qMarkTable(pgx.Identifier{"drchrono", other}.Sanitize(), "id",
+		fmt.Sprintf("select %s as key, observed_at as at from %s", ident(f.Key), table(f)), ident(column),
+		fmt.Sprintf("g.at + interval '%d seconds' and t.deleted_at_source is null", int(trail.Seconds())))
+}
