@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -26,13 +27,15 @@ const DefaultURL = "https://app.drchrono.com"
 type Slot struct {
 	Wait time.Duration // how long to wait before the call
 	At   time.Time     // when that will be, by the ledger's clock
+	Left int           // calls of the hour that calls of its class may still make after it
 }
 
 // Ledger is an application's call budget, shared by all its processes.
 type Ledger interface {
-	// Reserve books the next free call. When that is further away than maxWait it books nothing and
-	// returns an *Error of kind Throttled.
-	Reserve(ctx context.Context, application string, maxWait time.Duration) (Slot, error)
+	// Reserve books the next call that the class may have; when calls wait, those of a more urgent class
+	// go first. When the budget is spent for longer than maxWait it books nothing and returns an *Error
+	// of kind Throttled.
+	Reserve(ctx context.Context, application string, class Class, maxWait time.Duration) (Slot, error)
 	// Pause stops all calls of the application for d.
 	Pause(ctx context.Context, application string, d time.Duration) error
 }
@@ -59,7 +62,7 @@ type Config struct {
 	Timeout time.Duration // of one call; default 60 s, as large lists are slow
 	MaxWait time.Duration // longest wait for the budget inside a call; default 15 s
 	Backoff time.Duration // before the first retry, doubled for each that follows; default 1 s
-	Poll    time.Duration // before the first look at a bulk result, doubled up to 10 s; default 1 s
+	Poll    time.Duration // the shortest wait before a look at a bulk result; the client learns how long it takes; default 1 s
 }
 
 // Client reads one practice's data through one API application. It is safe for concurrent use.
@@ -70,6 +73,9 @@ type Client struct {
 	pace  pacer
 	calls metric.Int64Counter
 	waits metric.Float64Histogram
+
+	tempos sync.Map     // path of a bulk list → *tempo
+	left   atomic.Int64 // calls of the hour that were left to the newest one's class
 
 	mu    sync.Mutex // guards token, and makes refreshes single-flight in this process
 	token Token
@@ -253,16 +259,20 @@ func (c *Client) do(ctx context.Context, r request) (time.Time, error) {
 
 // wait takes a call from the budget and waits for its turn.
 func (c *Client) wait(ctx context.Context) (time.Time, error) {
-	slot, err := c.cfg.Ledger.Reserve(ctx, c.cfg.Credential.ClientID, c.cfg.MaxWait)
+	slot, err := c.cfg.Ledger.Reserve(ctx, c.cfg.Credential.ClientID, ClassOf(ctx), c.cfg.MaxWait)
 	if err != nil {
 		return time.Time{}, err
 	}
+	c.left.Store(int64(slot.Left))
 	c.waits.Record(ctx, slot.Wait.Seconds())
 	if err := sleep(ctx, slot.Wait); err != nil {
 		return time.Time{}, err
 	}
 	return slot.At, c.pace.wait(ctx)
 }
+
+// Left is about how many calls the hour still holds, as the newest call was told.
+func (c *Client) Left() int { return int(c.left.Load()) }
 
 func (c *Client) count(ctx context.Context, endpoint string, status int) {
 	c.calls.Add(ctx, 1, metric.WithAttributes(attribute.String("endpoint", endpoint), attribute.Int("status", status)))

@@ -22,7 +22,7 @@ type ledger struct {
 	pauses []time.Duration
 }
 
-func (l *ledger) Reserve(context.Context, string, time.Duration) (drchrono.Slot, error) {
+func (l *ledger) Reserve(context.Context, string, drchrono.Class, time.Duration) (drchrono.Slot, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.calls++

@@ -2,11 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,6 +27,8 @@ type pass struct {
 
 	mu    sync.Mutex
 	pages map[int]store.SweepPage // stored
+
+	requests requests
 }
 
 // syncFeed reads what is new of a feed, or all of it.
@@ -46,7 +46,7 @@ func (s *Service) syncFeed(ctx context.Context, l lease, f *feed.Feed, log *slog
 		for _, page := range w.Pages {
 			p.pages[page.Number] = page
 		}
-		err = p.read(ctx)
+		err = p.read(drchrono.WithClass(ctx, p.class()))
 		// A cursor from an earlier run may have expired: then the sweep begins anew, once.
 		if k := drchrono.KindOf(err); len(w.Pages) > 0 && !restarted && (k == drchrono.Rejected || k == drchrono.NotFound || k == drchrono.Malformed) {
 			log.WarnContext(ctx, "stored pages do not lead on; the sweep begins anew", "error", err)
@@ -150,7 +150,7 @@ func (p *pass) bulk(ctx context.Context) error {
 	}
 	first, ok := p.pages[1]
 	if !ok {
-		page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, 1)
+		page, err := p.fetch(ctx, params, 1)
 		if err != nil {
 			return err
 		}
@@ -159,14 +159,14 @@ func (p *pass) bulk(ctx context.Context) error {
 		}
 		first = p.pages[1]
 		if first.Pages == 0 && first.Next == "" {
-			return p.ascend(ctx, params, page)
+			return p.ascend(ctx, params, &page)
 		}
 	}
 	switch {
 	case first.Next != "": // the source pages this list by cursor after all
 		return p.cursor(ctx, p.feed.Bulk, params, 1)
 	case first.Pages == 0:
-		return p.resumeAscent(ctx, params)
+		return p.ascend(ctx, params, nil)
 	}
 	var todo []int
 	for n := first.Pages; n > 1; n-- {
@@ -184,7 +184,7 @@ func (p *pass) bulk(ctx context.Context) error {
 			if failed.Load() {
 				return nil
 			}
-			page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, n)
+			page, err := p.fetch(ctx, params, n)
 			if err == nil {
 				err = p.merge(ctx, n, page)
 			}
@@ -249,54 +249,6 @@ func (p *pass) moved(first store.SweepPage) bool {
 		}
 	}
 	return false
-}
-
-// ascend reads a bulk list that does not say how many pages it has: until one is empty or repeats
-// what came before.
-func (p *pass) ascend(ctx context.Context, params url.Values, last drchrono.Page) error {
-	if len(last.Rows) == 0 {
-		return nil
-	}
-	for n := len(p.stored()) + 1; ; n++ {
-		page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, n)
-		if err != nil {
-			return err
-		}
-		if len(page.Rows) == 0 || sameRows(page.Rows, last.Rows) {
-			return nil
-		}
-		if err := p.merge(ctx, n, page); err != nil {
-			return err
-		}
-		last = page
-	}
-}
-
-// resumeAscent goes on after the last stored page of such a list.
-func (p *pass) resumeAscent(ctx context.Context, params url.Values) error {
-	n := max(len(p.stored()), 1)
-	page, err := p.cfg.Source.Bulk(ctx, p.feed.Bulk, params, n) // the last stored page again, to compare the next one with
-	if err != nil {
-		return err
-	}
-	if err := p.merge(ctx, n, page); err != nil {
-		return err
-	}
-	return p.ascend(ctx, params, page)
-}
-
-func (p *pass) stored() []int {
-	var list []int
-	for n := range p.pages {
-		if n != verification {
-			list = append(list, n)
-		}
-	}
-	return list
-}
-
-func sameRows(a, b []json.RawMessage) bool {
-	return slices.EqualFunc(a, b, func(x, y json.RawMessage) bool { return string(x) == string(y) })
 }
 
 // merge stores a page when nobody asks what it brought.

@@ -44,7 +44,7 @@ func TestThrottleSpacesTheCallsOfAllInstances(t *testing.T) {
 		for range 4 {
 			wg.Go(func() {
 				for range 3 {
-					slot, err := ledger.Reserve(t.Context(), "app", time.Minute)
+					slot, err := ledger.Reserve(t.Context(), "app", drchrono.Interactive, time.Minute)
 					if err != nil {
 						t.Error(err)
 						return
@@ -82,7 +82,7 @@ func TestThrottleEndsTheHourAndHoldsPauses(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 5 {
-				_, err := ledger.Reserve(t.Context(), "app", time.Second)
+				_, err := ledger.Reserve(t.Context(), "app", drchrono.Interactive, time.Second)
 				var e *drchrono.Error
 				mu.Lock()
 				switch {
@@ -99,14 +99,14 @@ func TestThrottleEndsTheHourAndHoldsPauses(t *testing.T) {
 	if booked != 20 {
 		t.Errorf("%d calls booked in an hour of 20", booked)
 	}
-	if _, err := ledger.Reserve(t.Context(), "other", time.Second); err != nil {
+	if _, err := ledger.Reserve(t.Context(), "other", drchrono.Interactive, time.Second); err != nil {
 		t.Errorf("another application has a budget of its own: %v", err)
 	}
 	// The next hour brings a new budget.
 	if _, err := s.Pool().Exec(t.Context(), `update august.throttle set hour = hour - interval '1 hour' where application = 'app'`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ledger.Reserve(t.Context(), "app", time.Second); err != nil {
+	if _, err := ledger.Reserve(t.Context(), "app", drchrono.Interactive, time.Second); err != nil {
 		t.Error(err)
 	}
 	// A pause holds, and a shorter one does not cut it.
@@ -115,11 +115,11 @@ func TestThrottleEndsTheHourAndHoldsPauses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	slot, err := ledger.Reserve(t.Context(), "app", 11*time.Second)
+	slot, err := ledger.Reserve(t.Context(), "app", drchrono.Interactive, 11*time.Second)
 	if err != nil || slot.Wait < 8*time.Second || slot.Wait > 10*time.Second {
 		t.Errorf("slot %+v, %v", slot, err)
 	}
-	if _, err := ledger.Reserve(t.Context(), "app", time.Second); drchrono.KindOf(err) != drchrono.Throttled {
+	if _, err := ledger.Reserve(t.Context(), "app", drchrono.Interactive, time.Second); drchrono.KindOf(err) != drchrono.Throttled {
 		t.Errorf("error %v", err)
 	}
 }
@@ -127,14 +127,14 @@ func TestThrottleEndsTheHourAndHoldsPauses(t *testing.T) {
 func TestThrottleKeepsClearOfTheHoursTurn(t *testing.T) {
 	s := open(t)
 	ledger := s.Throttle(store.Limits{})
-	if _, err := ledger.Reserve(t.Context(), "app", time.Minute); err != nil {
+	if _, err := ledger.Reserve(t.Context(), "app", drchrono.Interactive, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	for _, offset := range []string{"-0.9", "0", "0.9"} {
 		if _, err := s.Pool().Exec(t.Context(), `update august.throttle set next_at = date_trunc('hour', now()) + interval '1 hour' + $1::interval, used = 1`, offset+" seconds"); err != nil {
 			t.Fatal(err)
 		}
-		slot, err := ledger.Reserve(t.Context(), "app", 2*time.Hour)
+		slot, err := ledger.Reserve(t.Context(), "app", drchrono.Interactive, 2*time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
