@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -29,6 +30,8 @@ const (
 	syncPipelineTimeout = 2 * time.Minute
 	// A plan must not hang on a runtime that is not there.
 	syncPipelinePatience = 8 * time.Second
+	// The runtime gives Coda eight seconds, and may have to be started for the question.
+	syncPipelineCheckTime = 20 * time.Second
 	// A service that is just being deployed may take a while to answer; what ends the trying is the resource's timeout,
 	// which every context has.
 	untilTimeout = 24 * time.Hour
@@ -111,7 +114,9 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 			},
 			"coda_views": schema.MapNestedAttribute{
 				MarkdownDescription: "Views of the dataset that are kept up to date in Coda, by name of the view. " +
-					"`billing` has one, `billing_summary`: claims counted and summed per month, status and payer, with nothing in it that identifies a patient.",
+					"`billing` has one, `billing_summary`: claims counted and summed per month, status and payer, with nothing in it that identifies a patient. " +
+					"Whether doc, table and columns are there and fit is looked up in Coda, through the runtime: with the plan when the runtime is there already, and with the apply before anything is declared. " +
+					"A table takes the rows of one view only, and rows in it whose key starts with `august/` belong to the runtime.",
 				Optional:   true,
 				Validators: []validator.Map{mapvalidator.SizeAtLeast(1)},
 				NestedObject: schema.NestedAttributeObject{
@@ -125,6 +130,14 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 							Required:    true,
 							ElementType: types.StringType,
 							Validators:  []validator.Map{mapvalidator.NoNullValues()},
+						},
+						"phi_columns": schema.SetAttribute{
+							MarkdownDescription: "Fields among `columns` that may go to Coda although they tell something of a patient. Such a field is refused unless it is named here. " +
+								"Naming one states that Coda has signed a business associate agreement (BAA) for the workspace, which it does for Enterprise customers only, and that its conditions are met; " +
+								"the agreement leaves out Packs. Of `billing_summary`, no field needs to be named.",
+							Optional:    true,
+							ElementType: types.StringType,
+							Validators:  []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
 						},
 					},
 				},
@@ -191,6 +204,45 @@ func (r *syncPipelineResource) ModifyPlan(ctx context.Context, req resource.Modi
 		plan.Generation = state.Generation
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	if state == nil || !plan.CodaViews.Equal(state.CodaViews) || !plan.Name.Equal(state.Name) || !plan.Endpoint.Equal(state.Endpoint) {
+		r.checkViews(ctx, plan, &resp.Diagnostics)
+	}
+}
+
+// checkViews has the runtime look at the Coda tables of views that are new or changed: it has the token. A plan goes on
+// when it cannot; the runtime looks again before it takes the declaration.
+func (r *syncPipelineResource) checkViews(ctx context.Context, plan syncPipelineModel, diags *diag.Diagnostics) {
+	for _, v := range []attr.Value{plan.Endpoint, plan.Audience, plan.Name, plan.Dataset, plan.Schedule, plan.Paused, plan.WebhookEvents, plan.StatusOverrides, plan.CodaViews} {
+		if !whollyKnown(v) { // as is the endpoint of a runtime that is yet to be made
+			return
+		}
+	}
+	if len(plan.CodaViews.Elements()) == 0 {
+		return
+	}
+	const unchecked, hint = "Coda views not checked", "Whether the Coda tables of the pipeline fit could not be found out now. The apply finds out before it declares anything."
+	ctx, cancel := context.WithTimeout(ctx, syncPipelineCheckTime)
+	defer cancel()
+	client, err := r.client(ctx, plan)
+	if err != nil {
+		if !isUnknown(err) {
+			warn(diags, unchecked, hint, err)
+		}
+		return
+	}
+	check, err := client.WithPatience(0).Check(ctx, plan.Name.ValueString(), plan.expand(ctx, diags).PipelineSpec)
+	if err != nil {
+		warn(diags, unchecked, hint, err)
+		return
+	}
+	for _, f := range check.Findings {
+		at, _ := plan.pathOf(ctx, f.Field)
+		if f.Code == runtimeapi.CodeUnavailable {
+			warnAt(diags, at, unchecked, sentence(f)+" "+hint, nil)
+			continue
+		}
+		failAt(diags, at, "Pipeline not valid", sentence(f), nil)
+	}
 }
 
 // Create implements resource.Resource. A pipeline of that name that is declared otherwise belongs to somebody else, and is

@@ -40,11 +40,13 @@ type codaViewModel struct {
 	TableID   types.String `tfsdk:"table_id"`
 	KeyColumn types.String `tfsdk:"key_column"`
 	Columns   types.Map    `tfsdk:"columns"`
+
+	PHIColumns types.Set `tfsdk:"phi_columns"`
 }
 
 var codaViewType = types.ObjectType{AttrTypes: map[string]attr.Type{
 	"doc_id": types.StringType, "table_id": types.StringType, "key_column": types.StringType,
-	"columns": types.MapType{ElemType: types.StringType},
+	"columns": types.MapType{ElemType: types.StringType}, "phi_columns": types.SetType{ElemType: types.StringType},
 }}
 
 func (m syncPipelineModel) identity() []string {
@@ -98,9 +100,16 @@ func (m syncPipelineModel) expand(ctx context.Context, diags *diag.Diagnostics) 
 			continue
 		}
 		if view := objectAs[codaViewModel](ctx, object, diags); view != nil {
+			var allowed []string
+			for _, field := range view.PHIColumns.Elements() {
+				if name := stringOf(field); name != "" {
+					allowed = append(allowed, name)
+				}
+			}
+			slices.Sort(allowed)
 			spec.CodaViews = append(spec.CodaViews, runtimeapi.CodaView{
 				View: name, DocID: view.DocID.ValueString(), TableID: view.TableID.ValueString(),
-				KeyColumn: view.KeyColumn.ValueString(), Columns: stringsOf(view.Columns),
+				KeyColumn: view.KeyColumn.ValueString(), Columns: stringsOf(view.Columns), PHIColumns: allowed,
 			})
 		}
 	}
@@ -173,9 +182,14 @@ func (m *syncPipelineModel) flatten(ctx context.Context, live runtimeapi.Pipelin
 		for _, view := range live.Spec.CodaViews {
 			columns, d := types.MapValueFrom(ctx, types.StringType, view.Columns)
 			diags.Append(d...)
+			allowed := types.SetNull(types.StringType)
+			if len(view.PHIColumns) > 0 {
+				allowed, d = types.SetValueFrom(ctx, types.StringType, view.PHIColumns)
+				diags.Append(d...)
+			}
 			views[view.View] = codaViewModel{
 				DocID: types.StringValue(view.DocID), TableID: types.StringValue(view.TableID),
-				KeyColumn: types.StringValue(view.KeyColumn), Columns: columns,
+				KeyColumn: types.StringValue(view.KeyColumn), Columns: columns, PHIColumns: allowed,
 			}
 		}
 		m.CodaViews, d = types.MapValueFrom(ctx, codaViewType, views)
@@ -258,10 +272,12 @@ func (m syncPipelineModel) viewPath(ctx context.Context, view, attribute, column
 		return at, !v.TableID.IsUnknown()
 	case "key_column":
 		return at, !v.KeyColumn.IsUnknown()
+	case "phi_columns": // is held against columns
+		return at, whollyKnown(v.PHIColumns) && !v.Columns.IsUnknown()
 	case "columns":
-		if column != "" {
+		if column != "" { // whether it may be sent is for phi_columns to say
 			value, there := v.Columns.Elements()[column]
-			return at.AtMapKey(column), there && !value.IsUnknown()
+			return at.AtMapKey(column), there && !value.IsUnknown() && whollyKnown(v.PHIColumns)
 		}
 		return at, !v.Columns.IsUnknown()
 	}
@@ -276,7 +292,7 @@ func (m syncPipelineModel) blame(ctx context.Context, err error, title string, d
 		return
 	}
 	switch problem.Code {
-	case runtimeapi.CodeInvalid:
+	case runtimeapi.CodeInvalid, runtimeapi.CodeConflict:
 		at, _ := m.pathOf(ctx, problem.Field)
 		failAt(diags, at, title, sentence(*problem), nil)
 	case runtimeapi.CodeUnauthenticated:

@@ -102,6 +102,11 @@ func (c *Client) Sync(ctx context.Context, name string, req SyncRequest) (Run, e
 	return call[Run](ctx, c, http.MethodPost, pipelinePath(name)+VerbSync, req)
 }
 
+// Check asks what would be wrong with a declaration, and declares nothing.
+func (c *Client) Check(ctx context.Context, name string, spec PipelineSpec) (Check, error) {
+	return call[Check](ctx, c, http.MethodPost, pipelinePath(name)+VerbCheck, spec)
+}
+
 // Status says what a pipeline has achieved so far.
 func (c *Client) Status(ctx context.Context, name string) (Status, error) {
 	return call[Status](ctx, c, http.MethodGet, pipelinePath(name)+PathStatus, nil)

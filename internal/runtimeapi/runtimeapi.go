@@ -18,6 +18,7 @@ const (
 	PathInfo      = "/v1/info"      // GET → Info
 	PathPipelines = "/v1/pipelines" // GET → PipelineList; GET, PUT (PipelineSpec → Pipeline), DELETE by name
 	VerbSync      = ":sync"         // POST {SyncRequest} → Run
+	VerbCheck     = ":check"        // POST {PipelineSpec} → Check
 	PathStatus    = "/status"       // GET {pipeline}/status → Status
 )
 
@@ -46,6 +47,9 @@ type CodaView struct {
 	TableID   string            `json:"table_id"`
 	KeyColumn string            `json:"key_column"` // Coda column id that holds the row's key: plain text, not calculated
 	Columns   map[string]string `json:"columns"`    // view field → Coda column id
+
+	// PHIColumns is the fields among Columns that say something of a patient and may go to Coda all the same.
+	PHIColumns []string `json:"phi_columns,omitempty"`
 }
 
 // Pipeline is a declared pipeline as the runtime holds it.
@@ -55,6 +59,13 @@ type Pipeline struct {
 	Generation int64        `json:"generation"` // rises by one with every change of the spec
 	CreatedAt  time.Time    `json:"created_at"`
 	UpdatedAt  time.Time    `json:"updated_at"`
+}
+
+// Check is what a runtime thinks of a spec that nothing has been declared with yet: everything that is
+// wrong with it. What could not be looked at is a finding of CodeUnavailable; any other would make the
+// declaration fail.
+type Check struct {
+	Findings []Error `json:"findings"`
 }
 
 // PipelineList is every pipeline of a runtime, by name.
@@ -132,8 +143,9 @@ type MismatchCount struct {
 // CodaStatus is how far one Coda view has got.
 type CodaStatus struct {
 	View    string `json:"view"`
-	Rows    int64  `json:"rows"`    // rows confirmed in Coda
-	Pending int64  `json:"pending"` // rows that wait in the outbox
+	Rows    int64  `json:"rows"`              // rows confirmed in Coda
+	Pending int64  `json:"pending"`           // rows that wait in the outbox
+	Refused int64  `json:"refused,omitempty"` // rows that Coda does not take; they wait for another content, or a day
 	Error   string `json:"error,omitempty"`
 }
 

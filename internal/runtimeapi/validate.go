@@ -169,6 +169,9 @@ func (v *findings) views(dataset string, views []CodaView) {
 			tables[table] = view.View
 		}
 		v.columns(at, view, known, ok)
+		if ok {
+			v.phi(at, view, known)
+		}
 	}
 }
 

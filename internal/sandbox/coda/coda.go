@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -175,7 +177,10 @@ func (c *call) enter(endpoint string, class limit) bool {
 	s := c.s
 	bearer, ok := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
 	token, known := s.tokens[bearer]
-	if !ok || !known || bearer == "" {
+	s.mu.Lock()
+	revoked := slices.Contains(s.settings.RevokedTokens, bearer)
+	s.mu.Unlock()
+	if !ok || !known || revoked || bearer == "" {
 		problem(c.w, http.StatusUnauthorized, "Unauthorized")
 		return false
 	}
@@ -185,6 +190,9 @@ func (c *call) enter(endpoint string, class limit) bool {
 	allowed := s.take(c.token.Owner, class)
 	if !allowed {
 		s.stats.Throttled++
+		if after := s.settings.RetryAfter; after > 0 {
+			c.w.Header().Set("Retry-After", strconv.Itoa(after))
+		}
 	}
 	s.mu.Unlock()
 	if !allowed {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,6 +31,8 @@ type Fault struct {
 	Times       int       `json:"times,omitempty"` // how often, 0 = until cleared
 	Skip        int       `json:"skip,omitempty"`  // matching calls to let pass first
 	Status      int       `json:"status,omitempty"`
+	Message     string    `json:"message,omitempty"`             // of the answer
+	RetryAfter  int       `json:"retry_after_seconds,omitempty"` // sent with the answer, in seconds
 	DelayMillis int       `json:"delay_millis,omitempty"`
 
 	hits int
@@ -97,7 +100,7 @@ func (s *Server) inject(c *call) bool {
 		if status == 0 {
 			status = http.StatusInternalServerError
 		}
-		problem(c.w, status, "Synthetic trouble.")
+		f.answer(c.w, status)
 		return true
 	case FaultDrop:
 		panic(http.ErrAbortHandler)
@@ -123,8 +126,19 @@ func (s *Server) answerLost(c *call) bool {
 	if status == 0 {
 		status = http.StatusGatewayTimeout
 	}
-	problem(c.w, status, "Synthetic trouble.")
+	f.answer(c.w, status)
 	return true
+}
+
+func (f *Fault) answer(w http.ResponseWriter, status int) {
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
+	}
+	message := f.Message
+	if message == "" {
+		message = "Synthetic trouble."
+	}
+	problem(w, status, "%s", message)
 }
 
 // Stats counts the calls.

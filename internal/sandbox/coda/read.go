@@ -47,12 +47,16 @@ func (c *call) with(h func(d *doc, t *table)) {
 		problem(c.w, http.StatusNotFound, "Could not find the doc.")
 		return
 	}
+	if c.s.gone(d.ID) {
+		problem(c.w, http.StatusGone, "The doc was deleted.")
+		return
+	}
 	if c.r.Method == http.MethodGet && !c.fresh(d) {
 		return
 	}
 	id := c.r.PathValue("table")
 	t := d.table(id)
-	if id != "" && t == nil {
+	if id != "" && (t == nil || c.s.gone(d.ID, t.ID)) {
 		problem(c.w, http.StatusNotFound, "Could not find the table.")
 		return
 	}
@@ -153,7 +157,7 @@ func (c *call) listColumns() {
 	c.with(func(d *doc, t *table) {
 		var items []any
 		visible := c.r.URL.Query().Get("visibleOnly") == "true"
-		cols := t.base().Columns
+		cols := c.s.columns(d, t)
 		for i := range cols {
 			if !visible || !cols[i].Hidden {
 				items = append(items, c.columnJSON(d, t, &cols[i]))
@@ -165,7 +169,7 @@ func (c *call) listColumns() {
 
 func (c *call) getColumn() {
 	c.with(func(d *doc, t *table) {
-		col := t.column(c.r.PathValue("column"))
+		col := c.s.column(d, t, c.r.PathValue("column"))
 		if col == nil {
 			problem(c.w, http.StatusNotFound, "Could not find the column.")
 			return
@@ -252,7 +256,7 @@ func (c *call) listRows() {
 		if !ok {
 			return
 		}
-		keep, ok := c.rowQuery(t, p)
+		keep, ok := c.rowQuery(d, t, p)
 		if !ok {
 			return
 		}
@@ -352,7 +356,7 @@ func (s *Server) shownVersion(id string) int64 {
 }
 
 // rowQuery parses `c-id:"value"` or `"Column name":"value"`.
-func (c *call) rowQuery(t *table, p pageToken) (func(*row) bool, bool) {
+func (c *call) rowQuery(d *doc, t *table, p pageToken) (func(*row) bool, bool) {
 	if p.Query == "" {
 		return func(*row) bool { return true }, true
 	}
@@ -361,7 +365,7 @@ func (c *call) rowQuery(t *table, p pageToken) (func(*row) bool, bool) {
 		schemaProblem(c.w, "query must be <column_id_or_name>:<value> with the value in JSON")
 		return nil, false
 	}
-	col := t.column(name)
+	col := c.s.column(d, t, name)
 	if col == nil {
 		problem(c.w, http.StatusBadRequest, "Could not find the column of the query.")
 		return nil, false
@@ -412,7 +416,7 @@ func (c *call) rowJSON(d *doc, t *table, r *row, index int, p pageToken) map[str
 		format = simple
 	}
 	values := map[string]any{}
-	cols := t.base().Columns
+	cols := c.s.columns(d, t)
 	for i := range cols {
 		if p.Visible && cols[i].Hidden {
 			continue

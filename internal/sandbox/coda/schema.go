@@ -174,21 +174,6 @@ func (t *table) base() *table {
 	return t
 }
 
-func (t *table) column(id string) *Column {
-	b := t.base()
-	for i := range b.Columns {
-		if b.Columns[i].ID == id {
-			return &b.Columns[i]
-		}
-	}
-	for i := range b.Columns {
-		if b.Columns[i].Name == id {
-			return &b.Columns[i]
-		}
-	}
-	return nil
-}
-
 func (t *table) display() *Column {
 	b := t.base()
 	for i := range b.Columns {

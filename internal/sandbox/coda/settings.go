@@ -1,6 +1,10 @@
 package coda
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Settings are the switches that stay as they are set: Server.Set or `POST /_sandbox/settings`.
 type Settings struct {
@@ -26,6 +30,66 @@ type Settings struct {
 	WritesPer6s   int `json:"writes_per_6s"`
 	RowsPer10s    int `json:"row_writes_per_10s"`
 	DocListsPer6s int `json:"doc_lists_per_6s"`
+	// RetryAfter is sent with a 429, in seconds; 0 = no such header, as with the real thing.
+	RetryAfter int `json:"retry_after_seconds"`
+
+	// RefuseText makes a write 400 that holds a cell with this text; Coda's body then quotes the cell.
+	RefuseText string `json:"refuse_text"`
+	// RevokedTokens are answered 401.
+	RevokedTokens []string `json:"revoked_tokens"`
+	// Gone are the docs ("doc"), tables ("doc/table") and columns ("doc/table/column") that somebody has deleted.
+	Gone []string `json:"gone"`
+	// Changed are the columns that somebody has changed, by "doc/table/column".
+	Changed map[string]ColumnChange `json:"changed"`
+}
+
+// ColumnChange is what people do to a column in Coda. Empty fields change nothing.
+type ColumnChange struct {
+	Name       string `json:"name,omitempty"`
+	Type       string `json:"type,omitempty"`
+	Calculated bool   `json:"calculated,omitempty"`
+}
+
+// gone tells whether somebody has deleted it. The caller holds the lock.
+func (s *Server) gone(path ...string) bool {
+	return slices.Contains(s.settings.Gone, strings.Join(path, "/"))
+}
+
+// columns is a table's columns as they are now. The caller holds the lock.
+func (s *Server) columns(d *doc, t *table) []Column {
+	base := t.base()
+	out := make([]Column, 0, len(base.Columns))
+	for _, col := range base.Columns {
+		if s.gone(d.ID, base.ID, col.ID) {
+			continue
+		}
+		change := s.settings.Changed[d.ID+"/"+base.ID+"/"+col.ID]
+		if change.Name != "" {
+			col.Name = change.Name
+		}
+		if change.Type != "" {
+			col.Format = Format{"type": change.Type, "isArray": false}
+		}
+		col.Calculated = col.Calculated || change.Calculated
+		out = append(out, col)
+	}
+	return out
+}
+
+// column finds a column as it is now, by id, else by name. The caller holds the lock.
+func (s *Server) column(d *doc, t *table, id string) *Column {
+	columns := s.columns(d, t)
+	for i := range columns {
+		if columns[i].ID == id {
+			return &columns[i]
+		}
+	}
+	for i := range columns {
+		if columns[i].Name == id {
+			return &columns[i]
+		}
+	}
+	return nil
 }
 
 func defaultSettings() Settings {

@@ -3,6 +3,7 @@ package coda
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -82,11 +83,15 @@ func (c *call) values(d *doc, t *table, in cells) (map[string]any, bool) {
 	raw := c.r.URL.Query().Get("disableParsing") == "true"
 	out := map[string]any{}
 	for _, one := range in.Cells {
+		if refuse := c.s.settings.RefuseText; refuse != "" && strings.Contains(text(one.Value), refuse) {
+			schemaProblem(c.w, fmt.Sprintf("The value %q of %s is not allowed here.", text(one.Value), one.Column))
+			return nil, false
+		}
 		if !legal(one.Value, 0) {
 			schemaProblem(c.w, "value must be a string, a number, a boolean or an array of those")
 			return nil, false
 		}
-		col := t.column(one.Column)
+		col := c.s.column(d, t, one.Column)
 		if col == nil {
 			problem(c.w, http.StatusBadRequest, "Could not find the column %s.", one.Column)
 			return nil, false
@@ -132,7 +137,7 @@ func (c *call) upsertRows() {
 		}
 		m := &mutation{}
 		for _, k := range in.Keys {
-			col := t.column(k)
+			col := c.s.column(d, t, k)
 			if col == nil {
 				problem(c.w, http.StatusBadRequest, "Could not find the key column %s.", k)
 				return

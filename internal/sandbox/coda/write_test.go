@@ -1,6 +1,8 @@
 package coda_test
 
 import (
+	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -202,4 +204,60 @@ func TestSnapshotsAndFreshness(t *testing.T) {
 	}
 	r.header.Set("X-Coda-Doc-Version", "1")
 	r.do("GET", summary+"/rows", "", 400)
+}
+
+// What people and administrators do while a writer runs, switched over the API as from another process.
+func TestSettings_theDocChanges(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const columns, rows = summary + "/columns", summary + "/rows"
+	row := func(column, value string) string {
+		return `{"rows":[{"cells":[{"column":"c-key","value":"k"},{"column":"` + column + `","value":"` + value + `"}]}],"keyColumns":["c-key"]}`
+	}
+	for _, test := range []struct {
+		change func(*coda.Settings)
+		method string
+		path   string
+		body   string
+		status int
+		says   string
+	}{
+		{func(*coda.Settings) {}, "POST", rows, row("c-payer", "x"), 202, "requestId"},
+		{func(s *coda.Settings) { s.RefuseText = "bad" }, "POST", rows, row("c-payer", "a bad one"), 400, "RequestSchemaValidationFailed"},
+		{func(s *coda.Settings) {
+			s.Changed = map[string]coda.ColumnChange{coda.ProductionDoc + "/" + coda.BillingSummary + "/c-payer": {Name: "Renamed", Type: "date", Calculated: true}}
+		}, "GET", columns + "/c-payer", "", 200, `"calculated":true`},
+		{func(*coda.Settings) {}, "GET", columns + "/Renamed", "", 200, `"type":"date"`},
+		{func(s *coda.Settings) { s.Gone = []string{coda.ProductionDoc + "/" + coda.BillingSummary + "/c-payer"} }, "POST", rows, row("c-payer", "x"), 400, "c-payer"},
+		{func(*coda.Settings) {}, "GET", columns + "/c-payer", "", 404, "column"},
+		{func(s *coda.Settings) { s.Gone = []string{coda.ProductionDoc + "/" + coda.BillingSummary} }, "GET", rows, "", 404, "table"},
+		{func(s *coda.Settings) { s.Gone = []string{coda.ProductionDoc} }, "GET", rows, "", 410, "deleted"},
+		{func(s *coda.Settings) { s.RevokedTokens = []string{"full"} }, "GET", rows, "", 401, "Unauthorized"},
+	} {
+		r.server.Set(test.change)
+		body, err := json.Marshal(r.do(test.method, test.path, test.body, test.status))
+		if err != nil || !strings.Contains(string(body), test.says) {
+			t.Errorf("%s %s gives %s, want %q", test.method, test.path, body, test.says)
+		}
+	}
+}
+
+func TestFault_answers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.server.AddFault(coda.Fault{Kind: coda.FaultStatus, Status: 503, RetryAfter: 7, Message: "Down for a moment."})
+	req, err := http.NewRequest("GET", r.url+coda.Base+"/whoami", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+r.token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, _ := io.ReadAll(res.Body)
+	if res.StatusCode != 503 || !strings.Contains(string(body), "Down for a moment.") || res.Header.Get("Retry-After") != "7" {
+		t.Errorf("got %d %s, %v", res.StatusCode, body, res.Header)
+	}
 }

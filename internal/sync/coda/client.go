@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,9 +38,10 @@ func (silent) Debugf(string, ...any) {}
 
 // Error is an answer of Coda that is no success, or none at all.
 type Error struct {
-	Status  int    // HTTP status; 0: no answer
-	Message string // Coda's own, cut short
-	Op      string // what was tried
+	Status  int           // HTTP status; 0: no answer
+	Message string        // Coda's own, cut short; of a write only what holds nothing of the rows
+	Op      string        // what was tried
+	Wait    time.Duration // Coda asks to be left alone for so long; it is not known to ask
 }
 
 func (e *Error) Error() string {
@@ -57,6 +60,15 @@ func status(err error) int {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Status
+	}
+	return 0
+}
+
+// wait is how long Coda asked to be left alone.
+func wait(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Wait
 	}
 	return 0
 }
@@ -109,28 +121,39 @@ func (c *Client) Columns(ctx context.Context, doc, table string) ([]Column, erro
 		map[string]string{"doc": doc, "table": table}, map[string]string{"limit": "100"})
 }
 
-// KeyRow is a row with the value of one column.
-type KeyRow struct{ ID, Key string }
+// KeyRow is a row with its key, and what its cells show by column id.
+type KeyRow struct {
+	ID, Key string
+	Values  map[string]any
+}
 
-// Keys reads the key of every row, oldest row first.
-func (c *Client) Keys(ctx context.Context, doc, table, column string) ([]KeyRow, error) {
+// Rows reads every row that has a key, oldest row first. Coda gives up on a page that takes it too long:
+// the listing is begun anew with smaller ones.
+func (c *Client) Rows(ctx context.Context, doc, table, column string) ([]KeyRow, error) {
 	type row struct {
 		ID     string         `json:"id"`
 		Values map[string]any `json:"values"`
 	}
-	rows, err := list[row](ctx, c, "read rows of table "+table+" of doc "+doc, "/docs/{doc}/tables/{table}/rows",
-		map[string]string{"doc": doc, "table": table}, map[string]string{"limit": "200", "valueFormat": "simpleWithArrays"})
-	if err != nil {
-		return nil, err
-	}
-	out := make([]KeyRow, 0, len(rows))
-	for _, r := range rows {
-		if key, ok := r.Values[column].(string); ok {
-			out = append(out, KeyRow{ID: r.ID, Key: key})
+	for limit := 200; ; limit /= 2 {
+		rows, err := list[row](ctx, c, "read rows of table "+table+" of doc "+doc, "/docs/{doc}/tables/{table}/rows",
+			map[string]string{"doc": doc, "table": table}, map[string]string{"limit": strconv.Itoa(limit), "valueFormat": "simpleWithArrays"})
+		if status(err) == http.StatusGatewayTimeout && limit > smallestPage {
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		out := make([]KeyRow, 0, len(rows))
+		for _, r := range rows {
+			if key, ok := r.Values[column].(string); ok {
+				out = append(out, KeyRow{ID: r.ID, Key: key, Values: r.Values})
+			}
+		}
+		return out, nil
 	}
-	return out, nil
 }
+
+const smallestPage = 25
 
 // Upsert writes rows, told apart by the key column, and returns the request's id. The rows are in
 // Coda only when Done says so.
@@ -164,19 +187,36 @@ func (c *Client) write(ctx context.Context, op, method, doc, table string, body 
 		RequestID string `json:"requestId"`
 	}
 	err := c.call(ctx, op, method, "/docs/{doc}/tables/{table}/rows", map[string]string{"doc": doc, "table": table}, query, body, &out)
+	if e := (*Error)(nil); errors.As(err, &e) {
+		e.Message = harmless(e.Message)
+	}
 	if err == nil && out.RequestID == "" {
 		err = &Error{Status: http.StatusBadGateway, Op: op, Message: "accepted without a request id"}
 	}
 	return out.RequestID, err
 }
 
-// Done reports whether an accepted write has been applied.
-func (c *Client) Done(ctx context.Context, request string) (bool, error) {
-	var out struct {
-		Completed bool `json:"completed"`
+// What Coda says of a refused write may quote a cell, and a cell may hold a patient's data: only sentences
+// that are known to hold none are kept.
+var harmlessForm = regexp.MustCompile(`^(?:request entity too large|Row edit of size [0-9]+ KB exceeds maximum size of [0-9]+ KB\.|` +
+	`Doc is not yet up to date\.|Could not find the (?:key )?column c-[A-Za-z0-9_-]+\.|Could not find the (?:doc|table|row)\.|Too Many Requests|Unauthorized)$`)
+
+func harmless(message string) string {
+	if harmlessForm.MatchString(message) {
+		return message
 	}
-	err := c.call(ctx, "ask for a write's progress", http.MethodGet, "/mutationStatus/{request}", map[string]string{"request": request}, nil, nil, &out)
-	return out.Completed, err
+	return ""
+}
+
+// Done reports whether an accepted write has been applied, and whether Coda has a reservation about it. What
+// the reservation says may quote a cell, and is left unread.
+func (c *Client) Done(ctx context.Context, request string) (done, doubtful bool, err error) {
+	var out struct {
+		Completed bool   `json:"completed"`
+		Warning   string `json:"warning"`
+	}
+	err = c.call(ctx, "ask for a write's progress", http.MethodGet, "/mutationStatus/{request}", map[string]string{"request": request}, nil, nil, &out)
+	return out.Completed, out.Completed && out.Warning != "", err
 }
 
 // list reads all pages. Coda wants a page's token alone: it ignores what else comes with it.
@@ -222,10 +262,24 @@ func (c *Client) call(ctx context.Context, op, method, path string, params, quer
 		if len(said.Message) > 200 {
 			said.Message = said.Message[:200] + "…"
 		}
-		return &Error{Status: res.StatusCode(), Message: said.Message, Op: op}
+		return &Error{Status: res.StatusCode(), Message: said.Message, Op: op, Wait: retryAfter(res.Header().Get("Retry-After"))}
 	}
 	if err := json.Unmarshal(res.Body(), out); err != nil {
 		return &Error{Status: http.StatusBadGateway, Op: op, Message: "the answer is not what Coda documents"}
 	}
 	return nil
+}
+
+// longestWait bounds what a Retry-After may ask for.
+const longestWait = 15 * time.Minute
+
+// retryAfter reads the header of that name. Coda neither documents nor sends it; what stands before it may.
+func retryAfter(header string) time.Duration {
+	if seconds, err := strconv.Atoi(header); err == nil && seconds > 0 {
+		return min(time.Duration(min(seconds, 1<<20))*time.Second, longestWait)
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return min(max(time.Until(at), 0), longestWait)
+	}
+	return 0
 }

@@ -4,19 +4,38 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
 // patience is the longest wait for a free write that is sat out holding the table's lock.
 const patience = 15 * time.Second
 
-// write makes one write under the account's limit and waits until Coda has applied it. Whatever
-// happens meanwhile, the database knows that something may be under way.
-func (w *writer) write(ctx context.Context, send func() (string, error)) error {
+// maxUnderWay bounds the writes that Coda has accepted and not applied. It takes Coda up to 23 s to apply
+// one, and the limit lets one go every 3.5 s. No key is in two of them: two inserts of one key under way
+// together might both be made.
+const maxUnderWay = 8
+
+// underWay is a write that Coda has accepted.
+type underWay struct {
+	request string
+	batch   batch // of an upsert; empty for a deletion
+}
+
+// launch makes one write under the account's limit. Coda has accepted it when launch returns nil, and
+// applied it when land has. Whatever happens meanwhile, the database knows that something may be under
+// way.
+func (w *writer) launch(ctx context.Context, b batch, send func() (string, error)) error {
+	for len(w.under) >= maxUnderWay {
+		if err := w.land(ctx); err != nil {
+			return err
+		}
+	}
 	if err := w.reserve(ctx); err != nil {
 		return err
 	}
-	if err := w.flight(ctx, unknown); err != nil {
+	w.lost = unknown
+	if err := w.record(ctx); err != nil {
 		return err
 	}
 	request, err := send()
@@ -24,7 +43,7 @@ func (w *writer) write(ctx context.Context, send func() (string, error)) error {
 	switch code := status(err); {
 	case err == nil:
 	case code == http.StatusTooManyRequests: // not executed
-		if err := w.block(ctx); err != nil {
+		if err := w.block(ctx, wait(err)); err != nil {
 			return err
 		}
 		return w.grounded(ctx, errBlocked)
@@ -33,61 +52,136 @@ func (w *writer) write(ctx context.Context, send func() (string, error)) error {
 	default: // executed or not, nobody knows
 		return err
 	}
-	if err := w.flight(ctx, request); err != nil {
+	w.lost = nothing
+	w.under = append(w.under, underWay{request, b})
+	if err := w.record(ctx); err != nil {
 		return err
 	}
-	if _, err := w.conn.Exec(ctx, `update august.coda_account set strikes = 0 where account = $1 and strikes > 0`, w.account); err != nil {
-		return err
-	}
-	return w.await(ctx, request)
+	_, err = w.conn.Exec(ctx, `update august.coda_account set strikes = 0 where account = $1 and strikes > 0`, w.account)
+	return err
 }
 
-// grounded notes that nothing is under way, and passes err on.
+// grounded notes that the write is not under way, and passes err on.
 func (w *writer) grounded(ctx context.Context, err error) error {
-	if failed := w.flight(ctx, nothing); failed != nil {
+	w.lost = nothing
+	if failed := w.record(ctx); failed != nil {
 		return failed
 	}
 	return err
 }
 
-// flight notes what is under way. It is noted also when ctx has just ended: a write whose id is lost
+// delete deletes rows and waits until they are gone.
+func (w *writer) delete(ctx context.Context, ids []string) error {
+	for len(ids) > 0 {
+		n := min(len(ids), maxRows)
+		if err := w.launch(ctx, batch{}, func() (string, error) { return w.client.Delete(ctx, w.view.DocID, w.view.TableID, ids[:n]) }); err != nil {
+			return err
+		}
+		if err := w.drain(ctx); err != nil {
+			return err
+		}
+		w.counted(ctx, w.view.View, "delete", n)
+		ids = ids[n:]
+	}
+	return nil
+}
+
+// record notes what is under way. It is noted also when ctx has just ended: a write whose id is lost
 // costs the next pusher a read of the whole table.
-func (w *writer) flight(ctx context.Context, request string) error {
+func (w *writer) record(ctx context.Context) error {
+	words := make([]string, 0, len(w.under)+1)
+	for _, u := range w.under {
+		words = append(words, u.request)
+	}
+	if w.lost != nothing {
+		words = append(words, w.lost)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	_, err := w.conn.Exec(ctx, `update august.coda_view set in_flight = $3, updated_at = now() where pipeline = $1 and view = $2`,
-		w.pipeline, w.view.View, request)
+		w.pipeline, w.view.View, strings.Join(words, " "))
 	if err != nil {
 		return fmt.Errorf("note a write to Coda: %w", err)
 	}
 	return nil
 }
 
-// await waits until the write is applied. A write that Coda no longer knows was applied or lost
-// longer than a day ago: the rows tell.
-func (w *writer) await(ctx context.Context, request string) error {
+// recall reads what an earlier writer has noted.
+func (w *writer) recall(ctx context.Context) error {
+	var words string
+	if err := w.conn.QueryRow(ctx, `select in_flight from august.coda_view where pipeline = $1 and view = $2`,
+		w.pipeline, w.view.View).Scan(&words); err != nil {
+		return err
+	}
+	for word := range strings.FieldsSeq(words) {
+		if word == unknown || word == settling {
+			w.lost = word
+		} else {
+			w.under = append(w.under, underWay{request: word})
+		}
+	}
+	return nil
+}
+
+// drain waits until everything under way is applied.
+func (w *writer) drain(ctx context.Context) error {
+	for len(w.under) > 0 {
+		if err := w.land(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// land waits until the oldest write is applied, and counts its rows as sent. Coda applies a doc's writes in
+// the order in which it took them.
+func (w *writer) land(ctx context.Context) error {
+	first := w.under[0]
+	doubtful, err := w.await(ctx, first.request)
+	if err != nil {
+		return err
+	}
+	if err := w.confirm(ctx, first.batch); err != nil {
+		return err
+	}
+	// Doubts are met by a look at the table, which follows every write.
+	if _, err := w.conn.Exec(ctx, `update august.coda_view set wrote_at = clock_timestamp() where pipeline = $1 and view = $2`,
+		w.pipeline, w.view.View); err != nil {
+		return err
+	}
+	if doubtful {
+		w.cfg.Log.WarnContext(ctx, "Coda has a reservation about a write", "pipeline", w.pipeline, "view", w.view.View, "rows", len(first.batch))
+	}
+	w.under = w.under[1:]
+	return w.record(ctx)
+}
+
+// await waits until a write is applied. A write that Coda no longer knows was applied or lost longer than
+// a day ago: the rows tell.
+func (w *writer) await(ctx context.Context, request string) (doubtful bool, err error) {
 	began := time.Now()
 	for pause := w.cfg.FirstPoll; ; pause = min(pause*3/2, w.cfg.LastPoll) {
 		if err := sleep(ctx, pause); err != nil {
-			return err
+			return false, err
 		}
-		done, err := w.client.Done(ctx, request)
+		done, doubtful, err := w.client.Done(ctx, request)
 		switch {
 		case err == nil && done:
-			return w.flight(ctx, nothing)
+			return doubtful, nil
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return false, ctx.Err()
 		case status(err) == http.StatusNotFound && time.Since(began) > w.cfg.Appears:
-			if err := w.flight(ctx, settling); err != nil {
-				return err
+			w.under, w.lost = w.under[1:], settling
+			if err := w.record(ctx); err != nil {
+				return false, err
 			}
-			return errLost
+			return false, errLost
 		case err == nil, status(err) == http.StatusNotFound, status(err) == http.StatusTooManyRequests, status(err) == 0, status(err) >= 500:
 		default:
-			return explain(err, "the progress of a write")
+			return false, explain(err, "the progress of a write")
 		}
 		if time.Since(began) > w.cfg.GiveUp {
-			return errSlow
+			return false, errSlow
 		}
 	}
 }
@@ -127,11 +221,12 @@ func (w *writer) reserve(ctx context.Context) error {
 	}
 }
 
-// block stops all writes of the account for a while: Coda keeps an account throttled that goes on.
-func (w *writer) block(ctx context.Context) error {
+// block stops all writes of the account for a while, and for as long as Coda asks: Coda keeps an account
+// throttled that goes on.
+func (w *writer) block(ctx context.Context, asked time.Duration) error {
 	_, err := w.conn.Exec(ctx, `
 		update august.coda_account set strikes = strikes + 1,
-			blocked_until = clock_timestamp() + $2::interval * (1 << least(strikes, 2)) where account = $1`, w.account, w.cfg.Throttle)
+			blocked_until = clock_timestamp() + greatest($2::interval * (1 << least(strikes, 2)), $3::interval) where account = $1`, w.account, w.cfg.Throttle, asked)
 	if err != nil {
 		return fmt.Errorf("note that Coda throttles: %w", err)
 	}

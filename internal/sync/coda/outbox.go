@@ -68,26 +68,38 @@ func Status(ctx context.Context, pool *pgxpool.Pool, pipeline string, spec runti
 	var out []runtimeapi.CodaStatus
 	for _, view := range spec.CodaViews {
 		s := runtimeapi.CodaStatus{View: view.View}
+		var first, why string
 		if err := pool.QueryRow(ctx, `
 			select count(*) filter (where sent is not null),
 				count(*) filter (where `+waiting+`),
-				coalesce((select error from august.coda_view where pipeline = $1 and view = $2), '')
+				count(*) filter (where `+refused+`),
+				coalesce((select error from august.coda_view where pipeline = $1 and view = $2), ''),
+				coalesce((array_agg(left(encode(sha256(convert_to(key, 'UTF8')), 'hex'), 12) order by retry_at) filter (where `+refused+`))[1], ''),
+				coalesce((array_agg(refused_as order by retry_at) filter (where `+refused+`))[1], '')
 			from august.outbox where pipeline = $1 and view = $2`,
-			pipeline, view.View, destination(view)).Scan(&s.Rows, &s.Pending, &s.Error); err != nil {
+			pipeline, view.View, destination(view)).Scan(&s.Rows, &s.Pending, &s.Refused, &s.Error, &first, &why); err != nil {
 			return nil, fmt.Errorf("read how %s stands: %w", view.View, err)
+		}
+		if s.Error == "" && s.Refused > 0 {
+			s.Error = fmt.Sprintf("%d rows are left out, all others are sent; row %s: %s. A row is tried again when it changes, and once a day", s.Refused, first, why)
 		}
 		out = append(out, s)
 	}
 	return out, nil
 }
 
+// refused is true for a row whose wanted content the destination $3 did not take, and that is not to be
+// tried again yet.
+const refused = `(payload is not null and refused is not distinct from hash || $3::bytea and retry_at > clock_timestamp())`
+
 // waiting is true for a row of the outbox whose wanted content Coda has not confirmed at the
-// destination $3.
-const waiting = `(payload is null or sent is distinct from hash || $3::bytea)`
+// destination $3, and that may be sent.
+const waiting = `((payload is null or sent is distinct from hash || $3::bytea) and not ` + refused + `)`
 
 // destination identifies the table and columns that a view goes to. A row sent to another table, or
-// to other columns of the same, has to be sent again.
+// to other columns of the same, has to be sent again. What the view allows makes no difference.
 func destination(view runtimeapi.CodaView) []byte {
+	view.PHIColumns = nil
 	// Map keys are sorted by the encoder.
 	encoded, err := json.Marshal(view)
 	if err != nil {

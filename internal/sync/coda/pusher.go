@@ -46,8 +46,9 @@ type Config struct {
 	GiveUp    time.Duration // on a write's progress, for now; default 3 min
 	Appears   time.Duration // a write's id may be unknown for so long; default 15 s
 	Settle    time.Duration // given to a write whose answer was lost; default 45 s
-	Verify    time.Duration // how often the table's keys are compared with what was sent; default 1 h
+	Verify    time.Duration // how often the table is compared with what was sent, when nothing is; default 1 h
 	Lag       time.Duration // Coda's listings trail its writes by at most this; default 2 min
+	Retry     time.Duration // a row that Coda refused is tried again so much later; default 24 h
 }
 
 // Pusher works the outbox off: one writer per table across all instances, at Coda's pace.
@@ -75,6 +76,7 @@ func NewPusher(cfg Config) *Pusher {
 		&cfg.Every: 2 * time.Second, &cfg.Window: 10500 * time.Millisecond, &cfg.Throttle: 30 * time.Second,
 		&cfg.Backoff: 5 * time.Second, &cfg.Refused: 5 * time.Minute, &cfg.FirstPoll: time.Second, &cfg.LastPoll: 10 * time.Second,
 		&cfg.GiveUp: 3 * time.Minute, &cfg.Appears: 15 * time.Second, &cfg.Settle: 45 * time.Second, &cfg.Verify: time.Hour, &cfg.Lag: 2 * time.Minute,
+		&cfg.Retry: 24 * time.Hour,
 	} {
 		if *value <= 0 {
 			*value = otherwise
@@ -123,48 +125,66 @@ type target struct {
 
 func (t target) id() string { return t.pipeline + "/" + t.view.View + string(t.dest) }
 
-// look pushes every view that has something to push and whose time has come.
+// look pushes every view that has something to push and whose time has come. What goes wrong with one view
+// or one pipeline is no reason to leave the others waiting.
 func (p *Pusher) look(ctx context.Context) error {
 	rows, err := p.cfg.Pool.Query(ctx, `
 		select p.name, p.spec from august.pipeline p
-		where exists (select from august.outbox o where o.pipeline = p.name) and not coalesce((p.spec ->> 'paused')::boolean, false)
+		where exists (select from august.coda_view v where v.pipeline = p.name)
 		order by p.name`)
 	if err != nil {
 		return err
 	}
 	type declared struct {
 		name string
-		spec runtimeapi.PipelineSpec
+		spec []byte
 	}
 	pipelines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d declared, err error) {
-		var raw []byte
-		if err := row.Scan(&d.name, &raw); err != nil {
-			return d, err
-		}
-		return d, json.Unmarshal(raw, &d.spec)
+		return d, row.Scan(&d.name, &d.spec)
 	})
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, d := range pipelines {
-		for _, view := range d.spec.CodaViews {
+		var spec runtimeapi.PipelineSpec
+		if err := json.Unmarshal(d.spec, &spec); err != nil {
+			if err := p.unreadable(ctx, d.name); err != nil {
+				failed = append(failed, err)
+			}
+			continue
+		}
+		if spec.Paused {
+			continue
+		}
+		for _, view := range spec.CodaViews {
 			t := target{pipeline: d.name, view: view, dest: destination(view)}
-			due, err := p.due(ctx, t)
-			if err != nil {
-				return err
-			}
-			if !due {
-				continue
-			}
-			if err := p.push(ctx, t); err != nil {
-				return err
+			if err := p.visit(ctx, t); err != nil {
+				failed = append(failed, fmt.Errorf("view %s of pipeline %s: %w", view.View, d.name, err))
 			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return errors.Join(failed...)
+}
+
+// visit pushes a view when it is due.
+func (p *Pusher) visit(ctx context.Context, t target) error {
+	due, err := p.due(ctx, t)
+	if err != nil || !due {
+		return err
+	}
+	return p.push(ctx, t)
+}
+
+// unreadable notes on a pipeline's views that its declaration cannot be read. Once it can be, a look at the
+// tables takes the note away.
+func (p *Pusher) unreadable(ctx context.Context, pipeline string) error {
+	_, err := p.cfg.Pool.Exec(ctx, `update august.coda_view set error = $2, verified_at = '-infinity', updated_at = now() where pipeline = $1 and error <> $2`, pipeline,
+		"this version of the runtime cannot read the pipeline's declaration: declare it again")
+	return err
 }
 
 // due says whether the view has something to send. A failure holds back only the table and columns
@@ -185,7 +205,7 @@ func (p *Pusher) due(ctx context.Context, t target) (due bool, err error) {
 // an error is one of the database.
 func (p *Pusher) push(ctx context.Context, t target) error {
 	if p.cfg.Token == "" {
-		return note(ctx, p.cfg.Pool, t, p.cfg.Refused, "the runtime has no Coda token: set coda.token_secret of the runtime")
+		return note(ctx, p.cfg.Pool, t, p.cfg.Refused, noToken)
 	}
 	conn, err := p.cfg.Pool.Acquire(ctx)
 	if err != nil {

@@ -208,6 +208,6 @@ func (b *bundle) write(rows ...[][]coda.Cell) {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		b.until("the write is applied", func() bool { done, err := c.Done(b.t.Context(), id); return err == nil && done })
+		b.until("the write is applied", func() bool { done, _, err := c.Done(b.t.Context(), id); return err == nil && done })
 	}
 }

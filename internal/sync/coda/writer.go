@@ -1,14 +1,10 @@
 package coda
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +13,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
 )
 
-// What august.coda_view.in_flight says beside a request's id.
+// What august.coda_view.in_flight says beside requests' ids.
 const (
 	nothing  = ""
 	unknown  = "?"  // a write was begun, and its answer is lost
@@ -46,6 +42,13 @@ type writer struct {
 	*Pusher
 	target
 	conn *pgx.Conn
+
+	under []underWay // oldest first
+	lost  string     // nothing, unknown or settling
+
+	looked   bool     // whether the table was looked at because of a refusal
+	proven   bool     // whether Coda took any rows
+	suspects []string // keys of rows refused while it took none
 }
 
 // run sends batch after batch until nothing waits.
@@ -56,19 +59,19 @@ func (w *writer) run(ctx context.Context) error {
 	if err := w.preflight(ctx); err != nil {
 		return err
 	}
-	for {
-		sent, err := w.upsert(ctx)
-		if err != nil {
-			return err
-		}
-		if sent == 0 {
-			break
-		}
-	}
-	if err := w.remove(ctx); err != nil {
+	if err := w.upsert(ctx); err != nil {
 		return err
 	}
-	return w.verify(ctx)
+	// Deletions that are held back hold back nothing else.
+	held := w.remove(ctx)
+	var unfit *misfit
+	if held != nil && !errors.As(held, &unfit) {
+		return held
+	}
+	if err := w.verify(ctx); err != nil {
+		return err
+	}
+	return held
 }
 
 // settle notes how the push ended. Its error is one of the database.
@@ -89,18 +92,23 @@ func (w *writer) settle(ctx context.Context, err error) error {
 		return err
 	case errors.As(err, &unfit):
 		pause = w.cfg.Refused
-	case errors.As(err, &coda) && coda.Status >= 400 && coda.Status < 500 && coda.Status != http.StatusTooManyRequests:
+	case status(err) >= 400 && status(err) < 500 && status(err) != http.StatusTooManyRequests:
 		pause = w.cfg.Refused
 		delete(w.checked, w.id()) // whatever it was, look at the table again
 	case errors.Is(err, errLost):
 		pause = w.cfg.Settle
 	case errors.As(err, &coda), errors.Is(err, errSlow), errors.Is(err, errBlocked):
+		if status(err) == http.StatusTooManyRequests { // of a read: the account is throttled as a whole
+			if err := w.block(ctx, wait(err)); err != nil {
+				return err
+			}
+		}
 		var failures int
 		if err := w.conn.QueryRow(ctx, `select failures from august.coda_view where pipeline = $1 and view = $2`,
 			w.pipeline, w.view.View).Scan(&failures); err != nil {
 			return err
 		}
-		pause = min(pause<<min(failures, 6), time.Minute)
+		pause = max(min(pause<<min(failures, 6), time.Minute), wait(err))
 	default:
 		return err
 	}
@@ -109,19 +117,19 @@ func (w *writer) settle(ctx context.Context, err error) error {
 	return note(ctx, w.conn, w.target, pause, telemetry.ErrorText(err))
 }
 
-// recover waits for a write that an earlier push, here or elsewhere, left under way: a second write
-// of a new key beside it could insert the row twice.
+// recover waits for writes that an earlier push, here or elsewhere, left under way: a second write of a new
+// key beside one could insert the row twice.
 func (w *writer) recover(ctx context.Context) error {
-	var flight string
-	if err := w.conn.QueryRow(ctx, `select in_flight from august.coda_view where pipeline = $1 and view = $2`,
-		w.pipeline, w.view.View).Scan(&flight); err != nil {
+	if err := w.recall(ctx); err != nil {
 		return err
 	}
-	switch flight {
-	case nothing:
-		return nil
+	if err := w.drain(ctx); err != nil {
+		return err
+	}
+	switch w.lost {
 	case unknown:
-		if err := w.flight(ctx, settling); err != nil {
+		w.lost = settling
+		if err := w.record(ctx); err != nil {
 			return err
 		}
 		return errLost
@@ -129,91 +137,14 @@ func (w *writer) recover(ctx context.Context) error {
 		if err := w.preflight(ctx); err != nil {
 			return err
 		}
-		if err := w.compare(ctx); err != nil {
+		var unfit *misfit // is said again when the table is verified, and is no reason to send nothing
+		if err := w.compare(ctx); err != nil && !errors.As(err, &unfit) {
 			return err
 		}
-		return w.flight(ctx, nothing)
-	default:
-		return w.await(ctx, flight)
+		w.lost = nothing
+		return w.record(ctx)
 	}
-}
-
-// upsert sends one batch and waits until it is applied. It returns the number of rows sent.
-func (w *writer) upsert(ctx context.Context) (int, error) {
-	rows, err := w.conn.Query(ctx, `
-		select key, payload, hash from august.outbox
-		where pipeline = $1 and view = $2 and payload is not null and `+waiting+`
-		order by changed_at, key limit $4`, w.pipeline, w.view.View, w.dest, maxRows)
-	if err != nil {
-		return 0, err
-	}
-	type wanted struct {
-		key     string
-		payload []byte
-		hash    []byte
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r wanted, err error) {
-		return r, row.Scan(&r.key, &r.payload, &r.hash)
-	})
-	if err != nil || len(list) == 0 {
-		return 0, err
-	}
-	var batch [][]Cell
-	var keys []string
-	var sent [][]byte
-	size := 0
-	for _, r := range list {
-		cells, bytes, err := w.cells(r.key, r.payload)
-		if err != nil {
-			return 0, err
-		}
-		if size += bytes; size > maxRequest && len(batch) > 0 {
-			break
-		}
-		batch, keys, sent = append(batch, cells), append(keys, r.key), append(sent, append(r.hash, w.dest...))
-	}
-	if err := w.write(ctx, func() (string, error) {
-		return w.client.Upsert(ctx, w.view.DocID, w.view.TableID, w.view.KeyColumn, batch)
-	}); err != nil {
-		return 0, err
-	}
-	// A row that changed meanwhile has another hash by now, and so still waits.
-	if _, err := w.conn.Exec(ctx, `
-		update august.outbox o set sent = n.sent, sent_at = clock_timestamp()
-		from unnest($3::text[], $4::bytea[]) as n (key, sent)
-		where o.pipeline = $1 and o.view = $2 and o.key = n.key`, w.pipeline, w.view.View, keys, sent); err != nil {
-		return 0, err
-	}
-	w.counted(ctx, w.view.View, "upsert", len(batch))
-	return len(batch), nil
-}
-
-// cells makes a row's cells and says how large an edit they are.
-func (w *writer) cells(key string, payload []byte) ([]Cell, int, error) {
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber()
-	var fields map[string]any
-	if err := decoder.Decode(&fields); err != nil {
-		return nil, 0, fmt.Errorf("read row %s of the outbox: %w", key, err)
-	}
-	out := []Cell{{w.view.KeyColumn, key}}
-	for _, field := range slices.Sorted(maps.Keys(w.view.Columns)) {
-		if value, ok := fields[field]; ok && value != nil {
-			out = append(out, Cell{w.view.Columns[field], value})
-		} else {
-			out = append(out, Cell{w.view.Columns[field], ""})
-		}
-	}
-	encoded, err := json.Marshal(out)
-	if err != nil {
-		return nil, 0, err
-	}
-	// Coda counts a line break twice.
-	size := len(encoded) + bytes.Count(encoded, []byte(`\n`))
-	if size > maxRowEdit {
-		return nil, 0, &misfit{fmt.Sprintf("row %s is %d bytes; Coda takes at most %d in one row: map fewer columns", key, size, maxRowEdit)}
-	}
-	return out, size, nil
+	return nil
 }
 
 // remove deletes rows that are wanted no more: only rows whose key is in the outbox as gone.
@@ -234,39 +165,51 @@ func (w *writer) remove(ctx context.Context) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	listed, err := w.client.Keys(ctx, w.view.DocID, w.view.TableID, w.view.KeyColumn)
+	listed, err := w.client.Rows(ctx, w.view.DocID, w.view.TableID, w.view.KeyColumn)
 	if err != nil {
 		return err
 	}
-	var ids, keys []string
+	var ids []string
+	there := map[string]bool{}
 	for _, row := range listed {
 		if _, gone := fresh[row.Key]; gone {
-			ids, keys = append(ids, row.ID), append(keys, row.Key)
+			ids = append(ids, row.ID)
+			there[row.Key] = true
 		}
 	}
-	for len(ids) > 0 {
-		n := min(len(ids), maxRows)
-		if err := w.write(ctx, func() (string, error) { return w.client.Delete(ctx, w.view.DocID, w.view.TableID, ids[:n]) }); err != nil {
+	var stay int
+	if err := w.conn.QueryRow(ctx, `select count(*) from august.outbox where pipeline = $1 and view = $2 and payload is not null`,
+		w.pipeline, w.view.View).Scan(&stay); err != nil {
+		return err
+	}
+	implausible := len(ids) > max(few, stay)
+	if !implausible {
+		if err := w.delete(ctx, ids); err != nil {
 			return err
 		}
-		w.counted(ctx, w.view.View, "delete", n)
-		ids = ids[n:]
 	}
 	// Listings trail writes: a row written a moment ago may be there and not be listed yet.
 	var done []string
 	later := false
 	for key, young := range fresh {
-		if young && !slices.Contains(keys, key) {
+		switch {
+		case there[key] && implausible:
+		case young && !there[key]:
 			later = true
-			continue
+		default:
+			done = append(done, key)
 		}
-		done = append(done, key)
 	}
 	if _, err := w.conn.Exec(ctx, `delete from august.outbox where pipeline = $1 and view = $2 and payload is null and key = any($3)`,
 		w.pipeline, w.view.View, done); err != nil {
 		return err
 	}
-	if later {
+	switch {
+	case implausible:
+		return &misfit{fmt.Sprintf("%d rows have left the view and only %d stay; those are kept in table %s of Coda doc %s. "+
+			"Find out why the view has shrunk; if it is right, delete all rows of the table in Coda by hand: those that stay are sent again",
+			len(ids), stay, w.view.TableID, w.view.DocID)}
+	case later:
 		return errLater
 	}
 	return nil

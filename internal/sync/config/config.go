@@ -55,8 +55,9 @@ type DrChrono struct {
 
 // Coda says where Coda is. Without a token no Coda view is served.
 type Coda struct {
-	URL   string
-	Token Secret
+	URL    string
+	Token  Secret
+	Writes int // row writes in ten seconds
 }
 
 // Control says who may call the control API.
@@ -83,6 +84,8 @@ func Load(lookup Lookup) (Config, error) {
 		Coda: Coda{
 			URL:   r.address("AUGUST_CODA_URL", "https://coda.io/apis/v1"),
 			Token: r.secret("AUGUST_CODA_TOKEN"),
+			// Coda has published 3 and 5, and counts per user: other users of the account may need a share.
+			Writes: r.number("AUGUST_CODA_WRITES_PER_10S", 3, 1, 100),
 		},
 		Control: Control{
 			Audiences: r.list("AUGUST_CONTROL_AUDIENCE"),

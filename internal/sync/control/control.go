@@ -24,6 +24,7 @@ type Pipelines interface {
 	List(ctx context.Context) ([]runtimeapi.Pipeline, error)
 	Get(ctx context.Context, name string) (runtimeapi.Pipeline, error)
 	Put(ctx context.Context, name string, spec runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error)
+	Check(ctx context.Context, name string, spec runtimeapi.PipelineSpec) ([]runtimeapi.Error, error)
 	Delete(ctx context.Context, name string) error
 	Sync(ctx context.Context, name string, req runtimeapi.SyncRequest) (runtimeapi.Run, error)
 	Status(ctx context.Context, name string) (runtimeapi.Status, error)
@@ -153,9 +154,12 @@ func (s *Server) remove(b *backend, r *http.Request) (int, any, error) {
 }
 
 func (s *Server) verb(b *backend, r *http.Request) (int, any, error) {
+	if name, ok := strings.CutSuffix(r.PathValue("name"), runtimeapi.VerbCheck); ok {
+		return s.check(b, r, name)
+	}
 	name, ok := strings.CutSuffix(r.PathValue("name"), runtimeapi.VerbSync)
 	if !ok {
-		return 0, nil, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "the only verb of a pipeline is " + runtimeapi.VerbSync}
+		return 0, nil, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "the verbs of a pipeline are " + runtimeapi.VerbSync + " and " + runtimeapi.VerbCheck}
 	}
 	var req runtimeapi.SyncRequest
 	if err := decode(r.Body, &req); err != nil {
@@ -163,6 +167,28 @@ func (s *Server) verb(b *backend, r *http.Request) (int, any, error) {
 	}
 	run, err := b.pipelines.Sync(r.Context(), name, req)
 	return http.StatusAccepted, run, err
+}
+
+// check says what put would, and declares nothing.
+func (s *Server) check(b *backend, r *http.Request, name string) (int, any, error) {
+	if e := runtimeapi.ValidateName(name); e != nil {
+		return 0, nil, e
+	}
+	var spec runtimeapi.PipelineSpec
+	if err := decode(r.Body, &spec); err != nil {
+		return 0, nil, err
+	}
+	found := spec.Validate()
+	if len(found) == 0 {
+		var err error
+		if found, err = b.pipelines.Check(r.Context(), name, spec); err != nil {
+			return 0, nil, err
+		}
+	}
+	if found == nil {
+		found = []runtimeapi.Error{}
+	}
+	return http.StatusOK, runtimeapi.Check{Findings: found}, nil
 }
 
 func (s *Server) status(b *backend, r *http.Request) (int, any, error) {

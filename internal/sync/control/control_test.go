@@ -46,6 +46,15 @@ func (f *fake) Put(ctx context.Context, name string, spec runtimeapi.PipelineSpe
 	f.specs[name] = spec
 	return f.Get(ctx, name)
 }
+func (f *fake) Check(_ context.Context, name string, spec runtimeapi.PipelineSpec) ([]runtimeapi.Error, error) {
+	if name == "broken" {
+		return nil, errors.New("secret detail of the database")
+	}
+	if len(spec.CodaViews) == 0 {
+		return nil, nil
+	}
+	return []runtimeapi.Error{{Code: runtimeapi.CodeInvalid, Field: "coda_views[0].doc_id", Message: "does not exist"}}, nil
+}
 func (f *fake) Delete(_ context.Context, name string) error { delete(f.specs, name); return nil }
 func (f *fake) Sync(context.Context, string, runtimeapi.SyncRequest) (runtimeapi.Run, error) {
 	return runtimeapi.Run{ID: 1, State: runtimeapi.RunPending}, nil

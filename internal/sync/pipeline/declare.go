@@ -73,6 +73,9 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 	if err := s.cfg.Store.Available(ctx); err != nil {
 		return p, s.unavailable(ctx, "write pipeline", err)
 	}
+	if err := s.admit(ctx, name, spec); err != nil {
+		return p, err
+	}
 	err = pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
 		// One declaration at a time: two first ones of a pipeline agree on who is first, and two pipelines on
 		// who has the dataset.
@@ -80,6 +83,9 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 			return err
 		}
 		if err := unrivalled(ctx, tx, name, spec); err != nil {
+			return err
+		}
+		if err := unshared(ctx, tx, name, spec); err != nil {
 			return err
 		}
 		rows, _ := tx.Query(ctx, qPipeline+" where name = $1", name)
@@ -112,7 +118,7 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 
 // unrivalled refuses a second enabled pipeline of a dataset: what is derived from the feeds exists
 // once, and two sets of overrides and Coda views would undo each other's work at every run.
-func unrivalled(ctx context.Context, tx pgx.Tx, name string, spec runtimeapi.PipelineSpec) error {
+func unrivalled(ctx context.Context, tx querier, name string, spec runtimeapi.PipelineSpec) error {
 	if spec.Paused {
 		return nil
 	}

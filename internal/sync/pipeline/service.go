@@ -35,6 +35,11 @@ type Dataset struct {
 	Status func(ctx context.Context, pool *pgxpool.Pool, spec runtimeapi.PipelineSpec, status *runtimeapi.Status) error
 }
 
+// Views looks at where a spec's Coda views go. A finding of CodeUnavailable says what could not be looked at.
+type Views interface {
+	Check(ctx context.Context, spec runtimeapi.PipelineSpec) []runtimeapi.Error
+}
+
 // defaultFetchers is enough to keep the throttle busy: a bulk page is three calls, and takes three
 // seconds or so, most of them spent waiting for the source to prepare it.
 const defaultFetchers = 12
@@ -44,6 +49,7 @@ type Config struct {
 	Store    *store.Store
 	Source   *drchrono.Client
 	Datasets map[string]Dataset
+	Views    Views        // checks where Coda views go; nil: nobody does
 	Log      *slog.Logger // default: discards
 	Meter    metric.Meter // default: discards
 

@@ -71,6 +71,7 @@ It reads its configuration from the environment, once:
 
   AUGUST_CODA_URL                      https://coda.io/apis/v1
   AUGUST_CODA_TOKEN                    secret; without it no Coda view is served
+  AUGUST_CODA_WRITES_PER_10S           row writes that the token's user may make in ten seconds (3)
 
   AUGUST_CONTROL_AUDIENCE              audiences of control API tokens, by comma; without it the API is off
   AUGUST_CONTROL_CALLERS               e-mail addresses that may call it, by comma

@@ -128,7 +128,10 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	if err != nil {
 		return err
 	}
-	service := pipeline.New(pipeline.Config{Store: db, Source: source, Datasets: datasets(), Log: log, Meter: metrics.Meter("sync")})
+	pusher := coda.NewPusher(coda.Config{
+		Pool: db.Pool(), URL: cfg.Coda.URL, Token: cfg.Coda.Token.Reveal(), Writes: cfg.Coda.Writes, Log: log, Meter: metrics.Meter("coda"),
+	})
+	service := pipeline.New(pipeline.Config{Store: db, Source: source, Datasets: datasets(), Views: pusher, Log: log, Meter: metrics.Meter("sync")})
 	probes := probe.New(probe.Config{
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
@@ -136,7 +139,6 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
-	pusher := coda.NewPusher(coda.Config{Pool: db.Pool(), URL: cfg.Coda.URL, Token: cfg.Coda.Token.Reveal(), Log: log, Meter: metrics.Meter("coda")})
 	var pushing sync.WaitGroup
 	pushing.Go(func() { pusher.Run(ctx) })
 	defer pushing.Wait()
