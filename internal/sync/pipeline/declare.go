@@ -271,6 +271,10 @@ func (s *Service) status(ctx context.Context, p runtimeapi.Pipeline) (runtimeapi
 			return st, err
 		}
 	}
+	var err error
+	if st.Reconcile, err = s.reconciled(ctx, p.Name); err != nil {
+		return st, err
+	}
 	d := s.cfg.Datasets[p.Spec.Dataset]
 	for _, f := range d.Feeds {
 		var n int64
