@@ -124,6 +124,7 @@ type Status struct {
 	Coda          []CodaStatus       `json:"coda,omitempty"`            //
 	NextRun       *time.Time         `json:"next_run,omitempty"`        //
 	CallsThisHour int64              `json:"calls_this_hour,omitempty"` // of the source's budget for the clock hour, by all that share it
+	Reconcile     *Reconcile         `json:"reconcile,omitempty"`       // the newest comparison with the source
 }
 
 // Severities of mismatches.
@@ -138,6 +139,43 @@ type MismatchCount struct {
 	Reason   string `json:"reason"`
 	Severity string `json:"severity"`
 	Count    int64  `json:"count"`
+}
+
+// Reconcile is a comparison of a pipeline's tables with their source, row by row and, per range of
+// keys, by count and hash.
+type Reconcile struct {
+	Pipeline   string          `json:"pipeline"`
+	StartedAt  time.Time       `json:"started_at"`
+	FinishedAt time.Time       `json:"finished_at"`
+	Repair     bool            `json:"repair"` // differences were to be repaired
+	Drift      int64           `json:"drift"`  // differences that no sync would have brought
+	Left       int64           `json:"left"`   // of them, not repaired
+	Feeds      []ReconcileFeed `json:"feeds"`
+}
+
+// ReconcileFeed is the comparison of one DrChrono object.
+type ReconcileFeed struct {
+	Feed     string            `json:"feed"`
+	Source   int64             `json:"source"`   // rows at the source
+	Database int64             `json:"database"` // live rows here, after repair
+	Missing  int64             `json:"missing"`  // rows that the database lacked
+	Differs  int64             `json:"differs"`  // rows of which it held something else
+	Deleted  int64             `json:"deleted"`  // rows that it held as deleted
+	Gone     int64             `json:"gone"`     // rows that it held and the source does not have
+	New      int64             `json:"new"`      // differences younger than the last sync, which the next one brings; no drift
+	Repaired int64             `json:"repaired"`
+	Buckets  int64             `json:"buckets"` // ranges of keys compared
+	Differ   []ReconcileBucket `json:"differ"`  // those that differ, after repair
+	Problem  string            `json:"problem,omitempty"`
+}
+
+// ReconcileBucket is a range of keys in which source and database differ by count or hash.
+type ReconcileBucket struct {
+	Keys         string `json:"keys"`
+	Source       int64  `json:"source"`
+	Database     int64  `json:"database"`
+	SourceHash   string `json:"source_hash"`
+	DatabaseHash string `json:"database_hash"`
 }
 
 // CodaStatus is how far one Coda view has got.

@@ -281,6 +281,9 @@ func (s *Service) status(ctx context.Context, p runtimeapi.Pipeline) (runtimeapi
 	if err != nil {
 		return st, err
 	}
+	if st.Reconcile, err = s.reconciled(ctx, p.Name); err != nil {
+		return st, err
+	}
 	// Applications that the runtime no longer uses are in the ledger, too; their hours have passed.
 	if err := pool.QueryRow(ctx, `select coalesce(max(used), 0) from august.throttle where hour = date_trunc('hour', clock_timestamp())`).Scan(&st.CallsThisHour); err != nil {
 		return st, err

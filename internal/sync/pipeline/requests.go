@@ -32,7 +32,7 @@ func (p *pass) fetch(ctx context.Context, params url.Values, n int) (drchrono.Pa
 	if err != nil && r.UUID != "" {
 		switch drchrono.KindOf(err) {
 		case drchrono.Throttled, drchrono.Unavailable, drchrono.Unauthorized, drchrono.Unknown:
-			p.keep(ctx, n, r)
+			p.keepRequest(ctx, n, r)
 		}
 	}
 	return page, err
@@ -59,8 +59,8 @@ func (p *pass) recall(ctx context.Context) {
 	}
 }
 
-// keep remembers a request, also while the instance is stopping.
-func (p *pass) keep(ctx context.Context, n int, r drchrono.Request) {
+// keepRequest remembers a request, also while the instance is stopping.
+func (p *pass) keepRequest(ctx context.Context, n int, r drchrono.Request) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	if _, err := p.cfg.Store.Pool().Exec(ctx, `

@@ -24,6 +24,7 @@ type pass struct {
 	feed  *feed.Feed
 	sweep store.Sweep
 	log   *slog.Logger
+	keep  func(context.Context, store.Page) (store.Counts, error) // in place of merging; nil: merge
 
 	mu    sync.Mutex
 	pages map[int]store.SweepPage // stored
@@ -278,7 +279,11 @@ func (p *pass) store(ctx context.Context, number int, page drchrono.Page) (store
 	p.mu.Lock()
 	_, out.Again = p.pages[number]
 	p.mu.Unlock()
-	c, err := p.cfg.Store.MergePage(ctx, p.feed, p.holder(), out)
+	keep := p.keep
+	if keep == nil {
+		keep = p.mergePage
+	}
+	c, err := keep(ctx, out)
 	if err != nil {
 		return c, err
 	}

@@ -93,3 +93,7 @@ func (p *pass) verify(ctx context.Context, missing []string) (gone []store.Gone,
 	}
 	return gone, err
 }
+
+func (p *pass) mergePage(ctx context.Context, page store.Page) (store.Counts, error) {
+	return p.cfg.Store.MergePage(ctx, p.feed, p.holder(), page)
+}

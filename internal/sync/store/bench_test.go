@@ -26,59 +26,83 @@ func benchObjects(version int) []json.RawMessage {
 	return out
 }
 
-// BenchmarkMerge loads 100,000 line items. "floor" is COPY and one guarded merge of everything, by
-// hand, with the rows encoded beforehand; "pages" decodes, merges and checkpoints page by page, as a
-// sync does.
+// benchTransactions makes postings as the source writes them.
+func benchTransactions(version int) []json.RawMessage {
+	out := make([]json.RawMessage, benchRows)
+	for i := range out {
+		out[i] = fmt.Appendf(nil, `{"id":%d,"line_item":%d,"appointment":%d,"patient":%d,"doctor":30001,"ins_name":1,"ins_paid":"78.40","adjustment":"%d.60","adjustment_reason":"45","adjustment_group_code":"CO","claim_status":"Processed as primary","posted_date":"2026-03-15","check_date":"2026-03-14","trace_number":"TR%d","created_at":"2026-03-15T06:00:09","updated_at":"2026-03-21T06:%02d:09"}`,
+			7_100_000+i, 9_100_000+i/2, 7_000_000+i/6, 5_000_000+i/12, i%97, i%5000, version)
+	}
+	return out
+}
+
+// BenchmarkMerge loads 100,000 line items and as many transactions. "floor" is COPY and one guarded
+// merge of everything, by hand, on one connection, with the rows encoded beforehand; "pages" decodes,
+// merges and checkpoints page by page, as a sync does. Their rows are told as a percentage of the floor
+// that was taken just before.
 func BenchmarkMerge(b *testing.B) {
-	objects := benchObjects(1)
-	newer := benchObjects(2)
-	lines := func(objects []json.RawMessage) []byte {
-		var out []byte
-		d := feed.NewDecoder(&feed.LineItems)
-		for _, o := range objects {
-			row, err := d.Decode(o)
-			if err != nil {
-				b.Fatal(err)
+	for f, objects := range map[*feed.Feed]func(int) []json.RawMessage{&feed.LineItems: benchObjects, &feed.Transactions: benchTransactions} {
+		old, young := objects(1), objects(2)
+		lines := func(objects []json.RawMessage) []byte {
+			var out []byte
+			d := feed.NewDecoder(f)
+			for _, o := range objects {
+				row, err := d.Decode(o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				out = row.AppendCopy(out)
 			}
-			out = row.AppendCopy(out)
+			return out
 		}
-		return out
-	}
-	run := func(name string, prepare, work func(*bench)) {
-		b.Run(name, func(b *testing.B) {
-			bb := newBench(b)
-			var spent time.Duration
-			for b.Loop() {
-				b.StopTimer()
-				bb.exec(`truncate drchrono.line_items, august.sweep_page`)
-				prepare(bb)
-				bb.exec(`checkpoint`)
-				b.StartTimer()
-				began := time.Now()
-				work(bb)
-				spent += time.Since(began)
+		first, second := lines(old), lines(young)
+		floor := func(copied []byte) func(*bench) { return func(b *bench) { b.byHand(f, copied) } }
+		pages := func(size, writers int, objects []json.RawMessage) func(*bench) {
+			return func(b *bench) { b.byPages(f, size, writers, objects) }
+		}
+		nothing := func(*bench) {}
+		for _, c := range []struct {
+			what          string
+			prepare, hand func(*bench)
+			objects       []json.RawMessage
+		}{
+			{"insert", nothing, floor(first), old}, {"update", floor(first), floor(second), young}, {"unchanged", floor(first), floor(first), old},
+		} {
+			var bare float64
+			for _, way := range []struct {
+				name string
+				work func(*bench)
+			}{
+				{"floor", c.hand}, {"pages=1000", pages(1000, 4, c.objects)}, {"pages=250", pages(250, 4, c.objects)}, {"pages=1000,writers=1", pages(1000, 1, c.objects)},
+			} {
+				b.Run(f.Name+"/"+c.what+"/"+way.name, func(b *testing.B) {
+					bb := newBench(b)
+					var spent time.Duration
+					for b.Loop() {
+						b.StopTimer()
+						bb.exec(`truncate drchrono.` + f.Name + `, august.sweep_page`)
+						c.prepare(bb)
+						bb.exec(`checkpoint`)
+						b.StartTimer()
+						began := time.Now()
+						way.work(bb)
+						spent += time.Since(began)
+					}
+					rate := float64(benchRows) * float64(b.N) / spent.Seconds()
+					b.ReportMetric(rate, "rows/s")
+					if way.name == "floor" {
+						bare = rate
+					} else if bare > 0 {
+						b.ReportMetric(100*rate/bare, "%floor")
+					}
+				})
 			}
-			b.ReportMetric(float64(benchRows)*float64(b.N)/spent.Seconds(), "rows/s")
-		})
+		}
 	}
-	nothing := func(*bench) {}
-	floor := func(copied []byte) func(*bench) { return func(b *bench) { b.byHand(copied) } }
-	pages := func(size, writers int, objects []json.RawMessage) func(*bench) {
-		return func(b *bench) { b.byPages(size, writers, objects) }
-	}
-	first, second := lines(objects), lines(newer)
-	run("insert/floor", nothing, floor(first))
-	run("insert/pages=1000", nothing, pages(1000, 4, objects))
-	run("insert/pages=250", nothing, pages(250, 4, objects))
-	run("insert/pages=1000,writers=1", nothing, pages(1000, 1, objects))
-	run("update/floor", floor(first), floor(second))
-	run("update/pages=1000", floor(first), pages(1000, 4, newer))
-	run("unchanged/floor", floor(first), floor(first))
-	run("unchanged/pages=1000", floor(first), pages(1000, 4, objects))
 }
 
 // byHand is what a person would write: the best that a single load can do.
-func (b *bench) byHand(copied []byte) {
+func (b *bench) byHand(f *feed.Feed, copied []byte) {
 	b.Helper()
 	ctx := b.Context()
 	conn, err := b.Pool().Acquire(ctx)
@@ -86,7 +110,7 @@ func (b *bench) byHand(copied []byte) {
 		b.Fatal(err)
 	}
 	defer conn.Release()
-	cols := feed.LineItems.CopyColumns()
+	cols := f.CopyColumns()
 	typed := strings.Join(cols[:len(cols)-1], ", ")
 	var set []string
 	for _, c := range cols[1 : len(cols)-1] {
@@ -94,7 +118,7 @@ func (b *bench) byHand(copied []byte) {
 	}
 	steps := []func() error{
 		func() error {
-			_, err := conn.Exec(ctx, `begin; create temp table by_hand on commit drop as select `+typed+`, false as source_deleted from drchrono.line_items with no data`)
+			_, err := conn.Exec(ctx, `begin; create temp table by_hand on commit drop as select `+typed+`, false as source_deleted from drchrono.`+f.Name+` with no data`)
 			return err
 		},
 		func() error {
@@ -102,7 +126,7 @@ func (b *bench) byHand(copied []byte) {
 			return err
 		},
 		func() error {
-			_, err := conn.Exec(ctx, `insert into drchrono.line_items as t (`+typed+`, observed_at) select `+typed+`, now() from by_hand
+			_, err := conn.Exec(ctx, `insert into drchrono.`+f.Name+` as t (`+typed+`, observed_at) select `+typed+`, now() from by_hand
 				on conflict (id) do update set `+strings.Join(set, ", ")+`, observed_at = excluded.observed_at where t.updated_at < excluded.updated_at`)
 			return err
 		},
@@ -115,13 +139,13 @@ func (b *bench) byHand(copied []byte) {
 	}
 }
 
-func (b *bench) byPages(size, writers int, objects []json.RawMessage) {
+func (b *bench) byPages(f *feed.Feed, size, writers int, objects []json.RawMessage) {
 	b.Helper()
 	var g errgroup.Group
 	g.SetLimit(writers)
 	for n := 0; n*size < len(objects); n++ {
 		g.Go(func() error {
-			d := feed.NewDecoder(&feed.LineItems)
+			d := feed.NewDecoder(f)
 			p := store.Page{Sweep: 1, Number: n + 1, At: time.Now()}
 			for _, o := range objects[n*size : min((n+1)*size, len(objects))] {
 				row, err := d.Decode(o)
@@ -130,7 +154,7 @@ func (b *bench) byPages(size, writers int, objects []json.RawMessage) {
 				}
 				p.Rows = append(p.Rows, row)
 			}
-			_, err := b.MergePage(b.Context(), &feed.LineItems, b.holder, p)
+			_, err := b.MergePage(b.Context(), f, b.holder, p)
 			return err
 		})
 	}

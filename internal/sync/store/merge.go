@@ -38,6 +38,7 @@ type Page struct {
 	At     time.Time // when it was asked for, by this database's clock
 	Rows   []feed.Row
 	Bad    []BadRow
+	Force  []string // keys whose stored row is known to be wrong, whatever its place in the order
 }
 
 // BadRow is a row that could not be decoded.
@@ -64,6 +65,11 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 	rows := newestByKey(f, p.Rows, p.At)
 	counts := Counts{Read: int64(len(p.Rows) + len(p.Bad))}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if len(p.Force) > 0 {
+			if _, err := tx.Exec(ctx, qForget(f), p.Force, p.At); err != nil {
+				return fmt.Errorf("forget rows of %s: %w", f.Name, err)
+			}
+		}
 		staged, touched, err := changed(ctx, tx, f, rows)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -32,6 +33,9 @@ func main() {
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "august-sync:", err)
+		if errors.Is(err, errDrift) {
+			os.Exit(exitDrift)
+		}
 		os.Exit(1)
 	}
 }
@@ -107,6 +111,7 @@ func command() *cobra.Command {
 			Args:  cobra.NoArgs,
 			RunE:  func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), os.LookupEnv, os.Stderr) },
 		},
+		reconcileCommand(),
 		&cobra.Command{
 			Use:   "version",
 			Short: "Print the version and exit",

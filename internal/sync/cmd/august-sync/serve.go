@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/claims"
@@ -118,13 +119,7 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	if err := metrics.WatchPool(db.Pool()); err != nil {
 		return err
 	}
-	source, err := drchrono.New(drchrono.Config{
-		BaseURL: cfg.DrChrono.URL,
-		Credential: drchrono.Credential{
-			ClientID: cfg.DrChrono.ClientID, ClientSecret: cfg.DrChrono.ClientSecret.Reveal(), RefreshToken: cfg.DrChrono.RefreshToken.Reveal(),
-		},
-		Ledger: db.Throttle(store.Limits{}), Vault: db.Credentials(), Log: log, Meter: metrics.Meter("drchrono"),
-	})
+	source, err := openSource(cfg, db, log, metrics.Meter("drchrono"))
 	if err != nil {
 		return err
 	}
@@ -143,6 +138,17 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	pushing.Go(func() { pusher.Run(ctx) })
 	defer pushing.Wait()
 	return service.Run(ctx)
+}
+
+// openSource prepares the client of DrChrono. Whoever has one draws on the same budget of calls.
+func openSource(cfg config.Config, db *store.Store, log *slog.Logger, meter metric.Meter) (*drchrono.Client, error) {
+	return drchrono.New(drchrono.Config{
+		BaseURL: cfg.DrChrono.URL,
+		Credential: drchrono.Credential{
+			ClientID: cfg.DrChrono.ClientID, ClientSecret: cfg.DrChrono.ClientSecret.Reveal(), RefreshToken: cfg.DrChrono.RefreshToken.Reveal(),
+		},
+		Ledger: db.Throttle(store.Limits{}), Vault: db.Credentials(), Log: log, Meter: meter,
+	})
 }
 
 // probeConnect is the time for one attempt of a probe's to connect. After a failover the connector may
