@@ -21,7 +21,7 @@ type throttle struct {
 func (t *throttle) take(now time.Time, s Settings) (wait time.Duration, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if hour := now.Truncate(time.Hour); !hour.Equal(t.hour) {
+	if hour := hourOf(now, s); !hour.Equal(t.hour) {
 		t.hour, t.calls = hour, 0
 	}
 	keep := t.recent[:0]
@@ -33,7 +33,7 @@ func (t *throttle) take(now time.Time, s Settings) (wait time.Duration, ok bool)
 	t.recent = keep
 	switch {
 	case s.PerHour > 0 && t.calls >= s.PerHour:
-		wait = t.hour.Add(time.Hour).Sub(now)
+		wait = t.hour.Add(s.hour()).Sub(now)
 	case s.PerSecond > 0 && len(t.recent)+1 >= s.PerSecond:
 		wait = time.Second
 		if len(t.recent) > 0 {
@@ -51,11 +51,18 @@ func (t *throttle) take(now time.Time, s Settings) (wait time.Duration, ok bool)
 	return wait, false
 }
 
+// hourOf is when the hour began, counted from the epoch: Truncate counts from the year one, which is the
+// same for whole hours only.
+func hourOf(now time.Time, s Settings) time.Time {
+	length := s.hour().Milliseconds()
+	return time.UnixMilli(now.UnixMilli() / length * length)
+}
+
 // used is the number of calls counted in the current hour.
-func (t *throttle) used(now time.Time) int {
+func (t *throttle) used(now time.Time, s Settings) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !now.Truncate(time.Hour).Equal(t.hour) {
+	if !hourOf(now, s).Equal(t.hour) {
 		return 0
 	}
 	return t.calls
