@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -173,4 +174,55 @@ func (c *classes) take() map[drchrono.Class]int {
 	n := c.n
 	c.n = nil
 	return n
+}
+
+// A schedule that cannot fit into the application's hour is refused with the arithmetic, by what was measured.
+func TestADeclarationThatCannotBeAffordedIsRefused(t *testing.T) {
+	r := newRig(t, 40)
+	s, _ := r.instance(func(c *pipeline.Config) { c.CallsPerHour = 500 })
+	declare := func(name string, spec runtimeapi.PipelineSpec, schedule string) *runtimeapi.Error {
+		spec.Schedule = schedule
+		_, err := s.Put(t.Context(), name, spec)
+		if err == nil {
+			return nil
+		}
+		var e *runtimeapi.Error
+		if !errors.As(err, &e) || e.Code != runtimeapi.CodeInvalid || e.Field != "schedule" {
+			t.Fatalf("error %v", err)
+		}
+		return e
+	}
+	for _, part := range []string{"60 starts an hour × 10 = 600", "100 too many", "run billing every 2 minutes", "drchrono.calls_per_hour"} {
+		if e := declare("billing", spec, "* * * * *"); e == nil || !strings.Contains(e.Message, part) {
+			t.Errorf("error %v, want %q", e, part)
+		}
+	}
+	if n := r.one(`select count(*) from august.pipeline`); n != "0" {
+		t.Errorf("%s pipelines", n)
+	}
+	// It fits alone, and not together with what is declared.
+	if e := declare("billing", spec, "*/2 * * * *"); e != nil {
+		t.Fatal(e)
+	}
+	if e := declare("second", other, "*/2 * * * *"); e == nil || !strings.Contains(e.Message, "billing, \"*/2 * * * *\": 30 starts") {
+		t.Errorf("error %v", e)
+	}
+	if e := declare("second", other, "*/10 * * * *"); e != nil {
+		t.Error(e)
+	}
+	// What was measured counts: now an ordinary run of the first reads 2,500 transactions, which is four calls more.
+	r.exec(`insert into august.run (pipeline, state, generation) values ('billing', 'succeeded', 1)`)
+	r.exec(`insert into august.feed_run (run_id, feed, ordinal, state, read, pages, finished_at) select max(id), 'transactions', 1, 'succeeded', 2500, 3, now() from august.run`)
+	if e := declare("second", other, "*/6 * * * *"); e == nil || !strings.Contains(e.Message, "transactions 3 pages × 2") {
+		t.Errorf("error %v", e)
+	}
+	// The way out is open, though it is not enough by itself.
+	if e := declare("billing", spec, "*/3 * * * *"); e != nil {
+		t.Error(e)
+	}
+	paused := other
+	paused.Paused = true
+	if e := declare("second", paused, "* * * * *"); e != nil {
+		t.Error(e)
+	}
 }
