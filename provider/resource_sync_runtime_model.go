@@ -95,8 +95,8 @@ var (
 		"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType,
 		"calls_per_hour": types.Int64Type, "reserve_percent": types.Int64Type,
 	}
-	codaTypes     = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType}
-	controlTypes  = map[string]attr.Type{
+	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType}
+	controlTypes = map[string]attr.Type{
 		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}
 	scalingTypes = map[string]attr.Type{"min_instances": types.Int64Type, "max_instances": types.Int64Type}
