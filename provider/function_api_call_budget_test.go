@@ -161,3 +161,29 @@ func TestAPICallBudget_documentation(t *testing.T) {
 		}
 	}
 }
+
+// The runtime refuses what its application's hour cannot carry, and Terraform shows it at the schedule.
+func TestAccSyncPipeline_unaffordable(t *testing.T) {
+	t.Parallel()
+	r := newRuntimeRig(t, "rt-calls")
+	config := func(schedule, paused string) string {
+		c := r.pipeline("billing", "schedule = \""+schedule+"\"")
+		c = strings.Replace(c, `oauth_secret = "drchrono-oauth"`, "oauth_secret = \"drchrono-oauth\"\n    calls_per_hour = 300\n    reserve_percent = 20", 1)
+		return strings.Replace(c, "paused   = true", "paused = "+paused, 1)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{Config: config("* * * * *", "false"), ExpectError: asShown("60 starts an hour × 10 = 600; worst hour (Monday 00:00 UTC): 600 of 300 calls, 300 too many; run billing every 2 minutes instead of 60 times an hour")},
+			{
+				Config: config("* * * * *", "true"),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+			},
+			{
+				Config: config("* * * * *", "true"), ResourceName: "august_sync_runtime.test", ImportState: true, ImportStateKind: resource.ImportBlockWithID,
+			},
+		},
+	})
+}

@@ -249,7 +249,8 @@ func (f CallFeed) pages(rows int64) int64 {
 
 func (f CallFeed) calls(rows int64) int64 { return f.pages(rows) * max(1, f.PerPage) }
 
-// A leap year that begins on a Monday holds every combination of month, day and weekday that matters here.
+// year is the one that is looked at: a leap year, so that every date is in it. Which weekday a date falls on differs from
+// year to year, so a pipeline of one date and one of a weekday may meet in another year only.
 var year = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
 const hoursOfYear = 366 * 24
