@@ -159,6 +159,7 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 // Functions implements provider.ProviderWithFunctions.
 func (p *augustProvider) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{
+		NewAPICallBudgetFunction,
 		NewConnectionBudgetFunction,
 	}
 }

@@ -33,6 +33,8 @@ const (
 	envDrChronoURL      = "AUGUST_DRCHRONO_URL"
 	envDrChronoOAuth    = "AUGUST_DRCHRONO_OAUTH"
 	envDrChronoWebhook  = "AUGUST_DRCHRONO_WEBHOOK_SECRET"
+	envDrChronoCalls    = "AUGUST_DRCHRONO_CALLS_PER_HOUR"
+	envDrChronoReserve  = "AUGUST_DRCHRONO_RESERVE_PERCENT"
 	envCodaURL          = "AUGUST_CODA_URL"
 	envCodaToken        = "AUGUST_CODA_TOKEN" //nolint:gosec // the name of a variable, not what it holds
 	envControlAudience  = "AUGUST_CONTROL_AUDIENCE"
@@ -44,6 +46,11 @@ const (
 func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnostics) []cloudrun.Env {
 	var env []cloudrun.Env
 	value := func(name, value string) { env = append(env, cloudrun.Env{Name: name, Value: value}) }
+	number := func(name string, n types.Int64) {
+		if !n.IsNull() {
+			value(name, strconv.FormatInt(n.ValueInt64(), 10))
+		}
+	}
 	secret := func(name string, reference types.String) {
 		if reference.IsNull() {
 			return
@@ -71,6 +78,8 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 		value(envDrChronoURL, d.URL.ValueString())
 		secret(envDrChronoOAuth, d.OAuthSecret)
 		secret(envDrChronoWebhook, d.WebhookSecret)
+		number(envDrChronoCalls, d.CallsPerHour)
+		number(envDrChronoReserve, d.ReservePercent)
 	}
 	if c := objectAs[codaModel](ctx, m.Coda, diags); c != nil {
 		value(envCodaURL, c.URL.ValueString())
@@ -107,6 +116,15 @@ func (v variables) number(name string, otherwise int64) types.Int64 {
 	n, err := strconv.ParseInt(v.text(name), 10, 64)
 	if err != nil {
 		n = otherwise
+	}
+	return types.Int64Value(n)
+}
+
+// numberOrNull is a number that is in the environment only where it is declared.
+func (v variables) numberOrNull(name string) types.Int64 {
+	n, err := strconv.ParseInt(v.text(name), 10, 64)
+	if err != nil {
+		return types.Int64Null()
 	}
 	return types.Int64Value(n)
 }
@@ -156,6 +174,7 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	drchrono.URL = v.string(envDrChronoURL)
 	drchrono.OAuthSecret = v.secret(envDrChronoOAuth, drchrono.OAuthSecret)
 	drchrono.WebhookSecret = v.secret(envDrChronoWebhook, drchrono.WebhookSecret)
+	drchrono.CallsPerHour, drchrono.ReservePercent = v.numberOrNull(envDrChronoCalls), v.numberOrNull(envDrChronoReserve)
 	m.DrChrono = objectOf(ctx, drchronoTypes, drchrono, diags)
 
 	coda := codaModel{URL: v.string(envCodaURL)}

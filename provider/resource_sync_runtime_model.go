@@ -63,6 +63,9 @@ type drchronoModel struct {
 	URL           types.String `tfsdk:"url"`
 	OAuthSecret   types.String `tfsdk:"oauth_secret"`
 	WebhookSecret types.String `tfsdk:"webhook_secret"`
+
+	CallsPerHour   types.Int64 `tfsdk:"calls_per_hour"`
+	ReservePercent types.Int64 `tfsdk:"reserve_percent"`
 }
 
 type codaModel struct {
@@ -88,9 +91,12 @@ var (
 		"max_connections": types.Int64Type, "reserved_connections": types.Int64Type,
 		"connection_name": types.StringType, "address": types.StringType,
 	}
-	drchronoTypes = map[string]attr.Type{"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType}
-	codaTypes     = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType}
-	controlTypes  = map[string]attr.Type{
+	drchronoTypes = map[string]attr.Type{
+		"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType,
+		"calls_per_hour": types.Int64Type, "reserve_percent": types.Int64Type,
+	}
+	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType}
+	controlTypes = map[string]attr.Type{
 		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}
 	scalingTypes = map[string]attr.Type{"min_instances": types.Int64Type, "max_instances": types.Int64Type}

@@ -162,6 +162,18 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"oauth_secret": secret("Secret that holds a JSON object with `client_id`, `client_secret` and the first `refresh_token`. "+
 						"DrChrono rotates the refresh token; the runtime keeps the rotated one in its database.", true),
 					"webhook_secret": secret("Secret token of the webhook, as set in DrChrono. This version hands it to the runtime, which does not receive webhooks yet.", false),
+					"calls_per_hour": schema.Int64Attribute{
+						MarkdownDescription: "Calls that DrChrono lets the application make in a clock hour, where it was raised from `500` on request (api@drchrono.com). " +
+							"All instances share this budget; a pipeline whose schedule does not fit into it is refused.",
+						Optional:   true,
+						Validators: []validator.Int64{int64validator.Between(10, 1_000_000)},
+					},
+					"reserve_percent": schema.Int64Attribute{
+						MarkdownDescription: "Share of the hour's calls that full syncs leave to everything else, from `0` to `90`; `10` when it is left out. " +
+							"What nobody needs comes free with each quarter of the hour.",
+						Optional:   true,
+						Validators: []validator.Int64{int64validator.Between(0, 90)},
+					},
 				},
 			},
 			"coda": schema.SingleNestedAttribute{

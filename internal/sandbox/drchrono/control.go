@@ -41,7 +41,7 @@ func (s *Server) Stats() map[string]Stats {
 		st := a.stats
 		st.Endpoints, st.Statuses = maps.Clone(st.Endpoints), maps.Clone(st.Statuses)
 		a.mu.Unlock()
-		st.ThisHour = a.throttle.used(s.clock())
+		st.ThisHour = a.throttle.used(s.clock(), s.Settings())
 		out[id] = st
 	}
 	return out

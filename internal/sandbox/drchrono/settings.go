@@ -23,6 +23,8 @@ type Settings struct {
 
 	// PerHour is the number of calls an application may make in a clock hour. 0 = no limit.
 	PerHour int `json:"per_hour"`
+	// HourMillis makes that hour shorter, counted from the epoch as the clock hour is. 0 = an hour.
+	HourMillis int `json:"hour_millis"`
 	// PerSecond is the number of calls inside one second that trips the short throttle: with 10, nine
 	// pass and the tenth is refused. 0 = no limit.
 	PerSecond int `json:"per_second"`
@@ -95,6 +97,14 @@ func (s Settings) check() error {
 }
 
 func (s Settings) lag() time.Duration { return time.Duration(s.ReadLagMillis) * time.Millisecond }
+
+// hour is the length of the hour that PerHour is for.
+func (s Settings) hour() time.Duration {
+	if s.HourMillis > 0 {
+		return time.Duration(s.HourMillis) * time.Millisecond
+	}
+	return time.Hour
+}
 
 // pageSize is the page a list answers with: what was asked for, within the endpoint's cap.
 func (s Settings) pageSize(endpoint, asked string, verbose bool) int {

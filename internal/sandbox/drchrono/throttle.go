@@ -22,7 +22,7 @@ type throttle struct {
 func (t *throttle) take(now time.Time, s Settings) (wait time.Duration, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if hour := now.Truncate(time.Hour); !hour.Equal(t.hour) {
+	if hour := hourOf(now, s); !hour.Equal(t.hour) {
 		t.hour, t.calls = hour, 0
 	}
 	t.recent = within(t.recent, now, time.Second)
@@ -33,7 +33,7 @@ func (t *throttle) take(now time.Time, s Settings) (wait time.Duration, ok bool)
 	}
 	switch {
 	case s.PerHour > 0 && t.calls >= s.PerHour:
-		wait = t.hour.Add(time.Hour).Sub(now)
+		wait = t.hour.Add(s.hour()).Sub(now)
 	case s.PerTenMinutes > 0 && len(t.longer) >= s.PerTenMinutes:
 		wait = t.longer[len(t.longer)-s.PerTenMinutes].Add(tenMinutes).Sub(now)
 	case s.PerSecond > 0 && len(t.recent)+1 >= s.PerSecond:
@@ -72,11 +72,18 @@ func within(calls []time.Time, now time.Time, window time.Duration) []time.Time 
 	return keep
 }
 
+// hourOf is when the hour began, counted from the epoch: Truncate counts from the year one, which is the
+// same for whole hours only.
+func hourOf(now time.Time, s Settings) time.Time {
+	length := s.hour().Milliseconds()
+	return time.UnixMilli(now.UnixMilli() / length * length)
+}
+
 // used is the number of calls counted in the current hour.
-func (t *throttle) used(now time.Time) int {
+func (t *throttle) used(now time.Time, s Settings) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !now.Truncate(time.Hour).Equal(t.hour) {
+	if !hourOf(now, s).Equal(t.hour) {
 		return 0
 	}
 	return t.calls

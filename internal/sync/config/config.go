@@ -51,6 +51,8 @@ type DrChrono struct {
 	RefreshToken      Secret // the first one; DrChrono rotates it, and the database keeps the rotated
 	WebhookSecret     Secret
 	WebhookSecretNext Secret // accepted too, while a rotation is under way
+	CallsPerHour      int    // the application's limit; DrChrono raises it on request
+	ReservePercent    int    // of the hour's calls, which full syncs leave to everything else
 }
 
 // Coda says where Coda is. Without a token no Coda view is served.
@@ -132,6 +134,8 @@ func (r *reader) drchrono() DrChrono {
 		URL:               r.address("AUGUST_DRCHRONO_URL", "https://app.drchrono.com"),
 		WebhookSecret:     r.secret("AUGUST_DRCHRONO_WEBHOOK_SECRET"),
 		WebhookSecretNext: r.secret("AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT"),
+		CallsPerHour:      r.number("AUGUST_DRCHRONO_CALLS_PER_HOUR", 500, 10, 1_000_000),
+		ReservePercent:    r.number("AUGUST_DRCHRONO_RESERVE_PERCENT", 10, 0, 90),
 	}
 	const name, form = "AUGUST_DRCHRONO_OAUTH", `a JSON object with the strings "client_id", "client_secret" and "refresh_token"`
 	raw := r.required(name, form)

@@ -32,7 +32,8 @@ func TestLoad_defaults(t *testing.T) {
 	}
 	if cfg.Port != 8080 || cfg.Database.PoolMax != 4 || cfg.Database.Port != 5432 || cfg.LogLevel != slog.LevelInfo ||
 		cfg.DrChrono.URL != "https://app.drchrono.com" || cfg.Coda.URL != "https://coda.io/apis/v1" ||
-		cfg.Control.Issuer != "https://accounts.google.com" || cfg.Coda.Token.Set() {
+		cfg.Control.Issuer != "https://accounts.google.com" || cfg.Coda.Token.Set() ||
+		cfg.DrChrono.CallsPerHour != 500 || cfg.DrChrono.ReservePercent != 10 {
 		t.Errorf("defaults are %+v", cfg)
 	}
 	if cfg.Database.Project() != "feel-august-platform" || cfg.DrChrono.ClientSecret.Reveal() != canary {
@@ -46,12 +47,18 @@ func TestLoad_lists(t *testing.T) {
 		"AUGUST_CONTROL_AUDIENCE": "https://a.example.test, https://b.example.test,",
 		"AUGUST_CONTROL_CALLERS":  "Terraform@x.iam.gserviceaccount.com",
 		"AUGUST_OIDC_ISSUER":      "http://127.0.0.1:9/identity/",
+
+		"AUGUST_DRCHRONO_CALLS_PER_HOUR":  "2000",
+		"AUGUST_DRCHRONO_RESERVE_PERCENT": "0",
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(cfg.Control.Audiences) != 2 || cfg.Control.Callers[0] != "terraform@x.iam.gserviceaccount.com" || cfg.Control.Issuer != "http://127.0.0.1:9/identity" {
 		t.Errorf("read %+v", cfg.Control)
+	}
+	if cfg.DrChrono.CallsPerHour != 2000 || cfg.DrChrono.ReservePercent != 0 {
+		t.Errorf("read %+v", cfg.DrChrono)
 	}
 }
 

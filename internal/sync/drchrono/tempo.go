@@ -19,9 +19,9 @@ type tempo struct {
 }
 
 const (
-	memory  = 100             // pages; then a shorter wait is tried again
+	memory = 100             // pages; then a shorter wait is tried again
 	latest = 2 * time.Minute // before the first look
-	inVain  = 3
+	inVain = 3
 )
 
 // first is how long to wait before the first look.

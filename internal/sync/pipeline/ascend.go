@@ -51,7 +51,7 @@ func (p *pass) ascend(ctx context.Context, params url.Values, first *drchrono.Pa
 	for n := range p.pages {
 		highest = max(highest, n)
 	}
-	for ; a.has(a.last + 1); a.last++ { //nolint:revive // the condition does the work
+	for ; a.has(a.last + 1); a.last++ {
 	}
 	if first != nil {
 		if len(first.Rows) == 0 {

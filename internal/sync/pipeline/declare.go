@@ -94,6 +94,9 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 		if err != nil && !isNew {
 			return err
 		}
+		if err := s.affordable(ctx, tx, name, spec); err != nil {
+			return err
+		}
 		rows, _ = tx.Query(ctx, `
 			insert into august.pipeline as p (name, spec, next_run) values ($1, $2, $3)
 			on conflict (name) do update set spec = excluded.spec, next_run = excluded.next_run, generation = p.generation + 1, updated_at = now()

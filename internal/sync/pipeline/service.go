@@ -60,6 +60,8 @@ type Config struct {
 	Retry     time.Duration // before a run is tried again after its source failed, four times longer each time; default 30 s
 	Workers   int           // runs at a time; default 2
 	Fetchers  int           // pages of one feed in flight; default 12
+
+	CallsPerHour int // that the source lets the application make; default 500
 }
 
 // Service keeps and runs pipelines. It implements control.Pipelines.
@@ -92,6 +94,7 @@ func New(cfg Config) *Service {
 	setDefault(&cfg.Retry, 30*time.Second)
 	setDefault(&cfg.Workers, 2)
 	setDefault(&cfg.Fetchers, defaultFetchers)
+	setDefault(&cfg.CallsPerHour, store.DefaultPerHour)
 	s := &Service{cfg: cfg, wake: make(chan struct{}, 1)}
 	s.instrument()
 	return s

@@ -18,7 +18,7 @@ type Limits struct {
 	Hour      time.Duration // length of that hour; default an hour
 
 	// Reserve is the share of the hour, in percent, that backfill leaves to the other classes. What they
-	// do not use comes free by a quarter with each quarter of the hour. Default 10; below 0: none.
+	// do not use comes free by a quarter with each quarter of the hour. Default 10; NoReserve: none.
 	Reserve int
 }
 
@@ -27,6 +27,7 @@ const (
 	DefaultPerSecond = 9
 	DefaultPerHour   = 500
 	DefaultReserve   = 10
+	NoReserve        = -1
 )
 
 // Throttle is the durable ledger of every application's calls. All instances draw on the same one,
@@ -134,37 +135,46 @@ func (t *Throttle) Reserve(ctx context.Context, application string, class drchro
 	case <-ctx.Done():
 		return drchrono.Slot{}, ctx.Err()
 	}
-	share := 0.0
-	if class == drchrono.Backfill {
-		share = float64(t.limits.Reserve) / 100
-	}
 	for began := time.Now(); ; {
 		early := ahead[class]
 		if time.Since(began) > enough {
 			early = ahead[drchrono.Interactive]
 		}
-		var free, booked bool
-		var slot drchrono.Slot
+		slot, booked, err := t.book(ctx, application, class, maxWait, early)
+		if err != nil || booked {
+			return slot, err
+		}
+		select { // others are before it
+		case <-ctx.Done():
+			return drchrono.Slot{}, ctx.Err()
+		case <-time.After(max(slot.Wait-early, time.Millisecond)):
+		}
+	}
+}
+
+// book books the next call unless it is further away than early.
+func (t *Throttle) book(ctx context.Context, application string, class drchrono.Class, maxWait, early time.Duration) (slot drchrono.Slot, booked bool, err error) {
+	share := 0.0
+	if class == drchrono.Backfill {
+		share = float64(t.limits.Reserve) / 100
+	}
+	for {
+		var free bool
 		err := t.store.pool.QueryRow(ctx, qReserve, application, t.limits.PerHour, t.spacing, maxWait, early, share, t.limits.Hour).
 			Scan(&free, &booked, &slot.At, &slot.Wait, &slot.Left)
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			if _, err := t.store.pool.Exec(ctx, `insert into august.throttle (application) values ($1) on conflict do nothing`, application); err != nil {
-				return drchrono.Slot{}, fmt.Errorf("reserve a call: %w", err)
-			}
-		case err != nil:
-			return drchrono.Slot{}, fmt.Errorf("reserve a call: %w", err)
-		case booked:
-			return slot, nil
-		case !free:
-			return drchrono.Slot{}, &drchrono.Error{Kind: drchrono.Throttled, Until: slot.At}
-		default: // others are before it
-			select {
-			case <-ctx.Done():
-				return drchrono.Slot{}, ctx.Err()
-			case <-time.After(max(slot.Wait-early, time.Millisecond)):
+		if errors.Is(err, pgx.ErrNoRows) {
+			_, err = t.store.pool.Exec(ctx, `insert into august.throttle (application) values ($1) on conflict do nothing`, application)
+			if err == nil {
+				continue
 			}
 		}
+		if err != nil {
+			return slot, false, fmt.Errorf("reserve a call: %w", err)
+		}
+		if !free {
+			return drchrono.Slot{}, false, &drchrono.Error{Kind: drchrono.Throttled, Until: slot.At}
+		}
+		return slot, booked, nil
 	}
 }
 

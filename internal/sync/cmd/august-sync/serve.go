@@ -126,7 +126,8 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	pusher := coda.NewPusher(coda.Config{
 		Pool: db.Pool(), URL: cfg.Coda.URL, Token: cfg.Coda.Token.Reveal(), Writes: cfg.Coda.Writes, Log: log, Meter: metrics.Meter("coda"),
 	})
-	service := pipeline.New(pipeline.Config{Store: db, Source: source, Datasets: datasets(), Views: pusher, Log: log, Meter: metrics.Meter("sync")})
+	service := pipeline.New(pipeline.Config{Store: db, Source: source, Datasets: datasets(), Views: pusher, Log: log, Meter: metrics.Meter("sync"),
+		CallsPerHour: cfg.DrChrono.CallsPerHour})
 	probes := probe.New(probe.Config{
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
@@ -147,7 +148,7 @@ func openSource(cfg config.Config, db *store.Store, log *slog.Logger, meter metr
 		Credential: drchrono.Credential{
 			ClientID: cfg.DrChrono.ClientID, ClientSecret: cfg.DrChrono.ClientSecret.Reveal(), RefreshToken: cfg.DrChrono.RefreshToken.Reveal(),
 		},
-		Ledger: db.Throttle(store.Limits{}), Vault: db.Credentials(), Log: log, Meter: meter,
+		Ledger: db.Throttle(limits(cfg.DrChrono)), Vault: db.Credentials(), Log: log, Meter: meter,
 	})
 }
 
@@ -158,6 +159,15 @@ func probeConnect(connector bool) time.Duration {
 		return 3 * time.Second
 	}
 	return time.Second
+}
+
+// limits is the application's call budget.
+func limits(cfg config.DrChrono) store.Limits {
+	l := store.Limits{PerHour: cfg.CallsPerHour, Reserve: cfg.ReservePercent}
+	if l.Reserve == 0 {
+		l.Reserve = store.NoReserve
+	}
+	return l
 }
 
 // datasets is what this build can sync.

@@ -1,0 +1,228 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	sandbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+)
+
+// An hour of a few seconds: a full sync parks at its end, goes on in the next, and the source refuses nothing. The
+// pages that were being prepared are not submitted again.
+func TestAFullSyncGoesOnAcrossTheHours(t *testing.T) {
+	r := newRig(t, 60)
+	const hour = 8 * time.Second
+	r.server.Set(func(s *sandbox.Settings) {
+		s.PerHour, s.HourMillis, s.BulkPolls, s.BulkMillis = 40, int(hour.Milliseconds()), 0, 200
+	})
+	r.limits = store.Limits{PerSecond: 1000, PerHour: 40, Hour: hour}
+	var posts, gets atomic.Int64
+	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
+		if strings.HasSuffix(q.URL.Path, "_list") {
+			if q.Method == http.MethodPost {
+				posts.Add(1)
+			} else {
+				gets.Add(1)
+			}
+		}
+		api.ServeHTTP(w, q)
+	}
+	patient := func(c *pipeline.Config) { c.Lease = 5 * time.Second } // an instance that stalls loses what it had in flight
+	s, _ := r.instance(patient)
+	r.start(s)
+	r.put(s, spec)
+	run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed)
+	if run.State != runtimeapi.RunSucceeded {
+		t.Fatalf("%+v\n%s", run, r.logs)
+	}
+	r.equal()
+	parks := strings.Count(r.logs.String(), "run parked")
+	stats := r.server.Stats()["app"]
+	if parks < 2 || stats.Throttled > 0 {
+		t.Errorf("parked %d times, %d calls refused\n%s", parks, stats.Throttled, r.logs)
+	}
+	// One submission for each page, and the pages that are read twice by design: the end of the visits and their page 1.
+	pages := 0
+	for _, f := range run.Feeds {
+		switch f.Feed {
+		case "appointments", "line_items", "transactions":
+			pages += int(f.Pages)
+		}
+	}
+	if over := int(posts.Load()) - pages; over > 4 {
+		t.Errorf("%d submissions for %d pages over %d parks", posts.Load(), pages, parks)
+	}
+	if n := r.one(`select count(*) from august.bulk_request`); n != "0" {
+		t.Errorf("%s bulk requests are left", n)
+	}
+	t.Logf("%d pages: %d submissions, %d looks, %d calls in all, parked %d times", pages, posts.Load(), gets.Load(), stats.Calls, parks)
+}
+
+// A list that does not say how long it is costs few calls more than one that does, and its pages are asked for
+// side by side.
+func TestAnAscentReadsAhead(t *testing.T) {
+	r := newRig(t, 120)
+	r.server.Set(func(s *sandbox.Settings) {
+		s.BulkPolls, s.BulkNoPagination = 0, []string{"appointments_list"}
+		s.PageCaps["appointments_list"] = 20
+	})
+	var flight, most atomic.Int64
+	var highest atomic.Int64
+	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
+		if q.URL.Path == "/api/appointments_list" && q.Method == http.MethodPost {
+			n := flight.Add(1)
+			for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+			}
+			time.Sleep(30 * time.Millisecond)
+			defer flight.Add(-1)
+			var page int64
+			for _, c := range q.URL.Query().Get("page") {
+				page = 10*page + int64(c-'0')
+			}
+			for was := highest.Load(); page > was && !highest.CompareAndSwap(was, page); was = highest.Load() {
+			}
+		}
+		api.ServeHTTP(w, q)
+	}
+	s, _ := r.instance()
+	r.start(s)
+	r.put(s, spec)
+	if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
+		t.Fatalf("%+v\n%s", run, r.logs)
+	}
+	r.equal()
+	visits := int64(len(r.clinic.View(kinds["appointments"], 0)))
+	pages := (visits + 19) / 20
+	if most.Load() < 3 || highest.Load() > pages+inFlight {
+		t.Errorf("%d pages: %d in flight at most, up to page %d", pages, most.Load(), highest.Load())
+	}
+	t.Logf("%d pages: %d in flight at most, asked for up to page %d", pages, most.Load(), highest.Load())
+	// The second time the list is known to be that long: one page beyond its end at most.
+	highest.Store(0)
+	r.sync(s, true)
+	r.equal()
+	if highest.Load() > pages+1 {
+		t.Errorf("asked for page %d of %d", highest.Load(), pages)
+	}
+}
+
+// The calls of a full sweep carry their class, those of a verification another.
+func TestCallsCarryTheirClass(t *testing.T) {
+	r := newRig(t, 20)
+	ledger := &classes{}
+	s, _ := r.instance(func(c *pipeline.Config) {
+		source, err := drchrono.New(drchrono.Config{
+			BaseURL: r.http.URL, Credential: drchrono.Credential{ClientID: "app", ClientSecret: "secret", RefreshToken: "seed"},
+			Ledger: ledger, Vault: c.Store.Credentials(), PerSecond: 10_000, Backoff: time.Millisecond, Poll: time.Millisecond,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Source = source
+	})
+	r.start(s)
+	r.put(s, spec)
+	r.ended(s, runtimeapi.RunSucceeded)
+	if n := ledger.take(); n[drchrono.Backfill] == 0 || n[drchrono.Scheduled]+n[drchrono.Interactive] > 0 {
+		t.Errorf("first sync: %v", n)
+	}
+	r.sync(s, false)
+	// A list that was empty so far, that of deletions, is read from its beginning.
+	if n := ledger.take(); n[drchrono.Scheduled] == 0 || n[drchrono.Backfill] > 1 || n[drchrono.Interactive] > 0 {
+		t.Errorf("ordinary sync: %v", n)
+	}
+	if err := r.clinic.Delete("transactions", r.clinic.View("transactions", 0)[3].Key()); err != nil {
+		t.Fatal(err)
+	}
+	r.sync(s, true)
+	if n := ledger.take(); n[drchrono.Interactive] != 1 {
+		t.Errorf("full sync with one row to verify: %v", n)
+	}
+}
+
+// classes is a ledger without a limit that counts calls by class.
+type classes struct {
+	mu sync.Mutex
+	n  map[drchrono.Class]int
+}
+
+func (c *classes) Reserve(_ context.Context, _ string, class drchrono.Class, _ time.Duration) (drchrono.Slot, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[drchrono.Class]int{}
+	}
+	c.n[class]++
+	return drchrono.Slot{At: time.Now(), Left: 1000}, nil
+}
+
+func (c *classes) Pause(context.Context, string, time.Duration) error { return nil }
+
+func (c *classes) take() map[drchrono.Class]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.n
+	c.n = nil
+	return n
+}
+
+// A schedule that cannot fit into the application's hour is refused with the arithmetic, by what was measured.
+func TestADeclarationThatCannotBeAffordedIsRefused(t *testing.T) {
+	r := newRig(t, 40)
+	s, _ := r.instance(func(c *pipeline.Config) { c.CallsPerHour = 500 })
+	declare := func(name string, spec runtimeapi.PipelineSpec, schedule string) *runtimeapi.Error {
+		spec.Schedule = schedule
+		_, err := s.Put(t.Context(), name, spec)
+		if err == nil {
+			return nil
+		}
+		var e *runtimeapi.Error
+		if !errors.As(err, &e) || e.Code != runtimeapi.CodeInvalid || e.Field != "schedule" {
+			t.Fatalf("error %v", err)
+		}
+		return e
+	}
+	for _, part := range []string{"60 starts an hour × 10 = 600", "100 too many", "run billing every 2 minutes", "drchrono.calls_per_hour"} {
+		if e := declare("billing", spec, "* * * * *"); e == nil || !strings.Contains(e.Message, part) {
+			t.Errorf("error %v, want %q", e, part)
+		}
+	}
+	if n := r.one(`select count(*) from august.pipeline`); n != "0" {
+		t.Errorf("%s pipelines", n)
+	}
+	// It fits alone, and not together with what is declared.
+	if e := declare("billing", spec, "*/2 * * * *"); e != nil {
+		t.Fatal(e)
+	}
+	if e := declare("second", other, "*/2 * * * *"); e == nil || !strings.Contains(e.Message, "billing, \"*/2 * * * *\": 30 starts") {
+		t.Errorf("error %v", e)
+	}
+	if e := declare("second", other, "*/10 * * * *"); e != nil {
+		t.Error(e)
+	}
+	// What was measured counts: now an ordinary run of the first reads 2,500 transactions, which is four calls more.
+	r.exec(`insert into august.run (pipeline, state, generation) values ('billing', 'succeeded', 1)`)
+	r.exec(`insert into august.feed_run (run_id, feed, ordinal, state, read, pages, finished_at) select max(id), 'transactions', 1, 'succeeded', 2500, 3, now() from august.run`)
+	if e := declare("second", other, "*/6 * * * *"); e == nil || !strings.Contains(e.Message, "transactions 3 pages × 2") {
+		t.Errorf("error %v", e)
+	}
+	// The way out is open, though it is not enough by itself.
+	if e := declare("billing", spec, "*/3 * * * *"); e != nil {
+		t.Error(e)
+	}
+	paused := other
+	paused.Paused = true
+	if e := declare("second", paused, "* * * * *"); e != nil {
+		t.Error(e)
+	}
+}
