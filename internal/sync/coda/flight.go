@@ -117,7 +117,13 @@ func (w *writer) recall(ctx context.Context) error {
 		if word == unknown || word == settling {
 			w.lost = word
 		} else {
-			w.under = append(w.under, underWay{request: word})
+			u := underWay{request: word}
+			for _, mine := range w.flying[w.id()] { // sent by this instance, which knows what is in it
+				if mine.request == word {
+					u = mine
+				}
+			}
+			w.under = append(w.under, u)
 		}
 	}
 	return nil
