@@ -89,7 +89,7 @@ const (
 
 // bundle is a database with one pipeline, and a Coda.
 type bundle struct {
-	t    *testing.T
+	t    testing.TB
 	pool *pgxpool.Pool
 	coda *sandbox.Server
 	url  string
@@ -104,6 +104,7 @@ type clock struct {
 	base  time.Time // its time at since
 	since time.Time
 	held  bool
+	pace  float64 // how much faster it runs than ours
 }
 
 func (c *clock) now() time.Time {
@@ -112,7 +113,7 @@ func (c *clock) now() time.Time {
 	if c.held {
 		return c.base
 	}
-	return c.base.Add(time.Since(c.since) * faster)
+	return c.base.Add(time.Duration(float64(time.Since(c.since)) * c.pace))
 }
 
 // hold stops the clock, or lets it go on.
@@ -123,7 +124,7 @@ func (c *clock) hold(held bool) {
 	c.base, c.since, c.held = now, time.Now(), held
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	db := pgtest.New(t)
 	at := store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: 8}
@@ -135,7 +136,7 @@ func setup(t *testing.T) *bundle {
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	clock := &clock{base: time.Now(), since: time.Now()}
+	clock := &clock{base: time.Now(), since: time.Now(), pace: faster}
 	server, err := sandbox.New(sandbox.Options{
 		Tokens: []sandbox.Token{{Token: token, Owner: "owner@example.test"}, {Token: "scoped", Owner: "other@example.test", Doc: sandbox.StagingDoc}},
 		Clock:  clock.now,
