@@ -1,7 +1,6 @@
 package coda_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -71,5 +70,5 @@ func TestPusher_endsWithTheView(t *testing.T) {
 		s := b.status()
 		return s.Pending == 0 && s.Refused == 0
 	})
-	t.Log(fmt.Sprintf("%d rows; %+v", len(want), b.coda.Stats().Statuses))
+	t.Logf("%d rows; %+v", len(want), b.coda.Stats().Statuses)
 }
