@@ -2,6 +2,8 @@ package provider
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -43,6 +45,56 @@ func (r *runtimeRig) control() *runtimeapi.Client {
 		r.t.Fatal(err)
 	}
 	return runtimeapi.NewClient(r.get().Uri, tokens, nil)
+}
+
+// codaView is a pipeline with one view, with one column of its own.
+func codaView(table, column, more string) string {
+	return fmt.Sprintf(`
+  coda_views = {
+    billing_summary = {
+      doc_id     = "dAugustProduction"
+      table_id   = %q
+      key_column = "c-name"
+      columns    = { month = "c-hidden", billed = %q }
+      %s
+    }
+  }
+`, table, column, more)
+}
+
+// A plan looks the Coda tables up through the runtime that is there already; the first apply does it before it declares.
+func TestAccSyncPipeline_codaChecked(t *testing.T) {
+	t.Parallel()
+	r := newRuntimeRig(t, "rt-pipeline-coda")
+	const samples = "grid-samples" // the runtimes of these tests share a database, and a table has one writer
+	refused := func(config, says string) resource.TestStep {
+		return resource.TestStep{Config: r.pipeline("checked", config), PlanOnly: true, ExpectError: regexp.MustCompile("(?s)Pipeline not valid.*" + says)}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		CheckDestroy:             func(*terraform.State) error { r.gone(); return nil },
+		Steps: []resource.TestStep{
+			{ // the runtime is not there yet: it refuses the declaration itself
+				Config: r.pipeline("checked", codaView(samples, "c-none", "")), ExpectError: regexp.MustCompile(`(?s)Pipeline not (created|valid).*c-none.*does\s+not\s+exist`),
+			},
+			refused(codaView(samples, "c-none", ""), `columns\["billed"\].*c-none`),
+			refused(codaView(samples, "c-double", ""), `c-double.*calculated`),
+			refused(codaView(samples, "c-date", ""), `c-date.*type\s+date`),
+			refused(codaView("grid-billing-summary", "c-billed", ""), `key_column.*c-name.*does\s+not\s+exist`),
+			refused(codaView(samples, "c-currency", `phi_columns = ["payer"]`), `phi_columns.*does\s+not\s+send`),
+			{
+				Config:           r.pipeline("checked", codaView(samples, "c-currency", `phi_columns = ["month"]`)),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+				ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue(pipelineAddress,
+					tfjsonpath.New("coda_views").AtMapKey("billing_summary").AtMapKey("phi_columns"), knownvalue.SetExact([]knownvalue.Check{knownvalue.StringExact("month")}))},
+			},
+			{ // another pipeline, also a paused one, may not have the table
+				Config: r.pipeline("checked", codaView(samples, "c-currency", "")) + strings.Replace(strings.SplitN(r.pipeline("second", codaView(samples, "c-currency", "")),
+					`resource "august_sync_pipeline"`, 2)[1], `"test" {`, `resource "august_sync_pipeline" "second" {`, 1),
+				ExpectError: regexp.MustCompile(`(?s)table_id.*checked.*one\s+writer`),
+			},
+		},
+	})
 }
 
 const fullPipeline = `

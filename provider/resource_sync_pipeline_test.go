@@ -3,6 +3,7 @@ package provider
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
@@ -29,6 +31,7 @@ type fakeRuntime struct {
 	status    int // answered instead, when set
 	code      string
 	audiences []string
+	findings  []runtimeapi.Error // of a check
 }
 
 func newFakeRuntime(t *testing.T) *fakeRuntime {
@@ -77,6 +80,10 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer(http.StatusOK, state)
 			return
 		}
+	}
+	if strings.HasSuffix(name, runtimeapi.VerbCheck) {
+		answer(http.StatusOK, runtimeapi.Check{Findings: f.findings})
+		return
 	}
 	held := f.pipelines[name]
 	if held == nil && r.Method != http.MethodPut {
@@ -215,6 +222,84 @@ func TestAccSyncPipeline_badTimes(t *testing.T) {
 			{PreConfig: f.fails(0, ""), Config: f.config(""), PlanOnly: true, ExpectNonEmptyPlan: true},
 		},
 	})
+}
+
+// What a view's field that tells something of a patient does to a plan: the billing summary has none, so this
+// one is made up. Nobody has entered it, which is the same as its being one.
+func init() { runtimeapi.ViewFields["billing"]["made_up"] = []string{"patient_name"} }
+
+func TestAccSyncPipeline_phi(t *testing.T) {
+	t.Parallel()
+	f := newFakeRuntime(t)
+	view := func(more string) string {
+		return f.config(`coda_views = {
+    made_up = {
+      doc_id     = "dAugust"
+      table_id   = "grid-a"
+      key_column = "c-key"
+      columns    = { patient_name = "c-name" }
+      ` + more + `
+    }
+  }`)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{
+				Config: view(""), PlanOnly: true,
+				ExpectError: regexp.MustCompile(`(?s)columns\["patient_name"\].*"patient_name"\s+holds\s+protected\s+health.*phi_columns.*business\s+associate`),
+			},
+			{Config: view(`phi_columns = []`), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)phi_columns`)},
+			{
+				Config:           view(`phi_columns = ["patient_name"]`),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+				Check: func(*terraform.State) error {
+					f.mu.Lock()
+					defer f.mu.Unlock()
+					if got := f.pipelines["billing"].Spec.CodaViews[0].PHIColumns; len(got) != 1 || got[0] != "patient_name" {
+						return fmt.Errorf("the runtime was told that %v are allowed", got)
+					}
+					return nil
+				},
+			},
+		},
+	})
+}
+
+// A check that cannot be made is a warning, and one that finds something is an error at the attribute.
+func TestSyncPipeline_checksWithThePlan(t *testing.T) {
+	t.Parallel()
+	f := newFakeRuntime(t)
+	config := func() map[string]any {
+		return map[string]any{"endpoint": f.url, "audience": f.url, "name": "billing", "dataset": "billing", "paused": false, "coda_views": map[string]any{
+			"billing_summary": map[string]any{"doc_id": "dAugust", "table_id": "grid-a", "key_column": "c-key", "columns": map[string]any{"month": "c-month"}}}}
+	}
+	p := newProtocol(t)
+	noErrors(t, p.configure(map[string]any{
+		"access_token": "local", "impersonate_service_account": "terraform@feel-august-platform.iam.gserviceaccount.com",
+		"endpoints": map[string]any{"iam_credentials": f.url},
+	}))
+	plan := func() []*tfprotov6.Diagnostic {
+		_, diags := p.planCreate("august_sync_pipeline", config())
+		return diags
+	}
+	if diags := plan(); len(diags) != 0 {
+		t.Errorf("all is well, and the plan says %v", diags[0])
+	}
+	f.findings = []runtimeapi.Error{{Code: runtimeapi.CodeInvalid, Field: "coda_views[0].columns.month", Message: "column c-month does not exist"}}
+	wantDiagnostic(t, plan(), `coda_views["billing_summary"].columns["month"]`, "c-month")
+	f.findings = []runtimeapi.Error{{Code: runtimeapi.CodeUnavailable, Field: "coda_views[0].doc_id", Message: "the runtime has no Coda token"}}
+	warned := func(why string, diags []*tfprotov6.Diagnostic) {
+		t.Helper()
+		if len(diags) != 1 || diags[0].Severity != tfprotov6.DiagnosticSeverityWarning || diags[0].Summary != "Coda views not checked" {
+			t.Errorf("%s: the plan says %v", why, diags)
+		}
+	}
+	warned("no token", plan())
+	f.fails(http.StatusServiceUnavailable, "")()
+	warned("no runtime", plan())
+	f.fails(http.StatusNotFound, runtimeapi.CodeNotFound)()
+	warned("an older runtime", plan())
 }
 
 // A pipeline of that name that somebody else declared is not overwritten; one that is just so is taken over.

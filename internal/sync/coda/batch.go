@@ -259,7 +259,7 @@ func (w *writer) suspect(ctx context.Context, row wanted, refused error) error {
 		return err
 	}
 	if len(w.suspects) >= enough {
-		return fmt.Errorf("Coda has taken no row yet and refused %d, each on its own: %w", len(w.suspects), refused) //nolint:staticcheck,revive // Coda is a name
+		return fmt.Errorf("the table has taken no row yet and refused %d, each on its own: %w", len(w.suspects), refused)
 	}
 	return nil
 }

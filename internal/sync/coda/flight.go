@@ -14,7 +14,7 @@ const patience = 15 * time.Second
 // maxUnderWay bounds the writes that Coda has accepted and not applied. It takes Coda up to 23 s to apply
 // one, and the limit lets one go every 3.5 s. No key is in two of them: two inserts of one key under way
 // together might both be made.
-const maxUnderWay = 8
+const maxUnderWay = 16
 
 // underWay is a write that Coda has accepted.
 type underWay struct {
@@ -117,7 +117,13 @@ func (w *writer) recall(ctx context.Context) error {
 		if word == unknown || word == settling {
 			w.lost = word
 		} else {
-			w.under = append(w.under, underWay{request: word})
+			u := underWay{request: word}
+			for _, mine := range w.flying[w.id()] { // sent by this instance, which knows what is in it
+				if mine.request == word {
+					u = mine
+				}
+			}
+			w.under = append(w.under, u)
 		}
 	}
 	return nil

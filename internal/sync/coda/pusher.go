@@ -60,8 +60,9 @@ type Pusher struct {
 	writes  metric.Int64Counter
 
 	// Only the goroutine of Run uses these.
-	checked map[string]time.Time // destination → when its table was found in order
-	failed  map[string]bool      // destinations whose last push failed
+	checked map[string]time.Time  // destination → when its table was found in order
+	failed  map[string]bool       // destinations whose last push failed
+	flying  map[string][]underWay // destination → what its last push left under way
 }
 
 // NewPusher prepares a pusher.
@@ -88,7 +89,7 @@ func NewPusher(cfg Config) *Pusher {
 	account := sha256.Sum256([]byte("august coda account " + cfg.Token))
 	p := &Pusher{
 		cfg: cfg, client: NewClient(cfg.URL, cfg.Token), account: account[:],
-		checked: map[string]time.Time{}, failed: map[string]bool{},
+		checked: map[string]time.Time{}, failed: map[string]bool{}, flying: map[string][]underWay{},
 	}
 	var err error
 	if p.rows, err = cfg.Meter.Int64Counter("august.coda.rows", metric.WithDescription("Rows that Coda confirmed, by view and operation.")); err != nil {
@@ -226,6 +227,7 @@ func (p *Pusher) push(ctx context.Context, t target) error {
 	}()
 	w := &writer{Pusher: p, target: t, conn: conn.Conn()}
 	err = w.run(ctx)
+	p.flying[t.id()] = w.under
 	if ctx.Err() != nil {
 		return nil
 	}

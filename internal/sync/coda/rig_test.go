@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +21,65 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	if raw := os.Getenv(pusherEnv); raw != "" { // a pusher that can be killed
+		var p process
+		if err := json.Unmarshal([]byte(raw), &p); err != nil {
+			panic(err)
+		}
+		s, err := store.Open(context.Background(), store.Config{Host: p.Host, Port: p.Port, Database: p.Database, User: p.User, Password: p.Password})
+		if err != nil {
+			panic(err)
+		}
+		c := p.Config
+		coda.NewPusher(coda.Config{
+			Pool: s.Pool(), URL: c.URL, Token: c.Token, Writes: c.Writes, Every: c.Every, Window: c.Window, Throttle: c.Throttle, Backoff: c.Backoff,
+			Refused: c.Refused, FirstPoll: c.FirstPoll, LastPoll: c.LastPoll, GiveUp: c.GiveUp, Appears: c.Appears, Settle: c.Settle, Verify: c.Verify,
+			Lag: c.Lag, Retry: c.Retry,
+		}).Run(context.Background())
+		return
+	}
+	pgtest.Main(m)
+}
+
+const pusherEnv = "AUGUST_TEST_PUSHER"
+
+// process is what a pusher of its own process is told.
+type process struct {
+	Host, Database, User, Password string
+	Port                           int
+	Config                         settings
+}
+
+// settings is a pusher's configuration as it travels: durations and words.
+type settings struct {
+	URL, Token                                                     string
+	Writes                                                         int
+	Every, Window, Throttle, Backoff, Refused, FirstPoll, LastPoll time.Duration
+	GiveUp, Appears, Settle, Verify, Lag, Retry                    time.Duration
+}
+
+// fork starts a pusher as a process, and returns what kills it.
+func (b *bundle) fork(cfg coda.Config) (kill func()) {
+	b.t.Helper()
+	raw, err := json.Marshal(process{Host: b.db.Host, Port: b.db.Port, Database: b.db.Database, User: b.db.User, Password: b.db.Password, Config: settings{
+		cfg.URL, cfg.Token, cfg.Writes, cfg.Every, cfg.Window, cfg.Throttle, cfg.Backoff, cfg.Refused, cfg.FirstPoll, cfg.LastPoll,
+		cfg.GiveUp, cfg.Appears, cfg.Settle, cfg.Verify, cfg.Lag, cfg.Retry,
+	}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), pusherEnv+"="+string(raw))
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	var once sync.Once
+	kill = func() { once.Do(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) }
+	b.t.Cleanup(kill)
+	return kill
+}
 
 const (
 	token = "11111111-2222-3333-4444-555555555555"
@@ -29,11 +89,12 @@ const (
 
 // bundle is a database with one pipeline, and a Coda.
 type bundle struct {
-	t    *testing.T
+	t    testing.TB
 	pool *pgxpool.Pool
 	coda *sandbox.Server
 	url  string
 	spec runtimeapi.PipelineSpec
+	db   store.Config
 	*clock
 }
 
@@ -43,6 +104,7 @@ type clock struct {
 	base  time.Time // its time at since
 	since time.Time
 	held  bool
+	pace  float64 // how much faster it runs than ours
 }
 
 func (c *clock) now() time.Time {
@@ -51,7 +113,7 @@ func (c *clock) now() time.Time {
 	if c.held {
 		return c.base
 	}
-	return c.base.Add(time.Since(c.since) * faster)
+	return c.base.Add(time.Duration(float64(time.Since(c.since)) * c.pace))
 }
 
 // hold stops the clock, or lets it go on.
@@ -62,10 +124,11 @@ func (c *clock) hold(held bool) {
 	c.base, c.since, c.held = now, time.Now(), held
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	db := pgtest.New(t)
-	s, err := store.Open(t.Context(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: 8})
+	at := store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: 8}
+	s, err := store.Open(t.Context(), at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +136,7 @@ func setup(t *testing.T) *bundle {
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	clock := &clock{base: time.Now(), since: time.Now()}
+	clock := &clock{base: time.Now(), since: time.Now(), pace: faster}
 	server, err := sandbox.New(sandbox.Options{
 		Tokens: []sandbox.Token{{Token: token, Owner: "owner@example.test"}, {Token: "scoped", Owner: "other@example.test", Doc: sandbox.StagingDoc}},
 		Clock:  clock.now,
@@ -83,7 +146,7 @@ func setup(t *testing.T) *bundle {
 	}
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
-	b := &bundle{t: t, pool: s.Pool(), coda: server, clock: clock, url: web.URL + sandbox.Base}
+	b := &bundle{t: t, pool: s.Pool(), coda: server, clock: clock, url: web.URL + sandbox.Base, db: at}
 	b.declare(func(*runtimeapi.CodaView) {})
 	return b
 }
