@@ -164,7 +164,7 @@ func (s Status) replicaFindings(add func(severity, code, message string, args ..
 
 func (s Status) lagFindings(add func(severity, code, message string, args ...any)) {
 	if s.LagProblem != "" && len(s.Replicas) > 0 {
-		add(Info, "REPLICA_LAG_UNKNOWN", "How far the replicas lag behind is not known. %s", s.LagProblem)
+		add(Info, "REPLICA_LAG_UNKNOWN", "How far the replicas lag behind is not known. %s.", strings.TrimSuffix(s.LagProblem, "."))
 		return
 	}
 	for _, r := range s.Replicas {

@@ -54,7 +54,7 @@ func TestFilters(t *testing.T) {
 		base + ` AND resource.type = "cloudsql_database"`:                               `near far say \ "far"`,
 		base + ` resource.labels.database_id="p:near"`:                                  "near",
 		base + ` AND resource.label.database_id = one_of("p:far", "p:none",  "p:near")`: "near far",
-		base + ` AND resource.labels.database_id = one_of("p:say \\\\ \"far\"")`:        `say \ "far"`,
+		base + ` AND resource.labels.database_id = one_of("p:say \\ \"far\"")`:          `say \ "far"`,
 		base + ` AND resource.labels.region = "us-west1"`:                               "-",
 		base + ` AND resource.type = "gce_instance"`:                                    "-",
 		"":                                                 "",
