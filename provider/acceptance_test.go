@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	c.configure(providerModel{})
 	for _, s := range []setting{
 		c.project, c.region, c.accessToken, c.impersonate,
-		c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials,
+		c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring,
 	} {
 		for _, name := range s.env {
 			_ = os.Unsetenv(name)
@@ -76,10 +76,11 @@ provider "august" {
     cloud_run       = %q
     secret_manager  = %q
     iam_credentials = %q
+    monitoring      = %q
   }
 }
 `, accProject, localtest.Region, localcloud.ServiceAccount("terraform", accProject),
-		c.Endpoints.CloudSQL, c.Endpoints.CloudRun, c.Endpoints.SecretManager, c.Endpoints.IAMCredentials)
+		c.Endpoints.CloudSQL, c.Endpoints.CloudRun, c.Endpoints.SecretManager, c.Endpoints.IAMCredentials, c.Endpoints.Monitoring)
 }
 
 // expectChanged is a plan check that an update changes these attributes, and no others.

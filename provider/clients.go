@@ -20,6 +20,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/gcp/auth"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/image"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/monitoring"
 )
 
 // clients is what the provider block comes to: settings, and clients made when first used.
@@ -29,6 +30,7 @@ type clients struct {
 	project, region                                           setting
 	accessToken, impersonate                                  setting
 	cloudSQL, cloudRun, secretManager, pubSub, iamCredentials setting
+	monitoring                                                setting
 
 	mu     sync.Mutex
 	tokens oauth2.TokenSource
@@ -107,6 +109,7 @@ func (c *clients) configure(m providerModel) {
 	c.secretManager = endpoint(m.Endpoints.SecretManager, "secret_manager", "AUGUST_SECRET_MANAGER_ENDPOINT")
 	c.pubSub = endpoint(m.Endpoints.PubSub, "pubsub", "AUGUST_PUBSUB_ENDPOINT")
 	c.iamCredentials = endpoint(m.Endpoints.IAMCredentials, "iam_credentials", "AUGUST_IAM_CREDENTIALS_ENDPOINT")
+	c.monitoring = endpoint(m.Endpoints.Monitoring, "monitoring", "AUGUST_MONITORING_ENDPOINT")
 }
 
 // validateEnvironment holds what came from the environment to the rules that the schema holds the block to.
@@ -125,7 +128,7 @@ func (c *clients) validateEnvironment(ctx context.Context) diag.Diagnostics {
 	check(c.project, projectID())
 	check(c.region, regionName())
 	check(c.impersonate, serviceAccountEmail())
-	for _, s := range []setting{c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials} {
+	for _, s := range []setting{c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring} {
 		check(s, baseURL{})
 	}
 	return diags
@@ -226,6 +229,15 @@ func (c *clients) CloudRun(ctx context.Context) (*run.Service, error) {
 		return nil, err
 	}
 	return run.NewService(ctx, options...)
+}
+
+// Monitoring is the client of the Cloud Monitoring API.
+func (c *clients) Monitoring(ctx context.Context) (*monitoring.Client, error) {
+	options, err := c.options(ctx, c.monitoring)
+	if err != nil {
+		return nil, err
+	}
+	return monitoring.New(ctx, options...)
 }
 
 // Secrets is the client of the Secret Manager API.

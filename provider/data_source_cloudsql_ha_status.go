@@ -20,6 +20,8 @@ import (
 // A backup is taken once a day, within four hours of its start time.
 const defaultMaxBackupAgeHours = 28
 
+const defaultMaxReplicaLagSeconds = 60
+
 var _ datasource.DataSourceWithConfigure = (*haStatusDataSource)(nil)
 
 // NewCloudSQLHAStatusDataSource makes the august_cloudsql_ha_status data source: what can be seen of an instance's high
@@ -33,6 +35,7 @@ type haStatusModel struct {
 	Instance             types.String  `tfsdk:"instance"`
 	Project              types.String  `tfsdk:"project"`
 	MaxBackupAgeHours    types.Int64   `tfsdk:"max_backup_age_hours"`
+	MaxReplicaLagSeconds types.Int64   `tfsdk:"max_replica_lag_seconds"`
 	Healthy              types.Bool    `tfsdk:"healthy"`
 	Findings             types.List    `tfsdk:"findings"`
 	State                types.String  `tfsdk:"state"`
@@ -72,11 +75,12 @@ type lastBackupModel struct {
 }
 
 type replicaStatusModel struct {
-	Region      types.String `tfsdk:"region"`
-	State       types.String `tfsdk:"state"`
-	Zone        types.String `tfsdk:"zone"`
-	Tier        types.String `tfsdk:"tier"`
-	CrossRegion types.Bool   `tfsdk:"cross_region"`
+	Region      types.String  `tfsdk:"region"`
+	State       types.String  `tfsdk:"state"`
+	Zone        types.String  `tfsdk:"zone"`
+	Tier        types.String  `tfsdk:"tier"`
+	CrossRegion types.Bool    `tfsdk:"cross_region"`
+	LagSeconds  types.Float64 `tfsdk:"lag_seconds"`
 }
 
 var (
@@ -86,6 +90,7 @@ var (
 	}
 	replicaStatusTypes = map[string]attr.Type{
 		"region": types.StringType, "state": types.StringType, "zone": types.StringType, "tier": types.StringType, "cross_region": types.BoolType,
+		"lag_seconds": types.Float64Type,
 	}
 )
 
@@ -116,6 +121,11 @@ func (d *haStatusDataSource) Schema(_ context.Context, _ datasource.SchemaReques
 			},
 			"max_backup_age_hours": schema.Int64Attribute{
 				MarkdownDescription: "Hours after which the last backup counts as too old. Default: `28`, a day and the four hours in which a backup may start.",
+				Optional:            true, Computed: true,
+				Validators: []validator.Int64{int64validator.AtLeast(1)},
+			},
+			"max_replica_lag_seconds": schema.Int64Attribute{
+				MarkdownDescription: "Seconds that a replica may be behind before it counts as lagging. Default: `60`.",
 				Optional:            true, Computed: true,
 				Validators: []validator.Int64{int64validator.AtLeast(1)},
 			},
@@ -172,12 +182,16 @@ func (d *haStatusDataSource) Schema(_ context.Context, _ datasource.SchemaReques
 			"deny_period_active": truth("Whether maintenance is denied right now."),
 			"pooler_count":       number("Poolers of managed connection pooling; null when it is off."),
 			"replicas": schema.MapNestedAttribute{
-				MarkdownDescription: "The instance's read replicas by name. How far each lags behind is not among what the Cloud SQL Admin API tells: " +
-					"see the metric `cloudsql.googleapis.com/database/replication/replica_lag`.",
-				Computed: true,
+				MarkdownDescription: "The instance's read replicas by name.",
+				Computed:            true,
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"region": text("Its region."), "state": text("Its state, such as `RUNNABLE`."), "zone": text("Its zone."), "tier": text("Its machine type."),
 					"cross_region": truth("Whether it is in another region than the instance."),
+					"lag_seconds": schema.Float64Attribute{
+						MarkdownDescription: "Seconds that it was behind the instance at the newest measurement of the last ten minutes, which Cloud Monitoring has as " +
+							"`cloudsql.googleapis.com/database/replication/replica_lag`; null when there is none, or when it may not be read, for which a finding gives the reason.",
+						Computed: true,
+					},
 				}},
 			},
 			"failover_replica": text("Name of the replica that is designated to take over when the region fails, if one is."),
@@ -204,6 +218,9 @@ func (d *haStatusDataSource) Read(ctx context.Context, req datasource.ReadReques
 	if m.MaxBackupAgeHours.IsNull() {
 		m.MaxBackupAgeHours = types.Int64Value(defaultMaxBackupAgeHours)
 	}
+	if m.MaxReplicaLagSeconds.IsNull() {
+		m.MaxReplicaLagSeconds = types.Int64Value(defaultMaxReplicaLagSeconds)
+	}
 	label := project.ValueString() + "/" + m.Instance.ValueString()
 	client, err := d.clients.CloudSQL(ctx)
 	if err != nil {
@@ -220,6 +237,9 @@ func (d *haStatusDataSource) Read(ctx context.Context, req datasource.ReadReques
 		return
 	}
 	status.MaxBackupAge = time.Duration(m.MaxBackupAgeHours.ValueInt64()) * time.Hour
+	status.MaxLag = time.Duration(m.MaxReplicaLagSeconds.ValueInt64()) * time.Second
+	lag, err := d.clients.replicaLag(ctx, project.ValueString(), status.Replicas...)
+	status.Lag, status.LagProblem = lag, lagProblem(project.ValueString(), err)
 	resp.Diagnostics.Append(m.flatten(ctx, status)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 }
@@ -295,6 +315,7 @@ func (m *haStatusModel) flatten(ctx context.Context, status cloudsql.Status) dia
 		replicas[r.Name] = objectOf(ctx, replicaStatusTypes, replicaStatusModel{
 			Region: types.StringValue(r.Region), State: types.StringValue(r.State), Zone: stringOrNull(r.GceZone),
 			Tier: types.StringValue(r.Settings.Tier), CrossRegion: types.BoolValue(r.Region != live.Region),
+			LagSeconds: lagOrNull(status.Lag, r.Name),
 		}, &diags)
 	}
 	m.Replicas = types.MapValueMust(types.ObjectType{AttrTypes: replicaStatusTypes}, replicas)

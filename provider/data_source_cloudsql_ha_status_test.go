@@ -125,23 +125,31 @@ func TestAccCloudSQLHAStatus_troubles(t *testing.T) {
 		map[string]any{"id": "7", "status": "SUCCESSFUL", "endTime": "2026-01-02T03:04:05Z", "location": "us"},
 		map[string]any{"id": "9", "status": "FAILED"},
 	}
-	resource.Test(t, resource.TestCase{
-		ProtoV6ProviderFactories: providers,
-		Steps: []resource.TestStep{{
-			Config: fmt.Sprintf(`
+	fake.lag = map[string]float64{"near": 75.5}
+	config := func(more string) string {
+		return fmt.Sprintf(`
 provider "august" {
   project      = %q
   access_token = "local"
-  endpoints    = { cloud_sql = %q }
+  endpoints    = { cloud_sql = %[2]q, monitoring = %[2]q }
 }
 
 data "august_cloudsql_ha_status" "test" {
   instance             = "platform"
   max_backup_age_hours = 48
+  %s
 }
-`, project, url),
+`, project, url, more)
+	}
+	inReplicas := func(name, attribute string, want knownvalue.Check) statecheck.StateCheck {
+		return statecheck.ExpectKnownValue(statusAddress, tfjsonpath.New("replicas").AtMapKey(name).AtMapKey(attribute), want)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{{
+			Config: config(""),
 			ConfigStateChecks: []statecheck.StateCheck{
-				codes("NO_RECENT_BACKUP", "LAST_BACKUP_FAILED", "NO_MAINTENANCE_WINDOW", "REPLICA_NOT_RUNNING", "REPLICA_TOO_SMALL", "MAINTENANCE_SCHEDULED"),
+				codes("NO_RECENT_BACKUP", "LAST_BACKUP_FAILED", "NO_MAINTENANCE_WINDOW", "REPLICA_NOT_RUNNING", "REPLICA_TOO_SMALL", "REPLICA_LAGGING", "MAINTENANCE_SCHEDULED"),
 				inStatus("healthy", knownvalue.Bool(false)),
 				inStatus("scheduled_maintenance", knownvalue.ObjectExact(map[string]knownvalue.Check{
 					"start_time": knownvalue.StringExact("2026-11-29T08:00:00Z"), "can_defer": knownvalue.Bool(true), "can_reschedule": knownvalue.Bool(false),
@@ -151,8 +159,29 @@ data "august_cloudsql_ha_status" "test" {
 				inStatus("failover_replica", knownvalue.StringExact("far")),
 				inStatus("recovery_window_days", knownvalue.Float64Exact(7)),
 				inStatus("last_backup", knownvalue.ObjectPartial(map[string]knownvalue.Check{"id": knownvalue.StringExact("7"), "location": knownvalue.StringExact("us")})),
-				statecheck.ExpectKnownValue(statusAddress, tfjsonpath.New("replicas").AtMapKey("far").AtMapKey("cross_region"), knownvalue.Bool(true)),
-				statecheck.ExpectKnownValue(statusAddress, tfjsonpath.New("replicas").AtMapKey("near").AtMapKey("cross_region"), knownvalue.Bool(false)),
+				inReplicas("far", "cross_region", knownvalue.Bool(true)),
+				inReplicas("near", "cross_region", knownvalue.Bool(false)),
+				inReplicas("far", "lag_seconds", knownvalue.Null()),
+				inReplicas("near", "lag_seconds", knownvalue.Float64Exact(75.5)),
+			},
+		}, {
+			Config: config("max_replica_lag_seconds = 120"),
+			ConfigStateChecks: []statecheck.StateCheck{
+				codes("NO_RECENT_BACKUP", "LAST_BACKUP_FAILED", "NO_MAINTENANCE_WINDOW", "REPLICA_NOT_RUNNING", "REPLICA_TOO_SMALL", "MAINTENANCE_SCHEDULED"),
+			},
+		}, {
+			// Who may not read metrics sees everything else, and why this is missing.
+			PreConfig: func() {
+				fake.mu.Lock()
+				defer fake.mu.Unlock()
+				fake.blind = true
+			},
+			Config: config(""),
+			ConfigStateChecks: []statecheck.StateCheck{
+				codes("NO_RECENT_BACKUP", "LAST_BACKUP_FAILED", "NO_MAINTENANCE_WINDOW", "REPLICA_NOT_RUNNING", "REPLICA_TOO_SMALL", "REPLICA_LAG_UNKNOWN", "MAINTENANCE_SCHEDULED"),
+				statecheck.ExpectKnownValue(statusAddress, tfjsonpath.New("findings").AtSliceIndex(5).AtMapKey("message"),
+					knownvalue.StringRegexp(regexp.MustCompile(`project feel-august-platform, .*roles/monitoring\.viewer.*monitoring\.timeSeries\.list denied`))),
+				inReplicas("near", "lag_seconds", knownvalue.Null()),
 			},
 		}},
 	})

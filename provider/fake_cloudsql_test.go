@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // fakeCloudSQL answers what a policy asks of Cloud SQL, for tests of the provider that need no database. What it refuses
@@ -24,6 +25,8 @@ type fakeCloudSQL struct {
 	asked      int
 	noReplicas bool
 	backups    []any
+	lag        map[string]float64 // of replicas, by name
+	blind      bool               // nobody may read metrics
 }
 
 func newFakeCloudSQL(t *testing.T) (*fakeCloudSQL, string) {
@@ -66,6 +69,10 @@ func (f *fakeCloudSQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
 	path := strings.TrimPrefix(r.URL.Path, "/v1/")
+	if strings.HasSuffix(path, "/timeSeries") {
+		f.measure(w)
+		return
+	}
 	if f.refuse != 0 {
 		f.fail(w, f.refuse, "refused")
 		return
@@ -134,6 +141,23 @@ func (f *fakeCloudSQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			instance["state"] = "RUNNABLE"
 		}
 	}
+}
+
+// measure answers as Cloud Monitoring does.
+func (f *fakeCloudSQL) measure(w http.ResponseWriter) {
+	if f.blind {
+		f.fail(w, http.StatusForbidden, "Permission monitoring.timeSeries.list denied")
+		return
+	}
+	series := []any{}
+	at := time.Now().UTC().Format(time.RFC3339)
+	for name, seconds := range f.lag {
+		series = append(series, map[string]any{
+			"resource": map[string]any{"type": "cloudsql_database", "labels": map[string]any{"database_id": "feel-august-platform:" + name}},
+			"points":   []any{map[string]any{"interval": map[string]any{"endTime": at}, "value": map[string]any{"doubleValue": seconds}}},
+		})
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"timeSeries": series})
 }
 
 // insert makes a read replica, as the policy does.

@@ -42,6 +42,7 @@ type endpointsModel struct {
 	SecretManager  types.String `tfsdk:"secret_manager"`
 	PubSub         types.String `tfsdk:"pubsub"`
 	IAMCredentials types.String `tfsdk:"iam_credentials"`
+	Monitoring     types.String `tfsdk:"monitoring"`
 }
 
 // Metadata implements provider.Provider.
@@ -96,6 +97,7 @@ func (p *augustProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 					"secret_manager":  endpoint("the Secret Manager API", "AUGUST_SECRET_MANAGER_ENDPOINT"),
 					"pubsub":          endpoint("the Pub/Sub API, which no resource of this version calls", "AUGUST_PUBSUB_ENDPOINT"),
 					"iam_credentials": endpoint("the IAM Service Account Credentials API", "AUGUST_IAM_CREDENTIALS_ENDPOINT"),
+					"monitoring":      endpoint("the Cloud Monitoring API", "AUGUST_MONITORING_ENDPOINT"),
 				},
 			},
 		},
@@ -120,7 +122,7 @@ func (p *augustProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	var config providerModel
 	if endpoints.IsUnknown() {
 		unknown := types.StringUnknown()
-		config.Endpoints = &endpointsModel{unknown, unknown, unknown, unknown, unknown}
+		config.Endpoints = &endpointsModel{unknown, unknown, unknown, unknown, unknown, unknown}
 		for name, to := range map[string]*types.String{
 			"project": &config.Project, "region": &config.Region, "access_token": &config.AccessToken,
 			"impersonate_service_account": &config.ImpersonateServiceAccount,

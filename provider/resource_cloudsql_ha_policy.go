@@ -268,6 +268,7 @@ func (r *haPolicyResource) apply(ctx context.Context, config haPolicyModel, plan
 	}
 	after := seen{live: live, replica: replica}
 	after.earliest, after.latest = r.recovery(ctx, client, live)
+	after.lag = r.lag(ctx, after)
 	diags.Append(plan.settle(ctx, after)...)
 }
 
@@ -289,6 +290,7 @@ func (r *haPolicyResource) observe(ctx context.Context, m haPolicyModel) (seen, 
 		return seen{}, err
 	}
 	now.earliest, now.latest = r.recovery(ctx, client, live)
+	now.lag = r.lag(ctx, now)
 	return now, nil
 }
 

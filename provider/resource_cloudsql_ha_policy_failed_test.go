@@ -18,7 +18,7 @@ func TestAccCloudSQLHAPolicy_failedUpdate(t *testing.T) {
 provider "august" {
   project      = "feel-august-platform"
   access_token = "local"
-  endpoints    = { cloud_sql = %q }
+  endpoints    = { cloud_sql = %[1]q, monitoring = %[1]q }
 }
 
 resource "august_cloudsql_ha_policy" "test" {

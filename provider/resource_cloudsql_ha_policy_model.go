@@ -32,6 +32,7 @@ type haPolicyModel struct {
 	EarliestRecoveryTime  types.String   `tfsdk:"earliest_recovery_time"`
 	LatestRecoveryTime    types.String   `tfsdk:"latest_recovery_time"`
 	PoolerCount           types.Int64    `tfsdk:"pooler_count"`
+	ReplicaLagSeconds     types.Float64  `tfsdk:"replica_lag_seconds"`
 	Instance              types.String   `tfsdk:"instance"`
 	Project               types.String   `tfsdk:"project"`
 	AvailabilityType      types.String   `tfsdk:"availability_type"`
@@ -92,6 +93,7 @@ type seen struct {
 	live, replica    *sqladmin.DatabaseInstance
 	stray            bool // what has the replica's name replicates something else, or nothing
 	earliest, latest string
+	lag              types.Float64 // seconds that the replica is behind
 }
 
 func (m haPolicyModel) label() string {
@@ -216,7 +218,7 @@ func (m *haPolicyModel) flatten(ctx context.Context, now seen) diag.Diagnostics 
 		m.CrossRegionReplica = flattenReplica(ctx, now.replica, live, m.flagValues(), &diags)
 	}
 	m.ScheduledMaintenance = flattenMaintenance(ctx, live.ScheduledMaintenance, &diags)
-	m.EarliestRecoveryTime, m.LatestRecoveryTime = stringOrNull(now.earliest), stringOrNull(now.latest)
+	m.EarliestRecoveryTime, m.LatestRecoveryTime, m.ReplicaLagSeconds = stringOrNull(now.earliest), stringOrNull(now.latest), now.lag
 	if m.OnDestroy.IsNull() {
 		m.OnDestroy = types.StringValue(onDestroyKeep) // as policies are that say nothing
 	}
@@ -282,6 +284,9 @@ func (m *haPolicyModel) settle(ctx context.Context, after seen) diag.Diagnostics
 	m.ConnectionPooling = settleObject(ctx, m.ConnectionPooling, now.ConnectionPooling)
 	m.CrossRegionReplica = settleObject(ctx, m.CrossRegionReplica, now.CrossRegionReplica)
 	m.ScheduledMaintenance = settleObject(ctx, m.ScheduledMaintenance, now.ScheduledMaintenance)
+	if m.ReplicaLagSeconds.IsUnknown() {
+		m.ReplicaLagSeconds = now.ReplicaLagSeconds
+	}
 	if m.PoolerCount.IsUnknown() {
 		m.PoolerCount = now.PoolerCount
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 	"google.golang.org/api/sqladmin/v1"
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
@@ -39,6 +40,7 @@ data "august_cloudsql_ha_status" "test" {
 			}
 		}
 	}
+	aLag := knownvalue.NotNull() // measured on the real replica
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
@@ -48,10 +50,11 @@ data "august_cloudsql_ha_status" "test" {
 				ConfigStateChecks: []statecheck.StateCheck{
 					inReplica("failover_target", knownvalue.Bool(true)),
 					inReplica("flags_match", knownvalue.Bool(true)),
+					statecheck.ExpectKnownValue(haAddress, tfjsonpath.New("replica_lag_seconds"), aLag),
 					inReplica("connection_name", knownvalue.StringExact(accProject+":us-east1:ha-pair-dr")),
 					inStatus("failover_replica", knownvalue.StringExact("ha-pair-dr")),
 					inStatus("replicas", knownvalue.MapExact(map[string]knownvalue.Check{
-						"ha-pair-dr": knownvalue.ObjectPartial(map[string]knownvalue.Check{"state": knownvalue.StringExact("RUNNABLE"), "cross_region": knownvalue.Bool(true)}),
+						"ha-pair-dr": knownvalue.ObjectPartial(map[string]knownvalue.Check{"state": knownvalue.StringExact("RUNNABLE"), "cross_region": knownvalue.Bool(true), "lag_seconds": aLag}),
 					})),
 				},
 			},

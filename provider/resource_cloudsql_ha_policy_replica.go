@@ -66,7 +66,14 @@ func flattenReplica(ctx context.Context, replica, primary *sqladmin.DatabaseInst
 // read just now; primary may be nil, when it has not been.
 func (m *haPolicyModel) resolveReplica(ctx context.Context, config, was haPolicyModel, primary, found *sqladmin.DatabaseInstance, diags *diag.Diagnostics) {
 	m.CrossRegionReplica = config.CrossRegionReplica
+	m.ReplicaLagSeconds = was.ReplicaLagSeconds
+	if !sameReplica(ctx, config.CrossRegionReplica, was.CrossRegionReplica, diags) {
+		m.ReplicaLagSeconds = types.Float64Unknown() // another one's
+	}
 	replica := objectAs[replicaModel](ctx, config.CrossRegionReplica, diags)
+	if config.CrossRegionReplica.IsNull() {
+		m.ReplicaLagSeconds = types.Float64Null()
+	}
 	if replica == nil {
 		return
 	}

@@ -23,7 +23,7 @@ func replicaRig(t *testing.T) (*fakeCloudSQL, func(body string) string) {
 provider "august" {
   project      = "feel-august-platform"
   access_token = "local"
-  endpoints    = { cloud_sql = %q }
+  endpoints    = { cloud_sql = %[1]q, monitoring = %[1]q }
 }
 
 resource "august_cloudsql_ha_policy" "test" {

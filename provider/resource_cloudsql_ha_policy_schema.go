@@ -153,8 +153,13 @@ func (r *haPolicyResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			"earliest_recovery_time": observed("The earliest moment that the instance can be restored to, in RFC 3339, as of the last refresh. " +
 				"It moves with time, which plans no change; use it to look at, not as input of another resource."),
 			"latest_recovery_time": observed("The latest moment that the instance can be restored to, as of the last refresh. It moves, too."),
-			"pooler_count":         schema.Int64Attribute{MarkdownDescription: "Poolers of managed connection pooling, each with pools of its own; null when it is off.", Computed: true},
-			"timeouts":             timeoutsAttribute(ctx, haPolicyTimeout, timeouts.Opts{Create: true, Update: true, Delete: true}),
+			"replica_lag_seconds": schema.Float64Attribute{
+				MarkdownDescription: "Seconds that the replica of `cross_region_replica` was behind when the state was last refreshed, as measured by Cloud Monitoring within ten minutes before. " +
+					"It moves, too; null without a replica, and when there is no figure or it may not be read, which takes `roles/monitoring.viewer`.",
+				Computed: true,
+			},
+			"pooler_count": schema.Int64Attribute{MarkdownDescription: "Poolers of managed connection pooling, each with pools of its own; null when it is off.", Computed: true},
+			"timeouts":     timeoutsAttribute(ctx, haPolicyTimeout, timeouts.Opts{Create: true, Update: true, Delete: true}),
 		},
 	}
 }

@@ -59,7 +59,7 @@ func configuredProtocol(t *testing.T) (*protocol, *fakeCloudSQL) {
 	fake, endpoint := newFakeCloudSQL(t)
 	p := newProtocol(t)
 	noErrors(t, p.configure(map[string]any{
-		"project": "feel-august-platform", "access_token": "test", "endpoints": map[string]any{"cloud_sql": endpoint},
+		"project": "feel-august-platform", "access_token": "test", "endpoints": map[string]any{"cloud_sql": endpoint, "monitoring": endpoint},
 	}))
 	return p, fake
 }

@@ -28,6 +28,7 @@ type Endpoints struct {
 	CloudRun       string `json:"cloud_run"`
 	SecretManager  string `json:"secret_manager"`
 	IAMCredentials string `json:"iam_credentials"`
+	Monitoring     string `json:"monitoring"`
 	Registry       string `json:"registry"`    // 127.0.0.1:R, the first part of an image's name
 	OIDCIssuer     string `json:"oidc_issuer"` // http://127.0.0.1:P/identity
 	DrChrono       string `json:"drchrono"`    // http://127.0.0.1:D
@@ -37,7 +38,7 @@ type Endpoints struct {
 func newEndpoints(google, registry, drchrono, coda int) Endpoints {
 	root := fmt.Sprintf("http://127.0.0.1:%d/", google)
 	return Endpoints{
-		Google: root, CloudSQL: root, CloudRun: root, SecretManager: root, IAMCredentials: root,
+		Google: root, CloudSQL: root, CloudRun: root, SecretManager: root, IAMCredentials: root, Monitoring: root,
 		Registry:   fmt.Sprintf("127.0.0.1:%d", registry),
 		OIDCIssuer: root + "identity",
 		DrChrono:   fmt.Sprintf("http://127.0.0.1:%d", drchrono),
@@ -63,6 +64,7 @@ func (d Description) Environ() []string {
 		"AUGUST_CLOUD_RUN_ENDPOINT=" + e.CloudRun,
 		"AUGUST_SECRET_MANAGER_ENDPOINT=" + e.SecretManager,
 		"AUGUST_IAM_CREDENTIALS_ENDPOINT=" + e.IAMCredentials,
+		"AUGUST_MONITORING_ENDPOINT=" + e.Monitoring,
 		"GOOGLE_OAUTH_ACCESS_TOKEN=local",
 		"GOOGLE_SQL_CUSTOM_ENDPOINT=" + e.CloudSQL + "sql/v1beta4/",
 		"GOOGLE_CLOUD_RUN_V2_CUSTOM_ENDPOINT=" + e.CloudRun + "v2/",

@@ -25,6 +25,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/face"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/identity"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/monitoring"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/registry"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/secrets"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
@@ -259,7 +260,8 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 	if err != nil {
 		return err
 	}
-	c.faces = []face.Face{ids, vault, c.registry, sql, run}
+	meters := monitoring.New(monitoring.Options{Metrics: cloudsql.Metrics(), Gauges: sql.Gauges})
+	c.faces = []face.Face{ids, vault, c.registry, sql, meters, run}
 
 	httpLog, err := c.logger("http")
 	if err != nil {

@@ -29,6 +29,9 @@ type Status struct {
 	Replicas         []*sqladmin.DatabaseInstance
 	Earliest, Latest time.Time // the recovery window; zero: there is none
 	MaxBackupAge     time.Duration
+	Lag              map[string]float64 // seconds that replicas are behind, by name; not all are known
+	LagProblem       string             // why none is known; empty: they were asked for
+	MaxLag           time.Duration
 	Now              time.Time
 }
 
@@ -103,6 +106,7 @@ func (s Status) Findings() []Finding {
 		add(Warning, "DISK_CANNOT_GROW", "The instance's disk does not grow by itself: when it is full, the database stops.")
 	}
 	s.replicaFindings(add)
+	s.lagFindings(add)
 	if m := live.ScheduledMaintenance; m != nil && m.StartTime != "" {
 		add(Info, "MAINTENANCE_SCHEDULED", "Google is going to maintain the instance at %s.", m.StartTime)
 	}
@@ -155,6 +159,22 @@ func (s Status) replicaFindings(add func(severity, code, message string, args ..
 	}
 	if Designated(s.Instance) == "" && s.Instance.Settings.Edition == EnterprisePlus {
 		add(Info, "NO_FAILOVER_REPLICA", "The edition could fail over to a replica in another region and back, but none is designated for it.")
+	}
+}
+
+func (s Status) lagFindings(add func(severity, code, message string, args ...any)) {
+	if s.LagProblem != "" && len(s.Replicas) > 0 {
+		add(Info, "REPLICA_LAG_UNKNOWN", "How far the replicas lag behind is not known. %s.", strings.TrimSuffix(s.LagProblem, "."))
+		return
+	}
+	for _, r := range s.Replicas {
+		switch lag, known := s.Lag[r.Name]; {
+		case !known && r.State == "RUNNABLE":
+			add(Info, "REPLICA_LAG_UNKNOWN", "How far the replica %s lags behind is not known: Cloud Monitoring has no recent figure of it.", r.Name)
+		case known && lag > s.MaxLag.Seconds():
+			add(Warning, "REPLICA_LAGGING", "The replica %s is %.0f seconds behind; at most %.0f are allowed for. Taking over now, it would lose what it lacks.",
+				r.Name, lag, s.MaxLag.Seconds())
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ func TestFindings(t *testing.T) {
 			Backups:  []*sqladmin.BackupRun{{Id: 9, Status: "RUNNING"}, {Id: 8, Status: "SUCCESSFUL", EndTime: "2026-11-25T07:10:00.123Z"}},
 			Replicas: []*sqladmin.DatabaseInstance{{Name: "platform-dr", Region: "us-east1", State: "RUNNABLE", Settings: &sqladmin.Settings{}}},
 			Earliest: now.AddDate(0, 0, -7), Latest: now.Add(-time.Minute), MaxBackupAge: 28 * time.Hour, Now: now,
+			Lag: map[string]float64{"platform-dr": 60}, MaxLag: time.Minute,
 		}
 	}
 	for name, c := range map[string]struct {
@@ -54,6 +55,12 @@ func TestFindings(t *testing.T) {
 		"same region":       {func(s *Status) { s.Replicas[0].Region = "us-central1" }, "info NO_CROSS_REGION_REPLICA"},
 		"replica down":      {func(s *Status) { s.Replicas[0].State = "FAILED" }, "warning REPLICA_NOT_RUNNING"},
 		"replica too small": {func(s *Status) { s.Instance.Settings.DatabaseFlags = flagList("max_connections", "200") }, "warning REPLICA_TOO_SMALL"},
+		"replica lags":      {func(s *Status) { s.Lag["platform-dr"] = 60.5 }, "warning REPLICA_LAGGING"},
+		"lag not known":     {func(s *Status) { s.Lag = nil }, "info REPLICA_LAG_UNKNOWN"},
+		"lag not told":      {func(s *Status) { s.Lag, s.LagProblem = nil, "It may not be read." }, "info REPLICA_LAG_UNKNOWN"},
+		"nobody to lag":     {func(s *Status) { s.Replicas, s.LagProblem = nil, "It may not be read" }, "info NO_CROSS_REGION_REPLICA"},
+		"lags in its own":   {func(s *Status) { s.Replicas[0].Region, s.Lag["platform-dr"] = "us-central1", 61 }, "warning REPLICA_LAGGING, info NO_CROSS_REGION_REPLICA"},
+		"down, no figure":   {func(s *Status) { s.Replicas[0].State, s.Lag = "FAILED", nil }, "warning REPLICA_NOT_RUNNING"},
 		"not designated": {func(s *Status) {
 			s.Instance.Settings.Edition, s.Instance.ReplicationCluster = EnterprisePlus, nil
 		}, "info NO_FAILOVER_REPLICA"},
