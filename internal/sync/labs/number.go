@@ -61,12 +61,9 @@ func cutComparator(s string) (Comparator, string) {
 	return c, rest
 }
 
-// A number has no more digits and no greater exponent than this: no lab measures beyond it, and a
-// decimal like 1e999999999 would cost memory wherever it is written out.
-const (
-	maxDigits   = 30
-	maxExponent = 30
-)
+// maxDigits is how many digits a number has at most when it is written out. No lab measures beyond it,
+// and a decimal like 1e999999999 would cost memory wherever it is written.
+const maxDigits = 30
 
 // cutNumber splits a number off: digits, thousands apart by commas as in "1,200", a fraction, an
 // exponent. Anything beyond the bounds is no number.
@@ -89,7 +86,7 @@ func cutNumber(s string) (decimal.Decimal, string, bool) {
 	if len(rest) > 1 && rest[0] == '.' && isDigit(rest[1]) {
 		fraction, rest = cutDigits(rest[1:])
 	}
-	if n := len(whole) + len(fraction); n == 0 || n > maxDigits {
+	if len(whole)+len(fraction) == 0 {
 		return decimal.Decimal{}, s, false
 	}
 	exponent := 0
@@ -103,6 +100,9 @@ func cutNumber(s string) (decimal.Decimal, string, bool) {
 		digits, point = strings.Repeat("0", 1-point)+digits, 1
 	case point > len(digits):
 		digits += strings.Repeat("0", point-len(digits))
+	}
+	if len(digits) > maxDigits {
+		return decimal.Decimal{}, s, false
 	}
 	text := sign + digits[:point]
 	if point < len(digits) {
@@ -139,7 +139,7 @@ func cutExponent(s string) (int, string) {
 	}
 	digits, rest := cutDigits(rest)
 	n, err := strconv.Atoi(sign + digits)
-	if err != nil || n > maxExponent || n < -maxExponent || len(digits) > 2 {
+	if err != nil || len(digits) > 2 {
 		return 0, s
 	}
 	return n, rest

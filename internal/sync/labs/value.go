@@ -25,7 +25,7 @@ type Value struct {
 	Raw        string // as received
 	Kind       ValueKind
 	Comparator Comparator      // of a number or a titre
-	Number     decimal.Decimal // of a number; at most 60 digits
+	Number     decimal.Decimal // of a number; at most 30 digits, none left out
 	Titre      int64           // of a titre: the 80 of 1:80
 	Unit       string          // of a number or a titre: written behind it, else the declared one
 	Flag       Flag            // written behind a number or a titre

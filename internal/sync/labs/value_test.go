@@ -144,8 +144,10 @@ var values = []struct{ raw, unit, want string }{
 	{"1_000", "", "text|1_000||"},
 
 	// Beyond the bounds of a number.
-	{"1e30", "", "number|1" + strings.Repeat("0", 30) + "||"},
-	{"1e31", "", "text|1e31||"},
+	{"1e29", "", "number|1" + strings.Repeat("0", 29) + "||"},
+	{"1e30", "", "text|1e30||"},
+	{"1e-29", "", "number|0." + strings.Repeat("0", 28) + "1||"},
+	{"1e-30", "", "text|1e-30||"},
 	{"1e999999999", "", "text|1e999999999||"},
 	{"1e-999999999", "", "text|1e-999999999||"},
 	{strings.Repeat("9", 30), "", "number|" + strings.Repeat("9", 30) + "||"},
