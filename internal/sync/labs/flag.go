@@ -79,7 +79,7 @@ func cutFlag(s, unit string) (core string, flag Flag, cut bool) {
 		i := strings.LastIndexAny(s, "([")
 		if i > 0 && (s[i] == '(') == (s[n-1] == ')') {
 			if f := Flag(s[i+1 : n-1]); f != "" && f.Known() {
-				return strings.TrimRight(s[:i], " "), f, true
+				return strings.TrimRight(s[:i], "^ "), f, true
 			}
 		}
 		return s, "", false
@@ -105,7 +105,7 @@ func cutFlag(s, unit string) (core string, flag Flag, cut bool) {
 	if !cut || (s[i-1] != ' ' && !isDigit(s[i-1])) {
 		return s, "", false
 	}
-	return strings.TrimRight(s[:i], " "), flag, true
+	return strings.TrimRight(s[:i], "^ "), flag, true
 }
 
 // form is one way to tell a text's number or range from the unit and the flag behind it.
@@ -116,14 +116,15 @@ type form struct {
 	free bool   // what follows the core's numbers may be another unit
 }
 
-// forms gives the ways to read s, the surest first. The unit comes from cleanUnit.
-func forms(s, unit string) []form {
-	core, flag, caret := cutCaret(s)
+// forms gives the ways to read s, the surest first. The unit comes from cleanUnit; bare says that a flag
+// may also stand there without a caret.
+func forms(s, unit string, bare bool) []form {
+	core, flag, _ := cutCaret(s)
 	all := make([]form, 0, 4)
 	if rest, ok := cutUnit(core, unit); ok {
 		all = append(all, form{core: rest, flag: flag, unit: unit})
 	}
-	if !caret {
+	if bare && flag == "" {
 		if flagless, flag, ok := cutFlag(core, unit); ok {
 			if rest, ok := cutUnit(flagless, unit); ok {
 				all = append(all, form{core: rest, flag: flag, unit: unit})

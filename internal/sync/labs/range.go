@@ -36,27 +36,25 @@ type Range struct {
 func ParseRange(raw, unit string) Range {
 	text := clean(raw)
 	r := Range{Raw: raw}
-	if noRange[fold(text)] {
-		r.Kind = RangeNone
-		return r
-	}
 	if len(text) > maxNumeric {
 		r.Kind = RangeUnparsed
 		return r
 	}
 	unit = cleanUnit(unit)
-	all := forms(unify(text), unit)
-	for _, f := range all {
+	for _, f := range forms(unify(text), unit, false) {
 		if r.read(f, unit) {
 			return r
 		}
 	}
-	if f := all[0]; f.unit != "" && f.flag == "" && strings.HasSuffix(text, " "+f.unit) {
-		text = strings.TrimSpace(strings.TrimSuffix(text, f.unit)) // Negative mg/dL
+	for cut := true; cut; { // Negative mg/dL
+		text, cut = cutUnit(text, unit)
 	}
-	if words(text) {
+	switch {
+	case noRange[fold(text)]:
+		r.Kind = RangeNone
+	case words(text):
 		r.Kind, r.Expected = RangeWords, text
-	} else {
+	default:
 		r.Kind = RangeUnparsed
 	}
 	return r

@@ -87,6 +87,8 @@ var ranges = []struct{ raw, unit, want string }{
 	{"12-16^N", "g/dL", "interval|12 - 16|g/dL"},
 	{"70-99 mg/dL^N", "", "interval|70 - 99|mg/dL"},
 	{"70-99^", "", "interval|70 - 99|"},
+	{"0-2 L", "mg/dL", "interval|0 - 2|L"}, // a range has no flag without a caret
+	{"70-99 N", "mg/dL", "unparsed|70-99 N|"},
 	{"<5.7 % of total Hgb", "%", "interval|<5.7|% of total Hgb"},
 	{">=60 mL/min/1.73m2", "", "interval|>=60|mL/min/1.73m2"},
 	{"4.0-11.0 10*3/uL", "", "interval|4.0 - 11.0|10*3/uL"},
@@ -95,6 +97,7 @@ var ranges = []struct{ raw, unit, want string }{
 	{">4 10e3/uL", "", "interval|>4|10e3/uL"},
 	{"4-11 x10E3/uL", "", "interval|4 - 11|x10E3/uL"},
 	{"0-5 /HPF", "", "interval|0 - 5|/HPF"},
+	{"5 8", "1e3", "interval|5 - 8|"},
 	{"5 8", "8", "interval|5 - 8|"}, // a number is no unit
 
 	// Titres.
@@ -110,6 +113,7 @@ var ranges = []struct{ raw, unit, want string }{
 	{"Yellow", "", "words|Yellow|"},
 	{" NONE  SEEN ", "", "words|NONE SEEN|"},
 	{"Negative mg/dL", "mg/dL", "words|Negative|"},
+	{"NEGATIVE MG/DL", "mg/dL", "words|NEGATIVE|"},
 	{"Negative", "ve", "words|Negative|"},
 
 	// Nothing usable.
@@ -123,6 +127,8 @@ var ranges = []struct{ raw, unit, want string }{
 	{"See note", "", "none||"},
 	{"See  Note.", "", "none||"},
 	{"N/A", "", "none||"},
+	{"See note mg/dL", "mg/dL", "none||"},
+	{"- mg/dL", "mg/dL", "none||"},
 	{"null", "", "none||"},
 	{"\u00a0", "", "none||"},
 

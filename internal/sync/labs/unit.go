@@ -17,6 +17,9 @@ func cleanUnit(s string) string {
 	if core, _, cut := cutCaret(s); cut {
 		return cleanUnit(core)
 	}
+	if _, rest, ok := cutNumber(s); ok && rest == "" { // 1e3
+		return ""
+	}
 	return s
 }
 
@@ -70,6 +73,9 @@ func unitShaped(s string) bool {
 		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune(" /*^%.-()[]{}'_+°‰²³", c) {
 			return false
 		}
+	}
+	if _, _, cut := cutCaret(s); cut {
+		return false
 	}
 	s = strings.ToLower(s)
 	if s[0] == '%' || strings.HasPrefix(s, "‰") {

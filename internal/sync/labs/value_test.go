@@ -97,6 +97,8 @@ var values = []struct{ raw, unit, want string }{
 	{"3^<", "", "number|3||<"},
 	{"88^", "", "number|88||"},
 	{"88^H^L", "", "number|88||"}, // two flags: neither is believed
+	{"126 mg/dL^(H)", "", "number|126|mg/dL|H"},
+	{"126 H^^", "mg/dL", "number|126|mg/dL|H"},
 	{"12.5 S", "sec", "number|12.5|S|"},
 
 	// Titres.
