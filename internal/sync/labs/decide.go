@@ -171,14 +171,14 @@ func compare(v Value, r Range) (State, Direction) {
 	aboveLow, belowHigh := true, true // every number of the value is
 	if r.Low.Valid {
 		order := at.Cmp(r.Low.Decimal)
-		if hasGreatest && (order < 0 || order == 0 && !(includes && r.LowInclusive)) {
+		if hasGreatest && (order < 0 || order == 0 && (!includes || !r.LowInclusive)) {
 			return Abnormal, Low
 		}
 		aboveLow = hasLeast && (order > 0 || order == 0 && (r.LowInclusive || !includes))
 	}
 	if r.High.Valid {
 		order := at.Cmp(r.High.Decimal)
-		if hasLeast && (order > 0 || order == 0 && !(includes && r.HighInclusive)) {
+		if hasLeast && (order > 0 || order == 0 && (!includes || !r.HighInclusive)) {
 			return Abnormal, High
 		}
 		belowHigh = hasGreatest && (order < 0 || order == 0 && (r.HighInclusive || !includes))

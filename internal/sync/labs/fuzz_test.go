@@ -213,7 +213,7 @@ func TestCompare_grid(t *testing.T) {
 		value, valueIs := small.Draw(t, "value"), rapid.SampledFrom([]Comparator{"", Less, LessOrEqual, Greater, GreaterOrEqual}).Draw(t, "value is")
 		low, lowIs := small.Draw(t, "low"), rapid.SampledFrom([]Comparator{"", Greater, GreaterOrEqual}).Draw(t, "low is")
 		high, highIs := rapid.IntRange(low, 7).Draw(t, "high"), rapid.SampledFrom([]Comparator{"", Less, LessOrEqual}).Draw(t, "high is")
-		text := ""
+		var text string
 		switch {
 		case lowIs != "" && highIs != "":
 			text = write(lowIs, low) + " - " + write(highIs, high)

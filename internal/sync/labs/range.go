@@ -199,7 +199,7 @@ func (b bound) to(high bound) (interval, bool) {
 		return interval{}, false
 	}
 	i := interval{titre: b.titre, lowInclusive: b.comparator != Greater, highInclusive: high.comparator != Less}
-	if order := b.at.Cmp(high.at); order > 0 || order == 0 && !(i.lowInclusive && i.highInclusive) {
+	if order := b.at.Cmp(high.at); order > 0 || order == 0 && (!i.lowInclusive || !i.highInclusive) {
 		return interval{}, false
 	}
 	i.high = decimal.NewNullDecimal(high.at)

@@ -153,6 +153,7 @@ var ranges = []struct{ raw, unit, want string }{
 	{"1e999999999-2e999999999", "", "unparsed|1e999999999-2e999999999|"},
 	{"0-1e400", "", "unparsed|0-1e400|"},
 	{"...", "", "none||"},
+	{strings.Repeat("x", 400), "", "unparsed|" + strings.Repeat("x", 400) + "|"},
 	{"?", "", "unparsed|?|"},
 	{"Interpret with the clinical picture; see the laboratory handbook for ranges by age and sex, and for fasting samples.", "",
 		"unparsed|Interpret with the clinical picture; see the laboratory handbook for ranges by age and sex, and for fasting samples.|"},

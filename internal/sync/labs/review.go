@@ -78,7 +78,7 @@ func again(c Candidate, ack Acknowledgement) (ReviewState, string) {
 	switch {
 	case c.Status == Cancelled && ack.Status != Cancelled:
 		return ReviewReopened, "cancelled after it was acknowledged"
-	case c.Status == Correction && !(same && c.ID == ack.ID && ack.Status == Correction):
+	case c.Status == Correction && (!same || c.ID != ack.ID || ack.Status != Correction):
 		return ReviewReopened, "corrected after it was acknowledged"
 	case c.Status.Reported() && ack.Status == Cancelled:
 		return ReviewReopened, "reported after it was acknowledged as cancelled"

@@ -9,6 +9,9 @@ import (
 // clean makes a text comparable without changing what it says: runs of white space and control
 // characters become one space, invisible format characters and what is not UTF-8 go.
 func clean(s string) string {
+	if isClean(s) {
+		return s
+	}
 	var b strings.Builder
 	b.Grow(min(len(s), 256))
 	space := false
@@ -27,6 +30,18 @@ func clean(s string) string {
 		b.WriteRune(c)
 	}
 	return b.String()
+}
+
+// isClean recognises most texts that need no cleaning.
+func isClean(s string) bool {
+	space := true
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == ' ' && space {
+			return false
+		}
+		space = s[i] == ' '
+	}
+	return s == "" || !space
 }
 
 // unify gives the many dashes and signs of comparison one spelling each. It takes clean text.

@@ -128,7 +128,7 @@ func noResult(text string) bool {
 		return true
 	}
 	first := text
-	if i := strings.IndexFunc(text, func(c rune) bool { return !(c < 0x80 && isLetter(byte(c))) }); i >= 0 {
+	if i := strings.IndexFunc(text, func(c rune) bool { return c < 'a' || c > 'z' }); i >= 0 {
 		first = text[:i]
 	}
 	return noResultCodes[first]
