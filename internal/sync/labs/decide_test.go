@@ -162,6 +162,16 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// A range is in its own unit, else in the value's.
+func TestRead_rangeUnit(t *testing.T) {
+	t.Parallel()
+	for own, want := range map[string]string{"": "mg/dL", "null": "mg/dL", "-": "mg/dL", "g/L": "g/L"} {
+		if r := Read(Observation{Value: "126", Unit: "mg/dL", Range: "70-99", RangeUnit: own}); r.Range.Unit != want || r.Value.Unit != "mg/dL" {
+			t.Errorf("%q: %q", own, r.Range.Unit)
+		}
+	}
+}
+
 // What a clinic's labs send, form by form: the value and the range of each are read as something typed.
 func TestRead_clinic(t *testing.T) {
 	t.Parallel()

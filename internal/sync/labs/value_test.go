@@ -140,6 +140,7 @@ var values = []struct{ raw, unit, want string }{
 	{"5 mg/", "", "text|5 mg/||"},
 	{"5 mg^N/", "", "text|5 mg^N/||"},
 	{"5 é=5", "", "text|5 é=5||"},
+	{"5 % of all cells seen", "", "text|5 % of all cells seen||"},
 	{"2 of 3 colonies", "", "text|2 of 3 colonies||"},
 	{"5 and/or more", "", "text|5 and/or more||"},
 	{"88 see comment", "", "text|88 see comment||"},
