@@ -37,7 +37,7 @@ func (s *Service) execute(ctx context.Context, l lease, log *slog.Logger) error 
 		if done[f.Name] {
 			continue
 		}
-		err := s.syncFeed(ctx, l, f, log.With("feed", f.Name))
+		err := s.syncFeed(ctx, l, d, f, log.With("feed", f.Name))
 		var e *store.ImplausibleError
 		if errors.As(err, &e) {
 			implausible = e

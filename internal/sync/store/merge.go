@@ -33,6 +33,7 @@ type Page struct {
 	Next   string    // cursor of the page that follows
 	Pages  int       // pages that the source announced
 	Total  int64     // rows that the source announced
+	Part   string    // value of the feed's split that it belongs to
 	At     time.Time // when it was asked for, by this database's clock
 	Rows   []feed.Row
 	Bad    []BadRow
@@ -71,7 +72,7 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 			b.Queue(qUnquarantine, f.Name, rowKeys(rows))
 		}
 		keys, keyless := pageKeys(rows, p.Bad)
-		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At)
+		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
 		for _, bad := range p.Bad {
 			key := bad.Key
 			if key == "" {
@@ -147,7 +148,8 @@ func qCopy(f *feed.Feed) string {
 // seconds, so two versions can share one: of those, the one asked for later is the newer. A row that
 // was marked as deleted comes back when it was seen after the mark was made.
 func qMerge(f *feed.Feed) string {
-	cols := append(f.CopyColumns()[:len(f.Columns)+2:len(f.Columns)+2], "observed_at", "deleted_at_source")
+	typed := f.CopyColumns()
+	cols := append(typed[:len(typed)-1:len(typed)-1], "observed_at", "deleted_at_source")
 	var set []string
 	for _, c := range cols[:len(cols)-1] {
 		if c != f.Key {
@@ -177,8 +179,8 @@ select count(*), count(*) filter (where gone) from merged`,
 
 // A page read twice, because rows moved or an instance died, adds to what was seen.
 const qSavePage = `
-insert into august.sweep_page as p (sweep, page, next, pages, total, keys, keyless, newest, fetched_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into august.sweep_page as p (sweep, page, next, pages, total, keys, keyless, newest, fetched_at, part)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (sweep, page) do update set next = excluded.next, pages = excluded.pages, total = excluded.total,
 	keys = p.keys || excluded.keys, keyless = p.keyless + excluded.keyless,
 	newest = greatest(p.newest, excluded.newest), fetched_at = excluded.fetched_at`
@@ -237,8 +239,8 @@ func newest(rows []feed.Row, at time.Time) *string {
 	limit := at.UTC().Add(26 * time.Hour).Format("2006-01-02 15:04:05")
 	var greatest string
 	for _, r := range rows {
-		if r.Version > greatest && r.Version < limit {
-			greatest = r.Version
+		if r.Mark > greatest && r.Mark < limit {
+			greatest = r.Mark
 		}
 	}
 	if greatest == "" {
