@@ -105,6 +105,8 @@ type Status struct {
 	FullRun  *Run             `json:"full_run,omitempty"`  // that sync; what it did stays here while later runs read what is new
 	Rows     map[string]int64 `json:"rows"`                // rows held per table, deleted ones left out
 	Claims   map[string]int64 `json:"claims,omitempty"`    // claims by four-way status
+	Orders   map[string]int64 `json:"orders,omitempty"`    // lab orders by progress
+	Reviews  map[string]int64 `json:"reviews,omitempty"`   // lab results by place in the review queue
 	Coda     []CodaStatus     `json:"coda,omitempty"`
 	NextRun  *time.Time       `json:"next_run,omitempty"`
 }

@@ -19,7 +19,7 @@ import (
 var Datasets = []string{"billing", "labs", "appointments", "patients"}
 
 // Served is the datasets that this version syncs.
-var Served = []string{"billing"}
+var Served = []string{"billing", "labs", "appointments", "patients"}
 
 // WebhookEvents is every event DrChrono sends. PATIENT_FLAG_CMODIFY is the documented spelling,
 // PATIENT_FLAG_MODIFY the console's; both are one event.
@@ -38,10 +38,17 @@ var WebhookEvents = []string{
 // no patient's data, and small groups are folded or withheld.
 const ViewBillingSummary = "billing_summary"
 
+// ViewAbnormalResults is the lab results that wait for a clinician. It names no patient and shows no
+// value; its key is found in the database, in labs.review.code.
+const ViewAbnormalResults = "abnormal_results"
+
 // ViewFields is the fields of each Coda view, by dataset and view.
 var ViewFields = map[string]map[string][]string{
 	"billing": {
 		ViewBillingSummary: {"month", "status", "payer", "claims", "billed", "insurance_paid", "patient_paid", "balance"},
+	},
+	"labs": {
+		ViewAbnormalResults: {"test", "observation", "abnormal_state", "direction", "severity", "basis", "review", "reason", "doctor"},
 	},
 }
 
@@ -72,6 +79,9 @@ func (s PipelineSpec) Validate() []Error {
 		}
 	}
 	v.events(s.WebhookEvents)
+	if len(s.StatusOverrides) > 0 && s.Dataset != "billing" && slices.Contains(Served, s.Dataset) {
+		v.add("status_overrides", "only dataset \"billing\" has claims; leave it out")
+	}
 	v.overrides(s.StatusOverrides)
 	v.views(s.Dataset, s.CodaViews)
 	return v
@@ -140,7 +150,9 @@ func (v *findings) views(dataset string, views []CodaView) {
 	for i, view := range views {
 		at := fmt.Sprintf("coda_views[%d].", i)
 		known, ok := fields[view.View]
-		if !ok && slices.Contains(Served, dataset) {
+		if len(fields) == 0 && slices.Contains(Served, dataset) {
+			v.add(at+"view", "dataset %q has no views", dataset)
+		} else if !ok && slices.Contains(Served, dataset) {
 			v.add(at+"view", "%q is no view of %q; use %s", view.View, dataset, quoted(slices.Sorted(maps.Keys(fields))))
 		}
 		if ok && seen[view.View] {

@@ -13,8 +13,9 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
-// dueMargin steps back from the last sweep's beginning: what was written then may have committed later.
-const dueMargin = 10 * time.Minute
+// dueMargin steps back from the last sweep's beginning: the source's lists trail its writes by seconds, so
+// that a parent may have shown a change before its part did.
+const dueMargin = 30 * time.Second
 
 // plan decides which parts of the list are read. An incremental sweep reads those that are due, unless
 // the whole list costs fewer calls.
