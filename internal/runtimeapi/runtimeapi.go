@@ -29,7 +29,7 @@ type Info struct {
 
 // PipelineSpec is what a user declares of a pipeline.
 type PipelineSpec struct {
-	Dataset         string            `json:"dataset"`                    // one of Datasets
+	Dataset         string            `json:"dataset"`                    // one of Served
 	Schedule        string            `json:"schedule"`                   // five-field cron, UTC; empty: only on request
 	Paused          bool              `json:"paused"`                     // keeps state, runs nothing
 	WebhookEvents   []string          `json:"webhook_events,omitempty"`   // DrChrono event names this pipeline applies

@@ -15,10 +15,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/billing"
 )
 
-// Datasets is every dataset a pipeline can name. Those not in Served come with a later version.
-var Datasets = []string{"billing", "labs", "appointments", "patients"}
-
-// Served is the datasets that this version syncs.
+// Served is the datasets that a pipeline can name.
 var Served = []string{"billing", "labs", "appointments", "patients"}
 
 // WebhookEvents is every event DrChrono sends. PATIENT_FLAG_CMODIFY is the documented spelling,
@@ -97,8 +94,6 @@ func (v *findings) add(field, format string, args ...any) {
 func (v *findings) dataset(name string) {
 	switch {
 	case slices.Contains(Served, name):
-	case slices.Contains(Datasets, name):
-		v.add("dataset", "%q is not served by this version of the runtime yet; it serves %s", name, quoted(Served))
 	default:
 		v.add("dataset", "%q is no dataset; use %s", name, quoted(Served))
 	}
