@@ -92,9 +92,7 @@ func (v *findings) add(field, format string, args ...any) {
 }
 
 func (v *findings) dataset(name string) {
-	switch {
-	case slices.Contains(Served, name):
-	default:
+	if !slices.Contains(Served, name) {
 		v.add("dataset", "%q is no dataset; use %s", name, quoted(Served))
 	}
 }

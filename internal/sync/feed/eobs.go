@@ -1,5 +1,7 @@
 package feed
 
+import "time"
+
 // EOBs are payers' checks with their totals. The list takes no "since" and, in a large practice, does
 // not answer in one piece: it is read whole, doctor by doctor.
 var EOBs = Feed{
@@ -14,5 +16,6 @@ var EOBs = Feed{
 	},
 	Omit:  []string{"scanned_eob"}, // a signed URL of a document
 	Sweep: true,
+	Every: 20 * time.Hour, // once a day, at whichever run comes then
 	Split: &Split{Param: "doctor", Parent: "doctors", Column: "doctor", Always: true},
 }

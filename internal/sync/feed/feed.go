@@ -5,6 +5,8 @@
 // stores.
 package feed
 
+import "time"
+
 // Feed is one DrChrono object.
 type Feed struct {
 	Name    string   // of the feed, and of its table in the schema drchrono
@@ -25,6 +27,10 @@ type Feed struct {
 
 	// Since says that the list takes "since", so that a later run reads only what changed.
 	Since bool
+
+	// Every keeps incremental runs from reading a list more often, for lists that are read whole each time
+	// and seldom change; 0: every run reads it.
+	Every time.Duration
 
 	// Filters are sent with every request of the feed.
 	Filters map[string]string

@@ -10,6 +10,8 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 )
 
 // reads notes with which order each list of what belongs to orders was asked for, "" for none.
@@ -247,6 +249,32 @@ func TestEOBsAreReadByDoctor(t *testing.T) {
 	r.equal()
 	if got := r.one(`select count(*) from drchrono.eobs where deleted_at_source is null and doctor = ` + doctor); got == "0" {
 		t.Error("the checks of a doctor who left are gone")
+	}
+}
+
+// A list that is read whole each time need not be read by every run.
+func TestAFeedRests(t *testing.T) {
+	r := newRig(t, 20)
+	s, _ := r.instance(func(c *pipeline.Config) {
+		c.Datasets = map[string]pipeline.Dataset{"billing": {Feeds: []feed.Feed{feed.Doctors, feed.EOBs}}}
+	})
+	r.start(s)
+	r.put(s, spec)
+	r.ended(s, runtimeapi.RunSucceeded)
+	calls := func(full bool) int {
+		r.server.ResetStats()
+		r.sync(s, full)
+		return r.server.Stats()["app"].Endpoints["eobs"]
+	}
+	if n := calls(false); n != 0 {
+		t.Errorf("%d calls although it was read a moment ago", n)
+	}
+	if n := calls(true); n == 0 {
+		t.Error("a full run left it out")
+	}
+	r.exec(`update august.checkpoint set read_at = read_at - interval '21 hours' where feed = 'eobs'`)
+	if n := calls(false); n == 0 {
+		t.Error("it was left out a day later")
 	}
 }
 
