@@ -141,7 +141,7 @@ func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, e
 	if !f.Sweep || !w.Full && f.Split == nil {
 		return nil, nil
 	}
-	within := "" // the parts that were read
+	var within string // the parts that were read
 	if w.Values != nil {
 		within = fmt.Sprintf("and t.%s in (select unnest($3::text[])::bigint)", ident(f.Split.Column))
 	} else {
