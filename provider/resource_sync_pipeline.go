@@ -87,7 +87,9 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				Required:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
-			"dataset": required("What is synced. So far `billing` is the only dataset: visits, line items and transactions from DrChrono, and the claims that follow from them."),
+			"dataset": required("What is synced from DrChrono. `billing`: visits, line items, transactions, payments, payers' checks and eligibility, and the claims that follow from them. " +
+				"`labs`: orders, tests, documents and results, and the review queue of abnormal results that follows from them. `appointments` and `patients`: only those. " +
+				"A runtime has one enabled pipeline of each dataset."),
 			"schedule": schema.StringAttribute{
 				MarkdownDescription: "When it is synced, as a cron expression of five fields in UTC, such as `*/15 * * * *`. Left out, only on request.",
 				Optional:            true,
@@ -126,7 +128,8 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 						"key_column": required("Id of the text column that holds the row's key, such as `c-AbCdEf`."),
 						"columns": schema.MapAttribute{
 							MarkdownDescription: "Which field of the view goes to which column: field to column id, such as `c-AbCdEf`. " +
-								"Fields of `billing_summary`: " + codeList(runtimeapi.ViewFields["billing"][runtimeapi.ViewBillingSummary]) + ".",
+								"Fields of `billing_summary`: " + codeList(runtimeapi.ViewFields["billing"][runtimeapi.ViewBillingSummary]) + ". " +
+								"Fields of `abnormal_results` (dataset `labs`): " + codeList(runtimeapi.ViewFields["labs"][runtimeapi.ViewAbnormalResults]) + ".",
 							Required:    true,
 							ElementType: types.StringType,
 							Validators:  []validator.Map{mapvalidator.NoNullValues()},

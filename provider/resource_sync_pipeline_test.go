@@ -162,7 +162,6 @@ func TestSyncPipeline_validates(t *testing.T) {
 		word   string
 	}{
 		{"dataset", map[string]any{"dataset": "bills"}, "dataset", `"billing"`},
-		{"dataset of later", map[string]any{"dataset": "labs"}, "dataset", "not served"},
 		{"cron", map[string]any{"schedule": "*/15 * * *"}, "schedule", "five"},
 		{"cron's field", map[string]any{"schedule": "61 * * * *"}, "schedule", "Minute \"61\""},
 		{"name", map[string]any{"name": "Billing"}, "name", "lower-case"},

@@ -1,5 +1,5 @@
-# One plan: a database made highly available, the sync runtime packed and deployed, and the billing
-# pipeline declared on it. The workspace chooses the environment.
+# One plan: a database made highly available, the sync runtime packed and deployed, and two pipelines
+# declared on it, billing and labs. The workspace chooses the environment.
 
 locals {
   environments = {
@@ -7,6 +7,7 @@ locals {
       project  = "feel-august-platform"
       coda_doc = "dAugustProduction"
       schedule = "*/15 * * * *"
+      labs     = "20 * * * *"
       # Week 5 follows staging's week 1, so that staging meets every Cloud SQL update first.
       update_track  = "week5"
       max_instances = 3
@@ -15,6 +16,7 @@ locals {
       project       = "feel-august-platform-staging"
       coda_doc      = "dAugustStaging"
       schedule      = "0 * * * *"
+      labs          = "40 */4 * * *"
       update_track  = "canary"
       max_instances = 1
     }
@@ -129,4 +131,13 @@ resource "august_sync_pipeline" "billing" {
       }
     }
   }
+}
+
+# Both draw on one budget of calls: DrChrono counts them per application and clock hour.
+resource "august_sync_pipeline" "labs" {
+  endpoint = august_sync_runtime.sync.uri
+  audience = august_sync_runtime.sync.audience
+  name     = "labs"
+  dataset  = "labs"
+  schedule = local.environment.labs
 }

@@ -21,9 +21,12 @@ output "runtime" {
   }
 }
 
-output "pipeline" {
-  description = "The pipeline's name on the runtime."
-  value       = august_sync_pipeline.billing.name
+output "pipelines" {
+  description = "The pipelines' names on the runtime, by dataset."
+  value = {
+    billing = august_sync_pipeline.billing.name
+    labs    = august_sync_pipeline.labs.name
+  }
 }
 
 output "recovery_drills" {

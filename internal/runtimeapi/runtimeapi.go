@@ -32,7 +32,7 @@ type Info struct {
 
 // PipelineSpec is what a user declares of a pipeline.
 type PipelineSpec struct {
-	Dataset         string            `json:"dataset"`                    // one of Datasets
+	Dataset         string            `json:"dataset"`                    // one of Served
 	Schedule        string            `json:"schedule"`                   // five-field cron, UTC; empty: only on request
 	Paused          bool              `json:"paused"`                     // keeps state, runs nothing
 	WebhookEvents   []string          `json:"webhook_events,omitempty"`   // DrChrono event names this pipeline applies
@@ -120,6 +120,8 @@ type Status struct {
 	Lag           map[string]float64 `json:"lag_seconds"`               // per feed, seconds since its newest complete sweep began; without one it is left out
 	Rows          map[string]int64   `json:"rows"`                      // rows held per table, deleted ones left out
 	Claims        map[string]int64   `json:"claims,omitempty"`          // claims by four-way status
+	Orders        map[string]int64   `json:"orders,omitempty"`          // lab orders by progress
+	Reviews       map[string]int64   `json:"reviews,omitempty"`         // lab results by place in the review queue
 	Mismatches    []MismatchCount    `json:"mismatches,omitempty"`      // open ones, the worst first
 	Coda          []CodaStatus       `json:"coda,omitempty"`            //
 	NextRun       *time.Time         `json:"next_run,omitempty"`        //

@@ -15,11 +15,8 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/billing"
 )
 
-// Datasets is every dataset a pipeline can name. Those not in Served come with a later version.
-var Datasets = []string{"billing", "labs", "appointments", "patients"}
-
-// Served is the datasets that this version syncs.
-var Served = []string{"billing"}
+// Served is the datasets that a pipeline can name.
+var Served = []string{"billing", "labs", "appointments", "patients"}
 
 // WebhookEvents is every event DrChrono sends. PATIENT_FLAG_CMODIFY is the documented spelling,
 // PATIENT_FLAG_MODIFY the console's; both are one event.
@@ -44,12 +41,19 @@ const (
 	ViewBillingMismatches = "billing_mismatches" // open mismatches by month first seen, reason and severity
 )
 
+// ViewAbnormalResults is the lab results that wait for a clinician. It names no patient and shows no
+// value; its key is found in the database, in labs.review.code.
+const ViewAbnormalResults = "abnormal_results"
+
 // ViewFields is the fields of each Coda view, by dataset and view.
 var ViewFields = map[string]map[string][]string{
 	"billing": {
 		ViewBillingSummary:    {"month", "status", "payer", "claims", "billed", "insurance_paid", "patient_paid", "balance"},
 		ViewBillingDay:        {"day", "status", "payer", "doctor", "claims", "billed", "insurance_paid", "patient_paid", "balance"},
 		ViewBillingMismatches: {"month", "reason", "severity", "mismatches"},
+	},
+	"labs": {
+		ViewAbnormalResults: {"test", "observation", "abnormal_state", "direction", "severity", "basis", "review", "reason", "doctor"},
 	},
 }
 
@@ -80,6 +84,9 @@ func (s PipelineSpec) Validate() []Error {
 		}
 	}
 	v.events(s.WebhookEvents)
+	if len(s.StatusOverrides) > 0 && s.Dataset != "billing" && slices.Contains(Served, s.Dataset) {
+		v.add("status_overrides", "only dataset \"billing\" has claims; leave it out")
+	}
 	v.overrides(s.StatusOverrides)
 	v.views(s.Dataset, s.CodaViews)
 	return v
@@ -93,11 +100,7 @@ func (v *findings) add(field, format string, args ...any) {
 }
 
 func (v *findings) dataset(name string) {
-	switch {
-	case slices.Contains(Served, name):
-	case slices.Contains(Datasets, name):
-		v.add("dataset", "%q is not served by this version of the runtime yet; it serves %s", name, quoted(Served))
-	default:
+	if !slices.Contains(Served, name) {
 		v.add("dataset", "%q is no dataset; use %s", name, quoted(Served))
 	}
 }
@@ -148,7 +151,9 @@ func (v *findings) views(dataset string, views []CodaView) {
 	for i, view := range views {
 		at := fmt.Sprintf("coda_views[%d].", i)
 		known, ok := fields[view.View]
-		if !ok && slices.Contains(Served, dataset) {
+		if len(fields) == 0 && slices.Contains(Served, dataset) {
+			v.add(at+"view", "dataset %q has no views", dataset)
+		} else if !ok && slices.Contains(Served, dataset) {
 			v.add(at+"view", "%q is no view of %q; use %s", view.View, dataset, quoted(slices.Sorted(maps.Keys(fields))))
 		}
 		if ok && seen[view.View] {

@@ -21,6 +21,12 @@ func validSpec() PipelineSpec {
 	}
 }
 
+// labs makes the spec one of labs.
+func labs(s *PipelineSpec) {
+	s.Dataset, s.StatusOverrides = "labs", nil
+	s.CodaViews[0].View, s.CodaViews[0].Columns = ViewAbnormalResults, map[string]string{"test": "c-test", "severity": "c-severity"}
+}
+
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -30,7 +36,11 @@ func TestValidate(t *testing.T) {
 	}{
 		"right":            {func(*PipelineSpec) {}, "", ""},
 		"only on request":  {func(s *PipelineSpec) { s.Schedule = "" }, "", ""},
-		"later dataset":    {func(s *PipelineSpec) { s.Dataset, s.CodaViews = "labs", nil }, "dataset", "not served by this version"},
+		"labs":             {labs, "", ""},
+		"labs, its fields": {func(s *PipelineSpec) { labs(s); s.CodaViews[0].Columns["patient"] = "c-x" }, "coda_views[0].columns.patient", "no field"},
+		"labs, overrides":  {func(s *PipelineSpec) { labs(s); s.StatusOverrides = map[string]string{"Legal": "paid"} }, "status_overrides", "only dataset"},
+		"no views":         {func(s *PipelineSpec) { s.Dataset, s.StatusOverrides = "patients", nil }, "coda_views[0].view", "has no views"},
+		"patients":         {func(s *PipelineSpec) { s.Dataset, s.StatusOverrides, s.CodaViews = "patients", nil, nil }, "", ""},
 		"no dataset":       {func(s *PipelineSpec) { s.Dataset, s.CodaViews = "billings", nil }, "dataset", `use "billing"`},
 		"hour":             {func(s *PipelineSpec) { s.Schedule = "0 25 * * *" }, "schedule", `hour "25"`},
 		"weekday":          {func(s *PipelineSpec) { s.Schedule = "0 2 * * funday" }, "schedule", `day of week "funday"`},

@@ -33,19 +33,25 @@ func newProgress(out io.Writer) *progress {
 	return &progress{out: out, live: live, lines: map[string]string{}, begin: time.Now()}
 }
 
-func (p *progress) tell(workspace string, s runtimeapi.Status) {
+func (p *progress) tell(workspace string, pipelines ...runtimeapi.Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var rows, coda, pending int64
-	state := "pending"
-	if s.LastRun != nil {
-		state = s.LastRun.State
-		for _, f := range s.LastRun.Feeds {
-			rows += f.Read
+	state := runtimeapi.RunSucceeded
+	for _, s := range pipelines {
+		is := runtimeapi.RunPending
+		if s.LastRun != nil {
+			is = s.LastRun.State
+			for _, f := range s.LastRun.Feeds {
+				rows += f.Read
+			}
 		}
-	}
-	for _, c := range s.Coda {
-		coda, pending = coda+c.Rows, pending+c.Pending
+		if is != runtimeapi.RunSucceeded {
+			state = is
+		}
+		for _, c := range s.Coda {
+			coda, pending = coda+c.Rows, pending+c.Pending
+		}
 	}
 	text := fmt.Sprintf("%s %s", workspace, state)
 	switch {
@@ -160,17 +166,22 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 			if !ok {
 				return ""
 			}
-			return figures(group(r.status.Rows[name]), group(f.Read), group(f.Changed), rate(f))
+			return figures(group(r.rows(name)), group(f.Read), group(f.Changed), rate(f))
 		})
 	}
-	line("Claims")
-	for _, status := range claimStates(reports) {
-		each("  "+status, func(r report) string { return figures(group(r.status.Claims[status])) })
+	counts := func(title string, of func(r report) map[string]int64) {
+		line(title)
+		for _, name := range names(reports, of) {
+			each("  "+strings.ReplaceAll(name, "_", " "), func(r report) string { return figures(group(of(r)[name])) })
+		}
 	}
+	counts("Claims", func(r report) map[string]int64 { return r.status.Claims })
 	line("Mismatches")
 	for _, severity := range []string{runtimeapi.MismatchFault, runtimeapi.MismatchWarning, runtimeapi.MismatchInfo} {
 		each("  "+severity, func(r report) string { return figures(group(r.mismatches(severity))) })
 	}
+	counts("Lab orders", func(r report) map[string]int64 { return r.labs.Orders })
+	counts("Results to review", func(r report) map[string]int64 { return r.labs.Reviews })
 	each("Coda", func(r report) string { return fmt.Sprintf("%s rows in %s", group(r.codaRows), r.environment.CodaDoc) })
 	each("Second plan", func(r report) string {
 		if !r.unchanged {
@@ -194,10 +205,7 @@ func figures(cells ...string) string {
 func feeds(reports []report) []string {
 	var names []string
 	for _, r := range reports {
-		if r.status.FullRun == nil {
-			continue
-		}
-		for _, f := range r.status.FullRun.Feeds {
+		for _, f := range r.fed() {
 			if !slices.Contains(names, f.Feed) {
 				names = append(names, f.Feed)
 			}
@@ -206,12 +214,21 @@ func feeds(reports []report) []string {
 	return names
 }
 
+// fed is what the first full syncs read, billing's first.
+func (r report) fed() []runtimeapi.FeedRun {
+	var all []runtimeapi.FeedRun
+	for _, s := range []runtimeapi.Status{r.status, r.labs} {
+		if s.FullRun != nil {
+			all = append(all, s.FullRun.Feeds...)
+		}
+	}
+	return all
+}
+
 func (r report) feed(name string) (runtimeapi.FeedRun, bool) {
-	if r.status.FullRun != nil {
-		for _, f := range r.status.FullRun.Feeds {
-			if f.Feed == name {
-				return f, true
-			}
+	for _, f := range r.fed() {
+		if f.Feed == name {
+			return f, true
 		}
 	}
 	return runtimeapi.FeedRun{}, false
@@ -227,11 +244,15 @@ func (r report) mismatches(severity string) (n int64) {
 	return n
 }
 
-func claimStates(reports []report) []string {
+// rows is how many rows a feed's table holds.
+func (r report) rows(name string) int64 { return max(r.status.Rows[name], r.labs.Rows[name]) }
+
+// names lists what is counted in any environment.
+func names(reports []report, of func(report) map[string]int64) []string {
 	all := map[string]bool{}
 	for _, r := range reports {
-		for status := range r.status.Claims {
-			all[status] = true
+		for name := range of(r) {
+			all[name] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(all))

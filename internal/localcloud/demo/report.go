@@ -29,7 +29,8 @@ type report struct {
 	instance  *sqladmin.DatabaseInstance
 	recovery  *sqladmin.SqlInstancesGetLatestRecoveryTimeResponse
 	service   *runv2.GoogleCloudRunV2Service
-	status    runtimeapi.Status
+	status    runtimeapi.Status // of the billing pipeline
+	labs      runtimeapi.Status
 	codaRows  int64
 	unchanged bool
 }
@@ -46,9 +47,12 @@ type outputs struct {
 			Revision string `json:"revision"`
 		} `json:"value"`
 	} `json:"runtime"`
-	Pipeline struct {
-		Value string `json:"value"`
-	} `json:"pipeline"`
+	Pipelines struct {
+		Value struct {
+			Billing string `json:"billing"`
+			Labs    string `json:"labs"`
+		} `json:"value"`
+	} `json:"pipelines"`
 	Drills struct {
 		Value struct {
 			Failover *failoverDrill `json:"failover"`
@@ -76,11 +80,11 @@ type restoreDrill struct {
 	TablesChanging     int64   `json:"tables_changing"`
 }
 
-// syncPatience bounds the wait for the first full sync of the default clinic: about 200 calls at
-// nine a second, with a wide margin for a slow machine.
+// syncPatience bounds the wait for the first full syncs of the default clinic: about 420 calls at
+// nine a second, of the 450 that an hour has, with a wide margin for a slow machine.
 const syncPatience = 5 * time.Minute
 
-// awaitSync follows the pipeline until its first full sync and its Coda view are through.
+// awaitSync follows the pipelines until their first full syncs and the Coda view are through.
 func (r *report) awaitSync(ctx context.Context, cloud localcloud.Description, p *progress) error {
 	ctx, cancel := context.WithTimeout(ctx, syncPatience)
 	defer cancel()
@@ -92,15 +96,18 @@ func (r *report) awaitSync(ctx context.Context, cloud localcloud.Description, p 
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		r.status, err = runtime.Status(ctx, r.outputs.Pipeline.Value)
-		if err != nil {
-			return fmt.Errorf("workspace %s: pipeline status: %w", r.environment.Workspace, err)
+		settled := true
+		for name, status := range map[string]*runtimeapi.Status{r.outputs.Pipelines.Value.Billing: &r.status, r.outputs.Pipelines.Value.Labs: &r.labs} {
+			if *status, err = runtime.Status(ctx, name); err != nil {
+				return fmt.Errorf("workspace %s: status of pipeline %s: %w", r.environment.Workspace, name, err)
+			}
+			if run := status.LastRun; run != nil && run.State == runtimeapi.RunFailed {
+				return fmt.Errorf("workspace %s: the first sync of %s failed: %s", r.environment.Workspace, name, run.Error)
+			}
+			settled = settled && status.FullRun != nil && codaSettled(status.Coda)
 		}
-		p.tell(r.environment.Workspace, r.status)
-		if run := r.status.LastRun; run != nil && run.State == runtimeapi.RunFailed {
-			return fmt.Errorf("workspace %s: the first sync failed: %s", r.environment.Workspace, run.Error)
-		}
-		if r.status.FullRun != nil && codaSettled(r.status.Coda) {
+		p.tell(r.environment.Workspace, r.status, r.labs)
+		if settled {
 			return nil
 		}
 		select {

@@ -19,6 +19,7 @@ type Page struct {
 	Pages int       // number of pages, when the source says
 	Total int64     // number of rows, when the source says
 	At    time.Time // when it was asked for, by the ledger's clock: nothing on it is newer
+	Part  string    // the reader's name for the part of a list that it belongs to
 }
 
 // listSize is the page size asked for; the source gives less where it wants to.

@@ -12,6 +12,7 @@ import (
 type Row struct {
 	Key     string            // as text, whatever the column's type
 	Version string            // time of the last change as "2006-01-02 15:04:05.999999", "" when unknown
+	Mark    string            // what "since" can be taken from, as Version; "" when unknown
 	Deleted bool              // the source says the object is deleted
 	Hash    [sha256.Size]byte // of the content: equal rows have equal ones
 
@@ -35,6 +36,10 @@ type Decoder struct {
 	index  map[string]int // of the column that a member fills
 	values [][]byte
 
+	from    map[string]int // of the member of Derived.From
+	members [][]byte
+	texts   []string
+
 	content []byte // what the row's hash is of
 }
 
@@ -44,6 +49,12 @@ func NewDecoder(f *Feed) *Decoder {
 	for i, c := range f.Columns {
 		d.index[c.Name] = i
 	}
+	if f.Derived != nil {
+		d.from, d.members, d.texts = make(map[string]int), make([][]byte, len(f.Derived.From)), make([]string, len(f.Derived.From))
+		for i, name := range f.Derived.From {
+			d.from[name] = i
+		}
+	}
 	return d
 }
 
@@ -52,11 +63,15 @@ func NewDecoder(f *Feed) *Decoder {
 func (d *Decoder) Decode(raw []byte) (Row, error) {
 	f := d.feed
 	clear(d.values)
+	clear(d.members)
 	if !utf8.Valid(raw) {
 		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 	}
 	content, omitted := d.content[:0], false
 	err := eachMember(raw, func(key, value []byte) error {
+		if i, ok := d.from[string(key)]; ok {
+			d.members[i] = value
+		}
 		if isIn(f.Omit, key) {
 			omitted = true
 			return nil
@@ -69,7 +84,7 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 		}
 		return nil
 	})
-	d.content = content
+	d.content = content // keeps what it grew to
 	if err != nil {
 		return Row{}, &RowError{Reason: err.Error()}
 	}
@@ -100,10 +115,20 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 			switch c.Name {
 			case f.Version:
 				r.Version = string(field)
+				r.Mark = r.Version
+			case f.Mark:
+				r.Mark = string(field)
 			case f.Deleted:
 				r.Deleted = string(field) == "t"
 			}
 		}
+		line = append(line, '\t')
+	}
+	if f.Derived != nil {
+		start := len(line)
+		line = f.Derived.append(r.Key, line, d.derivedFrom())
+		// A change of the rules is a change of the row, and so is one of an omitted member that shows here.
+		content = append(content, line[start:]...)
 		line = append(line, '\t')
 	}
 	line = append(appendEscaped(line, raw), '\t')
@@ -117,6 +142,15 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 	}
 	r.line = line
 	return r, nil
+}
+
+// derivedFrom is the texts of the members that columns are derived from.
+func (d *Decoder) derivedFrom() []string {
+	for i, v := range d.members {
+		text, _, _ := scalar(v)
+		d.texts[i] = string(text)
+	}
+	return d.texts
 }
 
 func isIn(names []string, key []byte) bool {
@@ -133,6 +167,9 @@ func (f *Feed) CopyColumns() []string {
 	names := make([]string, 0, len(f.Columns)+3)
 	for _, c := range f.Columns {
 		names = append(names, c.Name)
+	}
+	if f.Derived != nil {
+		names = append(names, f.Derived.Columns...)
 	}
 	return append(names, "raw", "content_hash", "source_deleted")
 }
@@ -171,7 +208,26 @@ func (f *Feed) Valid() error {
 	if k, ok := names[f.Deleted]; f.Deleted != "" && (!ok || k != Bool) {
 		return fmt.Errorf("feed %s: deleted %q is not a boolean column", f.Name, f.Deleted)
 	}
-	if f.Since && f.Version == "" {
+	if k, ok := names[f.Mark]; f.Mark != "" && (!ok || k != Timestamp || f.Version != "") {
+		return fmt.Errorf("feed %s: mark %q is not a timestamp column, or stands beside a version", f.Name, f.Mark)
+	}
+	if f.Derived != nil {
+		for _, name := range f.Derived.Columns {
+			if _, twice := names[name]; twice {
+				return fmt.Errorf("feed %s: column %s occurs twice", f.Name, name)
+			}
+			names[name] = Text
+		}
+	}
+	if f.Split != nil {
+		if _, ok := names[f.Split.Column]; !ok || f.Split.Param == "" || f.Split.Parent == "" {
+			return fmt.Errorf("feed %s: the split needs a parameter, a parent and a column", f.Name)
+		}
+		if f.Since || f.Bulk != "" {
+			return fmt.Errorf("feed %s: a list that takes since, or is asynchronous, is not read in parts", f.Name)
+		}
+	}
+	if f.Since && f.Version == "" && f.Mark == "" {
 		return fmt.Errorf("feed %s: takes since, but no column says when a row changed", f.Name)
 	}
 	return nil

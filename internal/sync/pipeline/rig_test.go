@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,16 +19,33 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
+	"github.com/feel-august/terraform-provider-august/internal/sync/results"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-var feeds = []feed.Feed{feed.Doctors, feed.Offices, feed.Appointments, feed.LineItems, feed.Transactions, feed.PatientPayments, feed.LineItemDeletions}
+// feeds is every feed there is, parents before what is read in parts of theirs. All of them are read by
+// every run.
+var feeds = always(
+	feed.Doctors, feed.Offices, feed.Patients, feed.Appointments, feed.LineItems, feed.Transactions, feed.PatientPayments, feed.LineItemDeletions,
+	feed.PatientPaymentLog, feed.EOBs, feed.EligibilityChecks,
+	feed.Sublabs, feed.LabOrders, feed.LabDocuments, feed.LabTests, feed.LabResults, feed.PatientLabResults,
+)
+
+func always(feeds ...feed.Feed) []feed.Feed {
+	for i := range feeds {
+		feeds[i].Every = 0
+	}
+	return feeds
+}
 
 var kinds = map[string]clinic.Kind{
-	"doctors": clinic.Doctors, "offices": clinic.Offices, "appointments": clinic.Appointments, "line_items": clinic.LineItems,
+	"doctors": clinic.Doctors, "offices": clinic.Offices, "patients": clinic.Patients, "appointments": clinic.Appointments, "line_items": clinic.LineItems,
 	"transactions": clinic.Transactions, "patient_payments": clinic.PatientPayments, "line_item_deletions": clinic.LineItemDeletions,
+	"patient_payment_log": clinic.PatientPaymentLog, "eobs": clinic.EOBs, "eligibility_checks": clinic.EligibilityChecks,
+	"sublabs": clinic.Sublabs, "lab_orders": clinic.LabOrders, "lab_documents": clinic.LabDocuments, "lab_tests": clinic.LabTests,
+	"lab_results": clinic.LabResults, "patient_lab_results": clinic.PatientLabResults,
 }
 
 // rig is a practice, its API and a database.
@@ -56,7 +74,8 @@ func newRig(t testing.TB, patients int) *rig {
 	}
 	r.server.Set(func(s *sandbox.Settings) {
 		s.PerHour, s.PerSecond, s.BulkPolls = 0, 0, 1
-		s.PageCaps = map[string]int{"appointments_list": 40, "line_items_list": 50, "transactions_list": 60, "patient_payments": 20}
+		s.PageCaps = map[string]int{"appointments_list": 40, "line_items_list": 50, "transactions_list": 60, "patient_payments": 20,
+			"patients_list": 30, "eligibility_checks_list": 30, "patient_payment_log": 20, "eobs": 9, "lab_orders": 20, "lab_documents": 30, "lab_tests": 25, "lab_results": 60}
 	})
 	r.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if r.front != nil {
@@ -95,7 +114,9 @@ func (r *rig) instance(change ...func(*pipeline.Config)) (*pipeline.Service, *st
 	if err != nil {
 		r.Fatal(err)
 	}
-	cfg := pipeline.Config{Store: s, Source: source, Datasets: map[string]pipeline.Dataset{"billing": {Feeds: feeds}, "other": {Feeds: feeds}},
+	cfg := pipeline.Config{Store: s, Source: source, Datasets: map[string]pipeline.Dataset{
+		"billing": {Feeds: feeds, Due: results.Due, Derive: results.Derive}, "other": {Feeds: feeds, Due: results.Due},
+	},
 		Log: slog.New(slog.NewTextHandler(r.logs, nil)), Tick: 20 * time.Millisecond, Lease: time.Second, Retry: 50 * time.Millisecond}
 	for _, c := range change {
 		c(&cfg)
@@ -197,18 +218,18 @@ func (r *rig) exec(sql string, args ...any) {
 // equal compares every live row with the practice, byte by byte, and sums of typed money columns.
 func (r *rig) equal() {
 	r.Helper()
-	for name, kind := range kinds {
+	for _, f := range feeds {
+		name, kind := f.Name, kinds[f.Name]
 		want := map[string]string{}
 		for _, row := range r.clinic.View(kind, 0) {
 			if !row.Deleted {
-				want[row.Key()] = string(row.Body)
+				want[row.Key()] = kept(row, f.Omit)
 			}
 		}
-		key := "id"
-		if name == "line_item_deletions" {
-			key = "billing_line_item_id"
+		if len(want) == 0 && name != "line_item_deletions" {
+			r.Errorf("the practice has no %s to compare", name)
 		}
-		rows, err := r.store.Pool().Query(r.Context(), fmt.Sprintf(`select %s::text, raw::text from drchrono.%s where deleted_at_source is null`, key, name))
+		rows, err := r.store.Pool().Query(r.Context(), fmt.Sprintf(`select %s::text, raw::text from drchrono.%s where deleted_at_source is null`, f.Key, name))
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -232,7 +253,7 @@ func (r *rig) equal() {
 			r.Errorf("%s: %d rows missing, %d too many", name, len(want), extra)
 		}
 	}
-	for _, sum := range []struct{ table, column string }{{"line_items", "billed"}, {"line_items", "balance_total"}, {"transactions", "ins_paid"}, {"patient_payments", "amount"}} {
+	for _, sum := range []struct{ table, column string }{{"line_items", "billed"}, {"line_items", "balance_total"}, {"transactions", "ins_paid"}, {"patient_payments", "amount"}, {"patient_payment_log", "amount"}, {"eobs", "total_paid"}} {
 		got := r.one(fmt.Sprintf(`select sum(%s) from drchrono.%s where deleted_at_source is null`, sum.column, sum.table))
 		raw := r.one(fmt.Sprintf(`select sum(nullif(raw->>'%s', '')::numeric(12,2)) from drchrono.%s where deleted_at_source is null`, sum.column, sum.table))
 		if got != raw || got == "null" {
@@ -242,6 +263,21 @@ func (r *rig) equal() {
 	if n := r.one(`select string_agg(feed || ': ' || reason, '; ') from drchrono.quarantine`); n != "null" {
 		r.Errorf("in quarantine: %s", n)
 	}
+}
+
+// kept is a row of the practice without the members that must not be stored.
+func kept(row *clinic.Row, omit []string) string {
+	body := []byte{'{'}
+	row.Each(func(key, raw []byte) bool {
+		if !slices.Contains(omit, string(key)) {
+			if len(body) > 1 {
+				body = append(body, ',')
+			}
+			body = append(append(append(append(body, '"'), key...), '"', ':'), raw...)
+		}
+		return true
+	})
+	return string(append(body, '}'))
 }
 
 // logs collects what the runtime logs, to show on failure and to search for what must not be there.

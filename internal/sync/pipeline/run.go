@@ -37,7 +37,12 @@ func (s *Service) execute(ctx context.Context, l lease, log *slog.Logger) error 
 		if done[f.Name] {
 			continue
 		}
-		err := s.syncFeed(ctx, l, f, log.With("feed", f.Name))
+		if rests, err := s.rests(ctx, l, f); err != nil {
+			return err
+		} else if rests {
+			continue
+		}
+		err := s.syncFeed(ctx, l, d, f, log.With("feed", f.Name))
 		var e *store.ImplausibleError
 		if errors.As(err, &e) {
 			implausible = e
@@ -77,6 +82,19 @@ func (s *Service) openFeeds(ctx context.Context, l lease, feeds []feed.Feed) (ma
 	var ok bool
 	_, err := pgx.ForEachRow(rows, []any{&name, &ok}, func() error { done[name] = ok; return nil })
 	return done, err
+}
+
+// rests tells that an incremental run leaves the feed out, because it was read not long ago.
+func (s *Service) rests(ctx context.Context, l lease, f *feed.Feed) (bool, error) {
+	if f.Every == 0 || l.full {
+		return false, nil
+	}
+	tag, err := s.cfg.Store.Pool().Exec(ctx, `
+		update august.feed_run set state = 'succeeded', started_at = clock_timestamp(), finished_at = clock_timestamp()
+		where run_id = $1 and feed = $2 and started_at is null and exists (
+			select from august.checkpoint where pipeline = $3 and feed = $2 and sweep_started is null and read_at > clock_timestamp() - $4::interval)`,
+		l.run, f.Name, l.pipeline, f.Every)
+	return tag.RowsAffected() > 0, err
 }
 
 // finish derives and ends the run in one transaction. When the spec changed after it was read here,

@@ -26,6 +26,11 @@ type Dataset struct {
 	// Feeds run in this order.
 	Feeds []feed.Feed
 
+	// Due lists the parts of a feed that an incremental run has to read again, where the feed is read in
+	// parts: values of feed.Split.Param. since is a little before the last complete sweep of it began. A
+	// dataset with such feeds has it.
+	Due func(ctx context.Context, pool *pgxpool.Pool, feed string, since time.Time) ([]string, error)
+
 	// Derive computes what follows from the feeds, in one transaction after all of them are in; nil
 	// computes nothing. It sees the newest spec of the pipeline.
 	Derive func(ctx context.Context, tx pgx.Tx, spec runtimeapi.PipelineSpec, run int64) error

@@ -26,14 +26,15 @@ type pass struct {
 	log   *slog.Logger
 	keep  func(context.Context, store.Page) (store.Counts, error) // in place of merging; nil: merge
 
-	mu    sync.Mutex
-	pages map[int]store.SweepPage // stored
+	mu     sync.Mutex
+	pages  map[int]store.SweepPage // stored
+	number int                     // of the newest page of any part
 
 	requests requests
 }
 
 // syncFeed reads what is new of a feed, or all of it.
-func (s *Service) syncFeed(ctx context.Context, l lease, f *feed.Feed, log *slog.Logger) error {
+func (s *Service) syncFeed(ctx context.Context, l lease, d Dataset, f *feed.Feed, log *slog.Logger) error {
 	if _, err := s.cfg.Store.Pool().Exec(ctx, `update august.feed_run set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where run_id = $1 and feed = $2`,
 		l.run, f.Name); err != nil {
 		return err
@@ -43,18 +44,22 @@ func (s *Service) syncFeed(ctx context.Context, l lease, f *feed.Feed, log *slog
 		if err != nil {
 			return err
 		}
-		p := &pass{Service: s, lease: l, feed: f, sweep: w, log: log, pages: map[int]store.SweepPage{}}
-		for _, page := range w.Pages {
-			p.pages[page.Number] = page
+		p := &pass{Service: s, lease: l, feed: f, sweep: w, log: log}
+		if err := p.plan(ctx, d); err != nil {
+			return err
 		}
+		p.load()
 		err = p.read(drchrono.WithClass(ctx, p.class()))
 		// A cursor from an earlier run may have expired: then the sweep begins anew, once.
-		if k := drchrono.KindOf(err); len(w.Pages) > 0 && !restarted && (k == drchrono.Rejected || k == drchrono.NotFound || k == drchrono.Malformed) {
+		if k := drchrono.KindOf(err); len(w.Pages) > 0 && p.sweep.Values == nil && !restarted && (k == drchrono.Rejected || k == drchrono.NotFound || k == drchrono.Malformed) {
 			log.WarnContext(ctx, "stored pages do not lead on; the sweep begins anew", "error", err)
 			if err := s.cfg.Store.Abandon(ctx, w); err != nil {
 				return err
 			}
 			continue
+		}
+		if k := drchrono.KindOf(err); f.Split != nil && p.sweep.Values == nil && (k == drchrono.Unavailable || k == drchrono.Malformed) {
+			err = p.divide(ctx, d, err)
 		}
 		if err != nil {
 			return err
@@ -68,10 +73,13 @@ func (s *Service) syncFeed(ctx context.Context, l lease, f *feed.Feed, log *slog
 
 // read stores every page that is not stored yet.
 func (p *pass) read(ctx context.Context) error {
-	if p.feed.Bulk != "" {
+	switch {
+	case p.sweep.Values != nil:
+		return p.parts(ctx)
+	case p.feed.Bulk != "":
 		return p.bulk(ctx)
 	}
-	return p.cursor(ctx, p.feed.Path, p.params(), 0)
+	return p.cursor(ctx, p.feed.Path, p.params(), 0, "")
 }
 
 func (p *pass) params() url.Values {
@@ -86,14 +94,10 @@ func (p *pass) params() url.Values {
 }
 
 // cursor follows a list from the last stored page, or from page number "after" that the caller has
-// stored. The next page is fetched while the last is merged.
-func (p *pass) cursor(ctx context.Context, path string, params url.Values, after int) error {
-	number, next := after, ""
-	for n, page := range p.pages {
-		if n >= number && n != verification {
-			number, next = n, page.Next
-		}
-	}
+// stored. The next page is fetched while the last is merged. The pages of a part are numbered
+// among those of all parts.
+func (p *pass) cursor(ctx context.Context, path string, params url.Values, after int, part string) error {
+	number, next := p.last(after, part)
 	if number > 0 && next == "" {
 		return nil
 	}
@@ -113,7 +117,10 @@ func (p *pass) cursor(ctx context.Context, path string, params url.Values, after
 			if err != nil {
 				return err
 			}
-			number++
+			if number++; part != "" {
+				number = p.take()
+			}
+			page.Part = part
 			select {
 			case pages <- fetched{number, page}:
 			case <-fetching.Done():
@@ -165,7 +172,7 @@ func (p *pass) bulk(ctx context.Context) error {
 	}
 	switch {
 	case first.Next != "": // the source pages this list by cursor after all
-		return p.cursor(ctx, p.feed.Bulk, params, 1)
+		return p.cursor(ctx, p.feed.Bulk, params, 1, "")
 	case first.Pages == 0:
 		return p.ascend(ctx, params, nil)
 	}
@@ -260,7 +267,7 @@ func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error 
 
 // store decodes a page and stores it with its checkpoint.
 func (p *pass) store(ctx context.Context, number int, page drchrono.Page) (store.Counts, error) {
-	out := store.Page{Sweep: p.sweep.ID, Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At}
+	out := store.Page{Sweep: p.sweep.ID, Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At, Part: page.Part}
 	d, reasons := feed.NewDecoder(p.feed), map[string]int{}
 	out.Rows = make([]feed.Row, 0, len(page.Rows))
 	for _, raw := range page.Rows {
@@ -291,7 +298,7 @@ func (p *pass) store(ctx context.Context, number int, page drchrono.Page) (store
 		p.log.WarnContext(ctx, "rows quarantined", "rows", len(out.Bad), "reasons", reasons)
 	}
 	p.mu.Lock()
-	p.pages[number] = store.SweepPage{Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At}
+	p.pages[number] = store.SweepPage{Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At, Part: page.Part}
 	p.mu.Unlock()
 	if !out.Again {
 		p.lease.advanced.Store(true)

@@ -35,6 +35,7 @@ type Page struct {
 	Next   string    // cursor of the page that follows
 	Pages  int       // pages that the source announced
 	Total  int64     // rows that the source announced
+	Part   string    // value of the feed's split that it belongs to
 	At     time.Time // when it was asked for, by this database's clock
 	Rows   []feed.Row
 	Bad    []BadRow
@@ -89,7 +90,7 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 		if len(rows) > 0 {
 			b.Queue(qUnquarantine, f.Name, keys[:len(rows)])
 		}
-		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At)
+		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
 		for _, bad := range p.Bad {
 			key := bad.Key
 			if key == "" {
@@ -272,8 +273,8 @@ func qCopy(f *feed.Feed) string {
 
 // A page read twice, because rows moved or an instance died, adds to what was seen.
 const qSavePage = `
-insert into august.sweep_page as p (sweep, page, next, pages, total, keys, keyless, newest, fetched_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into august.sweep_page as p (sweep, page, next, pages, total, keys, keyless, newest, fetched_at, part)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (sweep, page) do update set next = excluded.next, pages = excluded.pages, total = excluded.total,
 	keys = p.keys || excluded.keys, keyless = p.keyless + excluded.keyless,
 	newest = greatest(p.newest, excluded.newest), fetched_at = excluded.fetched_at`
@@ -335,8 +336,8 @@ func newest(rows []feed.Row, at time.Time) *string {
 	limit := naive(at.Add(zones))
 	var greatest string
 	for _, r := range rows {
-		if r.Version > greatest && r.Version <= limit {
-			greatest = r.Version
+		if r.Mark > greatest && r.Mark <= limit {
+			greatest = r.Mark
 		}
 	}
 	if greatest == "" {

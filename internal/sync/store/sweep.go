@@ -23,6 +23,9 @@ type Sweep struct {
 	Since   string    // lower bound as sent to the source, "" for none
 	Started time.Time // by this database's clock
 	Pages   []SweepPage
+
+	Values []string   // that the feed's split takes one after the other; nil: the list is read whole
+	ReadAt *time.Time // when the last complete sweep began; nil: there was none
 }
 
 // SweepPage is a page that a sweep has stored.
@@ -32,6 +35,7 @@ type SweepPage struct {
 	Pages  int
 	Total  int64
 	At     time.Time
+	Part   string // value of the feed's split that it belongs to
 }
 
 // overlap is read again by every incremental sweep: the source's times name no zone, its lists may
@@ -41,29 +45,42 @@ const overlap = 24 * time.Hour
 // resumable is how old an unfinished sweep may be for its pages to count.
 const resumable = 24 * time.Hour
 
+// resumableParts is the same for a sweep in parts. Each part is a list of its own that is read at once, and
+// thousands of them can take more than a day of the source's calls.
+const resumableParts = 7 * 24 * time.Hour
+
 // OpenSweep resumes the feed's unfinished sweep, or begins one: full when the feed has no watermark
-// yet, and when none was completed since fullSince, unless that is nil.
+// yet, and when none was completed since fullSince, unless that is nil. A sweep of a feed that is read
+// in parts may still need its Values: see NeedsParts.
 func (s *Store) OpenSweep(ctx context.Context, f *feed.Feed, pipeline string, fullSince *time.Time) (Sweep, error) {
 	var w Sweep
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `insert into august.checkpoint (pipeline, feed) values ($1, $2) on conflict do nothing`, pipeline, f.Name); err != nil {
 			return err
 		}
-		var watermark, started, fullAt *time.Time
+		var watermark, started, fullAt, readAt *time.Time
 		var id *int64
 		var young bool
-		if err := tx.QueryRow(ctx, `select watermark, full_at, sweep, sweep_full, sweep_since, sweep_started, coalesce(sweep_started > now() - $3::interval, false)
-			from august.checkpoint where pipeline = $1 and feed = $2 for update`, pipeline, f.Name, resumable,
-		).Scan(&watermark, &fullAt, &id, &w.Full, &w.Since, &started, &young); err != nil {
+		if err := tx.QueryRow(ctx, `select watermark, full_at, read_at, sweep, sweep_full, sweep_since, sweep_started, sweep_values,
+				coalesce(sweep_started > now() - case when sweep_values is null then $3::interval else $4::interval end, false)
+			from august.checkpoint where pipeline = $1 and feed = $2 for update`, pipeline, f.Name, resumable, resumableParts,
+		).Scan(&watermark, &fullAt, &readAt, &id, &w.Full, &w.Since, &started, &w.Values, &young); err != nil {
 			return err
 		}
-		full := !f.Since || watermark == nil || fullSince != nil && (fullAt == nil || fullAt.Before(*fullSince))
+		w.ReadAt = readAt
+		never := watermark == nil // was everything read
+		if f.Split != nil {
+			never = fullAt == nil || f.Split.Always
+		} else if !f.Since {
+			never = true
+		}
+		full := never || fullSince != nil && (fullAt == nil || fullAt.Before(*fullSince))
 		if young && id != nil && (w.Full || !full) {
 			w.ID, w.Started = *id, *started
 			return w.load(ctx, tx)
 		}
-		w = Sweep{Full: full, Since: f.SinceAll}
-		if !full {
+		w = Sweep{Full: full, Since: f.SinceAll, ReadAt: readAt}
+		if !full && f.Since {
 			// Without an offset: the source refuses one.
 			w.Since = watermark.Add(-overlap).Format("2006-01-02T15:04:05")
 		}
@@ -73,7 +90,7 @@ func (s *Store) OpenSweep(ctx context.Context, f *feed.Feed, pipeline string, fu
 			}
 		}
 		return tx.QueryRow(ctx, `update august.checkpoint set sweep = nextval('august.sweep_number'), sweep_full = $3, sweep_since = $4,
-			sweep_started = clock_timestamp(), updated_at = now() where pipeline = $1 and feed = $2 returning sweep, sweep_started`,
+			sweep_values = null, sweep_started = clock_timestamp(), updated_at = now() where pipeline = $1 and feed = $2 returning sweep, sweep_started`,
 			pipeline, f.Name, w.Full, w.Since).Scan(&w.ID, &w.Started)
 	})
 	if err != nil {
@@ -83,7 +100,7 @@ func (s *Store) OpenSweep(ctx context.Context, f *feed.Feed, pipeline string, fu
 }
 
 func (w *Sweep) load(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, `select page, next, pages, total, fetched_at from august.sweep_page where sweep = $1 order by page`, w.ID)
+	rows, err := tx.Query(ctx, `select page, next, pages, total, fetched_at, part from august.sweep_page where sweep = $1 order by page`, w.ID)
 	if err != nil {
 		return err
 	}
@@ -121,8 +138,14 @@ const (
 // began. Beyond a plausible share it returns an *ImplausibleError; a sweep with a row whose key was
 // unreadable proves nothing and misses none.
 func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, error) {
-	if !w.Full || !f.Sweep {
+	if !f.Sweep || !w.Full && f.Split == nil {
 		return nil, nil
+	}
+	var within string // the parts that were read
+	if w.Values != nil {
+		within = fmt.Sprintf("and t.%s in (select unnest($3::text[])::bigint)", ident(f.Split.Column))
+	} else {
+		within = "and $3::text[] is null"
 	}
 	var keys []string
 	var held int64
@@ -130,11 +153,11 @@ func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, e
 		with seen as materialized (select unnest(keys)::%[3]s as key from august.sweep_page where sweep = $1),
 		missing as (
 			select t.%[1]s as key from %[2]s t
-			where t.deleted_at_source is null and t.observed_at < $2 and not exists (select from seen s where s.key = t.%[1]s)
+			where t.deleted_at_source is null and t.observed_at < $2 %[4]s and not exists (select from seen s where s.key = t.%[1]s)
 		)
 		select coalesce((select array_agg(key::text order by key) from missing), '{}'), (select count(*) from %[2]s where deleted_at_source is null)
-		where not exists (select from august.sweep_page where sweep = $1 and keyless > 0)`, ident(f.Key), table(f), keyType(f)),
-		w.ID, w.Started).Scan(&keys, &held)
+		where not exists (select from august.sweep_page where sweep = $1 and keyless > 0)`, ident(f.Key), table(f), keyType(f), within),
+		w.ID, w.Started, w.Values).Scan(&keys, &held)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -172,7 +195,8 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 			with p as (select max(newest) - (max(fetched_at) - min(fetched_at)) as newest from august.sweep_page where sweep = $3)
 			update august.checkpoint c set watermark = case when $4 then c.watermark else greatest(c.watermark, p.newest) end, sweep_started = null, updated_at = now(),
 				full_at = case when c.sweep_full and not $4 then clock_timestamp() else c.full_at end,
-				fresh_at = case when $4 then c.fresh_at else c.sweep_started end
+				fresh_at = case when $4 then c.fresh_at else c.sweep_started end,
+				read_at = case when $4 then c.read_at else c.sweep_started end
 			from p where c.pipeline = $1 and c.feed = $2 and c.sweep = $3`, pipeline, f.Name, w.ID, keep); err != nil {
 			return err
 		}

@@ -18,12 +18,10 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
-	"github.com/feel-august/terraform-provider-august/internal/sync/claims"
 	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/control"
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
-	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
@@ -168,19 +166,6 @@ func limits(cfg config.DrChrono) store.Limits {
 		l.Reserve = store.NoReserve
 	}
 	return l
-}
-
-// datasets is what this build can sync.
-func datasets() map[string]pipeline.Dataset {
-	return map[string]pipeline.Dataset{
-		"billing": {
-			Feeds: []feed.Feed{
-				feed.Doctors, feed.Offices, feed.Appointments, feed.LineItems, feed.LineItemDeletions, feed.Transactions, feed.PatientPayments,
-			},
-			Derive: claims.Derive,
-			Status: claims.Status,
-		},
-	}
 }
 
 // migrated waits until the database is there and its schema is up to this build's. It returns the

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
 	codabox "github.com/feel-august/terraform-provider-august/internal/sandbox/coda"
 )
 
@@ -93,6 +94,69 @@ func TestServe_endToEnd(t *testing.T) {
 		var entry struct{ Severity, Message, Time string }
 		if json.Unmarshal([]byte(line), &entry) != nil || entry.Severity == "" || entry.Message == "" || entry.Time == "" {
 			t.Errorf("Cloud Logging would not understand %q", line)
+		}
+	}
+}
+
+// The datasets beside billing, through the process as it ships. Those that share a feed do not fight.
+func TestServe_everyDataset(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 100)
+	p := b.start("serve").ready()
+	c := b.client(p)
+	ctx := t.Context()
+	specs := map[string]runtimeapi.PipelineSpec{"billing": billing()}
+	for _, dataset := range []string{"labs", "appointments", "patients"} {
+		specs[dataset] = runtimeapi.PipelineSpec{Dataset: dataset, Schedule: "0 * * * *"}
+	}
+	for name, spec := range specs {
+		if _, err := c.PutPipeline(ctx, name, spec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	statuses := map[string]runtimeapi.Status{}
+	for name := range specs {
+		p.until("a full sync of "+name, func() bool {
+			status, err := c.Status(ctx, name)
+			if err != nil || status.LastRun != nil && status.LastRun.State == runtimeapi.RunFailed {
+				t.Fatalf("%s: %+v, %v\n%s", name, status.LastRun, err, p.log())
+			}
+			statuses[name] = status
+			return status.LastFull != nil
+		})
+	}
+	for name, kinds := range map[string][]clinic.Kind{
+		"billing":      {clinic.EOBs, clinic.EligibilityChecks, clinic.PatientPaymentLog, clinic.LineItems},
+		"labs":         {clinic.Sublabs, clinic.LabOrders, clinic.LabTests, clinic.LabDocuments, clinic.LabResults, clinic.PatientLabResults},
+		"appointments": {clinic.Doctors, clinic.Offices},
+		"patients":     {clinic.Doctors, clinic.Patients}, // those too who are inactive
+	} {
+		for _, kind := range kinds {
+			if got, want := statuses[name].Rows[string(kind)], int64(b.clinic.Count(kind)); got != want || want == 0 {
+				t.Errorf("%s: %d rows of %s, the practice has %d", name, got, kind, want)
+			}
+		}
+	}
+	if labs := statuses["labs"]; labs.Orders["results_received"] == 0 || labs.Reviews["open"] == 0 || labs.Claims != nil {
+		t.Errorf("labs: %+v", labs)
+	}
+	answered, _ := json.Marshal(statuses)
+	p.stop()
+	b.clean("the log", p.log())
+	b.clean("the statuses", string(answered))
+
+	// What must never be stored is not in the database.
+	conn, err := pgx.Connect(t.Context(), b.db.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(background()) }()
+	for _, never := range []string{`"social_security_number"`, `"primary_insurance"`, `"hl7"`, `"scanned_eob"`, "PID|1|", "files.example.test/lab", "900-"} {
+		for _, table := range []string{"patients", "lab_documents", "eobs", "eligibility_checks", "patient_lab_results"} {
+			var n int
+			if err := conn.QueryRow(t.Context(), "select count(*) from drchrono."+table+" t where strpos(t::text, $1) > 0", never).Scan(&n); err != nil || n > 0 {
+				t.Errorf("%d rows of %s hold %s, %v", n, table, never, err)
+			}
 		}
 	}
 }
