@@ -30,6 +30,19 @@ var viewFields = map[string]map[string]Field{
 		"month": {Kind: KindText}, "status": {Kind: KindText}, "payer": {Kind: KindText}, "claims": {Kind: KindNumber},
 		"billed": {Kind: KindNumber}, "insurance_paid": {Kind: KindNumber}, "patient_paid": {Kind: KindNumber}, "balance": {Kind: KindNumber},
 	},
+	ViewBillingDay: {
+		"day": {Kind: KindText}, "status": {Kind: KindText}, "payer": {Kind: KindText}, "doctor": {Kind: KindText}, "claims": {Kind: KindNumber},
+		"billed": {Kind: KindNumber}, "insurance_paid": {Kind: KindNumber}, "patient_paid": {Kind: KindNumber}, "balance": {Kind: KindNumber},
+	},
+	ViewBillingMismatches: {
+		"month": {Kind: KindText}, "reason": {Kind: KindText}, "severity": {Kind: KindText}, "mismatches": {Kind: KindNumber},
+	},
+	ViewAbnormalResults: { // one row is one patient's result, under a key that says nothing outside of the database
+		"abnormal_state": {Kind: KindText}, "direction": {Kind: KindText}, "severity": {Kind: KindText}, "basis": {Kind: KindText},
+		"review": {Kind: KindText}, "reason": {Kind: KindText}, "doctor": {Kind: KindText},
+		"test":        {Kind: KindText, PHI: "what was tested, in the laboratory's own words"},
+		"observation": {Kind: KindText, PHI: "what was observed, in the laboratory's own words"},
+	},
 }
 
 // FieldOf is what is known of a view's field.
