@@ -62,13 +62,13 @@ func TestAPICallBudget_reads(t *testing.T) {
 		application, pipelines any
 		want                   some
 	}{
-		{"defaults", some{}, some{"a": billing}, some{"fits": true, "need": 48, "have": 500, "left": 452, "steady": 48, "full": 12, "full_hours": 1}},
-		{"a list", some{"calls_per_hour": "40"}, []any{billing}, some{"fits": false, "need": 48, "left": -8, "full_hours": nil}},
+		{"defaults", some{}, some{"a": billing}, some{"fits": true, "need": 64, "have": 500, "left": 436, "steady": 64, "full": 16, "full_hours": 1}},
+		{"a list", some{"calls_per_hour": "40"}, []any{billing}, some{"fits": false, "need": 64, "left": -24, "full_hours": nil}},
 		{"paused", some{}, some{"a": some{"dataset": "billing", "schedule": "* * * * *", "paused": true}}, some{"fits": true, "need": 0}},
-		{"others", some{"other_calls_per_hour": 100}, some{"a": billing}, some{"need": 148, "steady": 148}},
-		{"rows as given", some{}, some{"a": some{"dataset": "billing", "rows": some{"line_items": 100000, "transactions": nil}}}, some{"full": 12 - 2 + 200, "need": 0}},
-		{"changed rows", some{}, some{"a": some{"dataset": "billing", "schedule": "0 6 * * *", "changed_rows": some{"patient_payments": 1000}}}, some{"need": 12 + 3, "steady": 1}},
-		{"of visits", some{"visits": 100000}, some{"a": some{"dataset": "billing"}}, some{"full": 1 + 1 + 101*2 + 250*2 + 20 + 300*2 + 160}},
+		{"others", some{"other_calls_per_hour": 100}, some{"a": billing}, some{"need": 164, "steady": 164}},
+		{"rows as given", some{}, some{"a": some{"dataset": "billing", "rows": some{"line_items": 100000, "transactions": nil}}}, some{"full": 16 - 2 + 200, "need": 0}},
+		{"changed rows", some{}, some{"a": some{"dataset": "billing", "schedule": "0 6 * * *", "changed_rows": some{"patient_payments": 1000}}}, some{"need": 16 + 3, "steady": 1}},
+		{"of visits", some{"visits": 100000}, some{"a": some{"dataset": "billing"}}, some{"full": 1 + 1 + 101*2 + 250*2 + 20 + 300*2 + 160 + 1 + 1 + 2}},
 		{"none", some{}, some{}, some{"fits": true, "need": 0, "full": 0, "full_hours": 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,12 +116,12 @@ resource "terraform_data" "pipelines" {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
-			{Config: config("* * * * *"), ExpectError: asShown("worst hour (Monday 00:00 UTC): 720 of 500 calls, 220 too many; run billing every 2 minutes instead of 60 times an hour, " +
-				"or have DrChrono raise the limit to at least 720 calls an hour")},
+			{Config: config("* * * * *"), ExpectError: asShown("worst hour (Monday 00:00 UTC): 960 of 500 calls, 460 too many; run billing every 2 minutes instead of 60 times an hour, " +
+				"or have DrChrono raise the limit to at least 960 calls an hour")},
 			{
 				Config: config("*/2 * * * *"),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
-					PreApply: []plancheck.PlanCheck{plancheck.ExpectKnownValue("terraform_data.pipelines", tfjsonpath.New("input"), knownvalue.Int64Exact(140))},
+					PreApply: []plancheck.PlanCheck{plancheck.ExpectKnownValue("terraform_data.pipelines", tfjsonpath.New("input"), knownvalue.Int64Exact(20))},
 				},
 			},
 		},

@@ -30,13 +30,14 @@ var CallDatasets = map[string][]CallFeed{
 	"billing": {
 		whole(list("doctors")), whole(list("offices")), unending(bulk("appointments")), bulk("line_items"),
 		list("line_item_deletions"), bulk("transactions"), list("patient_payments"),
+		list("patient_payment_log"), whole(list("eobs")), bulk("eligibility_checks"),
 	},
 	"labs": {
 		whole(list("doctors")), whole(list("sublabs")), list("lab_orders"), list("lab_documents"), whole(list("lab_tests")), whole(list("lab_results")),
 		list("patient_lab_results"),
 	},
 	"appointments": {whole(list("doctors")), whole(list("offices")), unending(bulk("appointments"))},
-	"patients":     {unending(bulk("patients"))},
+	"patients":     {whole(list("doctors")), unending(bulk("patients"))},
 }
 
 // OfVisits sizes a feed by the practice's visits: all of them, and those of a day. A visit's rows change for weeks after

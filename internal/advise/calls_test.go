@@ -13,6 +13,10 @@ func pipelineOf(t *testing.T, name, dataset, cron string, visits, daily int64) a
 	t.Helper()
 	p := advise.CallPipeline{Name: name, Cron: cron}
 	for _, f := range advise.CallDatasets[dataset] {
+		switch f.Name {
+		case "patient_payment_log", "eobs", "eligibility_checks": // so that the sums below stay short
+			continue
+		}
 		p.Feeds = append(p.Feeds, f.OfVisits(visits, daily))
 	}
 	if cron != "" {

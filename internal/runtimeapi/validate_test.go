@@ -25,6 +25,7 @@ func validSpec() PipelineSpec {
 func labs(s *PipelineSpec) {
 	s.Dataset, s.StatusOverrides = "labs", nil
 	s.CodaViews[0].View, s.CodaViews[0].Columns = ViewAbnormalResults, map[string]string{"test": "c-test", "severity": "c-severity"}
+	s.CodaViews[0].PHIColumns = []string{"test"}
 }
 
 func TestValidate(t *testing.T) {

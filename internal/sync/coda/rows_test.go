@@ -256,6 +256,7 @@ func TestPusher_keepsWhatLeavesAllAtOnce(t *testing.T) {
 	}
 	b.until("most are gone", func() bool { return len(b.rows()) <= 3 })
 	b.exec(`update august.coda_view set verified_at = '-infinity', next_try = '-infinity'`)
+	b.until("what stays is there again", func() bool { return len(b.rows()) == 3 })
 	b.settled(3, 13)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	sandbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
@@ -179,7 +180,10 @@ func (c *classes) take() map[drchrono.Class]int {
 // A schedule that cannot fit into the application's hour is refused with the arithmetic, by what was measured.
 func TestADeclarationThatCannotBeAffordedIsRefused(t *testing.T) {
 	r := newRig(t, 40)
-	s, _ := r.instance(func(c *pipeline.Config) { c.CallsPerHour = 500 })
+	few := pipeline.Dataset{Feeds: []feed.Feed{feed.Doctors, feed.Offices, feed.Appointments, feed.LineItems, feed.Transactions, feed.PatientPayments, feed.LineItemDeletions}}
+	s, _ := r.instance(func(c *pipeline.Config) {
+		c.CallsPerHour, c.Datasets = 500, map[string]pipeline.Dataset{"billing": few, "other": few}
+	})
 	declare := func(name string, spec runtimeapi.PipelineSpec, schedule string) *runtimeapi.Error {
 		spec.Schedule = schedule
 		_, err := s.Put(t.Context(), name, spec)

@@ -20,7 +20,7 @@ import (
 var stable = []string{"pipeline", "checkpoint", "schema_version"}
 
 // synced is the schemas that "*" takes in whole.
-var synced = []string{"drchrono", "billing"}
+var synced = []string{"drchrono", "billing", "labs"}
 
 // table is one that exists.
 type table struct{ schema, rel, name string }

@@ -115,8 +115,10 @@ func TestDigestsOfAllThatIsSynced(t *testing.T) {
 	}
 	want := []string{"august.checkpoint", "august.pipeline", "august.schema_version", "billing.claim", "billing.claim_history",
 		"billing.daily", "billing.mismatch",
-		"drchrono.appointments", "drchrono.doctors", "drchrono.line_item_deletions", "drchrono.line_items", "drchrono.offices",
-		"drchrono.patient_payments", "drchrono.quarantine", "drchrono.transactions"}
+		"drchrono.appointments", "drchrono.doctors", "drchrono.eligibility_checks", "drchrono.eobs", "drchrono.lab_documents", "drchrono.lab_orders",
+		"drchrono.lab_results", "drchrono.lab_tests", "drchrono.line_item_deletions", "drchrono.line_items", "drchrono.offices",
+		"drchrono.patient_lab_results", "drchrono.patient_payment_log", "drchrono.patient_payments", "drchrono.patients", "drchrono.quarantine",
+		"drchrono.sublabs", "drchrono.transactions", "labs.acknowledgement", "labs.order_progress", "labs.review"}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v", names)
 	}

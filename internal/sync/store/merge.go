@@ -297,7 +297,7 @@ func newestByKey(f *feed.Feed, rows []feed.Row, at time.Time) []feed.Row {
 		if n := cmp.Compare(a.Key, b.Key); n != 0 {
 			return n
 		}
-		return cmp.Or(cmp.Compare(effective(f, a, at), effective(f, b, at)), bytes.Compare(a.Hash[:], b.Hash[:]))
+		return cmp.Or(cmp.Compare(changedAt(f, a, at), changedAt(f, b, at)), bytes.Compare(a.Hash[:], b.Hash[:]))
 	})
 	out := rows[:0]
 	for i, r := range rows {

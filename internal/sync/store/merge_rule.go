@@ -26,10 +26,9 @@ import (
 // again in the same second, or ever, in a feed without times) and B is merged after both: B stays
 // until the next read, as each reads the last day anew.
 //
-// A time of change is not always one. Without it, or when it lies further in the future than a time
-// zone explains, the moment stands in for it, less twelve hours: the source's times name no zone and
-// may trail UTC by so much, and no true one may be beaten by a guess. Else a row from the year 2999
-// would never change again.
+// A time of change is not always one. When one of the two has none, or one that lies further in the
+// future than a time zone explains, the moments decide alone: else a row from the year 2999 would never
+// change again, and a row whose time was once illegible would wait for a change to be put right.
 //
 // A row is marked as deleted with the moment at which it was found gone. A sighting from before that
 // moment does not bring it back, even if its content is newer and is stored; one from after does. A
@@ -48,17 +47,15 @@ const naiveForm = "2006-01-02 15:04:05.999999"
 
 func naive(t time.Time) string { return t.UTC().Format(naiveForm) }
 
-// effective is the time of change that a row counts with, as text that sorts as times do.
-func effective(f *feed.Feed, r feed.Row, at time.Time) string {
-	switch {
-	case f.Version == "":
+// changedAt is the time of change that a row of a page counts with, "" for one that does not count.
+func changedAt(f *feed.Feed, r feed.Row, at time.Time) string {
+	if f.Version == "" || r.Version > naive(at.Add(zones)) {
 		return ""
-	case r.Version == "" || r.Version > naive(at.Add(zones)):
-		return naive(at.Add(-behind))
 	}
 	return r.Version
 }
 
+// qTrusted tells whether a row's time of change counts.
 func qTrusted(f *feed.Feed, row string) string {
 	if f.Version == "" {
 		return "true"
@@ -66,17 +63,14 @@ func qTrusted(f *feed.Feed, row string) string {
 	return fmt.Sprintf("coalesce(%[1]s.%[2]s <= %[1]s.observed_at at time zone 'UTC' + interval '%[3]d hours', false)", row, ident(f.Version), int(zones.Hours()))
 }
 
-// qOrder is the place of a row in the order of sightings.
-func qOrder(f *feed.Feed, row string) string {
+// qNewer tells whether row a comes after row b in the order of sightings; "or equal" as op says.
+func qNewer(f *feed.Feed, a, op, b string) string {
+	moments := fmt.Sprintf("(%[1]s.observed_at, %[1]s.content_hash) %[2]s (%[3]s.observed_at, %[3]s.content_hash)", a, op, b)
 	if f.Version == "" {
-		return fmt.Sprintf("%[1]s.observed_at, %[1]s.content_hash", row)
+		return moments
 	}
-	return fmt.Sprintf("%s, %[2]s.observed_at, %[2]s.content_hash", qEffective(f, row), row)
-}
-
-func qEffective(f *feed.Feed, row string) string {
-	return fmt.Sprintf("case when %[1]s then %[2]s.%[3]s else %[2]s.observed_at at time zone 'UTC' - interval '%[4]d hours' end",
-		qTrusted(f, row), row, ident(f.Version), int(behind.Hours()))
+	return fmt.Sprintf(`case when %[4]s and %[5]s then (%[1]s.%[6]s, %[1]s.observed_at, %[1]s.content_hash) %[2]s (%[3]s.%[6]s, %[3]s.observed_at, %[3]s.content_hash)
+		else %[7]s end`, a, op, b, qTrusted(f, a), qTrusted(f, b), ident(f.Version), moments)
 }
 
 // qSettled tells that no sighting that is still to come can tie with the row and win.
@@ -129,26 +123,26 @@ func qMerge(f *feed.Feed) string {
 			set = append(set, fmt.Sprintf("%s = excluded.%s", ident(c), ident(c)))
 		}
 	}
-	flagged, notOlder := "", "excluded.observed_at >= t.observed_at"
+	flagged := ""
 	if f.Deleted != "" {
 		flagged = fmt.Sprintf(" and t.%s is not true", ident(f.Deleted))
-	}
-	if f.Version != "" {
-		notOlder = fmt.Sprintf("(%s, excluded.observed_at) >= (%s, t.observed_at)", qEffective(f, "excluded"), qEffective(f, "t"))
 	}
 	return qInto(f, fmt.Sprintf(`do update set %[1]s, deleted_at_source = case
 		when excluded.deleted_at_source is not null then coalesce(t.deleted_at_source, excluded.deleted_at_source)
 		when excluded.observed_at <= t.deleted_at_source%[2]s then t.deleted_at_source end
-	where t.content_hash <> excluded.content_hash and (%[3]s) > (%[4]s)
-	or t.deleted_at_source is not null and excluded.deleted_at_source is null and excluded.observed_at > t.deleted_at_source and %[5]s`,
-		strings.Join(set, ", "), flagged, qOrder(f, "excluded"), qOrder(f, "t"), notOlder))
+	where t.content_hash <> excluded.content_hash and %[3]s
+	or t.deleted_at_source is not null and excluded.deleted_at_source is null and excluded.observed_at > t.deleted_at_source
+		and (t.content_hash = excluded.content_hash or %[3]s)`,
+		strings.Join(set, ", "), flagged, qNewer(f, "excluded", ">", "t")))
 }
 
 // qInsert adds staged rows that are not known.
 func qInsert(f *feed.Feed) string { return qInto(f, "do nothing") }
 
 func mergeColumns(f *feed.Feed) []string {
-	return append(f.CopyColumns()[:len(f.Columns)+2:len(f.Columns)+2], "observed_at", "deleted_at_source")
+	staged := f.CopyColumns()
+	n := len(staged) - 1 // source_deleted is the stage's alone
+	return append(staged[:n:n], "observed_at", "deleted_at_source")
 }
 
 func qInto(f *feed.Feed, conflict string) string {

@@ -88,11 +88,11 @@ func TestMergeTakesWhatIsNewer(t *testing.T) {
 		{"another version of the same second, asked for later", lineItem(1, "30.00", "2026-03-04T10:00:05"), 4, 1, "30.00"},
 		{"another version of the same second, asked for earlier", lineItem(1, "20.00", "2026-03-04T10:00:05"), 3, 0, "30.00"},
 		{"a fraction of a second newer", lineItem(1, "35.00", "2026-03-04T10:00:05.5"), 1, 1, "35.00"},
-		{"a version without a time, asked for hours later", lineItem(1, "40.00", "junk"), 5, 0, "35.00"},
-		{"the same, asked for when no zone explains it any more", lineItem(1, "40.00", "junk"), 12 * 60, 1, "40.00"},
-		{"a version with a time, over one without", lineItem(1, "50.00", "2026-03-04T12:00:06"), 6, 1, "50.00"},
-		{"a version from the far future", lineItem(1, "60.00", "2999-01-01T00:00:00"), 12 * 60, 0, "50.00"},
-		{"the same, asked for later", lineItem(1, "60.00", "2999-01-01T00:00:00"), 25 * 60, 1, "60.00"},
+		{"a version without a time, asked for earlier", lineItem(1, "40.00", "junk"), 0, 0, "35.00"},
+		{"the same, asked for later", lineItem(1, "40.00", "junk"), 5, 1, "40.00"},
+		{"a version with a time, over one without, asked for earlier", lineItem(1, "50.00", "2026-03-04T12:00:06"), 4, 0, "40.00"},
+		{"the same, asked for later", lineItem(1, "50.00", "2026-03-04T12:00:06"), 6, 1, "50.00"},
+		{"a version from the far future", lineItem(1, "60.00", "2999-01-01T00:00:00"), 7, 1, "60.00"},
 		{"what follows on it", lineItem(1, "70.00", "2026-03-05T13:00:01"), 25 * 60, 1, "70.00"},
 	}
 	for _, s := range steps {
