@@ -130,6 +130,12 @@ func (a *ascent) window(ctx context.Context, size int) (int, error) {
 	for n := a.last + 1; n <= a.last+size; n++ {
 		page, now := a.seen[n]
 		before, known := a.marks[n-1]
+		if now && known && page.rows > 0 && page.mark == before {
+			// A source that repeats a page by mistake must not end the list: asked anew, it says so again or goes on.
+			if page, err = a.anew(ctx, n, before); err != nil {
+				return 0, err
+			}
+		}
 		if now && (page.rows == 0 || known && page.mark == before) {
 			a.last = n - 1
 			return n, nil
@@ -211,6 +217,19 @@ func (a *ascent) take(ctx context.Context, n int) error {
 		return nil
 	}
 	return a.merge(ctx, n, page)
+}
+
+// anew asks for a page a second time, and stores it unless it is like the one before again.
+func (a *ascent) anew(ctx context.Context, n int, before [32]byte) (windowPage, error) {
+	page, err := a.cfg.Source.Bulk(ctx, a.feed.Bulk, a.params, n)
+	if err != nil {
+		return windowPage{}, err
+	}
+	w := windowPage{len(page.Rows), mark(page.Rows)}
+	if w.rows == 0 || w.mark == before {
+		return w, nil
+	}
+	return w, a.merge(ctx, n, page)
 }
 
 func (a *ascent) reread(ctx context.Context, n int) error {
