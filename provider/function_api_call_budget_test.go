@@ -174,7 +174,7 @@ func TestAccSyncPipeline_unaffordable(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
-			{Config: config("* * * * *", "false"), ExpectError: asShown("60 starts an hour × 10 = 600; worst hour (Monday 00:00 UTC): 600 of 300 calls, 300 too many; run billing every 2 minutes instead of 60 times an hour")},
+			{Config: config("* * * * *", "false"), ExpectError: asShown("60 starts an hour × 14 = 840; worst hour (Monday 00:00 UTC): 840 of 300 calls, 540 too many; run billing every 3 minutes instead of 60 times an hour")},
 			{
 				Config: config("* * * * *", "true"),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
