@@ -129,7 +129,7 @@ func (c *clients) validateEnvironment(ctx context.Context) diag.Diagnostics {
 	check(c.region, regionName())
 	check(c.impersonate, serviceAccountEmail())
 	for _, s := range []setting{c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring} {
-		check(s, baseURL{})
+		check(s, baseURL())
 	}
 	return diags
 }

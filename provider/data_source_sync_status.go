@@ -57,19 +57,19 @@ func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequ
 			"endpoint": schema.StringAttribute{
 				MarkdownDescription: "Address of the runtime: the `uri` of an `august_sync_runtime`, or the `endpoint` of an `august_sync_pipeline`.",
 				Required:            true,
-				Validators:          []validator.String{baseURL{}},
+				Validators:          []validator.String{baseURL()},
 			},
 			"audience": schema.StringAttribute{
 				MarkdownDescription: "Audience to ask the ID token for: the `audience` of the `august_sync_runtime`. Default: the endpoint.",
 				Optional:            true, Computed: true,
 			},
 			"pipeline": schema.StringAttribute{
-				MarkdownDescription: "Name of the pipeline on its runtime.", Required: true, Validators: []validator.String{pipelineName{}},
+				MarkdownDescription: "Name of the pipeline on its runtime.", Required: true, Validators: []validator.String{pipelineName()},
 			},
 			"max_lag": schema.StringAttribute{
 				MarkdownDescription: "How old the data of a feed may be, such as `45m` or `26h`; older is the finding `LAGGING`. Default: `26h`, a day and two hours for the run itself.",
 				Optional:            true, Computed: true,
-				Validators: []validator.String{durationBetween{time.Second, 90 * 24 * time.Hour}},
+				Validators: []validator.String{durationBetween(time.Second, 90*24*time.Hour)},
 			},
 			"healthy": truth("Whether nothing is found that is worse than `info`."),
 			"findings": schema.ListNestedAttribute{
@@ -191,23 +191,4 @@ func (m syncStatusModel) blame(ctx context.Context, err error, title string, dia
 		}
 	}
 	fail(diags, title, "How the pipeline "+m.declared().address()+" stands could not be read.", err)
-}
-
-// pipelineName wants a name that a runtime takes.
-type pipelineName struct{}
-
-// Description implements validator.Describer.
-func (pipelineName) Description(context.Context) string { return "the name of a pipeline" }
-
-// MarkdownDescription implements validator.Describer.
-func (v pipelineName) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (pipelineName) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if problem := runtimeapi.ValidateName(req.ConfigValue.ValueString()); problem != nil {
-		failAt(&resp.Diagnostics, req.Path, "Name of a pipeline not valid", sentence(*problem), nil)
-	}
 }

@@ -57,7 +57,7 @@ func (p *augustProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 		return schema.StringAttribute{
 			MarkdownDescription: "Base URL of " + service + ", when it is not Google's own. Environment: `" + env + "`.",
 			Optional:            true,
-			Validators:          []validator.String{baseURL{}},
+			Validators:          []validator.String{baseURL()},
 		}
 	}
 	resp.Schema = schema.Schema{

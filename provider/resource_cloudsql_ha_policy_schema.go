@@ -66,7 +66,7 @@ func (r *haPolicyResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 						MarkdownDescription: "Start of the four hours in which the backup is taken, `HH:MM` in UTC. Left out, the instance keeps its own.",
 						Optional:            true,
 						Computed:            true,
-						Validators:          []validator.String{timeOfDay{}},
+						Validators:          []validator.String{timeOfDay()},
 					},
 					"retained_backups": schema.Int64Attribute{
 						MarkdownDescription: "How many backups are kept, from 1 to 365; at least as many as point-in-time recovery reaches back in days. Default: `30`.",
@@ -183,12 +183,12 @@ func denyPeriodAttribute() schema.Attribute {
 			"start_date": schema.StringAttribute{
 				MarkdownDescription: "First day: `yyyy-mm-dd`, or `mm-dd` for every year.",
 				Required:            true,
-				Validators:          []validator.String{calendarDate{}},
+				Validators:          []validator.String{calendarDate()},
 			},
 			"end_date": schema.StringAttribute{
 				MarkdownDescription: "Day on which it ends, in the same form. Without years it may be over New Year.",
 				Required:            true,
-				Validators:          []validator.String{calendarDate{}},
+				Validators:          []validator.String{calendarDate()},
 			},
 			"time": schema.StringAttribute{
 				MarkdownDescription: "Time of day at which it starts and ends, `HH:MM:SS` in UTC. Default: `00:00:00`.",
@@ -320,17 +320,17 @@ func lowTrafficAttribute() schema.Attribute {
 			"from": schema.StringAttribute{
 				MarkdownDescription: "Start, `HH:MM` by the clock of `time_zone`.",
 				Required:            true,
-				Validators:          []validator.String{timeOfDay{}},
+				Validators:          []validator.String{timeOfDay()},
 			},
 			"to": schema.StringAttribute{
 				MarkdownDescription: "End, `HH:MM`. When it is the earlier of the two, the hours go over midnight.",
 				Required:            true,
-				Validators:          []validator.String{timeOfDay{}},
+				Validators:          []validator.String{timeOfDay()},
 			},
 			"time_zone": schema.StringAttribute{
 				MarkdownDescription: "Time zone, such as `America/Chicago`. The window keeps its hour in UTC, so that it moves by an hour where clocks change. Default: `UTC`.",
 				Optional:            true,
-				Validators:          []validator.String{timeZone{}},
+				Validators:          []validator.String{timeZone()},
 			},
 		},
 	}

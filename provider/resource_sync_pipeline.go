@@ -75,7 +75,7 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				MarkdownDescription: "Address of the runtime: the `uri` of an `august_sync_runtime`. " +
 					"A new address of the same runtime is an update in place. A pipeline that moves to another runtime is declared there, and goes on at the first one too until it is deleted there.",
 				Required:   true,
-				Validators: []validator.String{baseURL{}},
+				Validators: []validator.String{baseURL()},
 			},
 			"audience": schema.StringAttribute{
 				MarkdownDescription: "Audience to ask the ID token for: the `audience` of the `august_sync_runtime`. Default: the endpoint.",

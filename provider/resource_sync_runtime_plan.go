@@ -319,44 +319,23 @@ func (r *syncRuntimeResource) checkSecrets(ctx context.Context, plan syncRuntime
 	}
 }
 
-// secretReference wants a reference to a secret.
-type secretReference struct{}
-
-// Description implements validator.Describer.
-func (secretReference) Description(context.Context) string {
-	return "a reference to a secret: " + secrets.Forms
-}
-
-// MarkdownDescription implements validator.Describer.
-func (v secretReference) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String. The message does not repeat the value: it may be a secret, put here by mistake.
-func (secretReference) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if _, err := secrets.Parse(req.ConfigValue.ValueString(), ""); err != nil {
-		failAt(&resp.Diagnostics, req.Path, "Secret reference not understood",
-			"This takes a reference to a secret in Secret Manager, and never the secret itself. Write "+secrets.Forms+".", nil)
-	}
+// secretReference wants a reference to a secret. The message does not repeat the value: it may be a secret, put here by mistake.
+func secretReference() validator.String {
+	return checked{"a reference to a secret: " + secrets.Forms, func(value string) (title, detail string) {
+		if _, err := secrets.Parse(value, ""); err != nil {
+			return "Secret reference not understood", "This takes a reference to a secret in Secret Manager, and never the secret itself. Write " + secrets.Forms + "."
+		}
+		return "", ""
+	}}
 }
 
 // imageByDigest wants an image that cannot change under its name.
-type imageByDigest struct{}
-
-// Description implements validator.Describer.
-func (imageByDigest) Description(context.Context) string { return "an image by digest" }
-
-// MarkdownDescription implements validator.Describer.
-func (v imageByDigest) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (imageByDigest) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if _, err := name.NewDigest(req.ConfigValue.ValueString(), name.StrictValidation); err != nil {
-		failAt(&resp.Diagnostics, req.Path, "Image has no digest", fmt.Sprintf("%q does not say which image runs, since a tag may point at another one tomorrow. "+
-			"Use the image attribute of an august_runtime_image, or write \"repository@sha256:…\".", req.ConfigValue.ValueString()), nil)
-	}
+func imageByDigest() validator.String {
+	return checked{"an image by digest", func(value string) (title, detail string) {
+		if _, err := name.NewDigest(value, name.StrictValidation); err != nil {
+			return "Image has no digest", fmt.Sprintf("%q does not say which image runs, since a tag may point at another one tomorrow. "+
+				"Use the image attribute of an august_runtime_image, or write \"repository@sha256:…\".", value)
+		}
+		return "", ""
+	}}
 }
