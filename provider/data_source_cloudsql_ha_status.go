@@ -206,7 +206,7 @@ func (d *haStatusDataSource) Read(ctx context.Context, req datasource.ReadReques
 		return
 	}
 	const title = "HA status not read"
-	project, err := d.clients.ProjectOr(m.Project)
+	project, err := d.clients.project.or(m.Project)
 	if err == nil && project.IsUnknown() {
 		err = errUnknown{d.clients.project}
 	}

@@ -53,13 +53,10 @@ func (r *recoveryDrillResource) Create(ctx context.Context, req resource.CreateR
 	if resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...); resp.Diagnostics.HasError() {
 		return
 	}
-	if plan.Project.IsUnknown() {
-		project, err := r.clients.Project()
-		if err != nil {
-			failAt(&resp.Diagnostics, path.Root("project"), drillNotRun, "The instance's project is not known.", err)
-			return
-		}
-		plan.Project = types.StringValue(project)
+	var err error
+	if plan.Project, err = r.clients.project.atApply(plan.Project); err != nil {
+		failAt(&resp.Diagnostics, path.Root("project"), drillNotRun, "The instance's project is not known.", err)
+		return
 	}
 	owner := drill.NewOwner()
 	history := r.clients.drills.reclaim(plan.address())

@@ -190,14 +190,7 @@ func (r *syncPipelineResource) ModifyPlan(ctx context.Context, req resource.Modi
 	if req.Plan.Raw.IsNull() {
 		return
 	}
-	var config, plan syncPipelineModel
-	var state *syncPipelineModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if !req.State.Raw.IsNull() {
-		state = &syncPipelineModel{}
-		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
-	}
+	config, plan, state := planning[syncPipelineModel](ctx, req, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}

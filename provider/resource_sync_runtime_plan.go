@@ -75,19 +75,14 @@ func checkMemory(config syncRuntimeModel, diags *diag.Diagnostics) {
 // ModifyPlan implements resource.ResourceWithModifyPlan. Database and secrets exist before the runtime does, so the
 // plan looks them up: what is missing is an error here, before anything is changed.
 func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	var plan syncRuntimeModel
-	var state *syncRuntimeModel
-	if !req.State.Raw.IsNull() {
-		state = &syncRuntimeModel{}
-		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
-	}
 	if req.Plan.Raw.IsNull() {
-		state.refuseDeletion(&resp.Diagnostics)
+		var state syncRuntimeModel
+		if resp.Diagnostics.Append(req.State.Get(ctx, &state)...); !resp.Diagnostics.HasError() {
+			state.refuseDeletion(&resp.Diagnostics)
+		}
 		return
 	}
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	var config syncRuntimeModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	config, plan, state := planning[syncRuntimeModel](ctx, req, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || r.clients == nil {
 		return
 	}
@@ -117,42 +112,32 @@ func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.Modif
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
 
-// placeAtPlan takes project and location from the provider where the configuration has none. Where a known service is
-// while the provider's are not known is the best guess, and the one that replaces nothing.
+// placeAtPlan takes project and location from the provider where the configuration has none.
 func (r *syncRuntimeResource) placeAtPlan(plan *syncRuntimeModel, config syncRuntimeModel, state *syncRuntimeModel, diags *diag.Diagnostics) {
-	const title = "Sync runtime not planned"
-	project, err := r.clients.ProjectOr(config.Project)
-	switch {
-	case state != nil && (err != nil || project.IsUnknown()):
-		project = state.Project
-	case err != nil:
-		failAt(diags, path.Root("project"), title, "The service's project is not known.", err)
+	var is syncRuntimeModel
+	if state != nil {
+		is = *state
 	}
-	location, err := r.clients.RegionOr(config.Location)
-	switch {
-	case state != nil && (err != nil || location.IsUnknown()):
-		location = state.Location
-	case err != nil:
-		failAt(diags, path.Root("location"), title, "The service's location is not known.", err)
-	}
-	plan.Project, plan.Location = project, location
+	var projectErr, locationErr error
+	plan.Project, projectErr = r.clients.project.atPlan(config.Project, is.Project)
+	plan.Location, locationErr = r.clients.region.atPlan(config.Location, is.Location)
+	reportPlace("Sync runtime not planned", projectErr, locationErr, diags)
 }
 
 // place does the same when everything must be known.
 func (r *syncRuntimeResource) place(plan *syncRuntimeModel, title string, diags *diag.Diagnostics) {
-	if plan.Project.IsUnknown() {
-		project, err := r.clients.Project()
-		if err != nil {
-			failAt(diags, path.Root("project"), title, "The service's project is not known.", err)
-		}
-		plan.Project = types.StringValue(project)
+	var projectErr, locationErr error
+	plan.Project, projectErr = r.clients.project.atApply(plan.Project)
+	plan.Location, locationErr = r.clients.region.atApply(plan.Location)
+	reportPlace(title, projectErr, locationErr, diags)
+}
+
+func reportPlace(title string, project, location error, diags *diag.Diagnostics) {
+	if project != nil {
+		failAt(diags, path.Root("project"), title, "The service's project is not known.", project)
 	}
-	if plan.Location.IsUnknown() {
-		region, err := r.clients.Region()
-		if err != nil {
-			failAt(diags, path.Root("location"), title, "The service's location is not known.", err)
-		}
-		plan.Location = types.StringValue(region)
+	if location != nil {
+		failAt(diags, path.Root("location"), title, "The service's location is not known.", location)
 	}
 }
 
