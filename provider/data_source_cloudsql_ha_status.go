@@ -235,13 +235,9 @@ func look(ctx context.Context, client *cloudsql.Client, project, instance string
 			return status, err
 		}
 		if b := live.Settings.BackupConfiguration; b != nil && b.PointInTimeRecoveryEnabled {
-			earliest, latest, err := client.Recovery(ctx, project, instance)
-			if err != nil {
+			if status.Earliest, status.Latest, err = client.RecoveryWindow(ctx, project, instance); err != nil {
 				return status, err
 			}
-			// Both are empty while there is no window, which reads as zero.
-			status.Earliest, _ = time.Parse(time.RFC3339, earliest)
-			status.Latest, _ = time.Parse(time.RFC3339, latest)
 		}
 	}
 	for _, name := range live.ReplicaNames {

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,16 +20,16 @@ import (
 
 // What can be seen to be wrong while planning must not wait for the apply. Every check passes over what is not known.
 
-// sameParts says whether nothing has changed that a check wants to see the instance for.
-func (m *haPolicyModel) sameParts(config, state haPolicyModel) bool {
+// sameParts says whether a configuration changes nothing that a check wants to see the instance for.
+func (m haPolicyModel) sameParts(state haPolicyModel) bool {
 	for _, pair := range [][2]types.Object{
-		{config.ConnectionPooling, state.ConnectionPooling}, {config.CrossRegionReplica, state.CrossRegionReplica},
+		{m.ConnectionPooling, state.ConnectionPooling}, {m.CrossRegionReplica, state.CrossRegionReplica},
 	} {
 		if !pair[0].IsNull() && !covers(pair[1], pair[0]) {
 			return false
 		}
 	}
-	return config.CrossRegionReplica.IsNull() || config.DatabaseFlags.Equal(state.DatabaseFlags)
+	return m.CrossRegionReplica.IsNull() || m.DatabaseFlags.Equal(state.DatabaseFlags)
 }
 
 // covers says whether every attribute that want names is the same in have.
@@ -199,7 +200,7 @@ func (r *haPolicyResource) checkPoolFlags(ctx context.Context, pooling *poolingM
 	if err != nil || len(listed) == 0 {
 		return // the instance itself has the last word
 	}
-	for _, name := range poolFlagNames(pooling) {
+	for _, name := range slices.Sorted(maps.Keys(pooling.Flags.Elements())) {
 		at := path.Root("connection_pooling").AtName("flags").AtMapKey(name)
 		value := pooling.Flags.Elements()[name].(types.String) //nolint:forcetypeassert // the schema's element type
 		flag, ok := listed[name]

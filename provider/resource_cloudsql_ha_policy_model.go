@@ -105,20 +105,7 @@ func (m haPolicyModel) identity() []string {
 }
 
 func (m haPolicyModel) flagNames() []string {
-	names := make([]string, 0, len(m.DatabaseFlags.Elements()))
-	for name := range m.DatabaseFlags.Elements() {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-func (m haPolicyModel) flagValues() map[string]string {
-	flags := make(map[string]string, len(m.DatabaseFlags.Elements()))
-	for name, value := range m.DatabaseFlags.Elements() {
-		flags[name] = value.(types.String).ValueString() //nolint:forcetypeassert // the schema's element type
-	}
-	return flags
+	return slices.Sorted(maps.Keys(m.DatabaseFlags.Elements()))
 }
 
 // expand turns a whole configuration, in which everything is known, into the policy it asks for. Owned are the flags
@@ -215,7 +202,7 @@ func (m *haPolicyModel) flatten(ctx context.Context, now seen) diag.Diagnostics 
 	m.flattenFlags(s.DatabaseFlags, imported)
 	m.flattenParts(ctx, s, &diags)
 	if !now.stray {
-		m.CrossRegionReplica = flattenReplica(ctx, now.replica, live, m.flagValues(), &diags)
+		m.CrossRegionReplica = flattenReplica(ctx, now.replica, live, stringsOf(m.DatabaseFlags), &diags)
 	}
 	m.ScheduledMaintenance = flattenMaintenance(ctx, live.ScheduledMaintenance, &diags)
 	m.EarliestRecoveryTime, m.LatestRecoveryTime, m.ReplicaLagSeconds = stringOrNull(now.earliest), stringOrNull(now.latest), now.lag
@@ -429,7 +416,7 @@ func checkInstance(live *sqladmin.DatabaseInstance) error {
 // blame finds the attribute that a refusal is about, and says what was refused.
 func blame(err error, policy cloudsql.Policy, label string) (path.Path, string) {
 	message := cloudsql.Message(err)
-	for _, name := range append(sortedKeys(policy.Flags), policy.ResetFlags...) {
+	for _, name := range append(slices.Sorted(maps.Keys(policy.Flags)), policy.ResetFlags...) {
 		if strings.Contains(message, name) {
 			return path.Root("database_flags").AtMapKey(name), fmt.Sprintf("Cloud SQL refused the flag %s on instance %s: %s", name, label, message)
 		}
@@ -438,13 +425,4 @@ func blame(err error, policy cloudsql.Policy, label string) (path.Path, string) 
 		return path.Root("instance"), "The instance " + label + " was not brought into line with the policy."
 	}
 	return path.Root("instance"), "Cloud SQL refused the change of instance " + label + ": " + message
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -43,7 +43,7 @@ func (r *haPolicyResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	var now seen   // and what has been read for this plan
 	if state == nil || !plan.Instance.Equal(state.Instance) || !plan.Project.Equal(state.Project) {
 		known, now.live = r.lookUp(ctx, plan, &resp.Diagnostics)
-	} else if !plan.sameParts(config, *state) {
+	} else if !config.sameParts(*state) {
 		now.live, _ = r.read(ctx, plan) // what cannot be read checks nothing
 	}
 	if known == nil || !sameReplica(ctx, config.CrossRegionReplica, known.CrossRegionReplica, &resp.Diagnostics) {
@@ -227,11 +227,9 @@ func (r *haPolicyResource) checkFlags(ctx context.Context, plan haPolicyModel, s
 	if err != nil || len(known) == 0 {
 		return
 	}
-	was := map[string]string{}
+	var was map[string]string
 	if state != nil {
-		for name, value := range state.DatabaseFlags.Elements() {
-			was[name] = value.(types.String).ValueString() //nolint:forcetypeassert // the schema's element type
-		}
+		was = stringsOf(state.DatabaseFlags)
 	}
 	for _, name := range dropped {
 		if flag, ok := known[name]; ok && flag.RequiresRestart && slices.Contains(owned, name) {

@@ -168,11 +168,6 @@ func observed(description string) schema.StringAttribute {
 	return schema.StringAttribute{MarkdownDescription: description, Computed: true}
 }
 
-func instanceName() validator.String {
-	return stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z][a-z0-9-]{0,97}$`),
-		"is no instance name: lower-case letters, digits and hyphens, starting with a letter. Of a connection name \"project:region:name\", use the last part")
-}
-
 func denyPeriodAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		MarkdownDescription: "A time without maintenance, of at most 90 days. Left out, the instance keeps its own, or none; taken out again, what the policy has set ends.",

@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -33,9 +32,8 @@ func (r *recoveryDrillResource) Schema(ctx context.Context, _ resource.SchemaReq
 		"instance": schema.StringAttribute{
 			MarkdownDescription: "Name of the Cloud SQL instance, without project and region.",
 			Required:            true,
-			Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z][a-z0-9-]{0,97}$`),
-				"is no instance name: lower-case letters, digits and hyphens, starting with a letter. Of a connection name \"project:region:name\", use the last part")},
-			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			Validators:          []validator.String{instanceName()},
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		},
 		"project": schema.StringAttribute{
 			MarkdownDescription: "Project of the instance. Default: the provider's project.",

@@ -29,6 +29,11 @@ func regionName() validator.String {
 		"is no region, such as \"us-central1\" (a zone has one more part, and is not meant here)")
 }
 
+func instanceName() validator.String {
+	return stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z][a-z0-9-]{0,97}$`),
+		"is no instance name: lower-case letters, digits and hyphens, starting with a letter. Of a connection name \"project:region:name\", use the last part")
+}
+
 func serviceAccountEmail() validator.String {
 	return stringvalidator.RegexMatches(regexp.MustCompile(`^[^@\s/]+@[^@\s/]+\.[^@\s/]+$`),
 		"is no service account's e-mail, such as \"terraform@feel-august-platform.iam.gserviceaccount.com\"")
