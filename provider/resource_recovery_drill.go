@@ -47,7 +47,8 @@ func (r *recoveryDrillResource) Metadata(_ context.Context, req resource.Metadat
 }
 
 // Create implements resource.Resource. A drill that was begun leaves its figures in the state, also when it failed. Terraform
-// then takes the resource for tainted, and replaces it with the next apply: the drill is run again, and the history goes on.
+// then takes the resource for tainted, and replaces it with the next apply: the drill is run again, and the history goes on,
+// also when that one is not even begun.
 func (r *recoveryDrillResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan recoveryDrillModel
 	if resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...); resp.Diagnostics.HasError() {
@@ -60,8 +61,7 @@ func (r *recoveryDrillResource) Create(ctx context.Context, req resource.CreateR
 	}
 	owner := drill.NewOwner()
 	history := r.clients.drills.reclaim(plan.address())
-	if !r.run(ctx, &plan, history, owner, plan.Timeouts.Create, &resp.Diagnostics) {
-		r.clients.drills.keep(plan.address(), history) // for the next try of this very apply
+	if !r.run(ctx, &plan, history, owner, plan.Timeouts.Create, &resp.Diagnostics) && !plan.recall(ctx, history, &resp.Diagnostics) {
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
