@@ -129,7 +129,8 @@ func (r *haPolicyResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			"low_traffic_hours":       lowTrafficAttribute(),
 			"on_destroy": schema.StringAttribute{
 				MarkdownDescription: "What destroying the policy does to the instance: `keep` does nothing, `relax` takes deletion protection off it and off the " +
-					"cross-region replica, so that their owner can delete them. Neither takes anything else away. It must have been applied before the destroy. Default: `keep`.",
+					"cross-region replica, so that their owner can delete them. Neither takes anything else away. It must have been applied before the destroy, also after an import, which takes in `keep`: " +
+					"that update writes to the state alone. Default: `keep`.",
 				Optional:   true,
 				Computed:   true,
 				Validators: []validator.String{stringvalidator.OneOf(onDestroyKeep, onDestroyRelax)},
@@ -309,8 +310,9 @@ func replicaAttribute() schema.Attribute {
 
 func lowTrafficAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
-		MarkdownDescription: "The hours of the day in which a restart hurts least. They set nothing: the plan fails when the maintenance window is not inside them all the year round.",
-		Optional:            true,
+		MarkdownDescription: "The hours of the day in which a restart hurts least. They set nothing: the plan fails when the maintenance window is not inside them all the year round. " +
+			"No instance knows of them, so the first plan after an import shows them as an update, which writes to the state alone.",
+		Optional: true,
 		Attributes: map[string]schema.Attribute{
 			"from": schema.StringAttribute{
 				MarkdownDescription: "Start, `HH:MM` by the clock of `time_zone`.",
