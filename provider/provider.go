@@ -1,4 +1,6 @@
-// Package provider is the august provider's HCL face: one file per resource.
+// Package provider is the august provider's HCL face. A resource is resource_<name>.go, with what Terraform calls in the order
+// in which it calls; beside it, where that would get too long, are its _schema, its _model (between Terraform's values and the
+// API's), its _plan, and what it consists of. Data sources and functions are the same.
 package provider
 
 import (
