@@ -75,7 +75,7 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				MarkdownDescription: "Address of the runtime: the `uri` of an `august_sync_runtime`. " +
 					"A new address of the same runtime is an update in place. A pipeline that moves to another runtime is declared there, and goes on at the first one too until it is deleted there.",
 				Required:   true,
-				Validators: []validator.String{baseURL{}},
+				Validators: []validator.String{baseURL()},
 			},
 			"audience": schema.StringAttribute{
 				MarkdownDescription: "Audience to ask the ID token for: the `audience` of the `august_sync_runtime`. Default: the endpoint.",
@@ -190,14 +190,7 @@ func (r *syncPipelineResource) ModifyPlan(ctx context.Context, req resource.Modi
 	if req.Plan.Raw.IsNull() {
 		return
 	}
-	var config, plan syncPipelineModel
-	var state *syncPipelineModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if !req.State.Raw.IsNull() {
-		state = &syncPipelineModel{}
-		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
-	}
+	config, plan, state := planning[syncPipelineModel](ctx, req, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
