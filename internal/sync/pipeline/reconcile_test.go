@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -74,6 +75,49 @@ func TestReconcileFindsAndRepairsOnlyWhatDiffers(t *testing.T) {
 		if strings.Contains(r.logs.String(), canary) {
 			t.Error("a patient's data is in the log")
 		}
+	}
+}
+
+// A list is compared as a sync reads it: in parts where it cannot be read whole, or never is.
+func TestReconcileReadsListsInParts(t *testing.T) {
+	r := newRig(t, 30)
+	n := r.watch(tooLong)
+	s, _ := r.instance()
+	stop := r.start(s)
+	r.put(s, spec)
+	r.ended(s, runtimeapi.RunSucceeded)
+	stop()
+	order := r.one(`select lab_order from drchrono.lab_results order by id limit 1`)
+	for _, sql := range []string{
+		`insert into drchrono.lab_results select made.* from drchrono.lab_results t, generate_series(1, 3) n, jsonb_populate_record(t, jsonb_build_object('id', n)) made
+			where t.id = (select min(id) from drchrono.lab_results where lab_order = ` + order + `)`,
+		`delete from drchrono.lab_results where id > 3 and lab_order = ` + order,
+		`update drchrono.eobs set total_paid = total_paid + 1 where id in (select id from drchrono.eobs order by id limit 2)`,
+	} {
+		r.exec(sql)
+	}
+	lost := 0
+	for _, row := range r.clinic.View(clinic.LabResults, 0) {
+		if row.Field("lab_order") == order {
+			lost++
+		}
+	}
+	n.take("lab_results")
+	n.take("eobs")
+	report, err := s.Reconcile(t.Context(), "billing", true)
+	if err != nil || report.Drift != int64(lost+3+2) || report.Left != 0 {
+		t.Errorf("%d lost: %+v, %v", lost, report, err)
+	}
+	r.equal()
+	for list, parts := range map[string]clinic.Kind{"lab_results": clinic.LabOrders, "eobs": clinic.Doctors} {
+		got := n.take(list)
+		slices.Sort(got)
+		if slices.Contains(got, "") || len(slices.Compact(got)) != r.clinic.Count(parts) {
+			t.Errorf("%s were read of %v", list, got)
+		}
+	}
+	if n := r.one(`select count(*) from august.sweep_page`); n != "0" {
+		t.Errorf("%s pages are left", n)
 	}
 }
 

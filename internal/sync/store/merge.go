@@ -29,7 +29,7 @@ type Holder struct {
 
 // Page is one page of a feed, decoded.
 type Page struct {
-	Sweep  int64
+	Sweep  int64 // 0: none, and no checkpoint
 	Number int
 	Again  bool      // the sweep has stored it before
 	Next   string    // cursor of the page that follows
@@ -90,7 +90,9 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 		if len(rows) > 0 {
 			b.Queue(qUnquarantine, f.Name, keys[:len(rows)])
 		}
-		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
+		if p.Sweep != 0 {
+			b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
+		}
 		for _, bad := range p.Bad {
 			key := bad.Key
 			if key == "" {
