@@ -153,7 +153,7 @@ func TestCallsOfPartsCarryTheSweepsClass(t *testing.T) {
 	if parts, n := n.take("lab_results"), ledger.take(); len(parts) < 2 || n[drchrono.Backfill] == 0 || n[drchrono.Scheduled]+n[drchrono.Interactive] > 0 {
 		t.Errorf("first sync, %d parts: %v", len(parts), n)
 	}
-	r.sync(s, false) // in parts from the beginning
+	r.sync(s, false)
 	if n := ledger.take(); n[drchrono.Scheduled] == 0 || n[drchrono.Backfill] > 1 || n[drchrono.Interactive] > 0 {
 		t.Errorf("ordinary sync: %v", n)
 	}

@@ -292,7 +292,8 @@ on conflict (feed, key) do update set reason = excluded.reason, raw = excluded.r
 const qUnquarantine = `delete from drchrono.quarantine where feed = $1 and key = any($2)`
 
 // newestByKey drops all but the newest of rows with the same key, which one merge could not take,
-// and sorts by key, so that pages merged side by side lock rows in the same order.
+// and sorts by key, so that pages merged side by side lock rows in the same order. Of rows on one page
+// a time that counts comes after none.
 func newestByKey(f *feed.Feed, rows []feed.Row, at time.Time) []feed.Row {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b feed.Row) int {
