@@ -47,6 +47,9 @@ func (b *CallBudget) reconciles(l CallLimits) {
 		return
 	}
 	line := fmt.Sprintf("reconciliations: %.0f of %.0f calls an hour that ordinary runs leave", math.Ceil(b.Reconcile), math.Floor(b.Free))
+	if b.Free < 1 {
+		line = fmt.Sprintf("reconciliations: %s an hour, and ordinary runs leave none", plural(int64(math.Ceil(b.Reconcile)), "call"))
+	}
 	if b.Reconciles() {
 		b.Lines = append(b.Lines, line)
 		return
