@@ -99,6 +99,7 @@ func TestAccSyncPipeline_codaChecked(t *testing.T) {
 
 const fullPipeline = `
   schedule         = "*/15 * * * *"
+  reconcile        = { schedule = "0 4 * * 0", repair = true }
   webhook_events   = ["APPOINTMENT_MODIFY", "APPOINTMENT_CREATE"]
   status_overrides = { "Sent to lawyer" = "denied" }
   coda_views = {
@@ -145,7 +146,7 @@ func TestAccSyncPipeline_basic(t *testing.T) {
 					statecheck.ExpectKnownValue(pipelineAddress, tfjsonpath.New("schedule"), knownvalue.Null()),
 				},
 			},
-			update(r.pipeline("minimal", fullPipeline), "coda_views", "generation", "schedule", "status_overrides", "timeouts", "webhook_events"),
+			update(r.pipeline("minimal", fullPipeline), "coda_views", "generation", "reconcile", "schedule", "status_overrides", "timeouts", "webhook_events"),
 			{
 				ResourceName: pipelineAddress, ImportState: true, ImportStateKind: resource.ImportCommandWithID,
 				ImportStateIdFunc: func(s *terraform.State) (string, error) {
@@ -155,7 +156,7 @@ func TestAccSyncPipeline_basic(t *testing.T) {
 				},
 				ImportStateVerify: true, ImportStateVerifyIgnore: []string{"timeouts"},
 			},
-			update(r.pipeline("minimal", `schedule = "0 6 * * *"`), "coda_views", "generation", "schedule", "status_overrides", "timeouts", "webhook_events"),
+			update(r.pipeline("minimal", `schedule = "0 6 * * *"`), "coda_views", "generation", "reconcile", "schedule", "status_overrides", "timeouts", "webhook_events"),
 			{
 				Config: r.pipeline("minimal", `schedule = "0 6 * * *"`), ResourceName: pipelineAddress, ImportState: true, ImportStateKind: resource.ImportBlockWithID,
 				ImportStateIdFunc: func(*terraform.State) (string, error) { return id + "?audience=" + audience, nil },
