@@ -104,7 +104,7 @@ const fullPipeline = `
   status_overrides = { "Sent to lawyer" = "denied" }
   coda_views = {
     billing_summary = {
-      doc_id     = "dAugustProduction"
+      doc_id     = "dAugustStaging" # another test has the table of the other one
       table_id   = "grid-billing-summary"
       key_column = "c-key"
       columns    = { month = "c-month", status = "c-status", billed = "c-billed" }

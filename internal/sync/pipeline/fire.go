@@ -62,8 +62,9 @@ func (s *Service) fire(ctx context.Context) error {
 }
 
 func (s *Service) fireReconcile(ctx context.Context, tx pgx.Tx, name string, spec runtimeapi.PipelineSpec) error {
-	if spec.Reconcile == nil {
-		spec.Reconcile = &runtimeapi.ReconcileSpec{}
+	if spec.Reconcile == nil { // taken away by a revision that knows no reconciliations
+		_, err := tx.Exec(ctx, `update august.pipeline set next_reconcile = null, reconcile_due = null where name = $1`, name)
+		return err
 	}
 	if _, err := tx.Exec(ctx, `update august.pipeline set reconcile_due = coalesce(reconcile_due, next_reconcile), next_reconcile = $2 where name = $1`,
 		name, s.next(ctx, name, spec.Reconcile.Schedule, spec.Paused)); err != nil {

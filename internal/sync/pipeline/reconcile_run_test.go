@@ -50,17 +50,16 @@ func (r *rig) ask(s *pipeline.Service, repair bool) runtimeapi.Run {
 // An hour of a few seconds: a reconciliation parks at its end, with nothing but its lease to lose, and goes on in the next.
 func TestAReconciliationGoesOnAcrossTheHours(t *testing.T) {
 	r := newRig(t, 60)
-	s, stop := r.synced()
+	_, stop := r.synced()
 	stop()
 	r.exec(`delete from drchrono.line_items where id in (select id from drchrono.line_items order by updated_at, id limit 30)`)
 	r.exec(`update drchrono.transactions set deleted_at_source = now() where id in (select id from drchrono.transactions order by updated_at, id limit 12)`)
 	const hour = 5 * time.Second
 	r.server.Set(func(s *sandbox.Settings) { s.PerHour, s.HourMillis, s.BulkPolls = 40, int(hour.Milliseconds()), 0 })
 	r.limits = store.Limits{PerSecond: 1000, PerHour: 40, Hour: hour}
-	s, _ = r.instance(func(c *pipeline.Config) { c.Lease = 5 * time.Second })
+	s, _ := r.instance(func(c *pipeline.Config) { c.Lease = 5 * time.Second })
 	r.start(s)
 	run := r.ask(s, true)
-	parks := 0
 	r.until("its end", func() bool {
 		now, err := s.GetRun(t.Context(), "billing", run.ID)
 		if err == nil && now.State == runtimeapi.RunParked && now.ResumeAt == nil {
@@ -69,7 +68,7 @@ func TestAReconciliationGoesOnAcrossTheHours(t *testing.T) {
 		run = now
 		return err == nil && (now.State == runtimeapi.RunSucceeded || now.State == runtimeapi.RunFailed)
 	})
-	parks = strings.Count(r.logs.String(), "run parked")
+	parks := strings.Count(r.logs.String(), "run parked")
 	if run.State != runtimeapi.RunSucceeded || run.Report.Drift != 42 || run.Report.Left != 0 || parks < 2 {
 		t.Fatalf("parked %d times: %+v\n%s", parks, run, r.logs)
 	}

@@ -133,7 +133,7 @@ func (s *Service) claim(ctx context.Context, name string) (*lease, error) {
 			where not coalesce((p.spec->>'paused')::boolean, false)
 			and `+qClaimable+` and ($3 = '' or r.pipeline = $3)
 			order by r.id limit 1 for update of r skip locked)
-		returning id, pipeline, kind, repair, "full", case when "full" then full_since end, attempt`, s.cfg.Instance, s.cfg.Lease, name,
+		returning id, pipeline, kind, repair, "full" and kind = 'sync', case when "full" and kind = 'sync' then full_since end, attempt`, s.cfg.Instance, s.cfg.Lease, name,
 	).Scan(&l.run, &l.pipeline, &l.kind, &l.repair, &l.full, &l.fullSince, &l.attempt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil

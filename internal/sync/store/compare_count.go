@@ -34,7 +34,7 @@ func (s *Store) Unseen(ctx context.Context, f *feed.Feed, c Comparison, limit in
 
 // fromStored is the stored rows, each with what the comparison $1 has noted of it.
 func fromStored(f *feed.Feed) string {
-	return fmt.Sprintf("from %s t left join august.reconcile_row r on r.sweep = $1 and r.key = t.%s::text", table(f), ident(f.Key))
+	return fmt.Sprintf("from %s t left join august.reconcile_row r on r.sweep = $1 and r.key = t.%s::text collate \"C\"", table(f), ident(f.Key))
 }
 
 // qUnseen tells that comparison $1, which began at $2 and read the parts $3, shows a row to be the database's alone.

@@ -39,8 +39,8 @@ func (s *Store) ComparePage(ctx context.Context, f *feed.Feed, h Holder, pipelin
 		if repair && len(diffs) > 0 {
 			queueRepair(b, f, p, diffs, &counts)
 		}
-		keys, keyless := pageKeys(rows, p.Bad)
-		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
+		_, keyless := pageKeys(nil, p.Bad) // the other keys are noted with their rows
+		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, []string{}, keyless, newest(rows, p.At), p.At, p.Part)
 		if !p.Again {
 			b.Queue(qAdvanced, h.Run, h.Instance)
 		}

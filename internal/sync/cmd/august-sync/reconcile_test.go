@@ -170,10 +170,15 @@ func TestReconcile_interrupted(t *testing.T) {
 	b := setup(t, 40)
 	calls := b.counted()
 	b.synced().stop()
-	b.exec(damage...)
 	before := calls.Load()
+	if _, code, logs := b.reconcile("billing").ended(); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, logs)
+	}
+	whole := calls.Load() - before
+	b.exec(damage...)
+	before = calls.Load()
 	first := b.reconcile("billing", "--repair")
-	for calls.Load() < before+8 && first.alive() {
+	for calls.Load() < before+whole/2 && first.alive() {
 		time.Sleep(time.Millisecond)
 	}
 	_ = first.cmd.Process.Signal(syscall.SIGINT)
@@ -185,13 +190,9 @@ func TestReconcile_interrupted(t *testing.T) {
 	if code != 0 || report.Drift != drift || report.Left != 0 {
 		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
 	}
-	again := calls.Load()
-	if _, code, logs := b.reconcile("billing").ended(); code != 0 {
-		t.Errorf("exit code %d\n%s", code, logs)
-	}
-	whole := calls.Load() - again
-	if spared := whole - (again - halfway); spared < 5 {
-		t.Errorf("%d calls, %d before it was interrupted and %d after: it began anew", whole, halfway-before, again-halfway)
+	t.Logf("%d calls in all, %d before it was interrupted and %d after", whole, halfway-before, calls.Load()-halfway)
+	if after := calls.Load() - halfway; after > whole-10 { // what was in flight may be read twice; the first lists may not
+		t.Errorf("%d calls, %d before it was interrupted and %d after: it began anew", whole, halfway-before, after)
 	}
 }
 
@@ -214,7 +215,7 @@ func TestReconcile_killed(t *testing.T) {
 	if code != 0 || want.Drift != drift {
 		t.Fatalf("exit code %d, %+v\n%s", code, want, logs)
 	}
-	part := (total.Load() - before) / 4
+	part := (total.Load() - before) / 6
 	for range 3 {
 		killed := wild.interrupt(rnd, calls, part)
 		t.Logf("killed %s after %d calls", killed, calls.Load())
