@@ -141,6 +141,7 @@ func TestAPICallBudget_documentation(t *testing.T) {
 // The runtime refuses what its application's hour cannot carry, and Terraform shows it at the schedule.
 func TestAccSyncPipeline_unaffordable(t *testing.T) {
 	t.Parallel()
+	takeBilling(t)
 	r := newRuntimeRig(t, "rt-calls")
 	config := func(schedule, paused string) string {
 		c := r.pipeline("billing", "schedule = \""+schedule+"\"")
@@ -151,6 +152,10 @@ func TestAccSyncPipeline_unaffordable(t *testing.T) {
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
 			{Config: config("* * * * *", "false"), ExpectError: asShown("60 starts an hour × 14 = 840; worst hour (Monday 00:00 UTC): 840 of 300 calls, 540 too many; run billing every 3 minutes instead of 60 times an hour")},
+			{
+				Config:      strings.Replace(config("0 * * * *", "false"), `schedule = "0 * * * *"`, "schedule = \"0 * * * *\"\n  reconcile = { schedule = \"* * * * *\" }", 1),
+				ExpectError: asShown(`billing, reconciled "* * * * *": everything is read each time = 14; every 1 minute at the closest = 840 an hour`),
+			},
 			{
 				Config: config("* * * * *", "true"),
 				ConfigPlanChecks: resource.ConfigPlanChecks{

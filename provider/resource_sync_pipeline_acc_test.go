@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -18,6 +19,16 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
+
+// The runtimes of these tests share a database, in which a dataset has one enabled pipeline and a Coda table one writer.
+// Who enables billing, or writes its table, takes turns.
+var billingTurn sync.Mutex
+
+func takeBilling(t *testing.T) {
+	t.Helper()
+	billingTurn.Lock()
+	t.Cleanup(billingTurn.Unlock)
+}
 
 const pipelineAddress = "august_sync_pipeline.test"
 
@@ -104,7 +115,7 @@ const fullPipeline = `
   status_overrides = { "Sent to lawyer" = "denied" }
   coda_views = {
     billing_summary = {
-      doc_id     = "dAugustStaging" # another test has the table of the other one
+      doc_id     = "dAugustProduction"
       table_id   = "grid-billing-summary"
       key_column = "c-key"
       columns    = { month = "c-month", status = "c-status", billed = "c-billed" }
@@ -115,6 +126,7 @@ const fullPipeline = `
 
 func TestAccSyncPipeline_basic(t *testing.T) {
 	t.Parallel()
+	takeBilling(t)
 	r := newRuntimeRig(t, "rt-pipeline")
 	update := func(config string, attributes ...string) resource.TestStep {
 		return resource.TestStep{

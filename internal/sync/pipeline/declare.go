@@ -162,14 +162,18 @@ func onlySchedule(old, spec runtimeapi.PipelineSpec) bool {
 // A full run that nobody asked for by name goes on from where a failed one of the last day stopped:
 // the feeds that were read in full then are not read in full again.
 func enqueue(ctx context.Context, tx pgx.Tx, name string, full bool) error {
-	_, err := tx.Exec(ctx, `
-		insert into august.run as r (pipeline, "full", full_since, generation)
+	tag, err := tx.Exec(ctx, `
+		insert into august.run (pipeline, "full", full_since, generation)
 		select name, $2 or last_full is null, coalesce((
 			select min(r.full_since) from august.run r where r.pipeline = p.name and r."full" and r.state = 'failed'
 			and r.full_since > now() - interval '1 day' and (p.last_full is null or r.full_since > p.last_full)), now()), generation
 		from august.pipeline p where name = $1
-		on conflict (pipeline) where state in ('pending', 'running', 'parked')
-			do update set then_sync = true, then_full = r.then_full or $2 where r.kind = 'reconcile' and not (r.then_sync and (r.then_full or not $2))`, name, full)
+		on conflict (pipeline) where state in ('pending', 'running', 'parked') do nothing`, name, full)
+	if err != nil || tag.RowsAffected() > 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, `update august.run set then_sync = true, then_full = then_full or $2
+		where pipeline = $1 and kind = 'reconcile' and `+qOpen+` and not (then_sync and (then_full or not $2))`, name, full)
 	return err
 }
 
