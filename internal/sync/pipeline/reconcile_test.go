@@ -11,18 +11,19 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 )
 
 func TestReconcileFindsAndRepairsOnlyWhatDiffers(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, few...)
 	s, _ := r.instance()
 	stop := r.start(s)
 	r.put(s, spec)
 	r.ended(s, runtimeapi.RunSucceeded)
 	stop()
 	clean, err := s.Reconcile(t.Context(), "billing", false)
-	if err != nil || clean.Drift != 0 || clean.Left != 0 || len(clean.Feeds) != len(feeds) {
+	if err != nil || clean.Drift != 0 || clean.Left != 0 || len(clean.Feeds) != len(few) {
 		t.Fatalf("%+v, %v", clean, err)
 	}
 	for _, f := range clean.Feeds {
@@ -80,7 +81,7 @@ func TestReconcileFindsAndRepairsOnlyWhatDiffers(t *testing.T) {
 
 // A list is compared as a sync reads it: in parts where it cannot be read whole, or never is.
 func TestReconcileReadsListsInParts(t *testing.T) {
-	r := newRig(t, 30)
+	r := newRig(t, 30, append(always(feed.Doctors, feed.EOBs), laboratory...)...)
 	n := r.watch(tooLong)
 	s, _ := r.instance()
 	stop := r.start(s)
@@ -122,7 +123,7 @@ func TestReconcileReadsListsInParts(t *testing.T) {
 }
 
 func TestReconcileAndSyncDoNotMix(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	s, _ := r.instance()
 	r.put(s, spec) // pending: nothing runs yet
 	if _, err := s.Reconcile(t.Context(), "billing", true); !errors.Is(err, pipeline.ErrBusy) {
