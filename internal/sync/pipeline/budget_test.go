@@ -21,12 +21,12 @@ import (
 // An hour of a few seconds: a full sync parks at its end, goes on in the next, and the source refuses nothing. The
 // pages that were being prepared are not submitted again.
 func TestAFullSyncGoesOnAcrossTheHours(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 30, few...)
 	const hour = 8 * time.Second
 	r.server.Set(func(s *sandbox.Settings) {
-		s.PerHour, s.HourMillis, s.BulkPolls, s.BulkMillis = 40, int(hour.Milliseconds()), 0, 200
+		s.PerHour, s.HourMillis, s.BulkPolls, s.BulkMillis = 36, int(hour.Milliseconds()), 0, 200
 	})
-	r.limits = store.Limits{PerSecond: 1000, PerHour: 40, Hour: hour}
+	r.limits = store.Limits{PerSecond: 1000, PerHour: 36, Hour: hour}
 	var posts, gets atomic.Int64
 	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
 		if strings.HasSuffix(q.URL.Path, "_list") {
@@ -72,7 +72,7 @@ func TestAFullSyncGoesOnAcrossTheHours(t *testing.T) {
 // A list that does not say how long it is costs few calls more than one that does, and its pages are asked for
 // side by side.
 func TestAnAscentReadsAhead(t *testing.T) {
-	r := newRig(t, 120)
+	r := newRig(t, 120, feed.Appointments)
 	r.server.Set(func(s *sandbox.Settings) {
 		s.BulkPolls, s.BulkNoPagination = 0, []string{"appointments_list"}
 		s.PageCaps["appointments_list"] = 20
@@ -119,7 +119,7 @@ func TestAnAscentReadsAhead(t *testing.T) {
 
 // The calls of a full sweep carry their class, those of a verification another.
 func TestCallsCarryTheirClass(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	ledger := &classes{}
 	s, _ := r.instance(r.booking(ledger))
 	r.start(s)
@@ -144,7 +144,7 @@ func TestCallsCarryTheirClass(t *testing.T) {
 
 // A list that has to be read in parts is no more urgent for it.
 func TestCallsOfPartsCarryTheSweepsClass(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, laboratory...)
 	n, ledger := r.watch(tooLong), &classes{}
 	s, _ := r.instance(r.booking(ledger))
 	stop := r.start(s)

@@ -90,7 +90,7 @@ func (r *rig) edited(errs ...error) {
 }
 
 func TestOnlyOrdersThatAreDueAreReadAgain(t *testing.T) {
-	r := newRig(t, 80)
+	r := newRig(t, 80, laboratory...)
 	n := r.watch(nil)
 	s, _ := r.instance()
 	r.start(s)
@@ -150,7 +150,7 @@ func TestOnlyOrdersThatAreDueAreReadAgain(t *testing.T) {
 }
 
 func TestAListThatCannotBeReadWholeIsReadInParts(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, laboratory...)
 	parts := 0
 	n := r.watch(func(list, order string) int {
 		switch {
@@ -221,7 +221,7 @@ func TestAListThatCannotBeReadWholeIsReadInParts(t *testing.T) {
 
 // A list that fails because the source is down must not be taken for one that is too long.
 func TestASourceThatIsDownDividesNothing(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, laboratory...)
 	n := r.watch(func(list, _ string) int {
 		if list == "lab_results" {
 			return http.StatusBadGateway
@@ -243,7 +243,7 @@ func TestASourceThatIsDownDividesNothing(t *testing.T) {
 // Checks of payers are read doctor by doctor, whole each time: what is gone shows at once, also of a
 // doctor who has left.
 func TestEOBsAreReadByDoctor(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, always(feed.Doctors, feed.EOBs)...)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)
@@ -289,7 +289,7 @@ func TestAFeedRests(t *testing.T) {
 
 // Two pipelines may sweep one table: neither takes for gone what the other has just brought.
 func TestDatasetsShareAFeed(t *testing.T) {
-	r := newRig(t, 40)
+	r := newRig(t, 40, append(slices.Clone(few), feed.LabDocuments)...)
 	a, _ := r.instance()
 	b, _ := r.instance()
 	r.start(a)

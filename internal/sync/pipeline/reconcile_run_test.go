@@ -49,7 +49,7 @@ func (r *rig) ask(s *pipeline.Service, repair bool) runtimeapi.Run {
 
 // An hour of a few seconds: a reconciliation parks at its end, with nothing but its lease to lose, and goes on in the next.
 func TestAReconciliationGoesOnAcrossTheHours(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, few...)
 	_, stop := r.synced()
 	stop()
 	r.exec(`delete from drchrono.line_items where id in (select id from drchrono.line_items order by updated_at, id limit 30)`)
@@ -85,7 +85,7 @@ func TestAReconciliationGoesOnAcrossTheHours(t *testing.T) {
 
 // One open run at a time: a reconciliation waits for a sync, and a sync that is wanted meanwhile follows on it.
 func TestReconciliationsAndSyncsFollowOnEachOther(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	s, _ := r.synced()
 	var held atomic.Pointer[chan struct{}]
 	hold := func() (release func()) {
@@ -138,7 +138,7 @@ func TestReconciliationsAndSyncsFollowOnEachOther(t *testing.T) {
 
 // The schedule fires, a sync of the same minute comes first, and what is due is awaited until it has ended.
 func TestReconciliationsAreScheduled(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	s, _ := r.synced()
 	scheduled := spec
 	scheduled.Schedule, scheduled.Reconcile = "0 5 * * *", &runtimeapi.ReconcileSpec{Schedule: "0 4 * * 0", Repair: true}
@@ -190,7 +190,7 @@ func TestReconciliationsAreScheduled(t *testing.T) {
 // What a reconciliation repaired before it failed is derived from all the same, and a sync that was to follow follows.
 func TestASyncFollowsOnAReconciliationThatFailed(t *testing.T) {
 	for _, repair := range []bool{true, false} {
-		r := newRig(t, 20)
+		r := newRig(t, 20, few...)
 		s, _ := r.synced()
 		broken := int32(http.StatusForbidden)
 		r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
@@ -209,7 +209,7 @@ func TestASyncFollowsOnAReconciliationThatFailed(t *testing.T) {
 			r.until("a sync", func() bool { st, err := s.Status(t.Context(), "billing"); return err == nil && st.LastRun.ID > run.ID })
 		}
 		// The next one begins anew, and drops what this one has left.
-		if report := r.reconcile(s, repair); report.Drift != 0 || len(report.Feeds) != len(feeds) {
+		if report := r.reconcile(s, repair); report.Drift != 0 || len(report.Feeds) != len(few) {
 			t.Errorf("repair %t: %+v", repair, report)
 		}
 		r.nothingLeft()
@@ -218,7 +218,7 @@ func TestASyncFollowsOnAReconciliationThatFailed(t *testing.T) {
 
 // The instance that takes a run over goes on with the next page, and repairs count once.
 func TestAnotherInstanceGoesOnWithAReconciliation(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, few...)
 	s, stop := r.synced()
 	stop()
 	pages := func(id int64) (n int64) {
@@ -264,7 +264,7 @@ func TestAnotherInstanceGoesOnWithAReconciliation(t *testing.T) {
 
 // More rows that only the database has than deletions explain are reported, and neither asked for nor touched.
 func TestReconcileBelievesNoImplausibleLoss(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	s, stop := r.synced()
 	stop()
 	r.exec(`insert into drchrono.transactions (id, raw, content_hash, observed_at) select 1 + n, '{}', '', now() from generate_series(1, 1001) n`)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 )
 
@@ -33,14 +34,14 @@ func (r *rig) nothingLeft() {
 }
 
 func TestReconcileFindsAndRepairsOnlyWhatDiffers(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, few...)
 	s, _ := r.instance()
 	stop := r.start(s)
 	r.put(s, spec)
 	r.ended(s, runtimeapi.RunSucceeded)
 	stop()
 	clean := r.reconcile(s, false)
-	if clean.Drift != 0 || clean.Left != 0 || len(clean.Feeds) != len(feeds) {
+	if clean.Drift != 0 || clean.Left != 0 || len(clean.Feeds) != len(few) {
 		t.Fatalf("%+v", clean)
 	}
 	for _, f := range clean.Feeds {
@@ -94,7 +95,7 @@ func TestReconcileFindsAndRepairsOnlyWhatDiffers(t *testing.T) {
 
 // A list is compared as a sync reads it: in parts where it cannot be read whole, or never is.
 func TestReconcileReadsListsInParts(t *testing.T) {
-	r := newRig(t, 30)
+	r := newRig(t, 30, append(always(feed.Doctors, feed.EOBs), laboratory...)...)
 	n := r.watch(tooLong)
 	s, _ := r.instance()
 	stop := r.start(s)
