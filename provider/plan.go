@@ -25,7 +25,7 @@ func planning[M any](ctx context.Context, req resource.ModifyPlanRequest, diags 
 func (s setting) atPlan(own, is types.String) (types.String, error) {
 	planned, err := s.or(own)
 	if !is.IsNull() && (err != nil || planned.IsUnknown()) {
-		return is, nil
+		return is, nil //nolint:nilerr // not knowing better is no failure
 	}
 	return planned, err
 }
