@@ -168,6 +168,16 @@ func TestReconciliationsAreScheduled(t *testing.T) {
 		t.Errorf("sync %+v, reconciliation %+v", st.LastRun, st.Reconcile)
 	}
 	r.equal()
+	// One that only compares is not the one that was to repair.
+	r.exec(`update august.pipeline set reconcile_due = now()`)
+	r.reconcile(s, false)
+	if st = status(); st.ReconcileDue == nil {
+		t.Error("a comparison answers for a repair")
+	}
+	r.reconcile(s, true)
+	if st = status(); st.ReconcileDue != nil {
+		t.Errorf("still due %v", st.ReconcileDue)
+	}
 	// One that is due and cannot begin is awaited. Another declaration with the same schedule does not forget it.
 	r.exec(`insert into august.run (pipeline, generation, state, started_at, lease_owner, lease_until) values ('billing', 1, 'running', now(), 'somebody', now() + interval '1 hour')`)
 	r.exec(`update august.pipeline set next_reconcile = now() - interval '2 days'`)
@@ -179,6 +189,17 @@ func TestReconciliationsAreScheduled(t *testing.T) {
 	r.put(s, scheduled)
 	if st = status(); st.ReconcileDue == nil || st.ReconcileRun.State != runtimeapi.RunQueued {
 		t.Errorf("due %v, run %+v", st.ReconcileDue, st.ReconcileRun)
+	}
+	// When it can, it comes before the syncs that are due by then: there may always be one.
+	queued := st.ReconcileRun.ID
+	r.exec(`with r as (update august.run set state = 'succeeded', finished_at = now() where lease_owner = 'somebody') update august.pipeline set next_run = now()`)
+	r.run(s, queued, runtimeapi.RunSucceeded)
+	r.until("the sync", func() bool {
+		st = status()
+		return st.LastRun.ID > queued && st.LastRun.State == runtimeapi.RunSucceeded
+	})
+	if st.LastRun.StartedAt.Before(st.Reconcile.FinishedAt) {
+		t.Errorf("sync %+v, reconciliation %+v", st.LastRun, st.Reconcile)
 	}
 	scheduled.Reconcile = nil
 	r.put(s, scheduled)
