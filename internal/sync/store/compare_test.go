@@ -45,11 +45,20 @@ func TestAComparisonIsAllOrNothing(t *testing.T) {
 	if n, err := b.Differences(t.Context(), f, c); err != nil || n != (store.Differences{Missing: 1, Differs: 1, Repaired: 2, Bad: 2}) {
 		t.Errorf("%+v, %v", n, err)
 	}
+	// A row that moved to another page, changed meanwhile and is stored so, differed all the same.
+	moved := lineItem(2, "22.00", "2026-03-04T11:00:00")
+	b.merge(f, at.Add(time.Second), moved)
+	if got, err := b.ComparePage(t.Context(), f, b.holder, "p", b.asked(f, c.ID, at.Add(2*time.Second), moved), true); err != nil || got != (store.Counts{Read: 1, Fresh: 1}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if n, err := b.Differences(t.Context(), f, c); err != nil || n != (store.Differences{Missing: 1, Differs: 1, Repaired: 2, Bad: 2}) {
+		t.Errorf("%+v, %v", n, err)
+	}
 	if n := b.one(`select count(*) from drchrono.quarantine`); n != "0" {
 		t.Error("a comparison put rows into quarantine")
 	}
 	again, err := b.OpenComparison(t.Context(), f, b.holder)
-	if err != nil || again.ID != c.ID || len(again.Pages) != 1 || !again.Started.Equal(c.Started) {
+	if err != nil || again.ID != c.ID || len(again.Pages) != 2 || !again.Started.Equal(c.Started) {
 		t.Errorf("opened again: %+v, %v", again, err)
 	}
 }
