@@ -98,7 +98,7 @@ func TestCurrent_anyOrder(t *testing.T) {
 		for _, r := range rows {
 			known := !r.Performed.IsZero() && !current.Performed.IsZero()
 			later := current.Performed.After(r.Performed) || !known && current.ID > r.ID
-			if r.Status.Reported() && !current.Status.Settled() && !(current.Critical && later) {
+			if r.Status.Reported() && !current.Status.Settled() && (!current.Critical || !later) {
 				t.Fatalf("%+v hides %+v", current, r)
 			}
 		}
@@ -107,7 +107,7 @@ func TestCurrent_anyOrder(t *testing.T) {
 		if alarm.Performed.IsZero() {
 			rows = slices.DeleteFunc(rows, func(r Version) bool { return r.Status == Cancelled && !r.Performed.IsZero() }) // it counts as before them
 		}
-		with := append(rows, alarm)
+		with := slices.Concat(rows, []Version{alarm})
 		if holds := with[Current(with)]; holds != alarm && (!holds.Critical || holds.Status.Settled()) && !alarm.Status.Settled() {
 			t.Fatalf("%+v hides %+v", holds, alarm)
 		}
