@@ -2,20 +2,22 @@ package coda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // patience is the longest wait for a free write that is sat out holding the table's lock.
 const patience = 15 * time.Second
 
-// maxUnderWay bounds the writes that Coda has accepted and not applied. It takes Coda up to 23 s to apply
-// one, and the limit lets one go every 3.5 s. No key is in two of them: two inserts of one key under way
-// together might both be made.
-const maxUnderWay = 16
+// mostUnderWay bounds the writes that Coda has accepted and not applied: those of five windows, for it takes Coda
+// up to 23 s to apply one. No key is in two of them: two inserts of one key under way together might both be made.
+func (w *writer) mostUnderWay() int { return min(5*w.cfg.Writes, 64) }
 
 // underWay is a write that Coda has accepted.
 type underWay struct {
@@ -28,7 +30,7 @@ type underWay struct {
 // applied it when land has. Whatever happens meanwhile, the database knows that something may be under
 // way.
 func (w *writer) launch(ctx context.Context, b batch, send func() (string, error)) error {
-	for len(w.under) >= maxUnderWay {
+	for len(w.under) >= w.mostUnderWay() {
 		if err := w.land(ctx); err != nil {
 			return err
 		}
@@ -208,12 +210,9 @@ func (w *writer) await(ctx context.Context, u underWay) (doubtful bool, err erro
 // under way occupies its place whatever comes; see arrived. From then on it does so for the Window, which
 // slides. However slow the way is, Coda never sees more than it allows.
 func (w *writer) reserve(ctx context.Context) (slot time.Time, err error) {
-	if _, err := w.conn.Exec(ctx, `insert into august.coda_account (account) values ($1) on conflict do nothing`, w.account); err != nil {
-		return slot, fmt.Errorf("open the book of writes: %w", err)
-	}
 	for {
 		var wait time.Duration
-		if err := w.conn.QueryRow(ctx, `
+		err := w.conn.QueryRow(ctx, `
 			with book as materialized (
 				select account, blocked_until, clock_timestamp() as now,
 					array(select at from unnest(writes) at where at > clock_timestamp() - $2::interval order by at) as recent
@@ -225,13 +224,18 @@ func (w *writer) reserve(ctx context.Context) (slot time.Time, err error) {
 				from book
 			)
 			update august.coda_account a set writes = case when d.wait = interval '0' then d.recent || d.slot else a.writes end
-			from decided d where a.account = d.account returning d.slot, d.wait`, w.account, w.cfg.Window, w.cfg.Writes, timeout).Scan(&slot, &wait); err != nil {
+			from decided d where a.account = d.account returning d.slot, d.wait`, w.account, w.cfg.Window, w.cfg.Writes, timeout).Scan(&slot, &wait)
+		if errors.Is(err, pgx.ErrNoRows) {
+			if _, err = w.conn.Exec(ctx, `insert into august.coda_account (account) values ($1) on conflict do nothing`, w.account); err == nil {
+				continue
+			}
+		}
+		switch {
+		case err != nil:
 			return slot, fmt.Errorf("book a write: %w", err)
-		}
-		if wait == 0 {
+		case wait == 0:
 			return slot, nil
-		}
-		if wait > patience {
+		case wait > patience:
 			return slot, errBlocked
 		}
 		if err := sleep(ctx, wait); err != nil {
@@ -258,8 +262,9 @@ func (w *writer) arrived(ctx context.Context, slot time.Time, taken bool) error 
 // throttled that goes on.
 func (w *writer) block(ctx context.Context, asked time.Duration) error {
 	_, err := w.conn.Exec(ctx, `
-		update august.coda_account set strikes = strikes + 1,
-			blocked_until = clock_timestamp() + greatest($2::interval * (1 << least(strikes, 2)), $3::interval) where account = $1`, w.account, w.cfg.Throttle, asked)
+		insert into august.coda_account as a (account, strikes, blocked_until) values ($1, 1, clock_timestamp() + greatest($2::interval, $3::interval))
+		on conflict (account) do update set strikes = a.strikes + 1,
+			blocked_until = clock_timestamp() + greatest($2::interval * (1 << least(a.strikes, 2)), $3::interval)`, w.account, w.cfg.Throttle, asked)
 	if err != nil {
 		return fmt.Errorf("note that Coda throttles: %w", err)
 	}

@@ -116,6 +116,18 @@ func TestPusher_viewsDoNotWaitForEachOther(t *testing.T) {
 	}
 }
 
+// As many writes are under way as the limit lets go while Coda takes its time with the first.
+func TestPusher_keepsASlowCodaBusy(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.coda.Set(func(s *sandbox.Settings) { s.MutationMillis = 1 << 30 })
+	b.want(2600, 12)
+	cfg := b.free()
+	cfg.Writes, cfg.Window, cfg.GiveUp = 5, time.Millisecond, time.Hour
+	b.start(cfg)
+	b.until("five windows of writes are under way", func() bool { return b.coda.Stats().Pending == 25 })
+}
+
 // Two pipelines whose views go to one table take turns in one instance, as instances do.
 func TestPusher_oneWriterPerTableInOneInstance(t *testing.T) {
 	t.Parallel()
