@@ -22,17 +22,32 @@ type session struct {
 
 // join is a session that works, begun by the first push and left by the last.
 func (p *Pusher) join(ctx context.Context) (*session, error) {
+	if s := p.joined(nil); s != nil {
+		return s, nil
+	}
+	conn, err := p.cfg.Pool.Acquire(ctx) // waits, perhaps for one that leave gives back
+	if err != nil {
+		return nil, err
+	}
+	s := p.joined(conn)
+	if s.conn != conn {
+		conn.Release()
+	}
+	return s, nil
+}
+
+// joined is the session with one more user; where there is none that works, it is begun on conn, if given.
+func (p *Pusher) joined(conn *pgxpool.Conn) *session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.session == nil || p.session.broken() {
-		conn, err := p.cfg.Pool.Acquire(ctx)
-		if err != nil {
-			return nil, err
+		if conn == nil {
+			return nil
 		}
 		p.session = &session{conn: conn}
 	}
 	p.session.users++
-	return p.session, nil
+	return p.session
 }
 
 func (p *Pusher) leave(s *session) {
@@ -47,8 +62,11 @@ func (p *Pusher) leave(s *session) {
 	}
 }
 
+// broken says whether the connection is known to be gone. One that is in use is not.
 func (s *session) broken() bool {
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		return false
+	}
 	defer s.mu.Unlock()
 	return s.conn.Conn().IsClosed()
 }
