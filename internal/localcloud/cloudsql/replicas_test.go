@@ -3,6 +3,8 @@ package cloudsql
 import (
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -97,6 +99,7 @@ func TestReplicaFollows(t *testing.T) {
 			r.eventually("the standby to take over", func() bool { return r.instance("platform").cluster.Primary() != before })
 		},
 		func() { r.replaced("dr", "a") },
+		func() { r.ruined("dr", "a") },
 		func() { r.done(r.api.Instances.Restart(project, "dr").Do()) },
 		func() { r.inStep("platform"); r.done(r.api.Instances.Restart(project, "platform").Do()) },
 		func() { r.close(); r.open() },
@@ -143,6 +146,19 @@ func TestReplicaFollows(t *testing.T) {
 	r.exec(r.dial(there), "INSERT INTO commits VALUES (7)")
 	r.done(r.api.Instances.Delete(project, "dr").Do())
 	r.done(r.api.Instances.Delete(project, "platform").Do())
+}
+
+// ruined ends a node's postmaster the hard way, with data that nothing recovers, and waits for another.
+func (r *rig) ruined(name, node string) {
+	r.t.Helper()
+	pid := r.pid(name, node)
+	r.stopped(pid, func() {
+		if err := os.Remove(filepath.Join(r.instance(name).dir, "node-"+node, "global", "pg_control")); err != nil {
+			r.t.Fatal(err)
+		}
+		r.shoot(pid)
+	})
+	r.eventually("another postmaster", func() bool { return r.pid(name, node) != pid })
 }
 
 // A replica that has what got lost in a failover is made anew, by itself.

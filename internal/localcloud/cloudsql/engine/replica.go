@@ -230,12 +230,12 @@ func (c *Cluster) receives(ctx context.Context) (ok bool, err error) {
 
 // reseed makes the replica anew from its source.
 func (c *Cluster) reseed(ctx context.Context) error {
-	c.fence()
-	_ = c.standby().stop(ctx, syscall.SIGQUIT)
-	_ = c.primary().stop(ctx, syscall.SIGQUIT)
 	if c.source == nil {
 		return errors.New("the replica has no primary")
 	}
+	c.fence()
+	_ = c.standby().stop(ctx, syscall.SIGQUIT)
+	_ = c.primary().stop(ctx, syscall.SIGQUIT)
 	if err := c.primary().copyFrom(ctx, *c.source); err != nil {
 		return fmt.Errorf("copy the primary instance anew: %w", err)
 	}
