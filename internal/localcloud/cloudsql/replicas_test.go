@@ -299,10 +299,19 @@ func TestSwitchover(t *testing.T) {
 
 	l := r.load(here, 2)
 	l.goesOn(r)
-	op := r.done(r.api.Instances.Switchover(project, "dr").Do())
-	if op.OperationType != "SWITCHOVER" {
-		t.Errorf("operation %s", op.OperationType)
+	// For as long as dr has not replayed everything, the switchover waits, and nothing else happens to anybody.
+	r.exec(r.inside("dr"), "SELECT pg_wal_replay_pause()")
+	l.goesOn(r)
+	op, err := r.api.Instances.Switchover(project, "dr").Do()
+	if err != nil || op.OperationType != "SWITCHOVER" {
+		t.Fatalf("%+v, %v", op, err)
 	}
+	for _, name := range []string{"platform", "dr", "reports"} {
+		_, err := r.api.Instances.Delete(project, name).Do()
+		refused(t, err, http.StatusConflict, "operationInProgress")
+	}
+	r.exec(r.inside("dr"), "SELECT pg_wal_replay_resume()")
+	r.done(op, nil)
 	l.end()
 	l.lost(r, "dr")
 	r.exec(r.dial(there), "INSERT INTO commits VALUES (100, 1)")
@@ -323,9 +332,20 @@ func TestSwitchover(t *testing.T) {
 	r.inStep("dr")
 	r.failover("dr")
 
-	// And back, after everything was down.
+	// And back, after everything was down, at the second attempt: at the first, the new primary cannot take note
+	// of its role.
 	r.close()
 	r.open()
+	role := filepath.Join(r.instance("platform").dir, "engine.json")
+	if err := errors.Join(os.Rename(role, role+".aside"), os.Mkdir(role, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if _, problem := r.wait(r.api.Instances.Switchover(project, "platform").Do()); problem == "" {
+		t.Error("a switchover without a record of it succeeded")
+	}
+	if err := errors.Join(os.Remove(role), os.Rename(role+".aside", role)); err != nil {
+		t.Fatal(err)
+	}
 	r.done(r.api.Instances.Switchover(project, "platform").DbTimeout("60s").Do())
 	r.exec(r.dial(here), "INSERT INTO commits VALUES (100, 2)")
 	r.inStep("platform")

@@ -236,16 +236,21 @@ func (r *rig) exec(c *pgx.Conn, sql string, args ...any) {
 	}
 }
 
-// admin asks platform's administrator one question.
-func (r *rig) admin(sql string, args ...any) (answer string) {
+// inside is an administrator's session on an instance.
+func (r *rig) inside(name string) *pgx.Conn {
 	r.t.Helper()
-	r.face.mu.Lock()
-	i := r.face.instances[project+"/platform"]
-	r.face.mu.Unlock()
-	c, err := i.cluster.Connect(r.t.Context(), "postgres")
+	c, err := r.instance(name).cluster.Connect(r.t.Context(), "postgres")
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.t.Cleanup(func() { _ = c.Close(context.Background()) })
+	return c
+}
+
+// admin asks platform's administrator one question.
+func (r *rig) admin(sql string, args ...any) (answer string) {
+	r.t.Helper()
+	c := r.inside("platform")
 	defer func() { _ = c.Close(r.t.Context()) }()
 	if err := c.QueryRow(r.t.Context(), sql, args...).Scan(&answer); err != nil {
 		r.t.Fatalf("%s: %v", sql, err)

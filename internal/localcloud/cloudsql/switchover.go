@@ -128,7 +128,9 @@ func (f *Face) swap(c *call, i, m *instance, kind string, stepDown func(context.
 		}
 		return f.succeed(context.WithoutCancel(ctx), i, m)
 	})
-	m.busy = op.Name
+	for _, x := range append(f.replicasOf(m), m) { // the other replicas are to follow i: none may go meanwhile
+		x.busy = op.Name
+	}
 	return op
 }
 

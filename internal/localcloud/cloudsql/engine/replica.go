@@ -17,9 +17,6 @@ import (
 // slotPrefix begins the names of replicas' slots.
 const slotPrefix = "august_replica_"
 
-// ErrReplica says that a cluster follows another one.
-var ErrReplica = errors.New("the cluster is a replica")
-
 // Source is where a server in recovery gets its WAL from. For a replica that is the feed of another cluster,
 // which is at the same place whichever of its nodes is primary.
 type Source struct {
@@ -351,7 +348,7 @@ func (c *Cluster) StepDown(ctx context.Context, reach func(ctx context.Context, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state.Replica {
-		return ErrReplica
+		return nil // done before
 	}
 	c.front.fence()
 	c.primary().disconnect(ctx)
