@@ -380,4 +380,15 @@ func TestReplicaFailover(t *testing.T) {
 	r.eventually("the commit to reach platform", func() bool {
 		return r.answer("platform", here, "SELECT count(*)::text FROM commits") == "3"
 	})
+
+	// It can be promoted while its standby is lost, which is synchronous when it is back.
+	r.eventually("the replica's standby", func() bool {
+		return r.answer("platform", here, "SELECT count(*)::text FROM pg_stat_replication WHERE application_name = 'august_standby'") == "1"
+	})
+	release := r.blocked("platform", before)
+	r.shoot(r.pid("platform", before))
+	r.done(r.api.Instances.PromoteReplica(project, "platform").Do())
+	r.exec(r.dial(here), "INSERT INTO commits VALUES (1, 4)")
+	release()
+	r.inStep("platform")
 }

@@ -320,10 +320,15 @@ func (c *Cluster) Promote(ctx context.Context) error {
 	if !c.state.Spec.Standby {
 		return nil
 	}
-	return c.engage(ctx, logEnd(c.standby().log))
+	if err := c.engage(ctx, logEnd(c.standby().log)); err != nil {
+		// Promoted it is, whatever becomes of its standby; the watch goes on trying.
+		c.opt.Log.Error("standby of a promoted replica does not follow", "instance", c.opt.Name, "error", err)
+		return c.fallOut(ctx)
+	}
+	return nil
 }
 
-// Position answers up to where the primary has written: once a replica is there and clients are fenced, it
+// position answers up to where the primary has written: once a replica is there and clients are fenced, it
 // has everything.
 func (c *Cluster) position(ctx context.Context) (lsn string, err error) {
 	err = c.primary().query(ctx, []any{&lsn}, "SELECT pg_current_wal_flush_lsn()::text")

@@ -158,6 +158,9 @@ func (c *Cluster) attached(ctx context.Context, began int64) error {
 		if ok, err := c.streaming(waiting); err != nil || ok {
 			return err
 		}
+		if !c.standby().running() {
+			return errors.New("the standby does not run")
+		}
 		if why := diverged(c.standby().log, began); why != "" {
 			return fmt.Errorf("the standby cannot follow: %s", why)
 		}
