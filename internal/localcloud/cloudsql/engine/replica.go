@@ -335,13 +335,9 @@ func (c *Cluster) position(ctx context.Context) (lsn string, err error) {
 	return lsn, err
 }
 
-// Reach waits until the replica has replayed up to a position.
+// Reach waits, for as long as ctx lasts, until the replica has replayed up to a position.
 func (c *Cluster) Reach(ctx context.Context, lsn string) error {
-	patience := 10 * time.Minute
-	if deadline, ok := ctx.Deadline(); ok {
-		patience = time.Until(deadline)
-	}
-	return until(ctx, c.at.Load(), patience, "the replica does not catch up",
+	return until(ctx, c.at.Load(), 24*time.Hour, "the replica does not catch up",
 		"SELECT coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false)", lsn)
 }
 

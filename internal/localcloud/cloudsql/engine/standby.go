@@ -131,8 +131,8 @@ func (c *Cluster) engage(ctx context.Context, began int64) error {
 	if err := c.primary().query(ctx, nil, "CHECKPOINT"); err != nil {
 		return err
 	}
-	var lsn string
-	if err := c.primary().query(ctx, []any{&lsn}, "SELECT pg_current_wal_flush_lsn()::text"); err != nil {
+	lsn, err := c.position(ctx)
+	if err != nil {
 		return err
 	}
 	if err := until(ctx, c.primary(), standbyPatience, "the standby does not become synchronous", `SELECT EXISTS (SELECT FROM pg_stat_replication
