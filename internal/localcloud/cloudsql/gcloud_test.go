@@ -13,7 +13,9 @@ func TestGcloudRecovers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	gcloud := r.gcloud()
-	d := r.create(available())
+	gcloud.Run("instances", "create", "platform", "--database-version="+version, "--edition=enterprise", "--tier=db-custom-2-7680",
+		"--region="+region, "--availability-type=REGIONAL", "--enable-point-in-time-recovery", "--backup-start-time=03:00")
+	d := r.get("platform")
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
 	c := r.dial(conn)
 	r.exec(c, "CREATE TABLE commits (n int)")
@@ -75,5 +77,4 @@ func TestGcloudRecovers(t *testing.T) {
 	if _, err := r.api.BackupRuns.Get(project, "platform", id).Do(); err == nil {
 		t.Error("the deleted backup is still there")
 	}
-	gcloud.Run("instances", "delete", "copied")
 }
