@@ -34,8 +34,8 @@ func main() {
 }
 
 func bench(ctx context.Context, pattern string) error {
-	// Each package is measured alone: with -bench, go test runs one after the other.
-	cmd := exec.CommandContext(ctx, "go", "test", "-buildvcs=false", "-run", "^$", "-bench", pattern, "-benchtime", "1x", "-timeout", "40m", "./internal/...")
+	// Each package is measured alone: with -bench, go test runs one after the other. -v tells what is under way.
+	cmd := exec.CommandContext(ctx, "go", "test", "-buildvcs=false", "-v", "-run", "^$", "-bench", pattern, "-benchtime", "1x", "-timeout", "40m", "./internal/...")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it cleans up
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
