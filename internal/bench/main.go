@@ -35,8 +35,8 @@ func main() {
 
 func bench(ctx context.Context, pattern string) error {
 	// Each package is measured alone: with -bench, go test runs one after the other. -v tells what is under way.
-	cmd := exec.CommandContext(ctx, "go", "test", "-buildvcs=false", "-v", "-run", "^$", "-bench", pattern, "-benchtime", "1x", "-timeout", "40m", "./internal/...")
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it cleans up
+	cmd := exec.CommandContext(ctx, "go", "test", "-buildvcs=false", "-v", "-run", "^$", "-bench", pattern, "-benchtime", "1x", "-timeout", "40m", "./internal/...") //nolint:gosec // the pattern is one argument, and no shell reads it
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }                                                                                            // so that it cleans up
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -57,6 +57,8 @@ func bench(ctx context.Context, pattern string) error {
 		return fmt.Errorf("read the benchmarks' output: %w", bad)
 	case err != nil:
 		return err
+	case len(measured) == 0:
+		return fmt.Errorf("no benchmark matches %q", pattern)
 	case missing > 0:
 		return fmt.Errorf("%d figures were not measured: the benchmark or its unit has another name than in internal/bench/figures.go", missing)
 	}
