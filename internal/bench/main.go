@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
+	"strings"
 )
 
 // everything is the pattern of a whole run: then a figure that nobody measured is a mistake.
@@ -42,6 +44,7 @@ func bench(ctx context.Context, pattern string) error {
 	if err != nil {
 		return err
 	}
+	before := load()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -49,6 +52,7 @@ func bench(ctx context.Context, pattern string) error {
 	measured, bad := read(shown)
 	_, _ = io.Copy(io.Discard, shown) // show the rest, whatever was wrong with the figures
 	failed := cmd.Wait()
+	fmt.Printf("\n%d processors; load when this began: %s\n", runtime.NumCPU(), before)
 	missing, err := table(os.Stdout, figures, measured, pattern == everything)
 	switch {
 	case failed != nil:
@@ -63,4 +67,14 @@ func bench(ctx context.Context, pattern string) error {
 		return fmt.Errorf("%d figures were not measured: the benchmark or its unit has another name than in internal/bench/figures.go", missing)
 	}
 	return nil
+}
+
+// load is how busy the machine was in the last minute: figures of a busy one say little.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	last, _, _ := strings.Cut(string(text), " ")
+	return last
 }
