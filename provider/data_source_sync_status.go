@@ -73,7 +73,7 @@ func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequ
 			"paused":   truth("Whether the pipeline rests."),
 			"next_run": text("When the schedule fires next, in RFC 3339; null when it never does."),
 			"last_run": schema.SingleNestedAttribute{
-				MarkdownDescription: "The newest run, which may be under way; null before the first.",
+				MarkdownDescription: "The newest sync, which may be under way; null before the first.",
 				Computed:            true,
 				Attributes: map[string]schema.Attribute{
 					"id":          number("Its number."),
@@ -92,6 +92,21 @@ func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequ
 					"finished_at": text("When it ended, in RFC 3339."),
 					"seconds":     schema.Float64Attribute{MarkdownDescription: "How long it took, with the time in which it was parked.", Computed: true},
 					"rows":        number("Rows that it read."),
+				},
+			},
+			"next_reconcile": text("When the schedule of comparisons with DrChrono fires next, in RFC 3339; null when it never does."),
+			"last_reconcile": schema.SingleNestedAttribute{
+				MarkdownDescription: "The newest comparison of the tables with DrChrono that has ended; null before the first.",
+				Computed:            true,
+				Attributes: map[string]schema.Attribute{
+					"run":         number("Number of its run."),
+					"started_at":  text("When it began, in RFC 3339."),
+					"finished_at": text("When it ended."),
+					"repair":      truth("Whether it was to repair what differs."),
+					"drift":       number("Rows that differed, without those that the next sync would have brought."),
+					"left":        number("Of them, those that were not repaired."),
+					"uncompared":  number("Rows, and parts of lists, of which it is not known whether they differ."),
+					"problem":     text("What kept it from comparing everything, and what to do; null when nothing did."),
 				},
 			},
 			"lag_seconds": schema.MapAttribute{

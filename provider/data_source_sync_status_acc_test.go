@@ -42,6 +42,7 @@ func (r *runtimeRig) synced(pipeline string, after int64) runtimeapi.Status {
 // a status of its own means.
 func TestAccSyncStatus_basic(t *testing.T) {
 	t.Parallel()
+	takeBilling(t)
 	r := newRuntimeRig(t, "rt-status")
 	const data = `
 data "august_sync_status" "test" {

@@ -24,6 +24,8 @@ type syncStatusModel struct {
 	NextRun       types.String `tfsdk:"next_run"`
 	LastRun       types.Object `tfsdk:"last_run"`
 	LastFull      types.Object `tfsdk:"last_full"`
+	NextReconcile types.String `tfsdk:"next_reconcile"`
+	LastReconcile types.Object `tfsdk:"last_reconcile"`
 	LagSeconds    types.Map    `tfsdk:"lag_seconds"`
 	Rows          types.Map    `tfsdk:"rows"`
 	Claims        types.Map    `tfsdk:"claims"`
@@ -48,6 +50,17 @@ type fullSyncModel struct {
 	Rows       types.Int64   `tfsdk:"rows"`
 }
 
+type lastReconcileModel struct {
+	Run        types.Int64  `tfsdk:"run"`
+	StartedAt  types.String `tfsdk:"started_at"`
+	FinishedAt types.String `tfsdk:"finished_at"`
+	Repair     types.Bool   `tfsdk:"repair"`
+	Drift      types.Int64  `tfsdk:"drift"`
+	Left       types.Int64  `tfsdk:"left"`
+	Uncompared types.Int64  `tfsdk:"uncompared"`
+	Problem    types.String `tfsdk:"problem"`
+}
+
 type mismatchModel struct {
 	Reason   types.String `tfsdk:"reason"`
 	Severity types.String `tfsdk:"severity"`
@@ -65,7 +78,11 @@ var (
 		"id": types.Int64Type, "state": types.StringType, "full": types.BoolType, "started_at": types.StringType,
 		"finished_at": types.StringType, "resume_at": types.StringType, "error": types.StringType,
 	}
-	fullSyncTypes   = map[string]attr.Type{"finished_at": types.StringType, "seconds": types.Float64Type, "rows": types.Int64Type}
+	fullSyncTypes      = map[string]attr.Type{"finished_at": types.StringType, "seconds": types.Float64Type, "rows": types.Int64Type}
+	lastReconcileTypes = map[string]attr.Type{
+		"run": types.Int64Type, "started_at": types.StringType, "finished_at": types.StringType, "repair": types.BoolType,
+		"drift": types.Int64Type, "left": types.Int64Type, "uncompared": types.Int64Type, "problem": types.StringType,
+	}
 	mismatchTypes   = map[string]attr.Type{"reason": types.StringType, "severity": types.StringType, "count": types.Int64Type}
 	codaStatusTypes = map[string]attr.Type{"rows": types.Int64Type, "pending": types.Int64Type, "error": types.StringType}
 )
@@ -80,7 +97,7 @@ func (m *syncStatusModel) settle() (maxLag time.Duration) {
 	}
 	maxLag, _ = time.ParseDuration(m.MaxLag.ValueString()) // the schema has checked it
 	m.ID = types.StringValue(m.declared().address())
-	m.LastRun, m.LastFull = types.ObjectNull(syncRunTypes), types.ObjectNull(fullSyncTypes)
+	m.LastRun, m.LastFull, m.LastReconcile = types.ObjectNull(syncRunTypes), types.ObjectNull(fullSyncTypes), types.ObjectNull(lastReconcileTypes)
 	m.LagSeconds, m.Rows, m.Claims = types.MapNull(types.Float64Type), types.MapNull(types.Int64Type), types.MapNull(types.Int64Type)
 	m.Mismatches = types.ListNull(types.ObjectType{AttrTypes: mismatchTypes})
 	m.CodaViews = types.MapNull(types.ObjectType{AttrTypes: codaStatusTypes})
@@ -115,6 +132,13 @@ func (m *syncStatusModel) flatten(ctx context.Context, status runtimeapi.Status)
 			}
 		}
 		m.LastFull = objectOf(ctx, fullSyncTypes, full, &diags)
+	}
+	m.NextReconcile = momentOrNull(status.NextReconcile)
+	if r := status.Reconcile; r != nil {
+		m.LastReconcile = objectOf(ctx, lastReconcileTypes, lastReconcileModel{
+			Run: types.Int64Value(r.Run), StartedAt: timeOrNull(r.StartedAt), FinishedAt: timeOrNull(r.FinishedAt), Repair: types.BoolValue(r.Repair),
+			Drift: types.Int64Value(r.Drift), Left: types.Int64Value(r.Left), Uncompared: types.Int64Value(r.Uncompared), Problem: stringOrNull(r.Problems()),
+		}, &diags)
 	}
 	lag := map[string]attr.Value{}
 	for feed, seconds := range status.Lag {

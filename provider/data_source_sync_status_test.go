@@ -65,11 +65,15 @@ func TestAccSyncStatus_badTimes(t *testing.T) {
 	later := at.Add(90*time.Second + 1234567*time.Nanosecond)
 	f.states = map[string]runtimeapi.Status{"billing": {
 		Pipeline: "billing", Paused: true, NextRun: &later, LastFull: &later, CallsThisHour: 412,
-		LastRun:    &runtimeapi.Run{ID: 9, State: runtimeapi.RunParked, StartedAt: &at, ResumeAt: &later, Error: "the call budget of this hour is used up"},
-		FullRun:    &runtimeapi.Run{ID: 8, State: runtimeapi.RunSucceeded, Full: true, StartedAt: &at, FinishedAt: &later, Feeds: []runtimeapi.FeedRun{{Read: 100}, {Read: 20}}},
-		Lag:        map[string]float64{"doctors": 7200.0004, "offices": 12},
-		Rows:       map[string]int64{"doctors": 3, "offices": 1, "transactions": 0},
-		Claims:     map[string]int64{"paid": 5},
+		LastRun: &runtimeapi.Run{ID: 9, State: runtimeapi.RunParked, StartedAt: &at, ResumeAt: &later, Error: "the call budget of this hour is used up"},
+		FullRun: &runtimeapi.Run{ID: 8, State: runtimeapi.RunSucceeded, Full: true, StartedAt: &at, FinishedAt: &later, Feeds: []runtimeapi.FeedRun{{Read: 100}, {Read: 20}}},
+		Lag:     map[string]float64{"doctors": 7200.0004, "offices": 12},
+		Rows:    map[string]int64{"doctors": 3, "offices": 1, "transactions": 0},
+		Claims:  map[string]int64{"paid": 5},
+		Reconcile: &runtimeapi.Reconcile{Run: 6, StartedAt: at, FinishedAt: later, Repair: true, Drift: 12, Left: 2, Uncompared: 3, Feeds: []runtimeapi.ReconcileFeed{
+			{Feed: "offices"}, {Feed: "doctors", Problem: "3 rows could not be decoded"},
+		}},
+		ReconcileRun: &runtimeapi.Run{ID: 10, Kind: runtimeapi.KindReconcile, State: runtimeapi.RunQueued}, NextReconcile: &later, ReconcileDue: &at,
 		Mismatches: []runtimeapi.MismatchCount{{Reason: "posting_drift", Severity: runtimeapi.MismatchFault, Count: 2}},
 		Coda:       []runtimeapi.CodaStatus{{View: "billing_summary", Rows: 7, Pending: 3, Error: "the table is gone"}},
 	}}
@@ -103,7 +107,7 @@ output "books_that_differ" { # as the example has it
 	}
 	nothing := func(code string) []statecheck.StateCheck {
 		checks := []statecheck.StateCheck{syncCodes([2]string{code, "critical"}), inSyncStatus("healthy", knownvalue.Bool(false)), inSyncStatus("id", knownvalue.NotNull())}
-		for _, attribute := range []string{"paused", "next_run", "last_run", "last_full", "lag_seconds", "rows", "claims", "mismatches", "coda_views", "calls_this_hour"} {
+		for _, attribute := range []string{"paused", "next_run", "last_run", "last_full", "next_reconcile", "last_reconcile", "lag_seconds", "rows", "claims", "mismatches", "coda_views", "calls_this_hour"} {
 			checks = append(checks, inSyncStatus(attribute, knownvalue.Null()))
 		}
 		return checks
@@ -115,7 +119,8 @@ output "books_that_differ" { # as the example has it
 			{
 				Config: config(billing + "\n max_lag = \"1h\""),
 				ConfigStateChecks: []statecheck.StateCheck{
-					syncCodes([2]string{"LAGGING", "warning"}, [2]string{"LAG_UNKNOWN", "warning"}, [2]string{"PAUSED", "warning"}, [2]string{"CODA_FAILING", "warning"},
+					syncCodes([2]string{"LAGGING", "warning"}, [2]string{"LAG_UNKNOWN", "warning"}, [2]string{"DRIFT_LEFT", "warning"}, [2]string{"NOT_COMPARED", "warning"},
+						[2]string{"PAUSED", "warning"}, [2]string{"CODA_FAILING", "warning"},
 						[2]string{"PARKED", "info"}, [2]string{"BOOKS_DIFFER", "info"}),
 					inSyncStatus("healthy", knownvalue.Bool(false)),
 					inSyncStatus("id", knownvalue.StringExact(f.url+"/v1/pipelines/billing")),
@@ -130,6 +135,12 @@ output "books_that_differ" { # as the example has it
 					})),
 					inSyncStatus("last_full", knownvalue.ObjectExact(map[string]knownvalue.Check{
 						"finished_at": knownvalue.StringExact("2026-03-02T10:01:30Z"), "seconds": knownvalue.Float64Exact(90.001), "rows": knownvalue.Int64Exact(120),
+					})),
+					inSyncStatus("next_reconcile", knownvalue.StringExact("2026-03-02T10:01:30Z")),
+					inSyncStatus("last_reconcile", knownvalue.ObjectExact(map[string]knownvalue.Check{
+						"run": knownvalue.Int64Exact(6), "started_at": knownvalue.StringExact("2026-03-02T10:00:00Z"), "finished_at": knownvalue.StringExact("2026-03-02T10:01:30Z"),
+						"repair": knownvalue.Bool(true), "drift": knownvalue.Int64Exact(12), "left": knownvalue.Int64Exact(2), "uncompared": knownvalue.Int64Exact(3),
+						"problem": knownvalue.StringExact("doctors: 3 rows could not be decoded"),
 					})),
 					inSyncStatus("lag_seconds", knownvalue.MapExact(map[string]knownvalue.Check{"doctors": knownvalue.Float64Exact(7200), "offices": knownvalue.Float64Exact(12)})),
 					inSyncStatus("rows", knownvalue.MapExact(map[string]knownvalue.Check{

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ const (
 )
 
 var apiCallCostTypes = map[string]attr.Type{
-	"run": types.Int64Type, "starts": types.Int64Type, "per_hour": types.Int64Type, "full": types.Int64Type,
+	"run": types.Int64Type, "starts": types.Int64Type, "per_hour": types.Int64Type, "full": types.Int64Type, "reconcile_per_hour": types.Int64Type,
 }
 
 var apiCallBudgetTypes = map[string]attr.Type{
@@ -43,6 +44,8 @@ type apiCallCostModel struct {
 	Starts  int64 `tfsdk:"starts"`
 	PerHour int64 `tfsdk:"per_hour"`
 	Full    int64 `tfsdk:"full"`
+
+	ReconcilePerHour int64 `tfsdk:"reconcile_per_hour"`
 }
 
 type apiCallBudgetModel struct {
@@ -114,7 +117,7 @@ func (apiCallBudgetFunction) Run(ctx context.Context, req function.RunRequest, r
 		result.FullHours = &b.FullHours
 	}
 	for _, p := range b.Pipelines {
-		result.Pipelines[p.Name] = apiCallCostModel{p.Run, p.Starts, p.PerHour, p.Full}
+		result.Pipelines[p.Name] = apiCallCostModel{p.Run, p.Starts, p.PerHour, p.Full, int64(math.Ceil(p.Reconcile))}
 	}
 	resp.Error = resp.Result.Set(ctx, result)
 }
@@ -123,15 +126,18 @@ func (apiCallBudgetFunction) Run(ctx context.Context, req function.RunRequest, r
 func (a *argument) callPipelines(v attr.Value, visits, daily int64) []advise.CallPipeline {
 	var all []advise.CallPipeline
 	for _, e := range a.entries("pipelines", v) {
-		r := a.record(e.at, e.value, "name", "dataset", "schedule", "paused", "rows", "changed_rows")
+		r := a.record(e.at, e.value, "name", "dataset", "schedule", "reconcile", "paused", "rows", "changed_rows")
 		p := advise.CallPipeline{Name: e.name(r), Cron: r.text("schedule")}
-		if p.Cron != "" {
-			schedule, err := runtimeapi.ParseSchedule(p.Cron)
-			if err != nil {
-				a.fail(r.path("schedule"), "%s", err)
-			} else if !r.flag("paused", false) {
-				p.Schedule = schedule
+		p.Schedule = r.schedule()
+		if r.has("reconcile") {
+			of := r.record(r.path("reconcile"), r.values["reconcile"], "schedule", "repair")
+			if p.ReconcileCron = of.text("schedule"); p.ReconcileCron == "" {
+				a.fail(of.at, "schedule is missing")
 			}
+			p.Reconcile = of.schedule()
+		}
+		if r.flag("paused", false) {
+			p.Schedule, p.Reconcile = nil, nil
 		}
 		dataset := r.text("dataset")
 		feeds, ok := advise.CallDatasets[dataset]
@@ -155,6 +161,20 @@ func (a *argument) callPipelines(v attr.Value, visits, daily int64) []advise.Cal
 		all = append(all, p)
 	}
 	return all
+}
+
+// schedule is the attribute of that name, nil when it is left out.
+func (r record) schedule() advise.Schedule {
+	cron := r.text("schedule")
+	if cron == "" {
+		return nil
+	}
+	schedule, err := runtimeapi.ParseSchedule(cron)
+	if err != nil {
+		r.fail(r.path("schedule"), "%s", err)
+		return nil
+	}
+	return schedule
 }
 
 // sizes is an object of figures by object of DrChrono, empty when it is left out.

@@ -33,6 +33,9 @@ func TestAPICallBudget_refuses(t *testing.T) {
 		{"no dataset", some{}, some{"a": some{"schedule": "0 * * * *"}}, 1, `pipelines["a"]: dataset is missing`},
 		{"another dataset", some{}, billing(some{"dataset": "weather"}), 1, `pipelines["a"].dataset: "weather" is no dataset; there are appointments, billing, labs, patients`},
 		{"schedule", some{}, billing(some{"schedule": "hourly"}), 1, `pipelines["a"].schedule: "hourly" has 1 fields, not five`},
+		{"reconcile without a schedule", some{}, billing(some{"reconcile": some{"repair": true}}), 1, `pipelines["a"].reconcile: schedule is missing`},
+		{"reconcile's schedule", some{}, billing(some{"reconcile": some{"schedule": "weekly"}}), 1, `pipelines["a"].reconcile.schedule: "weekly" has 1 fields`},
+		{"reconcile, misspelt", some{}, billing(some{"reconcile": some{"cron": "0 4 * * 0"}}), 1, `pipelines["a"].reconcile.cron: there is no such attribute; there are schedule, repair`},
 		{"object of another dataset", some{}, billing(some{"rows": some{"lab_results": 5}}), 1, `pipelines["a"].rows.lab_results: there is no such attribute; there are doctors, offices, appointments`},
 		{"rows", some{}, billing(some{"rows": some{"line_items": "many"}}), 1, `pipelines["a"].rows.line_items: this takes a whole number from 0`},
 		{"two names", some{}, billing(some{"name": "b"}), 1, `pipelines["a"].name: the key "a" is the name already`},
@@ -63,6 +66,9 @@ func TestAPICallBudget_reads(t *testing.T) {
 		{"defaults", some{}, some{"a": billing}, some{"fits": true, "need": 64, "have": 500, "left": 436, "steady": 64, "full": 16, "full_hours": 1}},
 		{"a list", some{"calls_per_hour": "40"}, []any{billing}, some{"fits": false, "need": 64, "left": -24, "full_hours": nil}},
 		{"paused", some{}, some{"a": some{"dataset": "billing", "schedule": "* * * * *", "paused": true}}, some{"fits": true, "need": 0}},
+		{"reconciled", some{}, some{"a": some{"dataset": "billing", "schedule": "*/15 * * * *", "reconcile": some{"schedule": "0 4 * * 0", "repair": true}}}, some{"fits": true, "need": 64 + 16}},
+		{"reconciled too often", some{}, some{"a": some{"dataset": "billing", "reconcile": some{"schedule": "* * * * *"}}}, some{"fits": false, "need": 60 * 16}},
+		{"reconciled and paused", some{}, some{"a": some{"dataset": "billing", "paused": true, "reconcile": some{"schedule": "* * * * *"}}}, some{"fits": true, "need": 0}},
 		{"others", some{"other_calls_per_hour": 100}, some{"a": billing}, some{"need": 164, "steady": 164}},
 		{"rows as given", some{}, some{"a": some{"dataset": "billing", "rows": some{"line_items": 100000, "transactions": nil}}}, some{"full": 16 - 2 + 200, "need": 0}},
 		{"changed rows", some{}, some{"a": some{"dataset": "billing", "schedule": "0 6 * * *", "changed_rows": some{"patient_payments": 1000}}}, some{"need": 16 + 3, "steady": 1}},
@@ -135,6 +141,7 @@ func TestAPICallBudget_documentation(t *testing.T) {
 // The runtime refuses what its application's hour cannot carry, and Terraform shows it at the schedule.
 func TestAccSyncPipeline_unaffordable(t *testing.T) {
 	t.Parallel()
+	takeBilling(t)
 	r := newRuntimeRig(t, "rt-calls")
 	config := func(schedule, paused string) string {
 		c := r.pipeline("billing", "schedule = \""+schedule+"\"")
@@ -145,6 +152,10 @@ func TestAccSyncPipeline_unaffordable(t *testing.T) {
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
 			{Config: config("* * * * *", "false"), ExpectError: asShown("60 starts an hour × 14 = 840; worst hour (Monday 00:00 UTC): 840 of 300 calls, 540 too many; run billing every 3 minutes instead of 60 times an hour")},
+			{
+				Config:      strings.Replace(config("0 * * * *", "false"), `schedule = "0 * * * *"`, "schedule = \"0 * * * *\"\n  reconcile = { schedule = \"* * * * *\" }", 1),
+				ExpectError: asShown(`billing, reconciled "* * * * *": everything is read each time = 14; every 1 minute at the closest = 840 an hour`),
+			},
 			{
 				Config: config("* * * * *", "true"),
 				ConfigPlanChecks: resource.ConfigPlanChecks{

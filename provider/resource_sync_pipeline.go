@@ -96,6 +96,21 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				MarkdownDescription: "When it is synced, as a cron expression of five fields in UTC, such as `*/15 * * * *`. Left out, only on request.",
 				Optional:            true,
 			},
+			"reconcile": schema.SingleNestedAttribute{
+				MarkdownDescription: "When the tables are compared with DrChrono, row by row. Each comparison reads everything, which takes as many calls as a full sync: " +
+					"it takes what syncs leave of each hour, and goes on in the next until it is done. It waits for a sync that is under way, and a sync that is due meanwhile follows on it. " +
+					"The data source `august_sync_status` shows what it found. Left out, only on request.",
+				Optional: true,
+				Attributes: map[string]schema.Attribute{
+					"schedule": required("A cron expression of five fields in UTC, such as `0 4 * * 0`."),
+					"repair": schema.BoolAttribute{
+						MarkdownDescription: "Whether the rows that differ are written, and those that are gone are marked as deleted. Otherwise they are only counted. Default: `false`.",
+						Optional:            true,
+						Computed:            true,
+						Default:             booldefault.StaticBool(false),
+					},
+				},
+			},
 			"paused": schema.BoolAttribute{
 				MarkdownDescription: "Whether the pipeline rests. It keeps what it has, and goes on from there. Default: `false`.",
 				Optional:            true,
@@ -211,7 +226,7 @@ func (r *syncPipelineResource) ModifyPlan(ctx context.Context, req resource.Modi
 // checkViews has the runtime look at the Coda tables of views that are new or changed: it has the token. A plan goes on
 // when it cannot; the runtime looks again before it takes the declaration.
 func (r *syncPipelineResource) checkViews(ctx context.Context, plan syncPipelineModel, diags *diag.Diagnostics) {
-	for _, v := range []attr.Value{plan.Endpoint, plan.Audience, plan.Name, plan.Dataset, plan.Schedule, plan.Paused, plan.WebhookEvents, plan.StatusOverrides, plan.CodaViews} {
+	for _, v := range []attr.Value{plan.Endpoint, plan.Audience, plan.Name, plan.Dataset, plan.Schedule, plan.Reconcile, plan.Paused, plan.WebhookEvents, plan.StatusOverrides, plan.CodaViews} {
 		if !whollyKnown(v) { // as is the endpoint of a runtime that is yet to be made
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -18,6 +19,16 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
+
+// The runtimes of these tests share a database, in which a dataset has one enabled pipeline and a Coda table one writer.
+// Who enables billing, or writes its table, takes turns.
+var billingTurn sync.Mutex
+
+func takeBilling(t *testing.T) {
+	t.Helper()
+	billingTurn.Lock()
+	t.Cleanup(billingTurn.Unlock)
+}
 
 const pipelineAddress = "august_sync_pipeline.test"
 
@@ -99,6 +110,7 @@ func TestAccSyncPipeline_codaChecked(t *testing.T) {
 
 const fullPipeline = `
   schedule         = "*/15 * * * *"
+  reconcile        = { schedule = "0 4 * * 0", repair = true }
   webhook_events   = ["APPOINTMENT_MODIFY", "APPOINTMENT_CREATE"]
   status_overrides = { "Sent to lawyer" = "denied" }
   coda_views = {
@@ -114,6 +126,7 @@ const fullPipeline = `
 
 func TestAccSyncPipeline_basic(t *testing.T) {
 	t.Parallel()
+	takeBilling(t)
 	r := newRuntimeRig(t, "rt-pipeline")
 	update := func(config string, attributes ...string) resource.TestStep {
 		return resource.TestStep{
@@ -145,7 +158,7 @@ func TestAccSyncPipeline_basic(t *testing.T) {
 					statecheck.ExpectKnownValue(pipelineAddress, tfjsonpath.New("schedule"), knownvalue.Null()),
 				},
 			},
-			update(r.pipeline("minimal", fullPipeline), "coda_views", "generation", "schedule", "status_overrides", "timeouts", "webhook_events"),
+			update(r.pipeline("minimal", fullPipeline), "coda_views", "generation", "reconcile", "schedule", "status_overrides", "timeouts", "webhook_events"),
 			{
 				ResourceName: pipelineAddress, ImportState: true, ImportStateKind: resource.ImportCommandWithID,
 				ImportStateIdFunc: func(s *terraform.State) (string, error) {
@@ -155,7 +168,7 @@ func TestAccSyncPipeline_basic(t *testing.T) {
 				},
 				ImportStateVerify: true, ImportStateVerifyIgnore: []string{"timeouts"},
 			},
-			update(r.pipeline("minimal", `schedule = "0 6 * * *"`), "coda_views", "generation", "schedule", "status_overrides", "timeouts", "webhook_events"),
+			update(r.pipeline("minimal", `schedule = "0 6 * * *"`), "coda_views", "generation", "reconcile", "schedule", "status_overrides", "timeouts", "webhook_events"),
 			{
 				Config: r.pipeline("minimal", `schedule = "0 6 * * *"`), ResourceName: pipelineAddress, ImportState: true, ImportStateKind: resource.ImportBlockWithID,
 				ImportStateIdFunc: func(*terraform.State) (string, error) { return id + "?audience=" + audience, nil },

@@ -27,6 +27,7 @@ type syncPipelineModel struct {
 	Name            types.String   `tfsdk:"name"`
 	Dataset         types.String   `tfsdk:"dataset"`
 	Schedule        types.String   `tfsdk:"schedule"`
+	Reconcile       types.Object   `tfsdk:"reconcile"`
 	Paused          types.Bool     `tfsdk:"paused"`
 	WebhookEvents   types.Set      `tfsdk:"webhook_events"`
 	StatusOverrides types.Map      `tfsdk:"status_overrides"`
@@ -43,6 +44,13 @@ type codaViewModel struct {
 
 	PHIColumns types.Set `tfsdk:"phi_columns"`
 }
+
+type reconcileModel struct {
+	Schedule types.String `tfsdk:"schedule"`
+	Repair   types.Bool   `tfsdk:"repair"`
+}
+
+var reconcileTypes = map[string]attr.Type{"schedule": types.StringType, "repair": types.BoolType}
 
 var codaViewType = types.ObjectType{AttrTypes: map[string]attr.Type{
 	"doc_id": types.StringType, "table_id": types.StringType, "key_column": types.StringType,
@@ -75,7 +83,7 @@ func (m *syncPipelineModel) settle(config syncPipelineModel) {
 // sameDeclaration says that nothing differs that the runtime is told.
 func (m syncPipelineModel) sameDeclaration(other syncPipelineModel) bool {
 	return m.Endpoint.Equal(other.Endpoint) && m.Name.Equal(other.Name) && m.Dataset.Equal(other.Dataset) &&
-		m.Schedule.Equal(other.Schedule) && m.Paused.Equal(other.Paused) && m.WebhookEvents.Equal(other.WebhookEvents) &&
+		m.Schedule.Equal(other.Schedule) && m.Reconcile.Equal(other.Reconcile) && m.Paused.Equal(other.Paused) && m.WebhookEvents.Equal(other.WebhookEvents) &&
 		m.StatusOverrides.Equal(other.StatusOverrides) && m.CodaViews.Equal(other.CodaViews)
 }
 
@@ -85,6 +93,9 @@ type pipelineSpec struct{ runtimeapi.PipelineSpec }
 // expand turns a model into the spec it asks for. What is unknown is left empty.
 func (m syncPipelineModel) expand(ctx context.Context, diags *diag.Diagnostics) pipelineSpec {
 	spec := runtimeapi.PipelineSpec{Dataset: m.Dataset.ValueString(), Schedule: m.Schedule.ValueString(), Paused: m.Paused.ValueBool()}
+	if r := objectAs[reconcileModel](ctx, m.Reconcile, diags); r != nil {
+		spec.Reconcile = &runtimeapi.ReconcileSpec{Schedule: r.Schedule.ValueString(), Repair: r.Repair.ValueBool()}
+	}
 	for _, event := range m.WebhookEvents.Elements() {
 		if name := stringOf(event); name != "" {
 			spec.WebhookEvents = append(spec.WebhookEvents, name)
@@ -148,6 +159,7 @@ func (s pipelineSpec) differences(other runtimeapi.PipelineSpec) string {
 	events := slices.Sorted(slices.Values(other.WebhookEvents))
 	note("dataset", s.Dataset == other.Dataset)
 	note("schedule", s.Schedule == other.Schedule)
+	note("reconcile", reflect.DeepEqual(s.Reconcile, other.Reconcile))
 	note("paused", s.Paused == other.Paused)
 	note("webhook_events", slices.Equal(s.WebhookEvents, events))
 	note("status_overrides", maps.Equal(s.StatusOverrides, other.StatusOverrides))
@@ -161,6 +173,10 @@ func (m *syncPipelineModel) flatten(ctx context.Context, live runtimeapi.Pipelin
 	m.Dataset = types.StringValue(live.Spec.Dataset)
 	if live.Spec.Schedule != "" || m.Schedule.ValueString() != "" || m.Schedule.IsNull() {
 		m.Schedule = stringOrNull(live.Spec.Schedule)
+	}
+	m.Reconcile = types.ObjectNull(reconcileTypes)
+	if r := live.Spec.Reconcile; r != nil {
+		m.Reconcile = objectOf(ctx, reconcileTypes, reconcileModel{types.StringValue(r.Schedule), types.BoolValue(r.Repair)}, diags)
 	}
 	m.Paused = types.BoolValue(live.Spec.Paused)
 	m.Generation = types.Int64Value(live.Generation)
@@ -241,9 +257,13 @@ func (m syncPipelineModel) pathOf(ctx context.Context, field string) (path.Path,
 			return m.viewPath(ctx, spec.CodaViews[i].View, parts[2], parts[3])
 		}
 	}
+	if attribute, ok := strings.CutPrefix(field, "reconcile."); ok {
+		value, there := m.Reconcile.Attributes()[attribute]
+		return path.Root("reconcile").AtName(attribute), there && !value.IsUnknown()
+	}
 	known := map[string]bool{
 		"name": !m.Name.IsUnknown(), "dataset": !m.Dataset.IsUnknown(), "schedule": !m.Schedule.IsUnknown(), "endpoint": true,
-		"webhook_events": true, "status_overrides": true, "coda_views": true,
+		"webhook_events": true, "status_overrides": true, "coda_views": true, "reconcile": true,
 	}
 	if is, ok := known[field]; ok {
 		return path.Root(field), is

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -164,6 +165,8 @@ func TestSyncPipeline_validates(t *testing.T) {
 		{"dataset", map[string]any{"dataset": "bills"}, "dataset", `"billing"`},
 		{"cron", map[string]any{"schedule": "*/15 * * *"}, "schedule", "five"},
 		{"cron's field", map[string]any{"schedule": "61 * * * *"}, "schedule", "Minute \"61\""},
+		{"reconcile's cron", map[string]any{"reconcile": map[string]any{"schedule": "0 4 * *"}}, "reconcile.schedule", "five"},
+		{"reconcile without one", map[string]any{"reconcile": map[string]any{"schedule": ""}}, "reconcile.schedule", "The schedule is empty"},
 		{"name", map[string]any{"name": "Billing"}, "name", "lower-case"},
 		{"endpoint", map[string]any{"endpoint": "http://august-sync.example.test"}, "endpoint", "https"},
 		{"event", map[string]any{"webhook_events": []any{"APPOINTMENT_MODIFY", "NO_SUCH_EVENT"}}, `webhook_events[{{String []} NO_SUCH_EVENT}]`, "no event"},
@@ -182,6 +185,9 @@ func TestSyncPipeline_validates(t *testing.T) {
 	}
 	for _, change := range []map[string]any{
 		{"endpoint": unknown{}, "name": unknown{}, "dataset": unknown{}, "schedule": unknown{}, "webhook_events": unknown{}, "status_overrides": unknown{}, "coda_views": unknown{}},
+		{"reconcile": unknown{}},
+		{"reconcile": map[string]any{"schedule": unknown{}, "repair": unknown{}}},
+		{"reconcile": map[string]any{"schedule": "0 4 * * 0", "repair": true}},
 		{"webhook_events": []any{unknown{}}, "status_overrides": map[string]any{"x": unknown{}}},
 		{"dataset": unknown{}, "coda_views": view(nil)},
 		{"coda_views": view(map[string]any{"doc_id": unknown{}, "table_id": unknown{}, "key_column": unknown{}, "columns": unknown{}})},
@@ -219,6 +225,58 @@ func TestAccSyncPipeline_badTimes(t *testing.T) {
 			{PreConfig: f.fails(http.StatusNotFound, ""), Config: f.config("timeouts = { delete = \"1s\" }"), PlanOnly: true}, // somebody else's 404
 			{Config: f.config("timeouts = { delete = \"1s\" }"), Destroy: true, ExpectError: regexp.MustCompile(`(?s)Pipeline not deleted.*terraform\s+state\s+rm`)},
 			{PreConfig: f.fails(0, ""), Config: f.config(""), PlanOnly: true, ExpectNonEmptyPlan: true},
+		},
+	})
+}
+
+// A schedule of comparisons: declared, changed, changed by somebody else, imported and taken away.
+func TestAccSyncPipeline_reconcile(t *testing.T) {
+	t.Parallel()
+	f := newFakeRuntime(t)
+	held := func() *runtimeapi.ReconcileSpec {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.pipelines["billing"].Spec.Reconcile
+	}
+	step := func(config string, want *runtimeapi.ReconcileSpec, attributes ...string) resource.TestStep {
+		s := resource.TestStep{
+			Config:           f.config(config),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+			Check: func(*terraform.State) error {
+				if got := held(); !reflect.DeepEqual(got, want) {
+					return fmt.Errorf("the runtime was told %+v, want %+v", got, want)
+				}
+				return nil
+			},
+		}
+		if len(attributes) > 0 {
+			s.ConfigPlanChecks.PreApply = []plancheck.PlanCheck{
+				plancheck.ExpectResourceAction(pipelineAddress, plancheck.ResourceActionUpdate), expectChanged(pipelineAddress, attributes...),
+			}
+		}
+		return s
+	}
+	weekly := &runtimeapi.ReconcileSpec{Schedule: "0 4 * * 0"}
+	elsewhere := step(`reconcile = { schedule = "0 4 * * 0" }`, weekly, "generation", "reconcile")
+	elsewhere.PreConfig = func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.pipelines["billing"].Spec.Reconcile = &runtimeapi.ReconcileSpec{Schedule: "0 3 * * *", Repair: true}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{Config: f.config(`reconcile = { repair = true }`), ExpectError: regexp.MustCompile(`attribute\s+"schedule"\s+is\s+required`)},
+			{Config: f.config(`reconcile = { schedule = "0 25 * * *" }`), ExpectError: regexp.MustCompile(`(?s)reconcile.*Hour\s+"25"`)},
+			step(``, nil),
+			step(`reconcile = { schedule = "0 4 * * 0" }`, weekly, "generation", "reconcile"),
+			step(`reconcile = { schedule = "0 4 * * 0", repair = true }`, &runtimeapi.ReconcileSpec{Schedule: "0 4 * * 0", Repair: true}, "generation", "reconcile"),
+			{
+				ResourceName: pipelineAddress, ImportState: true, ImportStateKind: resource.ImportCommandWithID, ImportStateId: f.url + "/v1/pipelines/billing",
+				ImportStateVerify: true,
+			},
+			elsewhere,
+			step(``, nil, "generation", "reconcile"),
 		},
 	})
 }

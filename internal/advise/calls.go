@@ -2,6 +2,8 @@ package advise
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -37,21 +39,26 @@ type CallFeed struct {
 	Whole    bool  // the list cannot be asked for what changed
 }
 
-// CallPipeline is a pipeline with its schedule. Without one it runs on request only.
+// CallPipeline is a pipeline with its schedules. Without one it runs on request only.
 type CallPipeline struct {
 	Name     string
 	Cron     string
 	Schedule Schedule
 	Feeds    []CallFeed
+
+	// When it is compared with the source. Each time everything is read.
+	ReconcileCron string
+	Reconcile     Schedule
 }
 
 // CallCost is what one pipeline comes to.
 type CallCost struct {
-	Name    string
-	Run     int64 // calls of an ordinary run
-	Starts  int64 // in an hour in which it starts
-	PerHour int64 // calls in such an hour
-	Full    int64 // calls of a full sync
+	Name      string
+	Run       int64   // calls of an ordinary run
+	Starts    int64   // in an hour in which it starts
+	PerHour   int64   // calls in such an hour
+	Full      int64   // calls of a full sync, and of a comparison with the source
+	Reconcile float64 // calls in an hour of comparisons, where they follow on each other the fastest
 }
 
 // CallBudget is what the pipelines need of an hour's calls, and what there is.
@@ -63,6 +70,8 @@ type CallBudget struct {
 	Steady    float64   // calls in an average hour
 	Full      int64     // calls of full syncs of everything
 	FullHours int64     // that those take beside the ordinary runs; 0 when they never end
+	Reconcile float64   // calls in an hour of all comparisons with the source, where they follow on each other the fastest
+	Free      float64   // calls of an hour that ordinary runs and the reserve leave
 	Lines     []string
 	WaysOut   []string
 	short     bool
@@ -70,6 +79,9 @@ type CallBudget struct {
 
 // Fits says that the worst hour has calls enough, and that full syncs end in time.
 func (b CallBudget) Fits() bool { return !b.short }
+
+// Reconciles says that each comparison with the source ends before the next one begins.
+func (b CallBudget) Reconciles() bool { return b.Reconcile <= b.Free }
 
 // Left is how many calls of the worst hour remain; fewer than none when there are too few.
 func (b CallBudget) Left() int64 { return b.Have - b.Worst }
@@ -81,7 +93,9 @@ func (b CallBudget) Explanation() string { return strings.Join(b.Lines, "\n") }
 func Calls(l CallLimits, pipelines []CallPipeline) CallBudget {
 	b := CallBudget{Have: l.PerHour}
 	b.note("calls an hour: %d", l.PerHour)
-	hours := map[time.Time][]int{} // which pipelines start in it
+	hours := map[time.Time][]int{}            // which pipelines start in it
+	compared := map[time.Time]map[int]int64{} // which are compared in it, and how often
+	var fulls float64                         // calls of comparisons in an average hour
 	for i, p := range pipelines {
 		cost := CallCost{Name: p.Name}
 		var parts []string
@@ -99,27 +113,35 @@ func Calls(l CallLimits, pipelines []CallPipeline) CallBudget {
 		cost.PerHour = cost.Starts * cost.Run
 		b.Steady += float64(int64(len(starts))*cost.PerHour) / hoursOfYear
 		b.Full += cost.Full
+		fulls += b.reconcile(i, p, &cost, compared)
 		b.Pipelines = append(b.Pipelines, cost)
 		b.note("%s, an ordinary run: %s = %d", p.Name, strings.Join(parts, " + "), cost.Run)
 		if cost.Starts > 0 {
 			b.note("%s, %q: %s an hour × %d = %d", p.Name, p.Cron, plural(cost.Starts, "start"), cost.Run, cost.PerHour)
 		}
+		if cost.Reconcile > 0 {
+			b.note("%s, reconciled %q: everything is read each time = %d; every %s at the closest = %.0f an hour", p.Name, p.ReconcileCron, cost.Full,
+				span(gapOf(p.Reconcile)), math.Ceil(cost.Reconcile))
+		}
 	}
-	for _, hour := range sortedHours(hours) {
-		var sum int64
+	b.Worst = l.Other
+	for _, hour := range sortedHours(hours, compared) {
+		sum := l.Other
 		for _, i := range hours[hour] {
 			sum += b.Pipelines[i].PerHour
 		}
+		sum += b.compare(compared[hour], l.PerHour-sum)
 		if sum > b.Worst {
 			b.Worst, b.WorstAt = sum, hour
 		}
 	}
 	b.Steady += float64(l.Other)
-	b.Worst += l.Other
 	if l.Other > 0 {
 		b.note("everything else: %d", l.Other)
 	}
 	b.worst(l, pipelines, hours[b.WorstAt])
+	b.reconciles(l)
+	b.Steady += fulls
 	b.full(l)
 	return b
 }
@@ -163,8 +185,7 @@ func (b *CallBudget) full(l CallLimits) {
 	if b.Full == 0 {
 		return
 	}
-	// What the reserve holds back in the first quarters of an hour comes free; what stays is a quarter of it.
-	free := float64(l.PerHour) - max(b.Steady, float64(l.PerHour*l.ReservePercent)/400)
+	free := b.beside(l)
 	if free < 1 {
 		b.short = true
 		b.note("full sync of everything: %d calls; ordinary runs leave none, so it never ends", b.Full)
@@ -277,11 +298,8 @@ func startsOf(s Schedule) map[time.Time]int64 {
 	return starts
 }
 
-func sortedHours(hours map[time.Time][]int) []time.Time {
-	all := make([]time.Time, 0, len(hours))
-	for hour := range hours {
-		all = append(all, hour)
-	}
+func sortedHours(starts map[time.Time][]int, compared map[time.Time]map[int]int64) []time.Time {
+	all := slices.AppendSeq(slices.Collect(maps.Keys(starts)), maps.Keys(compared))
 	slices.SortFunc(all, time.Time.Compare)
-	return all
+	return slices.CompactFunc(all, time.Time.Equal)
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -100,6 +101,17 @@ func (c *Client) DeletePipeline(ctx context.Context, name string) error {
 // Sync asks for a run now. A run that is already wanted or under way is returned as it is.
 func (c *Client) Sync(ctx context.Context, name string, req SyncRequest) (Run, error) {
 	return call[Run](ctx, c, http.MethodPost, pipelinePath(name)+VerbSync, req)
+}
+
+// Reconcile asks for a comparison with the source. One that is already wanted or under way, and repairs or does
+// not repair alike, is returned as it is.
+func (c *Client) Reconcile(ctx context.Context, name string, req ReconcileRequest) (Run, error) {
+	return call[Run](ctx, c, http.MethodPost, pipelinePath(name)+VerbReconcile, req)
+}
+
+// GetRun reads one run of a pipeline: how far it is, and what a reconciliation has found.
+func (c *Client) GetRun(ctx context.Context, name string, id int64) (Run, error) {
+	return call[Run](ctx, c, http.MethodGet, pipelinePath(name)+PathRuns+"/"+strconv.FormatInt(id, 10), nil)
 }
 
 // Check asks what would be wrong with a declaration, and declares nothing.

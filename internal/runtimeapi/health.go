@@ -26,6 +26,7 @@ func (s *Status) Findings(maxLag time.Duration) []Finding {
 	var found health
 	s.runFindings(&found)
 	s.lagFindings(&found, maxLag)
+	s.reconcileFindings(&found, time.Now())
 	if s.Paused {
 		found.add(SeverityWarning, "PAUSED", "The pipeline is paused: nothing new is synced.")
 	}
@@ -87,6 +88,32 @@ func (s *Status) lagFindings(found *health, maxLag time.Duration) {
 	}
 	if len(unknown) > 0 {
 		found.add(SeverityWarning, "LAG_UNKNOWN", "How old the data is, is not known of %s: no sweep of it has ended since this runtime keeps that.", strings.Join(unknown, ", "))
+	}
+}
+
+// reconcileLate is how long after its schedule fired a reconciliation may take to end: the calls of several hours,
+// and a sync that it has to wait for.
+const reconcileLate = 24 * time.Hour
+
+func (s *Status) reconcileFindings(found *health, now time.Time) {
+	if r := s.Reconcile; r != nil {
+		if r.Left > 0 {
+			found.add(SeverityWarning, "DRIFT_LEFT", "The database differs from DrChrono in %d places of %d that run %d found: %s.", r.Left, r.Drift, r.Run,
+				map[bool]string{false: "reconcile with repair", true: "it could not repair them; its report says where"}[r.Repair])
+		}
+		if problems := r.Problems(); problems != "" {
+			found.add(SeverityWarning, "NOT_COMPARED", "Run %d did not compare everything with DrChrono: %s.", r.Run, reasonOr(problems, ""))
+		}
+	}
+	how := "it has not begun"
+	if last := s.ReconcileRun; last != nil {
+		if last.State == RunFailed {
+			found.add(SeverityWarning, "RECONCILE_FAILED", "Run %d, a reconciliation, failed: %s.", last.ID, reasonOr(last.Error, "it does not say why; look at the runtime's log"))
+		}
+		how = fmt.Sprintf("run %d is %s", last.ID, last.State)
+	}
+	if due := s.ReconcileDue; due != nil && now.Sub(*due) > reconcileLate && !s.Paused {
+		found.add(SeverityWarning, "RECONCILE_OVERDUE", "A reconciliation was due at %s and has not ended: %s.", due.UTC().Format(time.RFC3339), how)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	ago := func(d time.Duration) *time.Time { then := time.Now().Add(-d); return &then }
 	// well is a pipeline that nothing is wrong with.
 	well := func() Status {
 		return Status{
@@ -42,6 +43,23 @@ func TestFindings(t *testing.T) {
 		"books differ": {func(s *Status) {
 			s.Mismatches = []MismatchCount{{"posting_drift", MismatchFault, 2}, {"underpaid", MismatchWarning, 5}}
 		}, "BOOKS_DIFFER info", []string{"7 places", "2 are faults"}},
+		"compared": {func(s *Status) {
+			s.Reconcile, s.ReconcileRun = &Reconcile{Run: 5, Drift: 3}, &Run{ID: 5, Kind: KindReconcile, State: RunSucceeded}
+			s.ReconcileDue = ago(23 * time.Hour)
+		}, "", nil},
+		"drift":       {func(s *Status) { s.Reconcile = &Reconcile{Run: 5, Drift: 3, Left: 2} }, "DRIFT_LEFT warning", []string{"2 places of 3 that run 5 found: reconcile with repair."}},
+		"drift stays": {func(s *Status) { s.Reconcile = &Reconcile{Run: 5, Drift: 3, Left: 2, Repair: true} }, "DRIFT_LEFT warning", []string{"could not repair"}},
+		"not compared": {func(s *Status) {
+			s.Reconcile = &Reconcile{Run: 5, Feeds: []ReconcileFeed{{Feed: "offices"}, {Feed: "doctors", Problem: "2 rows could not be decoded."}}}
+		}, "NOT_COMPARED warning", []string{"Run 5 did", "doctors: 2 rows could not be decoded."}},
+		"overdue":            {func(s *Status) { s.ReconcileDue = ago(25 * time.Hour) }, "RECONCILE_OVERDUE warning", []string{"it has not begun"}},
+		"overdue and paused": {func(s *Status) { s.ReconcileDue, s.Paused = ago(25*time.Hour), true }, "PAUSED warning", nil},
+		"overdue, under way": {func(s *Status) {
+			s.ReconcileDue, s.ReconcileRun = ago(25*time.Hour), &Run{ID: 5, Kind: KindReconcile, State: RunParked}
+		}, "RECONCILE_OVERDUE warning", []string{"run 5 is parked"}},
+		"reconciliation failed": {func(s *Status) {
+			s.ReconcileRun = &Run{ID: 5, Kind: KindReconcile, State: RunFailed, Error: "the source is down"}
+		}, "RECONCILE_FAILED warning", []string{"Run 5, a reconciliation, failed: the source is down."}},
 		"worst is first": {func(s *Status) { s.Coda[0].Pending, s.Paused, s.LastRun.State = 1, true, RunFailed }, "LAST_RUN_FAILED critical, PAUSED warning, CODA_BEHIND info", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

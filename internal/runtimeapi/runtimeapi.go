@@ -8,6 +8,7 @@ package runtimeapi
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/billing"
@@ -18,8 +19,10 @@ const (
 	PathInfo      = "/v1/info"      // GET → Info
 	PathPipelines = "/v1/pipelines" // GET → PipelineList; GET, PUT (PipelineSpec → Pipeline), DELETE by name
 	VerbSync      = ":sync"         // POST {SyncRequest} → Run
+	VerbReconcile = ":reconcile"    // POST {ReconcileRequest} → Run
 	VerbCheck     = ":check"        // POST {PipelineSpec} → Check
 	PathStatus    = "/status"       // GET {pipeline}/status → Status
+	PathRuns      = "/runs"         // GET {pipeline}/runs/{id} → Run
 )
 
 // Info says what is running.
@@ -38,6 +41,13 @@ type PipelineSpec struct {
 	WebhookEvents   []string          `json:"webhook_events,omitempty"`   // DrChrono event names this pipeline applies
 	StatusOverrides map[string]string `json:"status_overrides,omitempty"` // practice's billing_status → claim state
 	CodaViews       []CodaView        `json:"coda_views,omitempty"`
+	Reconcile       *ReconcileSpec    `json:"reconcile,omitempty"` // nil: only on request
+}
+
+// ReconcileSpec says when a pipeline's tables are compared with their source.
+type ReconcileSpec struct {
+	Schedule string `json:"schedule"` // five-field cron, UTC
+	Repair   bool   `json:"repair"`   // write the rows that differ
 }
 
 // CodaView sends one view of the dataset to one Coda table.
@@ -78,8 +88,20 @@ type SyncRequest struct {
 	Full bool `json:"full"` // re-read everything, whatever the checkpoints say
 }
 
+// ReconcileRequest asks for a comparison with the source.
+type ReconcileRequest struct {
+	Repair bool `json:"repair"` // write the rows that differ
+}
+
+// Kinds of runs.
+const (
+	KindSync      = "sync"      // reads what is new, or everything, and merges it
+	KindReconcile = "reconcile" // reads everything, compares it, and repairs what differs when it is to
+)
+
 // Run states.
 const (
+	RunQueued    = "queued"    // a reconciliation that begins when the pipeline's open run has ended
 	RunPending   = "pending"   // waits for an instance to lease it
 	RunRunning   = "running"   //
 	RunParked    = "parked"    // waits for the source's call budget; resumes by itself at ResumeAt
@@ -90,13 +112,16 @@ const (
 // Run is one run of a pipeline.
 type Run struct {
 	ID         int64      `json:"id"`
+	Kind       string     `json:"kind"`
 	State      string     `json:"state"`
-	Full       bool       `json:"full"`
+	Full       bool       `json:"full"`             // of a sync: reads everything again
+	Repair     bool       `json:"repair,omitempty"` // of a reconciliation: writes the rows that differ
 	StartedAt  *time.Time `json:"started_at,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	ResumeAt   *time.Time `json:"resume_at,omitempty"`
 	Error      string     `json:"error,omitempty"` // what went wrong and what to do; no data of the source
 	Feeds      []FeedRun  `json:"feeds"`
+	Report     *Reconcile `json:"report,omitempty"` // of a reconciliation that has succeeded
 }
 
 // FeedRun is what a run did with one DrChrono object.
@@ -114,7 +139,7 @@ type FeedRun struct {
 type Status struct {
 	Pipeline      string             `json:"pipeline"`
 	Paused        bool               `json:"paused"`
-	LastRun       *Run               `json:"last_run,omitempty"`
+	LastRun       *Run               `json:"last_run,omitempty"`        // the newest sync
 	LastFull      *time.Time         `json:"last_full,omitempty"`       // end of the last full sync that succeeded
 	FullRun       *Run               `json:"full_run,omitempty"`        // that sync; what it did stays here while later runs read what is new
 	Lag           map[string]float64 `json:"lag_seconds"`               // per feed, seconds since its newest complete sweep began; without one it is left out
@@ -126,7 +151,10 @@ type Status struct {
 	Coda          []CodaStatus       `json:"coda,omitempty"`            //
 	NextRun       *time.Time         `json:"next_run,omitempty"`        //
 	CallsThisHour int64              `json:"calls_this_hour,omitempty"` // of the source's budget for the clock hour, by all that share it
-	Reconcile     *Reconcile         `json:"reconcile,omitempty"`       // the newest comparison with the source
+	Reconcile     *Reconcile         `json:"reconcile,omitempty"`       // the newest comparison with the source that has ended
+	ReconcileRun  *Run               `json:"reconcile_run,omitempty"`   // the newest reconciliation, whatever its state
+	NextReconcile *time.Time         `json:"next_reconcile,omitempty"`  //
+	ReconcileDue  *time.Time         `json:"reconcile_due,omitempty"`   // since when a scheduled one is awaited; nil: none is
 }
 
 // Severities of mismatches.
@@ -147,12 +175,25 @@ type MismatchCount struct {
 // keys, by count and hash.
 type Reconcile struct {
 	Pipeline   string          `json:"pipeline"`
+	Run        int64           `json:"run"`
 	StartedAt  time.Time       `json:"started_at"`
 	FinishedAt time.Time       `json:"finished_at"`
-	Repair     bool            `json:"repair"` // differences were to be repaired
-	Drift      int64           `json:"drift"`  // differences that no sync would have brought
-	Left       int64           `json:"left"`   // of them, not repaired
+	Repair     bool            `json:"repair"`     // differences were to be repaired
+	Drift      int64           `json:"drift"`      // differences that no sync would have brought
+	Left       int64           `json:"left"`       // of them, not repaired
+	Uncompared int64           `json:"uncompared"` // rows and parts of lists of which it is not known whether they differ
 	Feeds      []ReconcileFeed `json:"feeds"`
+}
+
+// Problems is what kept feeds from being compared as a whole, and what to do about it; empty when nothing did.
+func (r Reconcile) Problems() string {
+	var all []string
+	for _, f := range r.Feeds {
+		if f.Problem != "" {
+			all = append(all, f.Feed+": "+f.Problem)
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // ReconcileFeed is the comparison of one DrChrono object.
@@ -168,8 +209,13 @@ type ReconcileFeed struct {
 	Repaired int64             `json:"repaired"`
 	Buckets  int64             `json:"buckets"` // ranges of keys compared
 	Differ   []ReconcileBucket `json:"differ"`  // those that differ, after repair
-	Problem  string            `json:"problem,omitempty"`
+
+	Uncompared int64  `json:"uncompared"` // rows that could not be decoded or asked for, and parts of the list that were refused
+	Problem    string `json:"problem,omitempty"`
 }
+
+// Drift is how many differences no sync would have brought.
+func (f ReconcileFeed) Drift() int64 { return f.Missing + f.Differs + f.Deleted + f.Gone }
 
 // ReconcileBucket is a range of keys in which source and database differ by count or hash.
 type ReconcileBucket struct {

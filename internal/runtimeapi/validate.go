@@ -83,6 +83,9 @@ func (s PipelineSpec) Validate() []Error {
 			v.add("schedule", "%v", err)
 		}
 	}
+	if s.Reconcile != nil {
+		v.reconcile(s.Reconcile.Schedule)
+	}
 	v.events(s.WebhookEvents)
 	if len(s.StatusOverrides) > 0 && s.Dataset != "billing" && slices.Contains(Served, s.Dataset) {
 		v.add("status_overrides", "only dataset \"billing\" has claims; leave it out")
@@ -102,6 +105,14 @@ func (v *findings) add(field, format string, args ...any) {
 func (v *findings) dataset(name string) {
 	if !slices.Contains(Served, name) {
 		v.add("dataset", "%q is no dataset; use %s", name, quoted(Served))
+	}
+}
+
+func (v *findings) reconcile(schedule string) {
+	if schedule == "" {
+		v.add("reconcile.schedule", "is empty; give five fields of cron, for example \"0 4 * * 0\", or leave reconcile out")
+	} else if _, err := ParseSchedule(schedule); err != nil {
+		v.add("reconcile.schedule", "%v", err)
 	}
 }
 

@@ -16,6 +16,11 @@ check "billing_is_up_to_date" {
   }
 }
 
+# What the newest comparison with DrChrono found, and could not repair.
+output "drift_left" {
+  value = try(data.august_sync_status.billing.last_reconcile.left, null)
+}
+
 output "books_that_differ" {
   description = "Where two records of the same money disagree now, counted by reason."
   value = {

@@ -1,6 +1,6 @@
 locals {
   pipelines = {
-    billing = { dataset = "billing", schedule = "*/15 * * * *" }
+    billing = { dataset = "billing", schedule = "*/15 * * * *", reconcile = { schedule = "0 4 * * 0" } }
     labs    = { dataset = "labs", schedule = "0 */6 * * *" }
   }
 

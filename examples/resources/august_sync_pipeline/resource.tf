@@ -5,6 +5,12 @@ resource "august_sync_pipeline" "billing" {
   dataset  = "billing"
   schedule = "*/15 * * * *"
 
+  # Every Sunday at four all rows are compared with DrChrono, and those that differ are repaired.
+  reconcile = {
+    schedule = "0 4 * * 0"
+    repair   = true
+  }
+
   # What this practice calls a claim that waits for its own signature.
   status_overrides = {
     "Awaiting Signature" = "pending"

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,8 @@ type Pipelines interface {
 	Check(ctx context.Context, name string, spec runtimeapi.PipelineSpec) ([]runtimeapi.Error, error)
 	Delete(ctx context.Context, name string) error
 	Sync(ctx context.Context, name string, req runtimeapi.SyncRequest) (runtimeapi.Run, error)
+	Reconcile(ctx context.Context, name string, req runtimeapi.ReconcileRequest) (runtimeapi.Run, error)
+	GetRun(ctx context.Context, name string, id int64) (runtimeapi.Run, error)
 	Status(ctx context.Context, name string) (runtimeapi.Status, error)
 }
 
@@ -54,14 +57,15 @@ func New(caller Caller, log *slog.Logger) *Server {
 	s := &Server{caller: caller, log: log, mux: http.NewServeMux()}
 	pipeline, probe := runtimeapi.PathPipelines+"/{name}", runtimeapi.PathProbes+"/{id}"
 	for pattern, serve := range map[string]func(*backend, *http.Request) (int, any, error){
-		"GET " + runtimeapi.PathInfo:              s.info,
-		"GET " + runtimeapi.PathPipelines:         s.list,
-		"GET " + pipeline:                         s.get,
-		"PUT " + pipeline:                         s.put,
-		"DELETE " + pipeline:                      s.remove,
-		"POST " + pipeline:                        s.verb, // {name}:sync is one path segment
-		"GET " + pipeline + runtimeapi.PathStatus: s.status,
-		"DELETE " + probe:                         s.forget,
+		"GET " + runtimeapi.PathInfo:                      s.info,
+		"GET " + runtimeapi.PathPipelines:                 s.list,
+		"GET " + pipeline:                                 s.get,
+		"PUT " + pipeline:                                 s.put,
+		"DELETE " + pipeline:                              s.remove,
+		"POST " + pipeline:                                s.verb, // {name}:sync is one path segment
+		"GET " + pipeline + runtimeapi.PathStatus:         s.status,
+		"GET " + pipeline + runtimeapi.PathRuns + "/{id}": s.run,
+		"DELETE " + probe:                                 s.forget,
 	} {
 		s.mux.Handle(pattern, s.answer(serve))
 	}
@@ -154,19 +158,43 @@ func (s *Server) remove(b *backend, r *http.Request) (int, any, error) {
 }
 
 func (s *Server) verb(b *backend, r *http.Request) (int, any, error) {
-	if name, ok := strings.CutSuffix(r.PathValue("name"), runtimeapi.VerbCheck); ok {
-		return s.check(b, r, name)
+	segment := r.PathValue("name")
+	for verb, serve := range map[string]func(*backend, *http.Request, string) (int, any, error){
+		runtimeapi.VerbSync: s.sync, runtimeapi.VerbReconcile: s.reconcile, runtimeapi.VerbCheck: s.check,
+	} {
+		if name, ok := strings.CutSuffix(segment, verb); ok {
+			return serve(b, r, name)
+		}
 	}
-	name, ok := strings.CutSuffix(r.PathValue("name"), runtimeapi.VerbSync)
-	if !ok {
-		return 0, nil, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "the verbs of a pipeline are " + runtimeapi.VerbSync + " and " + runtimeapi.VerbCheck}
-	}
+	return 0, nil, &runtimeapi.Error{Code: runtimeapi.CodeNotFound,
+		Message: "the verbs of a pipeline are " + runtimeapi.VerbSync + ", " + runtimeapi.VerbReconcile + " and " + runtimeapi.VerbCheck}
+}
+
+func (s *Server) sync(b *backend, r *http.Request, name string) (int, any, error) {
 	var req runtimeapi.SyncRequest
 	if err := decode(r.Body, &req); err != nil {
 		return 0, nil, err
 	}
 	run, err := b.pipelines.Sync(r.Context(), name, req)
 	return http.StatusAccepted, run, err
+}
+
+func (s *Server) reconcile(b *backend, r *http.Request, name string) (int, any, error) {
+	var req runtimeapi.ReconcileRequest
+	if err := decode(r.Body, &req); err != nil {
+		return 0, nil, err
+	}
+	run, err := b.pipelines.Reconcile(r.Context(), name, req)
+	return http.StatusAccepted, run, err
+}
+
+func (s *Server) run(b *backend, r *http.Request) (int, any, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return 0, nil, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "a run has a number"}
+	}
+	run, err := b.pipelines.GetRun(r.Context(), r.PathValue("name"), id)
+	return http.StatusOK, run, err
 }
 
 // check says what put would, and declares nothing.

@@ -59,6 +59,15 @@ func (f *fake) Delete(_ context.Context, name string) error { delete(f.specs, na
 func (f *fake) Sync(context.Context, string, runtimeapi.SyncRequest) (runtimeapi.Run, error) {
 	return runtimeapi.Run{ID: 1, State: runtimeapi.RunPending}, nil
 }
+func (f *fake) Reconcile(_ context.Context, _ string, req runtimeapi.ReconcileRequest) (runtimeapi.Run, error) {
+	return runtimeapi.Run{ID: 2, Kind: runtimeapi.KindReconcile, State: runtimeapi.RunQueued, Repair: req.Repair}, nil
+}
+func (f *fake) GetRun(_ context.Context, name string, id int64) (runtimeapi.Run, error) {
+	if name != "billing" || id != 2 {
+		return runtimeapi.Run{}, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "no such run"}
+	}
+	return runtimeapi.Run{ID: id, State: runtimeapi.RunSucceeded, Report: &runtimeapi.Reconcile{Drift: 3}}, nil
+}
 func (f *fake) Status(context.Context, string) (runtimeapi.Status, error) {
 	return runtimeapi.Status{}, errors.New("secret detail of the database")
 }
@@ -261,6 +270,18 @@ func TestServer_withTheClient(t *testing.T) {
 	}
 	if r, err := c.Sync(ctx, "billing", runtimeapi.SyncRequest{Full: true}); err != nil || r.ID != 1 {
 		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err := c.Reconcile(ctx, "billing", runtimeapi.ReconcileRequest{Repair: true}); err != nil || r.ID != 2 || !r.Repair || r.Kind != runtimeapi.KindReconcile {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err := c.GetRun(ctx, "billing", 2); err != nil || r.Report == nil || r.Report.Drift != 3 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := c.GetRun(ctx, "billing", 3); !runtimeapi.IsNotFound(err) {
+		t.Errorf("a run that does not exist: %v", err)
+	}
+	if status, e := b.do(t, http.MethodGet, "/v1/pipelines/billing/runs/two", b.token(t, b.key, nil), ""); status != 404 || e.Code != runtimeapi.CodeNotFound {
+		t.Errorf("a run without a number: %d %v", status, e)
 	}
 	if _, err := c.ListPipelines(ctx); err != nil {
 		t.Error(err)

@@ -162,7 +162,7 @@ func (a *ascent) finish(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if c.Changed == 0 || len(page.Rows) < a.largest {
+			if c.Fresh == 0 || len(page.Rows) < a.largest {
 				break
 			}
 		}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +16,7 @@ import (
 // calls in some hour than the source allows. One that needs fewer than what it replaces is accepted even so:
 // it is the way out.
 func (s *Service) affordable(ctx context.Context, tx pgx.Tx, name string, spec runtimeapi.PipelineSpec) error {
-	if spec.Paused || spec.Schedule == "" {
+	if spec.Paused || spec.Schedule == "" && spec.Reconcile == nil {
 		return nil
 	}
 	rows, _ := tx.Query(ctx, qPipeline+" order by name")
@@ -35,14 +36,24 @@ func (s *Service) affordable(ctx context.Context, tx pgx.Tx, name string, spec r
 			after = append(after, now)
 		}
 	}
-	after = append(after, s.calls(name, spec, known))
+	others := after
+	after = append(slices.Clone(others), s.calls(name, spec, known))
 	limits := advise.CallLimits{PerHour: int64(s.cfg.CallsPerHour)}
 	budget := advise.Calls(limits, after)
-	// How long a full sync takes is for the plan to look at; it parks and goes on, and refuses nothing.
-	if budget.Left() >= 0 || budget.Worst <= advise.Calls(limits, before).Worst {
+	was := advise.Calls(limits, before)
+	// How long a full sync takes is for the plan to look at; it parks and goes on, and refuses nothing. A comparison has
+	// to end before the next one begins.
+	if (budget.Left() >= 0 || budget.Worst <= was.Worst) && (budget.Reconciles() || budget.Reconcile <= was.Reconcile) {
 		return nil
 	}
-	return &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "schedule",
+	field := "schedule"
+	if spec.Reconcile != nil { // whose schedule it is
+		spec.Reconcile = nil
+		if without := advise.Calls(limits, append(others, s.calls(name, spec, known))); without.Left() >= 0 && without.Reconciles() {
+			field = "reconcile.schedule"
+		}
+	}
+	return &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: field,
 		Message: "the pipelines of this runtime would need more calls in an hour than DrChrono allows the application: " +
 			strings.Join(budget.Lines, "; ") + ". Where DrChrono has raised the limit, tell the runtime so (drchrono.calls_per_hour)"}
 }
@@ -50,23 +61,35 @@ func (s *Service) affordable(ctx context.Context, tx pgx.Tx, name string, spec r
 // calls is what a pipeline reads, by what its feeds were seen to hold. A feed that was never read is taken for
 // a page.
 func (s *Service) calls(name string, spec runtimeapi.PipelineSpec, known map[string]volume) advise.CallPipeline {
-	p := advise.CallPipeline{Name: name, Cron: spec.Schedule}
-	if spec.Schedule != "" && !spec.Paused {
-		if schedule, err := runtimeapi.ParseSchedule(spec.Schedule); err == nil {
-			p.Schedule = schedule
-		}
+	p := advise.CallPipeline{Name: name, Cron: spec.Schedule, Schedule: scheduleOf(spec.Schedule, spec.Paused)}
+	if r := spec.Reconcile; r != nil {
+		p.ReconcileCron, p.Reconcile = r.Schedule, scheduleOf(r.Schedule, spec.Paused)
 	}
 	for i := range s.cfg.Datasets[spec.Dataset].Feeds {
 		f := &s.cfg.Datasets[spec.Dataset].Feeds[i]
 		c := CallFeed(f)
 		v := known[f.Name]
 		c.Rows, c.Changed = v.rows, v.changed
-		if f.Split != nil && v.runs > 0 { // seldom read whole, and a part is a page however short
-			c.Whole, c.Changed = false, v.pages*c.PageSize
+		if f.Split != nil { // a part is a page however short
+			c.Rows = max(c.Rows, v.fullPages*c.PageSize)
+			if v.runs > 0 { // seldom read whole
+				c.Whole, c.Changed = false, v.pages*c.PageSize
+			}
 		}
 		p.Feeds = append(p.Feeds, c)
 	}
 	return p
+}
+
+func scheduleOf(cron string, paused bool) advise.Schedule {
+	if cron == "" || paused {
+		return nil
+	}
+	schedule, err := runtimeapi.ParseSchedule(cron)
+	if err != nil {
+		return nil
+	}
+	return schedule
 }
 
 // CallFeed is how a feed is paged, for the budget of calls.
@@ -78,21 +101,23 @@ func CallFeed(f *feed.Feed) advise.CallFeed {
 	return c
 }
 
-// volume is how many rows a feed holds, and what an ordinary run reads of it, by so many of them.
-type volume struct{ rows, changed, pages, runs int64 }
+// volume is how many rows a feed holds, on so many pages, and what an ordinary run reads of it, by so many of them.
+type volume struct{ rows, fullPages, changed, pages, runs int64 }
 
 // measured is what the feeds' newest runs have read: a full one, and on average the ordinary ones of a week.
 func measured(ctx context.Context, tx pgx.Tx) (map[string]volume, error) {
 	rows, _ := tx.Query(ctx, `
-		select f.feed, coalesce((array_agg(f.read order by f.run_id desc) filter (where r."full"))[1], 0)::bigint,
+		select f.feed, coalesce((array_agg(f.read order by f.run_id desc) filter (where everything))[1], 0)::bigint,
+			coalesce((array_agg(f.pages order by f.run_id desc) filter (where everything))[1], 0)::bigint,
 			coalesce(ceil(avg(f.read) filter (where ordinary)), 0)::bigint, coalesce(ceil(avg(f.pages) filter (where ordinary)), 0)::bigint,
 			count(*) filter (where ordinary)
 		from august.feed_run f join august.run r on r.id = f.run_id
-		cross join lateral (select not r."full" and f.finished_at > now() - interval '7 days' as ordinary) o
+		cross join lateral (select r."full" or r.kind = 'reconcile' as everything) e
+		cross join lateral (select not everything and f.finished_at > now() - interval '7 days' as ordinary) o
 		where f.state = 'succeeded' group by f.feed`)
 	known := map[string]volume{}
 	var name string
 	var v volume
-	_, err := pgx.ForEachRow(rows, []any{&name, &v.rows, &v.changed, &v.pages, &v.runs}, func() error { known[name] = v; return nil })
+	_, err := pgx.ForEachRow(rows, []any{&name, &v.rows, &v.fullPages, &v.changed, &v.pages, &v.runs}, func() error { known[name] = v; return nil })
 	return known, err
 }

@@ -158,9 +158,7 @@ func TestCallsOfPartsCarryTheSweepsClass(t *testing.T) {
 		t.Errorf("ordinary sync: %v", n)
 	}
 	stop()
-	if _, err := s.Reconcile(t.Context(), "billing", false); err != nil {
-		t.Fatal(err)
-	}
+	r.reconcile(s, false)
 	if parts, n := n.take("lab_results"), ledger.take(); len(parts) < 2 || n[drchrono.Backfill] == 0 || n[drchrono.Scheduled]+n[drchrono.Interactive] > 0 {
 		t.Errorf("reconciliation, %d parts: %v", len(parts), n)
 	}
@@ -293,6 +291,53 @@ func TestAListInPartsCostsThePagesThatItsRunsRead(t *testing.T) {
 		t.Errorf("error %q", e)
 	}
 	if e := declare("*/10 * * * *"); e != "" {
+		t.Error(e)
+	}
+}
+
+// Each comparison counts as a full read, by what was measured, and has to end before the next one begins.
+func TestAScheduleOfReconciliationsThatCannotBeAffordedIsRefused(t *testing.T) {
+	r := newRig(t, 10)
+	few := pipeline.Dataset{Feeds: []feed.Feed{feed.Doctors, feed.Offices, feed.Appointments, feed.LineItems, feed.Transactions, feed.PatientPayments, feed.LineItemDeletions}}
+	s, _ := r.instance(func(c *pipeline.Config) {
+		c.CallsPerHour, c.Datasets = 500, map[string]pipeline.Dataset{"billing": few}
+	})
+	declare := func(syncs, reconciles string) *runtimeapi.Error {
+		spec := runtimeapi.PipelineSpec{Dataset: "billing", Schedule: syncs}
+		if reconciles != "" {
+			spec.Reconcile = &runtimeapi.ReconcileSpec{Schedule: reconciles}
+		}
+		_, err := s.Put(t.Context(), "billing", spec)
+		var e *runtimeapi.Error
+		if err != nil && (!errors.As(err, &e) || e.Code != runtimeapi.CodeInvalid) {
+			t.Fatalf("error %v", err)
+		}
+		return e
+	}
+	refused := func(e *runtimeapi.Error, field string, parts ...string) {
+		t.Helper()
+		if e == nil || e.Field != field {
+			t.Fatalf("error %v, want one at %s", e, field)
+		}
+		for _, part := range parts {
+			if !strings.Contains(e.Message, part) {
+				t.Errorf("no %q in %s", part, e.Message)
+			}
+		}
+	}
+	refused(declare("*/15 * * * *", "* * * * *"), "reconcile.schedule", `billing, reconciled "* * * * *": everything is read each time = 10; every 1 minute at the closest = 600 an hour`, "600 of 460 calls an hour")
+	refused(declare("* * * * *", "0 4 * * 0"), "schedule", "60 starts an hour × 10 = 600")
+	if e := declare("*/15 * * * *", "0 4 * * *"); e != nil {
+		t.Error(e)
+	}
+	// A comparison says how much there is, and nothing of what an ordinary run reads: 1,000,000 transactions are 2,000 calls.
+	r.exec(`insert into august.run (pipeline, kind, state, generation) values ('billing', 'reconcile', 'succeeded', 1)`)
+	r.exec(`insert into august.feed_run (run_id, feed, ordinal, state, read, pages, finished_at) select max(id), 'transactions', 1, 'succeeded', 1000000, 1000, now() from august.run`)
+	refused(declare("*/15 * * * *", "0 */4 * * *"), "reconcile.schedule", "everything is read each time = 2008; every 4 hours at the closest = 502 an hour", "reconcile billing at most every 5 hours")
+	if e := declare("*/15 * * * *", "0 */6 * * *"); e != nil { // it takes what the hours leave
+		t.Error(e)
+	}
+	if e := declare("*/15 * * * *", ""); e != nil {
 		t.Error(e)
 	}
 }

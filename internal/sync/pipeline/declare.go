@@ -62,9 +62,15 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 		return p, &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "dataset",
 			Message: fmt.Sprintf("this runtime has no dataset %q; it has %s", spec.Dataset, s.datasets())}
 	}
-	next, err := nextRun(spec, time.Now())
+	next, err := nextOf(spec.Schedule, spec.Paused, time.Now())
 	if err != nil {
 		return p, &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "schedule", Message: err.Error()}
+	}
+	var reconcile *time.Time
+	if spec.Reconcile != nil {
+		if reconcile, err = nextOf(spec.Reconcile.Schedule, spec.Paused, time.Now()); err != nil {
+			return p, &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "reconcile.schedule", Message: err.Error()}
+		}
 	}
 	raw, err := json.Marshal(spec)
 	if err != nil {
@@ -98,10 +104,13 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 			return err
 		}
 		rows, _ = tx.Query(ctx, `
-			insert into august.pipeline as p (name, spec, next_run) values ($1, $2, $3)
-			on conflict (name) do update set spec = excluded.spec, next_run = excluded.next_run, generation = p.generation + 1, updated_at = now()
+			insert into august.pipeline as p (name, spec, next_run, next_reconcile) values ($1, $2, $3, $4)
+			on conflict (name) do update set spec = excluded.spec, next_run = excluded.next_run, generation = p.generation + 1, updated_at = now(),
+				-- a reconciliation that is due and could not begin yet stays due
+				next_reconcile = case when p.spec->'reconcile' = excluded.spec->'reconcile' and excluded.next_reconcile is not null then least(p.next_reconcile, excluded.next_reconcile) else excluded.next_reconcile end,
+				reconcile_due = case when excluded.next_reconcile is not null then p.reconcile_due end
 			where p.spec <> excluded.spec
-			returning name, spec, generation, created_at, updated_at`, name, raw, next)
+			returning name, spec, generation, created_at, updated_at`, name, raw, next, reconcile)
 		p, err = pgx.CollectExactlyOneRow(rows, scanPipeline)
 		if errors.Is(err, pgx.ErrNoRows) {
 			p = old // nothing changed
@@ -141,42 +150,31 @@ func unrivalled(ctx context.Context, tx querier, name string, spec runtimeapi.Pi
 
 // onlySchedule tells that a change of spec changes nothing that a run computes.
 func onlySchedule(old, spec runtimeapi.PipelineSpec) bool {
-	old.Schedule = spec.Schedule
+	old.Schedule, old.Reconcile = spec.Schedule, spec.Reconcile
 	a, errA := json.Marshal(old)
 	b, errB := json.Marshal(spec)
 	return errA == nil && errB == nil && string(a) == string(b)
 }
 
-// enqueue asks for a run. One that is open serves the request too: it sees the newest spec. A
-// pipeline that never had a full sync gets a full one.
+// enqueue asks for a sync. One that is open serves the request too: it sees the newest spec. It follows on a
+// reconciliation that is open. A pipeline that never had a full sync gets a full one.
 //
 // A full run that nobody asked for by name goes on from where a failed one of the last day stopped:
 // the feeds that were read in full then are not read in full again.
 func enqueue(ctx context.Context, tx pgx.Tx, name string, full bool) error {
-	_, err := tx.Exec(ctx, `
+	tag, err := tx.Exec(ctx, `
 		insert into august.run (pipeline, "full", full_since, generation)
 		select name, $2 or last_full is null, coalesce((
 			select min(r.full_since) from august.run r where r.pipeline = p.name and r."full" and r.state = 'failed'
 			and r.full_since > now() - interval '1 day' and (p.last_full is null or r.full_since > p.last_full)), now()), generation
 		from august.pipeline p where name = $1
 		on conflict (pipeline) where state in ('pending', 'running', 'parked') do nothing`, name, full)
+	if err != nil || tag.RowsAffected() > 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, `update august.run set then_sync = true, then_full = then_full or $2
+		where pipeline = $1 and kind = 'reconcile' and `+qOpen+` and not (then_sync and (then_full or not $2))`, name, full)
 	return err
-}
-
-// nextRun is when a spec's schedule fires next, nil when it never does.
-func nextRun(spec runtimeapi.PipelineSpec, after time.Time) (*time.Time, error) {
-	if spec.Schedule == "" {
-		return nil, nil
-	}
-	schedule, err := runtimeapi.ParseSchedule(spec.Schedule)
-	if err != nil {
-		return nil, err
-	}
-	next := schedule.Next(after)
-	if spec.Paused || next.IsZero() {
-		return nil, nil
-	}
-	return &next, nil
 }
 
 // Delete forgets a pipeline, its runs and its checkpoints. The synced rows stay.
@@ -186,7 +184,9 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 		return s.unavailable(ctx, "delete pipeline", err)
 	}
 	err := pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
-		rows, _ := tx.Query(ctx, `select sweep from august.checkpoint where pipeline = $1 and sweep is not null`, name)
+		rows, _ := tx.Query(ctx, `
+			select sweep from august.checkpoint where pipeline = $1 and sweep is not null
+			union all select f.sweep from august.reconcile_feed f join august.run r on r.id = f.run_id where r.pipeline = $1`, name)
 		sweeps, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 		if err != nil {
 			return err
@@ -197,8 +197,7 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 		}
 		deleted = tag.RowsAffected()
 		// Pages come last, as when a sweep is closed: a run under way must not wait for us while we wait for it.
-		_, err = tx.Exec(ctx, `delete from august.sweep_page where sweep = any($1)`, sweeps)
-		return err
+		return store.Drop(ctx, tx, sweeps)
 	})
 	if err == nil && deleted == 0 {
 		return notFound(name)
@@ -206,7 +205,8 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 	return s.unavailable(ctx, "delete pipeline", err)
 }
 
-// Sync asks for a run now. It joins a run that is open, unless that is not full and cannot become so.
+// Sync asks for a run now. It joins a sync that is open, unless that is not full and cannot become so. A reconciliation
+// that is open is returned instead; the sync follows on it.
 func (s *Service) Sync(ctx context.Context, name string, req runtimeapi.SyncRequest) (runtimeapi.Run, error) {
 	p, err := s.Get(ctx, name)
 	if err != nil {
@@ -227,7 +227,7 @@ func (s *Service) Sync(ctx context.Context, name string, req runtimeapi.SyncRequ
 			return err
 		}
 		if req.Full {
-			if _, err := tx.Exec(ctx, `update august.run set "full" = true, full_since = now() where pipeline = $1 and state = 'pending' and started_at is null`, name); err != nil {
+			if _, err := tx.Exec(ctx, `update august.run set "full" = true, full_since = now() where pipeline = $1 and kind = 'sync' and state = 'pending' and started_at is null`, name); err != nil {
 				return err
 			}
 		}
@@ -238,7 +238,7 @@ func (s *Service) Sync(ctx context.Context, name string, req runtimeapi.SyncRequ
 	if err != nil {
 		return open, s.unavailable(ctx, "request a run", err)
 	}
-	if req.Full && !open.Full {
+	if req.Full && !open.Full && open.Kind == runtimeapi.KindSync {
 		return open, &runtimeapi.Error{Code: runtimeapi.CodeConflict,
 			Message: fmt.Sprintf("run %d of pipeline %q is under way and is not a full one: ask again when it has ended", open.ID, name)}
 	}
@@ -263,15 +263,17 @@ func (s *Service) Status(ctx context.Context, name string) (runtimeapi.Status, e
 func (s *Service) status(ctx context.Context, p runtimeapi.Pipeline) (runtimeapi.Status, error) {
 	st := runtimeapi.Status{Pipeline: p.Name, Paused: p.Spec.Paused, Rows: map[string]int64{}, Lag: map[string]float64{}}
 	pool := s.cfg.Store.Pool()
-	if err := pool.QueryRow(ctx, `select last_full, next_run from august.pipeline where name = $1`, p.Name).Scan(&st.LastFull, &st.NextRun); err != nil {
+	if err := pool.QueryRow(ctx, `select last_full, next_run, next_reconcile, coalesce(reconcile_due, case when next_reconcile <= now() then next_reconcile end) from august.pipeline where name = $1`,
+		p.Name).Scan(&st.LastFull, &st.NextRun, &st.NextReconcile, &st.ReconcileDue); err != nil {
 		return st, err
 	}
 	for _, r := range []struct {
 		into  **runtimeapi.Run
 		where string
 	}{
-		{&st.LastRun, ``},
-		{&st.FullRun, ` and "full" and state = 'succeeded'`},
+		{&st.LastRun, ` and kind = 'sync'`},
+		{&st.FullRun, ` and kind = 'sync' and "full" and state = 'succeeded'`},
+		{&st.ReconcileRun, ` and kind = 'reconcile'`},
 	} {
 		run, err := readRun(ctx, pool, `id = (select max(id) from august.run where pipeline = $1`+r.where+`)`, p.Name)
 		if err == nil {
@@ -321,10 +323,10 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-func readRun(ctx context.Context, q querier, where, name string) (runtimeapi.Run, error) {
+func readRun(ctx context.Context, q querier, where string, args ...any) (runtimeapi.Run, error) {
 	var r runtimeapi.Run
-	err := q.QueryRow(ctx, `select id, state, "full", started_at, finished_at, case when state = 'parked' then resume_at end, error from august.run where `+where, name).
-		Scan(&r.ID, &r.State, &r.Full, &r.StartedAt, &r.FinishedAt, &r.ResumeAt, &r.Error)
+	err := q.QueryRow(ctx, `select id, kind, state, "full", repair, started_at, finished_at, case when state = 'parked' then resume_at end, error, report from august.run where `+where, args...).
+		Scan(&r.ID, &r.Kind, &r.State, &r.Full, &r.Repair, &r.StartedAt, &r.FinishedAt, &r.ResumeAt, &r.Error, &r.Report)
 	if err != nil {
 		return r, err
 	}

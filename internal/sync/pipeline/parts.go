@@ -37,16 +37,7 @@ func (p *pass) plan(ctx context.Context, d Dataset) error {
 			return nil
 		}
 	}
-	return p.into(ctx, values)
-}
-
-// into settles that the sweep reads these parts.
-func (p *pass) into(ctx context.Context, values []string) error {
-	if p.keep != nil { // there is no checkpoint to note it in
-		p.sweep.Values, p.sweep.Pages = values, nil
-		return nil
-	}
-	return p.cfg.Store.Divide(ctx, p.feed, &p.sweep, values)
+	return p.sink.split(ctx, values)
 }
 
 // wanted is the parts that this sweep is about: all, or those that are due.
@@ -82,7 +73,7 @@ func (p *pass) divide(ctx context.Context, d Dataset, failure error) error {
 		return failure
 	}
 	p.log.WarnContext(ctx, "the list cannot be read whole; it is read in parts", "parts", len(values), "error", failure)
-	if err := p.into(ctx, values); err != nil {
+	if err := p.sink.split(ctx, values); err != nil {
 		return err
 	}
 	p.load()

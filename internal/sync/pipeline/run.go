@@ -25,6 +25,9 @@ func (s *Service) execute(ctx context.Context, l lease, log *slog.Logger) error 
 	if !ok {
 		return fmt.Errorf("this runtime has no dataset %q; it has %s", p.Spec.Dataset, s.datasets())
 	}
+	if l.kind == runtimeapi.KindReconcile {
+		return s.reconcile(ctx, l, d, log)
+	}
 	done, err := s.openFeeds(ctx, l, d.Feeds)
 	if err != nil {
 		return err
@@ -116,7 +119,8 @@ func (s *Service) finish(ctx context.Context, l lease, implausible *store.Implau
 			return fmt.Errorf("read the stored spec: %w", err)
 		}
 		dataset = s.cfg.Datasets[spec.Dataset]
-		if dataset.Derive != nil {
+		reconciled := l.kind == runtimeapi.KindReconcile
+		if dataset.Derive != nil && (!reconciled || l.repair) {
 			if err := dataset.Derive(ctx, tx, spec, l.run); err != nil {
 				if ctx.Err() != nil || isDatabase(err) || tx.Conn().IsClosed() {
 					return err
@@ -135,27 +139,35 @@ func (s *Service) finish(ctx context.Context, l lease, implausible *store.Implau
 		// The pipeline's lock comes only now, so that a long derivation does not hold up a new spec, and
 		// before the run's, as everywhere.
 		var newest int64
-		err = tx.QueryRow(ctx, `update august.pipeline set last_full = case when $2 then clock_timestamp() else last_full end where name = $1 returning generation`,
-			l.pipeline, l.full).Scan(&newest)
+		answers := reconciled && (l.repair || spec.Reconcile == nil || !spec.Reconcile.Repair) // what the schedule asked for
+		err = tx.QueryRow(ctx, `
+			update august.pipeline set last_full = case when $2 then clock_timestamp() else last_full end, reconcile_due = case when $3 then null else reconcile_due end
+			where name = $1 returning generation`, l.pipeline, l.full, answers).Scan(&newest)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return store.ErrLeaseLost
 		}
 		if err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `
+		var then, thenFull bool
+		err = tx.QueryRow(ctx, `
 			update august.run set state = 'succeeded', finished_at = clock_timestamp(), lease_owner = null, lease_until = null,
 				error = coalesce((select string_agg(format('%s of %s rows of %s could not be decoded', quarantined, read, feed), '; ' order by ordinal)
 					|| ': see the reasons in drchrono.quarantine' from august.feed_run where run_id = $1 and quarantined > 0), '')
-			where id = $1 and lease_owner = $2 and state = 'running'`, l.run, s.cfg.Instance)
+			where id = $1 and lease_owner = $2 and state = 'running' returning then_sync, then_full`, l.run, s.cfg.Instance).Scan(&then, &thenFull)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return store.ErrLeaseLost
+		}
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
-			return store.ErrLeaseLost
+		if reconciled {
+			if err := settleReport(ctx, tx, l); err != nil {
+				return err
+			}
 		}
-		if newest != generation {
-			return enqueue(ctx, tx, l.pipeline, false)
+		if then || newest != generation {
+			return enqueue(ctx, tx, l.pipeline, thenFull)
 		}
 		return nil
 	})

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -44,6 +43,8 @@ var errPaused = errors.New("the pipeline was paused")
 type lease struct {
 	run       int64
 	pipeline  string
+	kind      string
+	repair    bool // of a reconciliation
 	full      bool
 	fullSince *time.Time   // a full run re-reads feeds that had no complete full sweep since then; nil otherwise
 	attempt   int          // takeovers and failures since the run stored its newest page, when it was leased
@@ -91,7 +92,7 @@ func (s *Service) look(ctx context.Context, busy chan struct{}, workers *sync.Wa
 			s.looked(ctx, "", nil)
 			return
 		}
-		l, err := s.claim(try)
+		l, err := s.claim(try, "")
 		if err != nil || l == nil {
 			<-busy
 			s.looked(ctx, "no run taken", err)
@@ -118,48 +119,11 @@ func (s *Service) looked(ctx context.Context, what string, err error) {
 	}
 }
 
-// fire turns due schedules into runs.
-func (s *Service) fire(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
-		rows, _ := tx.Query(ctx, `
-			select name, spec, coalesce(last_full < now() - $1::interval, true) and not exists (
-				-- a full sync that failed is not repeated at every turn of the schedule: it costs the hour's calls
-				select from august.run r where r.pipeline = p.name and r."full" and r.state = 'failed' and r.finished_at > now() - $1::interval / 7)
-			from august.pipeline p where next_run <= now() order by name for update skip locked`, s.cfg.FullEvery)
-		type due struct {
-			name string
-			spec []byte
-			full bool
-		}
-		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d due, err error) {
-			return d, row.Scan(&d.name, &d.spec, &d.full)
-		})
-		if err != nil {
-			return err
-		}
-		for _, d := range list {
-			var spec runtimeapi.PipelineSpec
-			var next *time.Time
-			err := json.Unmarshal(d.spec, &spec)
-			if err == nil {
-				next, err = nextRun(spec, time.Now())
-			}
-			if err != nil { // it must not keep the others from firing
-				s.cfg.Log.ErrorContext(ctx, "schedule not understood; it is switched off", "pipeline", d.name, "error", err)
-			}
-			if _, err := tx.Exec(ctx, `update august.pipeline set next_run = $2 where name = $1`, d.name, next); err != nil {
-				return err
-			}
-			if err := enqueue(ctx, tx, d.name, d.full); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
+// qClaimable tells that run r waits for somebody to work on it: it is to begin or to go on, or its holder has vanished.
+const qClaimable = `(r.state = 'pending' or r.state = 'parked' and coalesce(r.resume_at <= now(), true) or r.state = 'running' and r.lease_until < now())`
 
-// claim leases a run that is waiting, or whose holder has vanished.
-func (s *Service) claim(ctx context.Context) (*lease, error) {
+// claim leases a run that waits, of one pipeline or, with "", of any.
+func (s *Service) claim(ctx context.Context, name string) (*lease, error) {
 	l := lease{advanced: new(atomic.Bool)}
 	err := s.cfg.Store.Pool().QueryRow(ctx, `
 		update august.run r set state = 'running', lease_owner = $1, lease_until = now() + $2::interval, resume_at = null, error = '',
@@ -167,9 +131,10 @@ func (s *Service) claim(ctx context.Context) (*lease, error) {
 		where id = (
 			select r.id from august.run r join august.pipeline p on p.name = r.pipeline
 			where not coalesce((p.spec->>'paused')::boolean, false)
-			and (r.state = 'pending' or r.state = 'parked' and coalesce(r.resume_at <= now(), true) or r.state = 'running' and r.lease_until < now())
+			and `+qClaimable+` and ($3 = '' or r.pipeline = $3)
 			order by r.id limit 1 for update of r skip locked)
-		returning id, pipeline, "full", case when "full" then full_since end, attempt`, s.cfg.Instance, s.cfg.Lease).Scan(&l.run, &l.pipeline, &l.full, &l.fullSince, &l.attempt)
+		returning id, pipeline, kind, repair, "full" and kind = 'sync', case when "full" and kind = 'sync' then full_since end, attempt`, s.cfg.Instance, s.cfg.Lease, name,
+	).Scan(&l.run, &l.pipeline, &l.kind, &l.repair, &l.full, &l.fullSince, &l.attempt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -182,7 +147,7 @@ func (s *Service) hold(ctx context.Context, l lease) {
 	work, stop := context.WithCancelCause(ctx)
 	var beat sync.WaitGroup
 	beat.Go(func() { s.heartbeat(work, l, stop) })
-	log.InfoContext(ctx, "run starts", "full", l.full, "attempt", l.attempt)
+	log.InfoContext(ctx, "run starts", "kind", l.kind, "full", l.full, "attempt", l.attempt)
 	var err error
 	if l.attempt > attempts {
 		err = errors.New("the run was taken over again and again without an end: look for crashes in the runtime's log")
@@ -239,14 +204,7 @@ func (s *Service) settle(ctx context.Context, l lease, log *slog.Logger, state s
 	for until := time.Now().Add(s.cfg.Lease); ; {
 		stopping := ctx.Err() != nil
 		try, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-		_, err := s.cfg.Store.Pool().Exec(try, `
-			with r as (
-				update august.run set state = $3, lease_owner = null, lease_until = null, attempt = attempt + $4, resume_at = $5, error = $6,
-					finished_at = case when $3 = 'failed' then now() end
-				where id = $1 and lease_owner = $2 and state = 'running' returning id
-			)
-			update august.feed_run f set state = $3 from r where f.run_id = r.id and f.state = 'running'`,
-			l.run, s.cfg.Instance, state, attempt, at, message)
+		err := s.giveBack(try, l, state, attempt, at, message)
 		cancel()
 		if err == nil {
 			return
@@ -262,8 +220,34 @@ func (s *Service) settle(ctx context.Context, l lease, log *slog.Logger, state s
 	}
 }
 
+func (s *Service) giveBack(ctx context.Context, l lease, state string, attempt int, resume *time.Time, message string) error {
+	return pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		over := state == runtimeapi.RunFailed && l.kind == runtimeapi.KindReconcile
+		if over { // a sync follows; the pipeline is locked before its run, as everywhere
+			if _, err := tx.Exec(ctx, `select from august.pipeline where name = $1 for update`, l.pipeline); err != nil {
+				return err
+			}
+		}
+		var follow, full bool
+		err := tx.QueryRow(ctx, `
+			with r as (
+				update august.run set state = $3, lease_owner = null, lease_until = null, attempt = attempt + $4, resume_at = $5, error = $6,
+					finished_at = case when $3 = 'failed' then now() end
+				where id = $1 and lease_owner = $2 and state = 'running' returning id, repair or then_sync as follow, then_full
+			), f as (update august.feed_run f set state = $3 from r where f.run_id = r.id and f.state = 'running')
+			select follow, then_full from r`, l.run, s.cfg.Instance, state, attempt, resume, message).Scan(&follow, &full)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil // lost meanwhile
+		}
+		if err != nil || !over || !follow {
+			return err
+		}
+		return enqueue(ctx, tx, l.pipeline, full) // it derives from what was repaired
+	})
+}
+
 func (s *Service) ended(ctx context.Context, l lease, state string) {
-	s.runs.Add(ctx, 1, metric.WithAttributes(attribute.String("pipeline", l.pipeline), attribute.String("state", state)))
+	s.runs.Add(ctx, 1, metric.WithAttributes(attribute.String("pipeline", l.pipeline), attribute.String("kind", l.kind), attribute.String("state", state)))
 }
 
 // heartbeat renews the lease, and stops the work when the lease or the pipeline is gone, when the

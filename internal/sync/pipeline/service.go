@@ -123,11 +123,19 @@ func (s *Service) instrument() {
 	}
 	s.rows, err = m.Int64Counter("august.sync.rows", metric.WithDescription("Rows read, changed, deleted and quarantined, by feed."))
 	note(err)
-	s.runs, err = m.Int64Counter("august.sync.runs", metric.WithDescription("Runs that ended, by pipeline and state."))
+	s.runs, err = m.Int64Counter("august.sync.runs", metric.WithDescription("Runs that ended, by pipeline, kind and state."))
 	note(err)
 	_, err = m.Float64ObservableGauge("august.sync.lag", metric.WithUnit("s"),
 		metric.WithDescription("Age of a feed's data: time since its newest complete sweep began, by whichever instance."),
 		metric.WithFloat64Callback(s.observeLag))
+	note(err)
+	_, err = m.Int64ObservableGauge("august.sync.drift",
+		metric.WithDescription("Differences that the newest comparison of a pipeline with its source found, by what became of them."),
+		metric.WithInt64Callback(s.observeDrift))
+	note(err)
+	_, err = m.Float64ObservableGauge("august.sync.reconcile.age", metric.WithUnit("s"),
+		metric.WithDescription("Time since the newest comparison of a pipeline with its source ended."),
+		metric.WithFloat64Callback(s.observeReconcileAge))
 	note(err)
 }
 

@@ -24,7 +24,7 @@ type pass struct {
 	feed  *feed.Feed
 	sweep store.Sweep
 	log   *slog.Logger
-	keep  func(context.Context, store.Page) (store.Counts, error) // in place of merging; nil: merge
+	sink  sink
 
 	mu     sync.Mutex
 	pages  map[int]store.SweepPage // stored
@@ -33,10 +33,15 @@ type pass struct {
 	requests requests
 }
 
+// sink is where a pass brings what it reads: a sync merges it, a reconciliation compares it.
+type sink interface {
+	keep(ctx context.Context, page store.Page) (store.Counts, error)
+	split(ctx context.Context, values []string) error // read the list in these parts, from its beginning
+}
+
 // syncFeed reads what is new of a feed, or all of it.
 func (s *Service) syncFeed(ctx context.Context, l lease, d Dataset, f *feed.Feed, log *slog.Logger) error {
-	if _, err := s.cfg.Store.Pool().Exec(ctx, `update august.feed_run set state = 'running', started_at = coalesce(started_at, clock_timestamp()) where run_id = $1 and feed = $2`,
-		l.run, f.Name); err != nil {
+	if err := s.begin(ctx, l, f); err != nil {
 		return err
 	}
 	for restarted := false; ; restarted = true {
@@ -45,6 +50,7 @@ func (s *Service) syncFeed(ctx context.Context, l lease, d Dataset, f *feed.Feed
 			return err
 		}
 		p := &pass{Service: s, lease: l, feed: f, sweep: w, log: log}
+		p.sink = merger{p}
 		if err := p.plan(ctx, d); err != nil {
 			return err
 		}
@@ -52,7 +58,7 @@ func (s *Service) syncFeed(ctx context.Context, l lease, d Dataset, f *feed.Feed
 		reading := drchrono.WithClass(ctx, p.class())
 		err = p.read(reading)
 		// A cursor from an earlier run may have expired: then the sweep begins anew, once.
-		if k := drchrono.KindOf(err); len(w.Pages) > 0 && p.sweep.Values == nil && !restarted && (k == drchrono.Rejected || k == drchrono.NotFound || k == drchrono.Malformed) {
+		if p.astray(err) && !restarted {
 			log.WarnContext(ctx, "stored pages do not lead on; the sweep begins anew", "error", err)
 			if err := s.cfg.Store.Abandon(ctx, w); err != nil {
 				return err
@@ -70,6 +76,12 @@ func (s *Service) syncFeed(ctx context.Context, l lease, d Dataset, f *feed.Feed
 		}
 		return err
 	}
+}
+
+// astray tells that the pages stored by an earlier run do not lead on, as when a cursor has expired.
+func (p *pass) astray(err error) bool {
+	k := drchrono.KindOf(err)
+	return len(p.sweep.Pages) > 0 && p.sweep.Values == nil && (k == drchrono.Rejected || k == drchrono.NotFound || k == drchrono.Malformed)
 }
 
 // read stores every page that is not stored yet.
@@ -239,7 +251,7 @@ func (p *pass) tail(ctx context.Context, params url.Values) error {
 		if err != nil {
 			return err
 		}
-		if c, err := p.store(ctx, n, page); err != nil || c.Changed == 0 {
+		if c, err := p.store(ctx, n, page); err != nil || c.Fresh == 0 {
 			return err
 		}
 	}
@@ -287,16 +299,12 @@ func (p *pass) store(ctx context.Context, number int, page drchrono.Page) (store
 	p.mu.Lock()
 	_, out.Again = p.pages[number]
 	p.mu.Unlock()
-	keep := p.keep
-	if keep == nil {
-		keep = p.mergePage
-	}
-	c, err := keep(ctx, out)
+	c, err := p.sink.keep(ctx, out)
 	if err != nil {
 		return c, err
 	}
 	if len(reasons) > 0 {
-		p.log.WarnContext(ctx, "rows quarantined", "rows", len(out.Bad), "reasons", reasons)
+		p.log.WarnContext(ctx, "rows could not be decoded", "rows", len(out.Bad), "reasons", reasons)
 	}
 	p.mu.Lock()
 	p.pages[number] = store.SweepPage{Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At, Part: page.Part}

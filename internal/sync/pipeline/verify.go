@@ -119,6 +119,13 @@ func (p *pass) verify(ctx context.Context, missing []string) (gone []store.Gone,
 	return gone, err
 }
 
-func (p *pass) mergePage(ctx context.Context, page store.Page) (store.Counts, error) {
-	return p.cfg.Store.MergePage(ctx, p.feed, p.holder(), page)
+// merger is a sync's sink.
+type merger struct{ *pass }
+
+func (m merger) keep(ctx context.Context, page store.Page) (store.Counts, error) {
+	return m.cfg.Store.MergePage(ctx, m.feed, m.holder(), page)
+}
+
+func (m merger) split(ctx context.Context, values []string) error {
+	return m.cfg.Store.Divide(ctx, m.feed, &m.sweep, values)
 }

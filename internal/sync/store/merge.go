@@ -39,7 +39,6 @@ type Page struct {
 	At     time.Time // when it was asked for, by this database's clock
 	Rows   []feed.Row
 	Bad    []BadRow
-	Force  []string // keys whose stored row is known to be wrong, whatever its place in the order
 }
 
 // BadRow is a row that could not be decoded.
@@ -49,8 +48,22 @@ type BadRow struct {
 	Raw    []byte
 }
 
+// key names the row also when its own is unreadable.
+func (b BadRow) key() string {
+	if b.Key == "" {
+		return "sha256:" + hash(b.Raw)
+	}
+	return b.Key
+}
+
 // Counts is what a page did.
-type Counts struct{ Read, Changed, Deleted int64 }
+type Counts struct {
+	Read, Changed, Deleted int64
+
+	// Fresh is how many rows the sweep saw for the first time, or otherwise than before. Of a page that was merged it
+	// is those that changed.
+	Fresh int64
+}
 
 // MergePage stores a page's rows and its checkpoint in one transaction. Rows that are unchanged, or
 // older than what is stored, are left alone; see merge_rule.go.
@@ -66,11 +79,6 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 	rows := newestByKey(f, p.Rows, p.At)
 	counts := Counts{Read: int64(len(p.Rows) + len(p.Bad))}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if len(p.Force) > 0 {
-			if _, err := tx.Exec(ctx, qForget(f), p.Force, p.At); err != nil {
-				return fmt.Errorf("forget rows of %s: %w", f.Name, err)
-			}
-		}
 		staged, touched, err := changed(ctx, tx, f, rows)
 		if err != nil {
 			return err
@@ -94,11 +102,7 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 			b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
 		}
 		for _, bad := range p.Bad {
-			key := bad.Key
-			if key == "" {
-				key = "sha256:" + hash(bad.Raw)
-			}
-			b.Queue(qQuarantine, f.Name, key, bad.Reason, strings.ToValidUTF8(strings.ReplaceAll(string(bad.Raw), "\x00", ""), "\uFFFD"), p.At)
+			b.Queue(qQuarantine, f.Name, bad.key(), bad.Reason, strings.ToValidUTF8(strings.ReplaceAll(string(bad.Raw), "\x00", ""), "\uFFFD"), p.At)
 		}
 		if !p.Again {
 			b.Queue(qAdvanced, h.Run, h.Instance)
@@ -108,6 +112,7 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 		}
 		return progress(ctx, tx, f.Name, h, counts, int64(len(p.Bad)))
 	})
+	counts.Fresh = counts.Changed
 	return counts, err
 }
 

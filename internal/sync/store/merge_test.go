@@ -47,8 +47,17 @@ func (b *bench) one(sql string, args ...any) string {
 // merge merges objects that were asked for at a moment, as one page.
 func (b *bench) merge(f *feed.Feed, at time.Time, objects ...string) store.Counts {
 	b.Helper()
+	c, err := b.MergePage(b.Context(), f, b.holder, b.asked(f, 1<<40, at, objects...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// asked is the next page of a sweep.
+func (b *bench) asked(f *feed.Feed, sweep int64, at time.Time, objects ...string) store.Page {
 	b.page++
-	p := store.Page{Sweep: 1 << 40, Number: b.page, At: at}
+	p := store.Page{Sweep: sweep, Number: b.page, At: at}
 	d := feed.NewDecoder(f)
 	for _, o := range objects {
 		row, err := d.Decode([]byte(o))
@@ -58,11 +67,7 @@ func (b *bench) merge(f *feed.Feed, at time.Time, objects ...string) store.Count
 		}
 		p.Rows = append(p.Rows, row)
 	}
-	c, err := b.MergePage(b.Context(), f, b.holder, p)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return c
+	return p
 }
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)

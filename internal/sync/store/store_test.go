@@ -65,6 +65,36 @@ func TestMigrateLeavesANewerSchemaAlone(t *testing.T) {
 	}
 }
 
+// Reports that the revision before runs of kind reconcile kept are theirs now, and what it was doing goes on.
+func TestReportsOfEarlierComparisonsStay(t *testing.T) {
+	s := connect(t, pgtest.New(t))
+	if err := store.MigrateTo(t.Context(), s, 11); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{
+		`insert into august.pipeline (name, spec) values ('billing', '{}')`,
+		`insert into august.run (pipeline, state, generation, lease_owner) values ('billing', 'running', 1, 'me')`,
+		`insert into august.reconcile (pipeline, started_at, finished_at, report) values ('billing', now(), now(), '{"repair": true, "drift": 7}')`,
+	} {
+		if _, err := s.Pool().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	if err := s.Pool().QueryRow(t.Context(), `select string_agg(concat_ws(' ', kind, state, repair, report->>'drift', lease_owner), ', ' order by id) from august.run`).Scan(&got); err != nil || got != "sync running f me, reconcile succeeded t 7" {
+		t.Errorf("%q, %v", got, err)
+	}
+	// As the revision before asks for a run while one is open.
+	if _, err := s.Pool().Exec(t.Context(), `
+		insert into august.run (pipeline, "full", full_since, generation) values ('billing', false, now(), 1)
+		on conflict (pipeline) where state in ('pending', 'running', 'parked') do nothing`); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEveryTableAndColumnOfPatientDataIsExplained(t *testing.T) {
 	s := open(t)
 	rows, err := s.Pool().Query(t.Context(), `

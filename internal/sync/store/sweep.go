@@ -138,6 +138,11 @@ const (
 // some parts.
 func (w Sweep) judges(f *feed.Feed) bool { return f.Sweep && (w.Full || f.Split != nil) }
 
+// Plausible tells that deletions explain that so many of the rows that are held are missing at the source.
+func Plausible(missing, held int64) bool {
+	return missing <= plausibleRows || float64(missing) <= plausibleShare*float64(held)
+}
+
 // Missing lists the rows that a complete sweep has not seen, although it read where they would be, and that
 // were not written since it began. Beyond a plausible share it returns an *ImplausibleError; a sweep with a
 // row whose key was unreadable proves nothing and misses none.
@@ -168,7 +173,7 @@ func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, e
 	if err != nil {
 		return nil, fmt.Errorf("look for rows of %s that are gone: %w", f.Name, err)
 	}
-	if n := int64(len(keys)); n > plausibleRows && float64(n) > plausibleShare*float64(held) {
+	if n := int64(len(keys)); !Plausible(n, held) {
 		return nil, &ImplausibleError{Feed: f.Name, Missing: n, Held: held}
 	}
 	return keys, nil

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
-	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
 	drbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
 )
 
@@ -113,60 +110,5 @@ func killed(t testing.TB, kills int) {
 	}
 	t.Logf("%d kills over %d syncs and %d calls", kills, ends+1, calls.Load())
 	quiet.stop()
-	p.stop()
-}
-
-func TestReconcile(t *testing.T) {
-	t.Parallel()
-	b := setup(t, 30)
-	p := b.start("serve").ready()
-	if _, err := b.client(p).PutPipeline(t.Context(), "billing", billing()); err != nil {
-		t.Fatal(err)
-	}
-	status := func() runtimeapi.Status {
-		s, err := b.client(p).Status(t.Context(), "billing")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	p.until("a sync", func() bool { s := status(); return s.LastRun != nil && s.LastRun.State == runtimeapi.RunSucceeded })
-	reconcile := func(args ...string) (report runtimeapi.Reconcile, code int, logs string) {
-		t.Helper()
-		cmd := exec.Command(binary, append([]string{"reconcile"}, args...)...)
-		for name, value := range b.env {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-		var errs strings.Builder
-		cmd.Stderr = &errs
-		out, _ := cmd.Output()
-		b.clean("the report", string(out))
-		b.clean("the log", errs.String())
-		_ = json.Unmarshal(out, &report)
-		return report, cmd.ProcessState.ExitCode(), errs.String()
-	}
-	if report, code, logs := reconcile("billing", "--wait", "1m"); code != 0 || report.Drift != 0 || len(report.Feeds) < 7 {
-		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
-	}
-	conn, err := pgx.Connect(t.Context(), b.db.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(background()) }()
-	if _, err := conn.Exec(t.Context(), `delete from drchrono.line_items where id in (select id from drchrono.line_items order by id limit 3)`); err != nil {
-		t.Fatal(err)
-	}
-	if report, code, logs := reconcile("billing", "--wait", "1m"); code != exitDrift || report.Left != 3 || !strings.Contains(logs, "--repair") {
-		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
-	}
-	if report, code, logs := reconcile("billing", "--repair", "--wait", "1m"); code != 0 || report.Drift != 3 || report.Left != 0 {
-		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
-	}
-	if s := status(); s.Reconcile == nil || s.Reconcile.Drift != 3 || s.Rows["line_items"] != int64(b.clinic.Count(clinic.LineItems)) {
-		t.Errorf("status %+v", s.Reconcile)
-	}
-	if _, code, logs := reconcile("no-such"); code != 1 || !strings.Contains(logs, "there is no pipeline") {
-		t.Errorf("exit code %d\n%s", code, logs)
-	}
 	p.stop()
 }

@@ -15,11 +15,12 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
 )
 
-// errDrift says that the database differs from its source and was left so.
-var errDrift = errors.New("the database differs from its source")
+// errDrift says that the database differs from its source and was left so, or that not all of it is known not to.
+var errDrift = errors.New("the database is not known to equal its source")
 
 // exitDrift tells drift from every other failure.
 const exitDrift = 3
@@ -32,40 +33,45 @@ Rows that only the database has are asked for one by one before they count as go
 more than deletions explain, they are reported and not touched. Changes younger than the pipeline's
 last sync are counted as new: the next sync brings them, and they are no drift.
 
-DrChrono gives no hashes, so this takes as many calls of the hour's budget as a full sync: about three
-per 1,000 rows of a bulk list, one per 250 of another. When the budget is spent it waits for the next
-hour. It shares the budget with the runtime, and holds the pipeline as a sync does: beside a run that
-is under way it does not begin (see --wait), and a sync that is due meanwhile is left to it. When it
-is killed, nothing is lost but its count: what was repaired stays, and the runtime goes on.
+It starts a run of the pipeline, or joins the one that is open and repairs, or does not repair, alike.
+A runtime that serves works on the run; when there is none, this process does. A run of the pipeline
+that is open comes first, and a sync that is due meanwhile follows.
 
-The report is JSON on stdout, without any row's content; the log goes to stderr. The exit code is 0
-when nothing differs or all of it was repaired, 3 when drift is left, 1 when it could not compare.
+DrChrono gives no hashes, so this takes as many calls of the hour's budget as a full sync: about two
+per 1,000 rows of a bulk list, one per 250 of another. When the budget is spent the run waits for the
+next hour. What was compared is kept: whatever ends this process or the runtime, the run goes on where
+it was, in a runtime that serves or with this command given again, and reports what it would have.
+
+The report is JSON on stdout, without any row's content; progress and the log go to stderr. Exit codes:
+
+  0  nothing differs, or all of it was repaired
+  1  the run failed or was interrupted; stderr says why, and whether it goes on
+  3  differences are left, or not every row could be compared; the report says where
+
 It needs the same environment as serve, but for PORT and AUGUST_CONTROL_*.`
 
 func reconcileCommand() *cobra.Command {
 	var repair bool
-	var wait time.Duration
 	c := &cobra.Command{
 		Use:     "reconcile PIPELINE",
 		Short:   "Compare a pipeline's tables with DrChrono, and repair what differs",
 		Long:    aboutReconcile,
-		Example: "  august-sync reconcile billing\n  august-sync reconcile billing --repair --wait 1h",
+		Example: "  august-sync reconcile billing\n  august-sync reconcile billing --repair",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return reconcile(cmd.Context(), os.LookupEnv, cmd.OutOrStdout(), os.Stderr, args[0], repair, wait)
+			return reconcile(cmd.Context(), os.LookupEnv, cmd.OutOrStdout(), os.Stderr, args[0], repair)
 		},
 	}
 	c.Flags().BoolVar(&repair, "repair", false, "write the rows that differ, and mark those that are gone")
-	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait for a run of the pipeline that is under way")
 	return c
 }
 
-func reconcile(ctx context.Context, env config.Lookup, out, logs io.Writer, name string, repair bool, wait time.Duration) error {
+func reconcile(ctx context.Context, env config.Lookup, out, errs io.Writer, name string, repair bool) error {
 	cfg, err := config.Load(env)
 	if err != nil {
 		return fmt.Errorf("the configuration is not right:\n%w", err)
 	}
-	log := telemetry.NewLogger(logs, cfg.LogLevel, cfg.Database.Project())
+	log := telemetry.NewLogger(errs, cfg.LogLevel, cfg.Database.Project())
 	stdlog.SetOutput(io.Discard) // see serve
 	metrics, err := telemetry.NewMetrics()
 	if err != nil {
@@ -76,36 +82,90 @@ func reconcile(ctx context.Context, env config.Lookup, out, logs io.Writer, name
 		return err
 	}
 	defer db.Close()
+	if err := migratedFar(ctx, db); err != nil {
+		return err
+	}
 	source, err := openSource(cfg, db, log, metrics.Meter("drchrono"))
 	if err != nil {
 		return err
 	}
 	service := pipeline.New(pipeline.Config{Store: db, Source: source, Datasets: datasets(), Log: log, Meter: metrics.Meter("sync")})
-	var report runtimeapi.Reconcile
-	for until := time.Now().Add(wait); ; {
-		report, err = service.Reconcile(ctx, name, repair)
-		if !errors.Is(err, pipeline.ErrBusy) || time.Now().After(until) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(min(time.Second, time.Until(until)+time.Millisecond)):
-		}
-	}
+	run, err := service.Reconcile(ctx, name, runtimeapi.ReconcileRequest{Repair: repair})
 	if err != nil {
 		return errors.New(telemetry.ErrorText(err))
 	}
+	said := ""
+	id := run.ID
+	run, err = service.Attend(ctx, name, id, func(run runtimeapi.Run) {
+		if line := progress(run); line != said {
+			said = line
+			_, _ = fmt.Fprintf(errs, "august-sync: run %d %s\n", run.ID, line)
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted; run %d is not lost: a runtime that serves goes on with it, and so does this command given again", id)
+	case err != nil:
+		return errors.New(telemetry.ErrorText(err))
+	case run.State == runtimeapi.RunFailed:
+		return fmt.Errorf("run %d failed: %s", id, run.Error)
+	case run.Report == nil:
+		return fmt.Errorf("run %d was taken for a sync by an older revision of the runtime: run this command again when that has gone", id)
+	}
+	return tell(out, *run.Report)
+}
+
+// migratedFar refuses a database that this build's tables are not in. To bring it up is for whoever deploys.
+func migratedFar(ctx context.Context, db *store.Store) error {
+	have, err := db.SchemaVersion(ctx)
+	if err != nil {
+		return errors.New(telemetry.ErrorText(err))
+	}
+	want, err := store.Schema()
+	if err == nil && have < want {
+		err = fmt.Errorf("the database's schema has version %d, and this build needs %d: deploy its runtime, or run august-sync migrate", have, want)
+	}
+	return err
+}
+
+// tell writes the report, and turns what it says into the exit code's error.
+func tell(out io.Writer, report runtimeapi.Reconcile) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(report); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	switch {
-	case report.Left > 0 && repair:
-		return fmt.Errorf("%w: %d differences were found and %d are left; the report says where", errDrift, report.Drift, report.Left)
-	case report.Left > 0:
+	switch problems := report.Problems(); {
+	case report.Left > 0 && !report.Repair:
 		return fmt.Errorf("%w: %d differences were found; run with --repair to repair them", errDrift, report.Drift)
+	case report.Left > 0:
+		return fmt.Errorf("%w: %d differences were found and %d are left; %s", errDrift, report.Drift, report.Left, problems)
+	case report.Uncompared > 0 || problems != "":
+		return fmt.Errorf("%w: %s", errDrift, problems)
 	}
 	return nil
+}
+
+// progress is how far a run is, in a line.
+func progress(run runtimeapi.Run) string {
+	switch run.State {
+	case runtimeapi.RunQueued:
+		return "waits for the pipeline's open run to end"
+	case runtimeapi.RunPending:
+		return "waits for an instance to work on it"
+	case runtimeapi.RunParked:
+		line := "is parked"
+		if run.ResumeAt != nil {
+			line += " until " + run.ResumeAt.UTC().Format(time.RFC3339)
+		}
+		return line + ": " + run.Error
+	case runtimeapi.RunRunning:
+		for i, f := range run.Feeds {
+			if f.State == runtimeapi.RunRunning {
+				return fmt.Sprintf("reads %s, object %d of %d: %d pages, %d rows, %d changed", f.Feed, i+1, len(run.Feeds), f.Pages, f.Read, f.Changed)
+			}
+		}
+		return "is running"
+	}
+	return run.State
 }
