@@ -182,6 +182,13 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 				Attributes: map[string]schema.Attribute{
 					"url":          text("Base URL of Coda's API.", defaultCodaURL, baseURL()),
 					"token_secret": secret("API token of Coda.", true),
+					"writes_per_10s": schema.Int64Attribute{
+						MarkdownDescription: "Row writes that the token's user may make in ten seconds, each of up to 100 rows, from `1` to `10`; `3` when it is left out. Coda has published 3 and 5. " +
+							"It counts them per user, over all tokens and docs: the runtime's instances share one book of them, of what else writes as that user the runtime knows nothing.",
+						Optional: true,
+						// Coda allows no more than ten writes of any sort in six seconds, and these may come all at once.
+						Validators: []validator.Int64{int64validator.Between(1, 10)},
+					},
 				},
 			},
 			"control": schema.SingleNestedAttribute{

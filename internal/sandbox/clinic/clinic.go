@@ -48,6 +48,8 @@ type Size struct {
 	// Patients is the number of patients; all else scales with it. 2,000 patients have about 12,000
 	// appointments, 25,000 line items, 40,000 transactions and 8,000 lab results. Default 2,000.
 	Patients int
+	// LabOrders is the number of lab orders, of five or six results each. Default three for four patients.
+	LabOrders int
 	// Today is the last day of the practice's history (only its date counts). Default: the clock's.
 	Today time.Time
 	// Clock stamps later edits. Default time.Now.
@@ -94,7 +96,7 @@ func New(size Size, seed uint64) *Clinic {
 	for _, k := range Kinds {
 		c.tables[k] = &table{}
 	}
-	generate(c, size.Patients)
+	generate(c, size)
 	return c
 }
 

@@ -303,6 +303,12 @@ func TestJournalKeepsEditsAndDay(t *testing.T) {
 		t.Errorf("another seed: %v, version %d", err, other.Version())
 	}
 	_ = other.Close()
+	size.LabOrders = 300
+	larger, err := clinic.Open(file, size, 2)
+	if err != nil || larger.Count(clinic.LabOrders) != 300 || larger.Count(clinic.LineItems) != other.Count(clinic.LineItems) {
+		t.Errorf("with more lab orders: %v, %d orders", err, larger.Count(clinic.LabOrders))
+	}
+	_ = larger.Close()
 }
 
 func BenchmarkNew(b *testing.B) {

@@ -2,6 +2,7 @@ package clinic
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -46,7 +47,8 @@ type policy struct {
 
 type payer struct{ name, id string }
 
-func generate(c *Clinic, patients int) {
+func generate(c *Clinic, size Size) {
+	patients := size.Patients
 	g := &gen{
 		c: c, r: rand.New(rand.NewPCG(c.seed, 0x617567757374)), end: c.today.Unix(), //nolint:gosec // made-up data, the same for the same seed
 		ids: map[Kind]int64{}, remits: map[string]*remit{},
@@ -60,7 +62,7 @@ func generate(c *Clinic, patients int) {
 	g.people(patients)
 	g.visits(patients)
 	g.eobs()
-	g.labs(patients)
+	g.labs(patients, cmp.Or(size.LabOrders, patients*3/4))
 	for k, t := range c.tables {
 		if !sort.SliceIsSorted(t.rows, func(i, j int) bool { return t.rows[i].less(t.rows[j]) }) {
 			sort.Slice(t.rows, func(i, j int) bool { return t.rows[i].less(t.rows[j]) })

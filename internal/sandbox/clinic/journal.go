@@ -14,9 +14,10 @@ import (
 
 // header is the journal's first line: what the practice was made from.
 type header struct {
-	Patients int       `json:"patients"`
-	Seed     uint64    `json:"seed"`
-	Today    time.Time `json:"today"`
+	Patients  int       `json:"patients"`
+	LabOrders int       `json:"lab_orders,omitempty"`
+	Seed      uint64    `json:"seed"`
+	Today     time.Time `json:"today"`
 }
 
 // entry is one edit in the journal.
@@ -38,7 +39,7 @@ func Open(path string, size Size, seed uint64) (*Clinic, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh := h.Patients != size.Patients || h.Seed != seed
+	fresh := h.Patients != size.Patients || h.LabOrders != size.LabOrders || h.Seed != seed
 	if !fresh {
 		size.Today = h.Today
 	}
@@ -63,7 +64,7 @@ func Open(path string, size Size, seed uint64) (*Clinic, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	if fresh {
-		if err := json.NewEncoder(f).Encode(header{size.Patients, seed, c.today}); err != nil {
+		if err := json.NewEncoder(f).Encode(header{size.Patients, size.LabOrders, seed, c.today}); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
 	}

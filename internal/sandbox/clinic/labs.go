@@ -69,9 +69,9 @@ var panels = []struct {
 	}},
 }
 
-// labs makes about two orders for three patients, each with its tests, results and documents.
-func (g *gen) labs(patients int) {
-	for i := range max(len(panels), patients*3/4) {
+// labs makes orders, each with its tests, results and documents, and results that belong to none.
+func (g *gen) labs(patients, orders int) {
+	for i := range max(len(panels), orders) {
 		p := g.patients[i%len(g.patients)]
 		g.order1(p, i)
 	}

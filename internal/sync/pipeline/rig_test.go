@@ -70,16 +70,25 @@ type rig struct {
 	logs   *logs
 }
 
+// byHand is the token of another application of the same practice, for calls that are not the runtime's.
+const byHand = "synthetic-token-by-hand"
+
 // newRig makes a small practice whose lists have many pages, without a throttle. All of it is read, or only some feeds.
 func newRig(t testing.TB, patients int, only ...feed.Feed) *rig {
+	t.Helper()
+	return newRigOf(t, clinic.Size{Patients: patients}, only...)
+}
+
+func newRigOf(t testing.TB, size clinic.Size, only ...feed.Feed) *rig {
 	t.Helper()
 	r := &rig{TB: t, feeds: feeds, db: pgtest.Copy(t, migrated), limits: store.Limits{PerSecond: 1_000_000, PerHour: 1_000_000}, logs: &logs{}}
 	if only != nil {
 		r.feeds = only
 	}
-	r.clinic = clinic.New(clinic.Size{Patients: patients}, 1)
+	r.clinic = clinic.New(size, 1)
 	var err error
-	r.server, err = sandbox.New(sandbox.Options{Apps: []sandbox.App{{ClientID: "app", ClientSecret: "secret", Clinic: r.clinic, RefreshToken: "seed"}}})
+	r.server, err = sandbox.New(sandbox.Options{Apps: []sandbox.App{{ClientID: "app", ClientSecret: "secret", Clinic: r.clinic, RefreshToken: "seed"},
+		{ClientID: "by hand", Clinic: r.clinic, AccessToken: byHand}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,3 +45,19 @@ func (s *Store) NoteMissed(ctx context.Context, f *feed.Feed, h Holder, pipeline
 	}
 	return err
 }
+
+// MarkGone marks rows that were looked for and not found, while the run is still held.
+func (s *Store) MarkGone(ctx context.Context, f *feed.Feed, h Holder, gone []Gone) (Counts, error) {
+	var c Counts
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := hold(ctx, tx, h); err != nil {
+			return err
+		}
+		if err := mark(ctx, tx, f, gone, &c); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `update august.feed_run set deleted = deleted + $3 where run_id = $1 and feed = $2`, h.Run, f.Name, c.Deleted)
+		return err
+	})
+	return c, err
+}

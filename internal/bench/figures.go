@@ -1,0 +1,54 @@
+package main
+
+import "strings"
+
+// figure is one line of the table: what a benchmark reports, its floor, and the goal.
+type figure struct {
+	what  string
+	of    string // package below internal, a dot, and the benchmark without the word: "sync/store.Merge/line_items/insert/floor"
+	unit  string // that the benchmark reports it in
+	shown string // the same for readers, when the unit says more than that
+
+	// Where the floor is: another benchmark beside this one, in the same unit, or another unit of this one.
+	beside, floor string
+
+	share float64 // goal: percent of the floor that is reached, at least; 0: none
+	most  float64 // goal: at most so much; 0: none
+}
+
+// rate tells that more is better.
+func (f figure) rate() bool { return strings.HasSuffix(f.unit, "/s") }
+
+// figures is what there are goals for, and what there is a floor for. The goals are those of the design.
+var figures = []figure{
+	{what: "merge of new line items, page by page", of: "sync/store.Merge/line_items/insert/pages=1000", unit: "rows/s", beside: "floor", share: 70},
+	{what: "· changed", of: "sync/store.Merge/line_items/update/pages=1000", unit: "rows/s", beside: "floor"},
+	{what: "· unchanged", of: "sync/store.Merge/line_items/unchanged/pages=1000", unit: "rows/s", beside: "floor"},
+	{what: "merge of new transactions", of: "sync/store.Merge/transactions/insert/pages=1000", unit: "rows/s", beside: "floor", share: 70},
+	{what: "· changed", of: "sync/store.Merge/transactions/update/pages=1000", unit: "rows/s", beside: "floor"},
+	{what: "· unchanged", of: "sync/store.Merge/transactions/unchanged/pages=1000", unit: "rows/s", beside: "floor"},
+	{what: "merge of new lab results", of: "sync/store.MergeResults/pages=250", unit: "rows/s", beside: "floor", share: 70},
+
+	{what: "full sync of 100,000 line items, no limits", of: "sync/pipeline.FullSync/line_items/insert/sync", unit: "s", beside: "floor", share: 70, most: 4},
+	{what: "· again, unchanged", of: "sync/pipeline.FullSync/line_items/unchanged/sync", unit: "s", beside: "floor", most: 4},
+	{what: "· the source alone", of: "sync/pipeline.FullSync/line_items/insert/fetch", unit: "s"},
+	{what: "full sync of 100,000 transactions", of: "sync/pipeline.FullSync/transactions/insert/sync", unit: "s", beside: "floor", share: 70, most: 4},
+	{what: "· again, unchanged", of: "sync/pipeline.FullSync/transactions/unchanged/sync", unit: "s", beside: "floor", most: 4},
+	{what: "· the source alone", of: "sync/pipeline.FullSync/transactions/insert/fetch", unit: "s"},
+	{what: "full sync of 100,000 lab results", of: "sync/pipeline.FullSync/lab_results/insert/sync", unit: "s", beside: "floor", share: 70, most: 4},
+	{what: "· again, unchanged", of: "sync/pipeline.FullSync/lab_results/unchanged/sync", unit: "s", beside: "floor", most: 4},
+	{what: "· the source alone", of: "sync/pipeline.FullSync/lab_results/insert/fetch", unit: "s"},
+
+	{what: "full sync under DrChrono's limit of the second", of: "sync/pipeline.ThrottledSync/second", unit: "rows/s", floor: "ceiling-rows/s", share: 90},
+	{what: "· and of the hour (made shorter), resumed across it", of: "sync/pipeline.ThrottledSync/hour", unit: "rows/s", floor: "ceiling-rows/s", share: 90},
+
+	{what: "push to Coda under its limit", of: "sync/coda.Push", unit: "rows/s", floor: "ceiling-rows/s"},
+
+	{what: "failover: writes interrupted, worst of 20", of: "localcloud/cloudsql.Failover", unit: "rto-ms-max", shown: "ms", most: 15_000},
+	{what: "restore to a moment, until the clone answers", of: "localcloud/cloudsql.PointInTimeRecovery", unit: "clone-s", shown: "s", floor: "floor-s"},
+	{what: "drill: digest of 100,000 rows", of: "sync/probe.Digest", unit: "ms/100k-rows", shown: "ms", floor: "ms-to-read"},
+
+	{what: "runtime: process start to ready", of: "sync/cmd/august-sync.Start", unit: "ms-to-ready", shown: "ms", most: 300},
+	{what: "· idle memory", of: "sync/cmd/august-sync.Start", unit: "MB-RSS", shown: "MB", most: 50},
+	{what: "· image", of: "gcp/image.Build", unit: "image-MB", shown: "MB", floor: "floor-MB", most: 25},
+}
