@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
@@ -124,8 +125,8 @@ func TestReconcileReadsListsInParts(t *testing.T) {
 
 func TestReconcileAndSyncDoNotMix(t *testing.T) {
 	r := newRig(t, 20, few...)
-	s, _ := r.instance()
-	r.put(s, spec) // pending: nothing runs yet
+	s, _ := r.instance(func(c *pipeline.Config) { c.Lease = time.Minute }) // whatever the machine does, it holds what it has
+	r.put(s, spec)                                                         // pending: nothing runs yet
 	if _, err := s.Reconcile(t.Context(), "billing", true); !errors.Is(err, pipeline.ErrBusy) {
 		t.Fatalf("beside a run: %v", err)
 	}
