@@ -95,12 +95,7 @@ func TestAnAscentReadsAhead(t *testing.T) {
 		}
 		api.ServeHTTP(w, q)
 	}
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
-		t.Fatalf("%+v\n%s", run, r.logs)
-	}
+	s := r.synced()
 	r.equal()
 	visits := int64(len(r.clinic.View(kinds["appointments"], 0)))
 	pages := (visits + 19) / 20
