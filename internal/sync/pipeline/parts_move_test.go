@@ -119,8 +119,7 @@ func TestManyRowsMissedInPartsAreAskedForOnce(t *testing.T) {
 	if got := r.one(`select count(*) from drchrono.eobs where deleted_at_source is not null`); got != strconv.Itoa(spent-1) {
 		t.Errorf("%s rows are marked while the run waits", got)
 	}
-	r.exec(`update august.throttle set paused_until = now(), next_at = now()`)
-	r.exec(`update august.run set resume_at = now() where state = 'parked'`)
+	r.resume()
 	run := r.ended(s, runtimeapi.RunSucceeded)
 	if _, _, deleted := changed(run); deleted != n || asked.Load() != n+1 {
 		t.Errorf("%d of %d are gone; %d calls", deleted, n, asked.Load())

@@ -284,8 +284,7 @@ func TestARollingLimitParksTheRun(t *testing.T) {
 			}
 			r.server.ClearFaults()
 			r.server.Set(func(s *sandbox.Settings) { s.PerTenMinutes = 0 })
-			r.exec(`update august.throttle set paused_until = now(), next_at = now()`)
-			r.exec(`update august.run set resume_at = now() where state = 'parked'`)
+			r.resume()
 			r.ended(s, runtimeapi.RunSucceeded)
 			r.equal()
 		})
