@@ -37,12 +37,7 @@ func TestASyncGetsOverFaultsThatPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 40, few...)
 			r.server.AddFault(fault)
-			s, _ := r.instance()
-			r.start(s)
-			r.put(s, spec)
-			if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
-				t.Fatalf("%+v\n%s", run, r.logs)
-			}
+			r.synced()
 			r.equal()
 			if left := r.server.Faults(); len(left) != 0 {
 				t.Errorf("the fault was not met: %+v", left)
@@ -181,10 +176,7 @@ func (r *rig) without(list string, hide func(object map[string]any) bool) {
 
 func TestAMissedRowIsAskedForBeforeItCountsAsGone(t *testing.T) {
 	r := newRig(t, 30, few...)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	rows := r.clinic.View(clinic.PatientPayments, 0)
 	hidden, gone := rows[3].Key(), rows[5].Key()
 	if err := r.clinic.Delete(clinic.PatientPayments, gone); err != nil {
@@ -232,10 +224,7 @@ func TestRowsThatMoveWhileTheyAreReadAreNotGone(t *testing.T) {
 
 func TestAFullSyncRefusesToDropAnImplausibleShare(t *testing.T) {
 	r := newRig(t, 60, few...)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	// The authorised user no longer sees one doctor's rows.
 	doctor := r.clinic.View(clinic.LineItems, 0)[0].Field("doctor")
 	r.without("/api/line_items_list", func(o map[string]any) bool { n, ok := o["doctor"].(json.Number); return ok && n.String() == doctor })
@@ -267,12 +256,7 @@ func TestBulkListsOfOtherShapes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 30, few...)
 			r.server.Set(set)
-			s, _ := r.instance()
-			r.start(s)
-			r.put(s, spec)
-			if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
-				t.Fatalf("%+v\n%s", run, r.logs)
-			}
+			s := r.synced()
 			r.equal()
 			r.sync(s, true)
 			r.equal()
@@ -355,10 +339,7 @@ func TestSchedulesFireAndDeclarationsAreIdempotent(t *testing.T) {
 
 func TestARowAtFaultIsSetAsideAndSaid(t *testing.T) {
 	r := newRig(t, 20, few...)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	key := r.clinic.View(clinic.LineItems, 0)[2].Key()
 	held := r.one(`select billed from drchrono.line_items where id = $1::bigint`, key)
 	for _, full := range []bool{false, true} {

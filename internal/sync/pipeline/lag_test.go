@@ -95,10 +95,7 @@ func TestEveryInstanceKnowsTheLagOfEachFeed(t *testing.T) {
 // A full sweep that missed too much to be believed makes nothing fresh.
 func TestAnImplausibleSweepLeavesTheLag(t *testing.T) {
 	r := newRig(t, 10, feed.Doctors, feed.Offices)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	r.exec(`insert into drchrono.offices (id, raw, content_hash, observed_at) select 900000 + n, '{}', '', now() - interval '1 day' from generate_series(1, 200) n`)
 	before := r.one(`select fresh_at from august.checkpoint where feed = 'offices'`)
 	others := r.one(`select fresh_at from august.checkpoint where feed = 'doctors'`)

@@ -24,10 +24,7 @@ func TestRowsThatMoveBetweenPartsAreNotGone(t *testing.T) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 7))
 			r, doctor, doctors := eobsOfFour(t)
-			s, _ := r.instance()
-			r.start(s)
-			r.put(s, spec)
-			r.ended(s, runtimeapi.RunSucceeded)
+			s := r.synced()
 			r.equal()
 
 			var mu sync.Mutex
@@ -100,10 +97,7 @@ func eobsOfFour(t *testing.T) (r *rig, doctor func() any, doctors []any) {
 // What was asked for when the budget ended is not asked for again.
 func TestManyRowsMissedInPartsAreAskedForOnce(t *testing.T) {
 	r, _, _ := eobsOfFour(t)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	const n, spent = 150, 120
 	for _, row := range r.clinic.View(clinic.EOBs, 0)[:n] {
 		r.edited(r.clinic.Delete(clinic.EOBs, row.Key()))
@@ -125,8 +119,7 @@ func TestManyRowsMissedInPartsAreAskedForOnce(t *testing.T) {
 	if got := r.one(`select count(*) from drchrono.eobs where deleted_at_source is not null`); got != strconv.Itoa(spent-1) {
 		t.Errorf("%s rows are marked while the run waits", got)
 	}
-	r.exec(`update august.throttle set paused_until = now(), next_at = now()`)
-	r.exec(`update august.run set resume_at = now() where state = 'parked'`)
+	r.resume()
 	run := r.ended(s, runtimeapi.RunSucceeded)
 	if _, _, deleted := changed(run); deleted != n || asked.Load() != n+1 {
 		t.Errorf("%d of %d are gone; %d calls", deleted, n, asked.Load())

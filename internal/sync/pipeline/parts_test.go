@@ -92,10 +92,7 @@ func (r *rig) edited(errs ...error) {
 func TestOnlyOrdersThatAreDueAreReadAgain(t *testing.T) {
 	r := newRig(t, 80, laboratory...)
 	n := r.watch(nil)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	for _, list := range []string{"lab_tests", "lab_results"} {
 		if got := n.take(list); slices.ContainsFunc(got, func(order string) bool { return order != "" }) || len(got) < 2 {
 			t.Errorf("the first sync read %s by order: %v", list, got)
@@ -244,10 +241,7 @@ func TestASourceThatIsDownDividesNothing(t *testing.T) {
 // doctor who has left.
 func TestEOBsAreReadByDoctor(t *testing.T) {
 	r := newRig(t, 60, always(feed.Doctors, feed.EOBs)...)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	eobs := r.clinic.View(clinic.EOBs, 0)
 	r.edited(r.clinic.Delete(clinic.EOBs, eobs[2].Key()), r.clinic.Edit(clinic.EOBs, eobs[5].Key(), clinic.Object{"total_paid": "1.23"}))
 	doctor := eobs[5].Field("doctor")

@@ -25,16 +25,17 @@ func (r *rig) run(s *pipeline.Service, id int64, states ...string) runtimeapi.Ru
 	return run
 }
 
-// synced is an instance that runs, and has synced the pipeline.
-func (r *rig) synced(change ...func(*pipeline.Config)) (s *pipeline.Service, stop func()) {
+// rested is an instance that has synced the pipeline and works no more.
+func (r *rig) rested() *pipeline.Service {
 	r.Helper()
-	s, _ = r.instance(change...)
-	stop = r.start(s)
+	s, _ := r.instance()
+	stop := r.start(s)
 	r.put(s, spec)
 	if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
 		r.Fatalf("%+v\n%s", run, r.logs)
 	}
-	return s, stop
+	stop()
+	return s
 }
 
 // ask requests a reconciliation.
@@ -50,8 +51,7 @@ func (r *rig) ask(s *pipeline.Service, repair bool) runtimeapi.Run {
 // An hour of a few seconds: a reconciliation parks at its end, with nothing but its lease to lose, and goes on in the next.
 func TestAReconciliationGoesOnAcrossTheHours(t *testing.T) {
 	r := newRig(t, 60, few...)
-	_, stop := r.synced()
-	stop()
+	r.rested()
 	r.exec(`delete from drchrono.line_items where id in (select id from drchrono.line_items order by updated_at, id limit 30)`)
 	r.exec(`update drchrono.transactions set deleted_at_source = now() where id in (select id from drchrono.transactions order by updated_at, id limit 12)`)
 	const hour = 5 * time.Second
@@ -86,7 +86,7 @@ func TestAReconciliationGoesOnAcrossTheHours(t *testing.T) {
 // One open run at a time: a reconciliation waits for a sync, and a sync that is wanted meanwhile follows on it.
 func TestReconciliationsAndSyncsFollowOnEachOther(t *testing.T) {
 	r := newRig(t, 20, few...)
-	s, _ := r.synced()
+	s := r.synced()
 	var held atomic.Pointer[chan struct{}]
 	hold := func() (release func()) {
 		gate := make(chan struct{})
@@ -139,7 +139,7 @@ func TestReconciliationsAndSyncsFollowOnEachOther(t *testing.T) {
 // The schedule fires, a sync of the same minute comes first, and what is due is awaited until it has ended.
 func TestReconciliationsAreScheduled(t *testing.T) {
 	r := newRig(t, 20, few...)
-	s, _ := r.synced()
+	s := r.synced()
 	scheduled := spec
 	scheduled.Schedule, scheduled.Reconcile = "0 5 * * *", &runtimeapi.ReconcileSpec{Schedule: "0 4 * * 0", Repair: true}
 	runs := r.one(`select count(*) from august.run`)
@@ -212,7 +212,7 @@ func TestReconciliationsAreScheduled(t *testing.T) {
 func TestASyncFollowsOnAReconciliationThatFailed(t *testing.T) {
 	for _, repair := range []bool{true, false} {
 		r := newRig(t, 20, few...)
-		s, _ := r.synced()
+		s := r.synced()
 		broken := int32(http.StatusForbidden)
 		r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
 			if status := atomic.LoadInt32(&broken); status != 0 && strings.HasPrefix(q.URL.Path, "/api/transactions") {
@@ -240,8 +240,7 @@ func TestASyncFollowsOnAReconciliationThatFailed(t *testing.T) {
 // The instance that takes a run over goes on with the next page, and repairs count once.
 func TestAnotherInstanceGoesOnWithAReconciliation(t *testing.T) {
 	r := newRig(t, 60, few...)
-	s, stop := r.synced()
-	stop()
+	s := r.rested()
 	pages := func(id int64) (n int64) {
 		run, err := s.GetRun(t.Context(), "billing", id)
 		if err != nil {
@@ -286,8 +285,7 @@ func TestAnotherInstanceGoesOnWithAReconciliation(t *testing.T) {
 // More rows that only the database has than deletions explain are reported, and neither asked for nor touched.
 func TestReconcileBelievesNoImplausibleLoss(t *testing.T) {
 	r := newRig(t, 20, few...)
-	s, stop := r.synced()
-	stop()
+	s := r.rested()
 	r.exec(`insert into drchrono.transactions (id, raw, content_hash, observed_at) select 1 + n, '{}', '', now() from generate_series(1, 1001) n`)
 	asked := false
 	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {

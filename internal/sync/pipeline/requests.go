@@ -25,7 +25,7 @@ type requests struct {
 func (p *pass) fetch(ctx context.Context, params url.Values, n int) (drchrono.Page, error) {
 	p.requests.once.Do(func() { p.recall(ctx) })
 	p.requests.mu.Lock()
-	r := p.requests.kept[n]
+	r, kept := p.requests.kept[n]
 	delete(p.requests.kept, n)
 	p.requests.mu.Unlock()
 	page, err := p.cfg.Source.BulkAgain(ctx, p.feed.Bulk, params, n, &r)
@@ -33,23 +33,27 @@ func (p *pass) fetch(ctx context.Context, params url.Values, n int) (drchrono.Pa
 		switch drchrono.KindOf(err) {
 		case drchrono.Throttled, drchrono.Unavailable, drchrono.Unauthorized, drchrono.Unknown:
 			p.keepRequest(ctx, n, r)
+			return page, err
 		}
+	}
+	if kept {
+		p.dropRequest(ctx, n)
 	}
 	return page, err
 }
 
-// recall takes what was kept. It is a saving only: when the database fails, the pages are submitted anew.
+// recall looks up what was kept. It stays until its page was read: the budget may end again before that page's
+// turn comes. It is a saving only: when the database fails, the pages are submitted anew.
 func (p *pass) recall(ctx context.Context) {
 	p.requests.kept = map[int]drchrono.Request{}
 	rows, _ := p.cfg.Store.Pool().Query(ctx, `
-		delete from august.bulk_request where sweep = $1 or submitted_at < now() - interval '1 hour'
-		returning sweep, page, uuid, submitted_at, clock_timestamp()`, p.sweep.ID)
-	var sweep int64
+		with old as (delete from august.bulk_request where submitted_at < now() - interval '1 hour')
+		select page, uuid, submitted_at, clock_timestamp() from august.bulk_request where sweep = $1`, p.sweep.ID)
 	var n int
 	var r drchrono.Request
 	var now time.Time
-	_, err := pgx.ForEachRow(rows, []any{&sweep, &n, &r.UUID, &r.At, &now}, func() error {
-		if sweep == p.sweep.ID && r.Alive(now) {
+	_, err := pgx.ForEachRow(rows, []any{&n, &r.UUID, &r.At, &now}, func() error {
+		if r.Alive(now) {
 			p.requests.kept[n] = r
 		}
 		return nil
@@ -67,6 +71,13 @@ func (p *pass) keepRequest(ctx context.Context, n int, r drchrono.Request) {
 		insert into august.bulk_request (sweep, page, uuid, submitted_at) values ($1, $2, $3, $4)
 		on conflict (sweep, page) do update set uuid = excluded.uuid, submitted_at = excluded.submitted_at`, p.sweep.ID, n, r.UUID, r.At); err != nil {
 		p.log.DebugContext(ctx, "bulk request not kept", "error", err)
+	}
+}
+
+// dropRequest forgets a request that has served.
+func (p *pass) dropRequest(ctx context.Context, n int) {
+	if _, err := p.cfg.Store.Pool().Exec(ctx, `delete from august.bulk_request where sweep = $1 and page = $2`, p.sweep.ID, n); err != nil {
+		p.log.DebugContext(ctx, "bulk request not dropped", "error", err)
 	}
 }
 

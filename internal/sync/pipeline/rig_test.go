@@ -182,6 +182,18 @@ func (r *rig) put(s *pipeline.Service, spec runtimeapi.PipelineSpec) {
 	}
 }
 
+// synced starts an instance and waits for its first sync.
+func (r *rig) synced() *pipeline.Service {
+	r.Helper()
+	s, _ := r.instance()
+	r.start(s)
+	r.put(s, spec)
+	if run := r.ended(s, runtimeapi.RunSucceeded, runtimeapi.RunFailed); run.State != runtimeapi.RunSucceeded {
+		r.Fatalf("%+v\n%s", run, r.logs)
+	}
+	return s
+}
+
 // until polls what must become true.
 func (r *rig) until(what string, is func() bool) {
 	r.Helper()

@@ -133,10 +133,7 @@ func TestASyncGetsOverEveryFaultThatPasses(t *testing.T) {
 func TestARowThatTheFirstSyncMissedComesLater(t *testing.T) {
 	r := newRig(t, 40, few...)
 	r.server.AddFault(sandbox.Fault{Kind: sandbox.FaultLose, Rows: 4, Page: 2})
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	if got, all := r.one(`select count(*) from drchrono.line_items`), fmt.Sprint(r.clinic.Count(clinic.LineItems)-4); got != all {
 		t.Errorf("%s line items, want %s", got, all)
 	}
@@ -190,10 +187,7 @@ func TestObjectsOfOtherShapes(t *testing.T) {
 		t.Run(fmt.Sprint(shapes), func(t *testing.T) {
 			r := newRig(t, 15)
 			r.server.Set(func(s *sandbox.Settings) { s.PageCaps = nil }) // it is the objects that matter, not the pages
-			s, _ := r.instance()
-			r.start(s)
-			r.put(s, spec)
-			r.ended(s, runtimeapi.RunSucceeded)
+			s := r.synced()
 			r.equal()
 			// From one day to the next, and back.
 			for _, now := range [][]sandbox.Shape{shapes, nil} {
@@ -290,8 +284,7 @@ func TestARollingLimitParksTheRun(t *testing.T) {
 			}
 			r.server.ClearFaults()
 			r.server.Set(func(s *sandbox.Settings) { s.PerTenMinutes = 0 })
-			r.exec(`update august.throttle set paused_until = now(), next_at = now()`)
-			r.exec(`update august.run set resume_at = now() where state = 'parked'`)
+			r.resume()
 			r.ended(s, runtimeapi.RunSucceeded)
 			r.equal()
 		})
@@ -301,10 +294,7 @@ func TestARollingLimitParksTheRun(t *testing.T) {
 // An edit that the lists do not show yet is not lost: the next sync steps back far enough.
 func TestAnEditThatTheListsTrailIsReadLater(t *testing.T) {
 	r := newRig(t, 30, few...)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	r.server.Set(func(s *sandbox.Settings) { s.ReadLagMillis = 3_600_000 })
 	key := r.clinic.View(clinic.LineItems, 0)[3].Key()
 	if err := r.clinic.Edit(clinic.LineItems, key, clinic.Object{"billed": "77.01"}); err != nil {
@@ -328,10 +318,7 @@ func TestAnEditThatTheListsTrailIsReadLater(t *testing.T) {
 // An insurer's status that comes without a new updated_at is found when all is read again.
 func TestAChangeWithoutANewTimeIsFoundByAFullSync(t *testing.T) {
 	r := newRig(t, 30, few...)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	for _, row := range r.clinic.View(clinic.Appointments, 0)[10:14] {
 		if err := r.clinic.EditUnseen(clinic.Appointments, row.Key(), clinic.Object{"ins1_status": "ERA Denied", "billing_status": "Internal Review"}); err != nil {
 			t.Fatal(err)

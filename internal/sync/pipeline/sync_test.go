@@ -43,10 +43,7 @@ func TestFirstDeclarationSyncsThePracticeInFull(t *testing.T) {
 
 func TestIncrementalSyncPicksUpEditsAndDeletions(t *testing.T) {
 	r := newRig(t, 40, few...)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 
 	key := func(k clinic.Kind, i int) string { return r.clinic.View(k, 0)[i].Key() }
 	edits := []error{

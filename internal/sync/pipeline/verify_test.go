@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
@@ -12,10 +11,7 @@ import (
 // More rows than are asked for one by one are judged by a second read.
 func TestManyMissedRowsAreJudgedByASecondRead(t *testing.T) {
 	r := newRig(t, 120, feed.Transactions)
-	s, _ := r.instance()
-	r.start(s)
-	r.put(s, spec)
-	r.ended(s, runtimeapi.RunSucceeded)
+	s := r.synced()
 	const n = 110
 	rows := r.clinic.View(clinic.Transactions, 0)
 	if len(rows) < 6*n {
