@@ -129,7 +129,7 @@ func (c *clients) validateEnvironment(ctx context.Context) diag.Diagnostics {
 	check(c.region, regionName())
 	check(c.impersonate, serviceAccountEmail())
 	for _, s := range []setting{c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring} {
-		check(s, baseURL{})
+		check(s, baseURL())
 	}
 	return diags
 }
@@ -140,12 +140,7 @@ func (c *clients) Project() (string, error) { return c.project.get() }
 // Region is the region to use by default.
 func (c *clients) Region() (string, error) { return c.region.get() }
 
-// ProjectOr is the resource's own project when it has one, else the provider's. It is unknown when either is.
-func (c *clients) ProjectOr(own types.String) (types.String, error) { return c.project.or(own) }
-
-// RegionOr is the resource's own region when it has one, else the provider's. It is unknown when either is.
-func (c *clients) RegionOr(own types.String) (types.String, error) { return c.region.or(own) }
-
+// or is a resource's own value when it has one, else the setting. It is unknown when either is.
 func (s setting) or(own types.String) (types.String, error) {
 	if !own.IsNull() {
 		return own, nil

@@ -61,12 +61,6 @@ type haStatusModel struct {
 	FailoverReplica      types.String  `tfsdk:"failover_replica"`
 }
 
-type findingModel struct {
-	Code     types.String `tfsdk:"code"`
-	Severity types.String `tfsdk:"severity"`
-	Message  types.String `tfsdk:"message"`
-}
-
 type lastBackupModel struct {
 	ID       types.String `tfsdk:"id"`
 	Time     types.String `tfsdk:"time"`
@@ -84,7 +78,6 @@ type replicaStatusModel struct {
 }
 
 var (
-	findingTypes    = map[string]attr.Type{"code": types.StringType, "severity": types.StringType, "message": types.StringType}
 	lastBackupTypes = map[string]attr.Type{
 		"id": types.StringType, "time": types.StringType, "age_hours": types.Int64Type, "location": types.StringType,
 	}
@@ -101,15 +94,7 @@ func (d *haStatusDataSource) Metadata(_ context.Context, req datasource.Metadata
 
 // Schema implements datasource.DataSource.
 func (d *haStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	text := func(description string) schema.StringAttribute {
-		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
-	}
-	number := func(description string) schema.Int64Attribute {
-		return schema.Int64Attribute{MarkdownDescription: description, Computed: true}
-	}
-	truth := func(description string) schema.BoolAttribute {
-		return schema.BoolAttribute{MarkdownDescription: description, Computed: true}
-	}
+	text, number, truth := shownText, shownNumber, shownTruth
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "What can be seen of a Cloud SQL instance's high availability at this moment, and in what it falls short: to look at, or to assert on in a `check` or a `postcondition`.",
 		Attributes: map[string]schema.Attribute{
@@ -130,15 +115,8 @@ func (d *haStatusDataSource) Schema(_ context.Context, _ datasource.SchemaReques
 				Validators: []validator.Int64{int64validator.AtLeast(1)},
 			},
 			"healthy": truth("Whether nothing is found that is worse than `info`."),
-			"findings": schema.ListNestedAttribute{
-				MarkdownDescription: "Everything in which the instance falls short of high availability, the worst first; empty when there is nothing.",
-				Computed:            true,
-				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"code":     text("What it is, in a word that never changes, such as `NOT_REGIONAL`."),
-					"severity": text("`critical`: data or service would be lost; `warning`: it holds by luck, or for less than was meant; `info`: more could be had."),
-					"message":  text("What it is, in a sentence."),
-				}},
-			},
+			"findings": findingsAttribute("Everything in which the instance falls short of high availability, the worst first; empty when there is nothing.", "NOT_REGIONAL",
+				"`critical`: data or service would be lost; `warning`: it holds by luck, or for less than was meant; `info`: more could be had."),
 			"state":               text("State of the instance, such as `RUNNABLE`."),
 			"region":              text("Region of the instance."),
 			"connection_name":     text("`project:region:instance`, as connectors want it."),
@@ -206,7 +184,7 @@ func (d *haStatusDataSource) Read(ctx context.Context, req datasource.ReadReques
 		return
 	}
 	const title = "HA status not read"
-	project, err := d.clients.ProjectOr(m.Project)
+	project, err := d.clients.project.or(m.Project)
 	if err == nil && project.IsUnknown() {
 		err = errUnknown{d.clients.project}
 	}
@@ -257,13 +235,9 @@ func look(ctx context.Context, client *cloudsql.Client, project, instance string
 			return status, err
 		}
 		if b := live.Settings.BackupConfiguration; b != nil && b.PointInTimeRecoveryEnabled {
-			earliest, latest, err := client.Recovery(ctx, project, instance)
-			if err != nil {
+			if status.Earliest, status.Latest, err = client.RecoveryWindow(ctx, project, instance); err != nil {
 				return status, err
 			}
-			// Both are empty while there is no window, which reads as zero.
-			status.Earliest, _ = time.Parse(time.RFC3339, earliest)
-			status.Latest, _ = time.Parse(time.RFC3339, latest)
 		}
 	}
 	for _, name := range live.ReplicaNames {
@@ -321,16 +295,7 @@ func (m *haStatusModel) flatten(ctx context.Context, status cloudsql.Status) dia
 	m.Replicas = types.MapValueMust(types.ObjectType{AttrTypes: replicaStatusTypes}, replicas)
 	m.FailoverReplica = stringOrNull(cloudsql.Designated(live))
 
-	healthy := true
-	findings := []attr.Value{}
-	for _, f := range status.Findings() {
-		healthy = healthy && f.Severity == cloudsql.Info
-		findings = append(findings, objectOf(ctx, findingTypes, findingModel{
-			types.StringValue(f.Code), types.StringValue(f.Severity), types.StringValue(f.Message),
-		}, &diags))
-	}
-	m.Healthy = types.BoolValue(healthy)
-	m.Findings = types.ListValueMust(types.ObjectType{AttrTypes: findingTypes}, findings)
+	m.Healthy, m.Findings = judge(ctx, status.Findings(), &diags)
 	return diags
 }
 

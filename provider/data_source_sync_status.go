@@ -36,15 +36,7 @@ func (d *syncStatusDataSource) Metadata(_ context.Context, req datasource.Metada
 
 // Schema implements datasource.DataSource.
 func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	text := func(description string) schema.StringAttribute {
-		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
-	}
-	number := func(description string) schema.Int64Attribute {
-		return schema.Int64Attribute{MarkdownDescription: description, Computed: true}
-	}
-	truth := func(description string) schema.BoolAttribute {
-		return schema.BoolAttribute{MarkdownDescription: description, Computed: true}
-	}
+	text, number, truth := shownText, shownNumber, shownTruth
 	counts := func(description string) schema.MapAttribute {
 		return schema.MapAttribute{MarkdownDescription: description, Computed: true, ElementType: types.Int64Type}
 	}
@@ -57,34 +49,27 @@ func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequ
 			"endpoint": schema.StringAttribute{
 				MarkdownDescription: "Address of the runtime: the `uri` of an `august_sync_runtime`, or the `endpoint` of an `august_sync_pipeline`.",
 				Required:            true,
-				Validators:          []validator.String{baseURL{}},
+				Validators:          []validator.String{baseURL()},
 			},
 			"audience": schema.StringAttribute{
 				MarkdownDescription: "Audience to ask the ID token for: the `audience` of the `august_sync_runtime`. Default: the endpoint.",
 				Optional:            true, Computed: true,
 			},
 			"pipeline": schema.StringAttribute{
-				MarkdownDescription: "Name of the pipeline on its runtime.", Required: true, Validators: []validator.String{pipelineName{}},
+				MarkdownDescription: "Name of the pipeline on its runtime.", Required: true, Validators: []validator.String{pipelineName()},
 			},
 			"max_lag": schema.StringAttribute{
 				MarkdownDescription: "How old the data of a feed may be, such as `45m` or `26h`; older is the finding `LAGGING`. Default: `26h`, a day and two hours for the run itself.",
 				Optional:            true, Computed: true,
-				Validators: []validator.String{durationBetween{time.Second, 90 * 24 * time.Hour}},
+				Validators: []validator.String{durationBetween(time.Second, 90*24*time.Hour)},
 			},
 			"healthy": truth("Whether nothing is found that is worse than `info`."),
-			"findings": schema.ListNestedAttribute{
-				MarkdownDescription: "Everything in which the pipeline falls short, the worst first; empty when there is nothing. Codes: " +
-					codeList([]string{
-						"UNREACHABLE", "NOT_DECLARED", "NEVER_SYNCED", "LAST_RUN_FAILED", "ROWS_LEFT_OUT", "LAGGING", "LAG_UNKNOWN", "PAUSED", "CODA_FAILING",
-						"PARKED", "CODA_BEHIND", "BOOKS_DIFFER",
-					}) + ".",
-				Computed: true,
-				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"code":     text("What it is, in a word that never changes, such as `LAGGING`."),
-					"severity": text("`critical`: data is missing, or nothing goes on by itself; `warning`: data is older or less complete than was meant; `info`: it passes by itself, or is the data's own affair."),
-					"message":  text("What it is, in a sentence."),
-				}},
-			},
+			"findings": findingsAttribute("Everything in which the pipeline falls short, the worst first; empty when there is nothing. Codes: "+
+				codeList([]string{
+					"UNREACHABLE", "NOT_DECLARED", "NEVER_SYNCED", "LAST_RUN_FAILED", "ROWS_LEFT_OUT", "LAGGING", "LAG_UNKNOWN", "PAUSED", "CODA_FAILING",
+					"PARKED", "CODA_BEHIND", "BOOKS_DIFFER",
+				})+".", "LAGGING",
+				"`critical`: data is missing, or nothing goes on by itself; `warning`: data is older or less complete than was meant; `info`: it passes by itself, or is the data's own affair."),
 			"paused":   truth("Whether the pipeline rests."),
 			"next_run": text("When the schedule fires next, in RFC 3339; null when it never does."),
 			"last_run": schema.SingleNestedAttribute{
@@ -154,7 +139,7 @@ func (d *syncStatusDataSource) Read(ctx context.Context, req datasource.ReadRequ
 	ctx, cancel := context.WithTimeout(ctx, syncStatusTimeout)
 	defer cancel()
 	status, err := client.WithPatience(syncPipelinePatience).Status(ctx, m.Pipeline.ValueString())
-	found := status.Findings(maxLag)
+	var found []runtimeapi.Finding
 	switch {
 	case runtimeapi.IsNotFound(err):
 		found = []runtimeapi.Finding{{Code: "NOT_DECLARED", Severity: runtimeapi.SeverityCritical,
@@ -166,8 +151,9 @@ func (d *syncStatusDataSource) Read(ctx context.Context, req datasource.ReadRequ
 		return
 	default:
 		resp.Diagnostics.Append(m.flatten(ctx, status)...)
+		found = status.Findings(maxLag)
 	}
-	resp.Diagnostics.Append(m.judge(ctx, found)...)
+	m.Healthy, m.Findings = judge(ctx, found, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 }
 
@@ -191,23 +177,4 @@ func (m syncStatusModel) blame(ctx context.Context, err error, title string, dia
 		}
 	}
 	fail(diags, title, "How the pipeline "+m.declared().address()+" stands could not be read.", err)
-}
-
-// pipelineName wants a name that a runtime takes.
-type pipelineName struct{}
-
-// Description implements validator.Describer.
-func (pipelineName) Description(context.Context) string { return "the name of a pipeline" }
-
-// MarkdownDescription implements validator.Describer.
-func (v pipelineName) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (pipelineName) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if problem := runtimeapi.ValidateName(req.ConfigValue.ValueString()); problem != nil {
-		failAt(&resp.Diagnostics, req.Path, "Name of a pipeline not valid", sentence(*problem), nil)
-	}
 }

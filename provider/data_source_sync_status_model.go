@@ -139,22 +139,6 @@ func (m *syncStatusModel) flatten(ctx context.Context, status runtimeapi.Status)
 	return diags
 }
 
-// judge takes over the findings.
-func (m *syncStatusModel) judge(ctx context.Context, found []runtimeapi.Finding) diag.Diagnostics {
-	var diags diag.Diagnostics
-	healthy := true
-	findings := []attr.Value{}
-	for _, f := range found {
-		healthy = healthy && f.Severity == runtimeapi.SeverityInfo
-		findings = append(findings, objectOf(ctx, findingTypes, findingModel{
-			types.StringValue(f.Code), types.StringValue(f.Severity), types.StringValue(f.Message),
-		}, &diags))
-	}
-	m.Healthy = types.BoolValue(healthy)
-	m.Findings = types.ListValueMust(types.ObjectType{AttrTypes: findingTypes}, findings)
-	return diags
-}
-
 func momentOrNull(t *time.Time) types.String {
 	if t == nil {
 		return types.StringNull()

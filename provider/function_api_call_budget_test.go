@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -131,35 +129,7 @@ resource "terraform_data" "pipelines" {
 // The documentation shows what the example comes to with labs every five minutes; so it must.
 func TestAPICallBudget_documentation(t *testing.T) {
 	t.Parallel()
-	example, err := os.ReadFile("../examples/functions/api_call_budget/function.tf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err := os.ReadFile("../docs/functions/api_call_budget.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), "```text\n")
-	shown, _, _ := strings.Cut(rest, "\n```")
-	budget, _, found := strings.Cut(string(example), "\nresource ")
-	if !found || shown == "" {
-		t.Fatal("the example or the page is not as this test knows them")
-	}
-	body := strings.Replace(budget, "0 */6 * * *", "*/5 * * * *", 1) + "\noutput \"explanation\" {\n  value = local.calls.explanation\n}\n"
-	dir := t.TempDir()
-	copyExample(t, dir, "../examples/provider/provider.tf", "provider.tf")
-	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(body), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := terraformWithProvider(t)(dir, "plan", "-no-color")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for line := range strings.SplitSeq(shown, "\n") {
-		if !strings.Contains(out, line) {
-			t.Errorf("the plan does not say %q:\n%s", line, out)
-		}
-	}
+	documented(t, "api_call_budget", "local.calls.explanation", "0 */6 * * *", "*/5 * * * *")
 }
 
 // The runtime refuses what its application's hour cannot carry, and Terraform shows it at the schedule.

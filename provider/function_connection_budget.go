@@ -200,17 +200,3 @@ func (a *argument) checkPooled(db advise.Database, services []advise.Service) {
 		}
 	}
 }
-
-// name is the key of an entry, or the attribute of that name where there are no keys.
-func (e entry) name(r record) string {
-	given := r.text("name")
-	switch {
-	case e.key == "" && given != "":
-		return given
-	case e.key == "":
-		return e.at
-	case given != "" && given != e.key:
-		r.fail(r.path("name"), "the key %q is the name already, and %q another one", e.key, given)
-	}
-	return e.key
-}

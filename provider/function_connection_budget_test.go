@@ -340,24 +340,24 @@ func TestFunctions_examples(t *testing.T) {
 	}
 }
 
-// The documentation shows what the example comes to with twice as many instances of a service; so it must.
-func TestConnectionBudget_documentation(t *testing.T) {
-	t.Parallel()
-	example, err := os.ReadFile("../examples/functions/connection_budget/function.tf")
+// documented plans the example of a function with something changed in it, and wants the plan to say what its page shows.
+func documented(t *testing.T, function, explanation, is, other string) {
+	t.Helper()
+	example, err := os.ReadFile("../examples/functions/" + function + "/function.tf")
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile("../docs/functions/connection_budget.md")
+	page, err := os.ReadFile("../docs/functions/" + function + ".md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(page), "```text\n")
 	shown, _, _ := strings.Cut(rest, "\n```")
 	budget, _, found := strings.Cut(string(example), "\nresource ")
-	if !found || shown == "" {
+	if !found || shown == "" || !strings.Contains(budget, is) {
 		t.Fatal("the example or the page is not as this test knows them")
 	}
-	body := strings.Replace(budget, "max_instances = 20", "max_instances = 40", 1) + "\noutput \"explanation\" {\n  value = local.connections.explanation\n}\n"
+	body := strings.Replace(budget, is, other, 1) + "\noutput \"explanation\" {\n  value = " + explanation + "\n}\n"
 	dir := t.TempDir()
 	copyExample(t, dir, "../examples/provider/provider.tf", "provider.tf")
 	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(body), 0o600); err != nil {
@@ -372,6 +372,12 @@ func TestConnectionBudget_documentation(t *testing.T) {
 			t.Errorf("the plan does not say %q:\n%s", line, out)
 		}
 	}
+}
+
+// The documentation shows what the example comes to with twice as many instances of a service; so it must.
+func TestConnectionBudget_documentation(t *testing.T) {
+	t.Parallel()
+	documented(t, "connection_budget", "local.connections.explanation", "max_instances = 20", "max_instances = 40")
 }
 
 // The function and the local cloud have each a table of machines, because neither may know the other. They must agree.

@@ -13,89 +13,26 @@ import (
 	"google.golang.org/api/sqladmin/v1"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
-	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest/conformance"
 )
 
-// besideGoogle is a folder in which Terraform runs with this provider and with hashicorp/google, which most instances are
-// made by. It is tried when AUGUST_TEST_HASHICORP_GOOGLE names a folder with terraform-provider-google in it.
+// besideGoogle is an instance that this provider and hashicorp/google share.
 type besideGoogle struct {
 	*instance
-	dir       string
-	env       []string
-	providers string
+	*conformance.Google
 }
 
 func newBesideGoogle(t *testing.T, name string) *besideGoogle {
 	t.Helper()
-	folder := os.Getenv("AUGUST_TEST_HASHICORP_GOOGLE")
-	if folder == "" {
-		t.Skip("AUGUST_TEST_HASHICORP_GOOGLE names no folder with terraform-provider-google in it")
-	}
-	b := &besideGoogle{instance: laterInstance(t, name), dir: t.TempDir()}
 	ours := t.TempDir()
+	g := conformance.NewGoogle(t, conformance.Setup{Project: accProject, Region: localtest.Region,
+		Endpoints: map[string]string{"sql_custom_endpoint": localtest.Shared(t).Endpoints.CloudSQL + "sql/v1beta4/"},
+		Beside:    map[string]string{Address: ours}})
 	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", filepath.Join(ours, "terraform-provider-august"), "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the provider: %v\n%s", err, out)
 	}
-	b.write("rc", fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n    %q = %q\n  }\n  direct {}\n}\n",
-		Address, ours, "registry.terraform.io/hashicorp/google", folder))
-	b.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(b.dir, "rc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
-	b.providers = b.head + fmt.Sprintf(`
-terraform {
-  required_providers {
-    august = { source = "registry.terraform.io/feel-august/august" }
-    google = { source = "registry.terraform.io/hashicorp/google" }
-  }
-}
-
-provider "google" {
-  project             = %q
-  region              = %q
-  access_token        = "local"
-  universe_domain     = "emulator.local" # asks nobody who the token belongs to
-  poll_interval       = "200ms"
-  sql_custom_endpoint = "%ssql/v1beta4/"
-}
-`, accProject, localtest.Region, localtest.Shared(t).Endpoints.CloudSQL)
-	return b
-}
-
-func (b *besideGoogle) write(name, body string) {
-	b.t.Helper()
-	if err := os.WriteFile(filepath.Join(b.dir, name), []byte(body), 0o600); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// terraform runs Terraform and returns what it printed and how it ended.
-func (b *besideGoogle) terraform(args ...string) (string, int) {
-	b.t.Helper()
-	cmd := exec.CommandContext(b.t.Context(), os.Getenv(toolchain.EnvTerraformTest), append(args, "-no-color")...)
-	cmd.Dir, cmd.Env = b.dir, b.env
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil {
-		b.t.Fatal(err)
-	}
-	return string(out), cmd.ProcessState.ExitCode()
-}
-
-func (b *besideGoogle) apply() {
-	b.t.Helper()
-	if out, code := b.terraform("apply", "-auto-approve"); code != 0 {
-		b.t.Fatalf("apply: %s", out)
-	}
-}
-
-// settled wants a plan to find nothing, for either provider, and nothing to say about it.
-func (b *besideGoogle) settled(after string) {
-	b.t.Helper()
-	out, code := b.terraform("plan", "-detailed-exitcode")
-	if code != 0 || !strings.Contains(out, "No changes.") {
-		b.t.Fatalf("after %s, the plan ends with %d: %s", after, code, out)
-	}
-	if strings.Contains(out, "changed outside of Terraform") || strings.Contains(out, "known after apply") {
-		b.t.Errorf("after %s, the plan is noisy: %s", after, out)
-	}
+	return &besideGoogle{laterInstance(t, name), g}
 }
 
 // documentedIgnores is the list that the documentation tells people to copy, in two places.
@@ -130,7 +67,7 @@ func TestAccHashicorpGoogle_policyBesideInstance(t *testing.T) {
 	b := newBesideGoogle(t, "ha-beside-google")
 	ignores := documentedIgnores(t)
 	config := func(labels, policy string, ignores []string) {
-		b.write("main.tf", b.providers+fmt.Sprintf(`
+		b.Write("main.tf", b.head+fmt.Sprintf(`
 resource "google_sql_database_instance" "platform" {
   name                = %q
   database_version    = "POSTGRES_15"
@@ -186,8 +123,8 @@ resource "august_cloudsql_ha_policy" "platform" {
   database_flags          = { log_lock_waits = "on" }
 `
 	config(`team = "platform"`, first, ignores)
-	b.apply()
-	b.settled("the first apply")
+	b.Apply()
+	b.Settled("the first apply")
 
 	// The policy changes.
 	second := strings.NewReplacer(`hour = 8`, `hour = 9`, `"12-15"`, `"12-20"`, `insights                = {}`, `insights = { query_plans_per_minute = 9 }`,
@@ -195,13 +132,13 @@ resource "august_cloudsql_ha_policy" "platform" {
   cross_region_replica = { name = "ha-beside-google-dr", region = "us-east1", deletion_protection = false }
 `
 	config(`team = "platform"`, second, ignores)
-	b.apply()
-	b.settled("a change of the policy")
+	b.Apply()
+	b.Settled("a change of the policy")
 
 	// The other provider changes the instance, which it writes back whole: what the policy has set must survive.
 	config(`team = "data"`, second, ignores)
-	b.apply()
-	b.settled("a change by hashicorp/google")
+	b.Apply()
+	b.Settled("a change by hashicorp/google")
 	s := b.get().Settings
 	if s.UserLabels["team"] != "data" || s.AvailabilityType != "REGIONAL" || s.MaintenanceWindow.Hour != 9 || len(s.DenyMaintenancePeriods) != 1 ||
 		s.InsightsConfig.QueryPlansPerMinute != 9 || !s.DeletionProtectionEnabled || s.ConnectionPoolConfig.Flags[0].Value != "60" {
@@ -212,12 +149,12 @@ resource "august_cloudsql_ha_policy" "platform" {
 	b.wait(b.api.Instances.Failover(accProject, b.name, &sqladmin.InstancesFailoverRequest{
 		FailoverContext: &sqladmin.FailoverContext{SettingsVersion: s.SettingsVersion},
 	}).Do())
-	b.settled("a failover")
+	b.Settled("a failover")
 
 	// Each of the list is there for a reason: without it, hashicorp/google would take back what the policy has set.
 	for _, ignored := range ignores {
 		config(`team = "data"`, second, slices.DeleteFunc(slices.Clone(ignores), func(s string) bool { return s == ignored }))
-		if out, code := b.terraform("plan", "-detailed-exitcode"); code != 2 {
+		if out, code := b.Terraform("plan", "-detailed-exitcode"); code != 2 {
 			t.Errorf("without %s, the plan ends with %d: %s", ignored, code, out)
 		}
 	}
@@ -227,9 +164,7 @@ resource "august_cloudsql_ha_policy" "platform" {
 
 	// And one destroy ends it all, since the policy relaxes what it has protected.
 	config(`team = "data"`, second, ignores)
-	if out, code := b.terraform("destroy", "-auto-approve"); code != 0 {
-		t.Fatalf("destroy: %s", out)
-	}
+	b.Destroy()
 	if _, err := b.api.Instances.Get(accProject, b.name).Do(); err == nil {
 		t.Error("the instance is still there")
 	}

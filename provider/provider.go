@@ -1,4 +1,6 @@
-// Package provider is the august provider's HCL face: one file per resource.
+// Package provider is the august provider's HCL face. A resource is resource_<name>.go, with what Terraform calls in the order
+// in which it calls; beside it, where that would get too long, are its _schema, its _model (between Terraform's values and the
+// API's), its _plan, and what it consists of. Data sources and functions are the same.
 package provider
 
 import (
@@ -57,7 +59,7 @@ func (p *augustProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 		return schema.StringAttribute{
 			MarkdownDescription: "Base URL of " + service + ", when it is not Google's own. Environment: `" + env + "`.",
 			Optional:            true,
-			Validators:          []validator.String{baseURL{}},
+			Validators:          []validator.String{baseURL()},
 		}
 	}
 	resp.Schema = schema.Schema{

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -14,6 +15,9 @@ import (
 )
 
 // Metrics are there to be looked at, and not every caller may: when they cannot be had, nothing fails, and nothing is known.
+
+// lagPatience is how long a refresh waits for them. A Cloud Monitoring that is silent must not slow every plan down.
+const lagPatience = 2 * time.Second
 
 // replicaLag is the seconds that replicas are behind, by name. It asks nobody when there are none.
 func (c *clients) replicaLag(ctx context.Context, project string, replicas ...*sqladmin.DatabaseInstance) (map[string]float64, error) {
@@ -28,6 +32,8 @@ func (c *clients) replicaLag(ctx context.Context, project string, replicas ...*s
 	for _, r := range replicas {
 		names = append(names, r.Name)
 	}
+	ctx, cancel := context.WithTimeout(ctx, lagPatience)
+	defer cancel()
 	measured, err := client.ReplicaLag(ctx, project, names)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 	"google.golang.org/api/sqladmin/v1"
 
@@ -60,13 +59,10 @@ func (r *haPolicyResource) Create(ctx context.Context, req resource.CreateReques
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if plan.Project.IsUnknown() {
-		project, err := r.clients.Project()
-		if err != nil {
-			failAt(&resp.Diagnostics, path.Root("project"), "HA policy not applied", "The instance's project is not known.", err)
-			return
-		}
-		plan.Project = types.StringValue(project)
+	var err error
+	if plan.Project, err = r.clients.project.atApply(plan.Project); err != nil {
+		failAt(&resp.Diagnostics, path.Root("project"), "HA policy not applied", "The instance's project is not known.", err)
+		return
 	}
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, haPolicyTimeout, &resp.Diagnostics)
 	defer cancel()

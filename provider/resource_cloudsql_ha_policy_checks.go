@@ -19,16 +19,16 @@ import (
 
 // What can be seen to be wrong while planning must not wait for the apply. Every check passes over what is not known.
 
-// sameParts says whether nothing has changed that a check wants to see the instance for.
-func (m *haPolicyModel) sameParts(config, state haPolicyModel) bool {
+// sameParts says whether a configuration changes nothing that a check wants to see the instance for.
+func (m haPolicyModel) sameParts(state haPolicyModel) bool {
 	for _, pair := range [][2]types.Object{
-		{config.ConnectionPooling, state.ConnectionPooling}, {config.CrossRegionReplica, state.CrossRegionReplica},
+		{m.ConnectionPooling, state.ConnectionPooling}, {m.CrossRegionReplica, state.CrossRegionReplica},
 	} {
 		if !pair[0].IsNull() && !covers(pair[1], pair[0]) {
 			return false
 		}
 	}
-	return config.CrossRegionReplica.IsNull() || config.DatabaseFlags.Equal(state.DatabaseFlags)
+	return m.CrossRegionReplica.IsNull() || m.DatabaseFlags.Equal(state.DatabaseFlags)
 }
 
 // covers says whether every attribute that want names is the same in have.
@@ -42,6 +42,26 @@ func covers(have, want types.Object) bool {
 		}
 	}
 	return true
+}
+
+// checkRetention holds the recovery window to what edition and backups allow.
+func (m *haPolicyModel) checkRetention(ctx context.Context, diags *diag.Diagnostics) {
+	recovery, backup, _ := m.nested(ctx, diags)
+	if recovery == nil || recovery.RetentionDays.IsUnknown() {
+		return
+	}
+	days := recovery.RetentionDays.ValueInt64()
+	at := path.Root("point_in_time_recovery").AtName("retention_days")
+	if edition := m.Edition.ValueString(); edition != "" && days > cloudsql.MaxRetentionDays(edition) {
+		failAt(diags, at, "Recovery window not possible", fmt.Sprintf(
+			"The instance %s is of the edition %s, in which point-in-time recovery reaches back at most %d days, not %d. "+
+				"Ask for less, or move the instance to ENTERPRISE_PLUS first.", m.label(), edition, cloudsql.MaxRetentionDays(edition), days), nil)
+	}
+	if backup != nil && !backup.RetainedBackups.IsUnknown() && backup.RetainedBackups.ValueInt64() < days {
+		failAt(diags, path.Root("backup").AtName("retained_backups"), "Recovery window not possible", fmt.Sprintf(
+			"Going back %d days needs a daily backup from before each of them, but only %d are kept. "+
+				"Keep at least %[1]d backups, or shorten point_in_time_recovery.retention_days.", days, backup.RetainedBackups.ValueInt64()), nil)
+	}
 }
 
 // checkWindow holds the maintenance window to the hours that the user has called quiet.
@@ -184,32 +204,6 @@ func (r *haPolicyResource) checkPooling(ctx context.Context, config, plan haPoli
 	}
 	if before == nil || !pooling.Flags.Equal(before.Flags) {
 		r.checkPoolFlags(ctx, pooling, plan.DatabaseVersion.ValueString(), diags)
-	}
-}
-
-func (r *haPolicyResource) checkPoolFlags(ctx context.Context, pooling *poolingModel, version string, diags *diag.Diagnostics) {
-	if pooling.Flags.IsUnknown() || len(pooling.Flags.Elements()) == 0 || version == "" {
-		return
-	}
-	client, err := r.clients.CloudSQL(ctx)
-	if err != nil {
-		return
-	}
-	listed, err := client.PoolerFlags(ctx, version)
-	if err != nil || len(listed) == 0 {
-		return // the instance itself has the last word
-	}
-	for _, name := range poolFlagNames(pooling) {
-		at := path.Root("connection_pooling").AtName("flags").AtMapKey(name)
-		value := pooling.Flags.Elements()[name].(types.String) //nolint:forcetypeassert // the schema's element type
-		flag, ok := listed[name]
-		if !ok {
-			failAt(diags, at, "Pooler setting not known", fmt.Sprintf("Managed connection pooling has no setting %q.%s", name, didYouMean(name, listed)), nil)
-			continue
-		}
-		if problem := flagProblem(flag, value.ValueString()); problem != "" && !value.IsUnknown() {
-			failAt(diags, at, "Pooler setting not possible", fmt.Sprintf("%s cannot be %q: %s.", name, value.ValueString(), problem), nil)
-		}
 	}
 }
 

@@ -22,17 +22,6 @@ import (
 
 type haPolicyModel struct {
 	ID                    types.String   `tfsdk:"id"`
-	DenyMaintenancePeriod types.Object   `tfsdk:"deny_maintenance_period"`
-	Insights              types.Object   `tfsdk:"insights"`
-	ConnectionPooling     types.Object   `tfsdk:"connection_pooling"`
-	CrossRegionReplica    types.Object   `tfsdk:"cross_region_replica"`
-	LowTrafficHours       types.Object   `tfsdk:"low_traffic_hours"`
-	OnDestroy             types.String   `tfsdk:"on_destroy"`
-	ScheduledMaintenance  types.Object   `tfsdk:"scheduled_maintenance"`
-	EarliestRecoveryTime  types.String   `tfsdk:"earliest_recovery_time"`
-	LatestRecoveryTime    types.String   `tfsdk:"latest_recovery_time"`
-	PoolerCount           types.Int64    `tfsdk:"pooler_count"`
-	ReplicaLagSeconds     types.Float64  `tfsdk:"replica_lag_seconds"`
 	Instance              types.String   `tfsdk:"instance"`
 	Project               types.String   `tfsdk:"project"`
 	AvailabilityType      types.String   `tfsdk:"availability_type"`
@@ -41,6 +30,12 @@ type haPolicyModel struct {
 	MaintenanceWindow     types.Object   `tfsdk:"maintenance_window"`
 	DatabaseFlags         types.Map      `tfsdk:"database_flags"`
 	DeletionProtection    types.Bool     `tfsdk:"deletion_protection"`
+	DenyMaintenancePeriod types.Object   `tfsdk:"deny_maintenance_period"`
+	Insights              types.Object   `tfsdk:"insights"`
+	ConnectionPooling     types.Object   `tfsdk:"connection_pooling"`
+	CrossRegionReplica    types.Object   `tfsdk:"cross_region_replica"`
+	LowTrafficHours       types.Object   `tfsdk:"low_traffic_hours"`
+	OnDestroy             types.String   `tfsdk:"on_destroy"`
 	Region                types.String   `tfsdk:"region"`
 	ConnectionName        types.String   `tfsdk:"connection_name"`
 	Address               types.String   `tfsdk:"address"`
@@ -48,6 +43,11 @@ type haPolicyModel struct {
 	Edition               types.String   `tfsdk:"edition"`
 	Zone                  types.String   `tfsdk:"zone"`
 	SecondaryZone         types.String   `tfsdk:"secondary_zone"`
+	ScheduledMaintenance  types.Object   `tfsdk:"scheduled_maintenance"`
+	EarliestRecoveryTime  types.String   `tfsdk:"earliest_recovery_time"`
+	LatestRecoveryTime    types.String   `tfsdk:"latest_recovery_time"`
+	ReplicaLagSeconds     types.Float64  `tfsdk:"replica_lag_seconds"`
+	PoolerCount           types.Int64    `tfsdk:"pooler_count"`
 	Timeouts              timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -102,23 +102,6 @@ func (m haPolicyModel) label() string {
 
 func (m haPolicyModel) identity() []string {
 	return []string{m.Project.ValueString(), m.Instance.ValueString()}
-}
-
-func (m haPolicyModel) flagNames() []string {
-	names := make([]string, 0, len(m.DatabaseFlags.Elements()))
-	for name := range m.DatabaseFlags.Elements() {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-func (m haPolicyModel) flagValues() map[string]string {
-	flags := make(map[string]string, len(m.DatabaseFlags.Elements()))
-	for name, value := range m.DatabaseFlags.Elements() {
-		flags[name] = value.(types.String).ValueString() //nolint:forcetypeassert // the schema's element type
-	}
-	return flags
 }
 
 // expand turns a whole configuration, in which everything is known, into the policy it asks for. Owned are the flags
@@ -215,7 +198,7 @@ func (m *haPolicyModel) flatten(ctx context.Context, now seen) diag.Diagnostics 
 	m.flattenFlags(s.DatabaseFlags, imported)
 	m.flattenParts(ctx, s, &diags)
 	if !now.stray {
-		m.CrossRegionReplica = flattenReplica(ctx, now.replica, live, m.flagValues(), &diags)
+		m.CrossRegionReplica = flattenReplica(ctx, now.replica, live, stringsOf(m.DatabaseFlags), &diags)
 	}
 	m.ScheduledMaintenance = flattenMaintenance(ctx, live.ScheduledMaintenance, &diags)
 	m.EarliestRecoveryTime, m.LatestRecoveryTime, m.ReplicaLagSeconds = stringOrNull(now.earliest), stringOrNull(now.latest), now.lag
@@ -232,20 +215,6 @@ func flattenWindow(ctx context.Context, w *sqladmin.MaintenanceWindow, diags *di
 	return objectOf(ctx, windowTypes, windowModel{
 		Day: types.StringValue(cloudsql.Days[w.Day-1]), Hour: types.Int64Value(w.Hour), UpdateTrack: types.StringValue(cloudsql.Track(w)),
 	}, diags)
-}
-
-func (m *haPolicyModel) flattenFlags(live []*sqladmin.DatabaseFlags, imported bool) {
-	if (m.DatabaseFlags.IsNull() && !imported) || (imported && len(live) == 0) {
-		return
-	}
-	named := m.DatabaseFlags.Elements()
-	flags := make(map[string]attr.Value, len(live))
-	for _, flag := range live {
-		if _, ours := named[flag.Name]; ours || imported {
-			flags[flag.Name] = types.StringValue(flag.Value)
-		}
-	}
-	m.DatabaseFlags = types.MapValueMust(types.StringType, flags)
 }
 
 // settle fills what a plan does not know from the instance. What it knows stays as planned, which Terraform insists on:
@@ -334,15 +303,6 @@ func edition(live *sqladmin.DatabaseInstance) string {
 	return live.Settings.Edition
 }
 
-// ownedFlagsKey holds, in the private state, which flags the policy has set: those, and no others, it may reset. An
-// import owns none, because nobody can tell who set what was there before.
-const ownedFlagsKey = "owned_flags"
-
-func ownedFlags(names []string) []byte {
-	b, _ := json.Marshal(names) // strings always marshal
-	return b
-}
-
 // ownedPartsKey holds, in the private state, whether the policy has set a deny period, which it may end then.
 const ownedPartsKey = "owned_parts"
 
@@ -367,35 +327,8 @@ func readOwnedParts(ctx context.Context, private privateState) (ownedParts, diag
 	return parts, diags
 }
 
-// union is all names, each once, in order.
-func union(a, b []string) []string {
-	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
-}
-
-// mapsTogether is a map of strings with what another has beside it or instead.
-func mapsTogether(m, over types.Map) types.Map {
-	if len(m.Elements()) == 0 {
-		return over
-	}
-	all := maps.Clone(m.Elements())
-	maps.Copy(all, over.Elements())
-	return types.MapValueMust(types.StringType, all)
-}
-
 type privateState interface {
 	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
-}
-
-func readOwnedFlags(ctx context.Context, private privateState) ([]string, diag.Diagnostics) {
-	raw, diags := private.GetKey(ctx, ownedFlagsKey)
-	if len(raw) == 0 || diags.HasError() {
-		return nil, diags
-	}
-	var names []string
-	if err := json.Unmarshal(raw, &names); err != nil {
-		fail(&diags, "Private state not read", "The list of flags that the policy owns is damaged. Import the policy again.", err)
-	}
-	return names, diags
 }
 
 func parseHAPolicyID(id string) ([]string, bool) {
@@ -429,7 +362,7 @@ func checkInstance(live *sqladmin.DatabaseInstance) error {
 // blame finds the attribute that a refusal is about, and says what was refused.
 func blame(err error, policy cloudsql.Policy, label string) (path.Path, string) {
 	message := cloudsql.Message(err)
-	for _, name := range append(sortedKeys(policy.Flags), policy.ResetFlags...) {
+	for _, name := range append(slices.Sorted(maps.Keys(policy.Flags)), policy.ResetFlags...) {
 		if strings.Contains(message, name) {
 			return path.Root("database_flags").AtMapKey(name), fmt.Sprintf("Cloud SQL refused the flag %s on instance %s: %s", name, label, message)
 		}
@@ -438,13 +371,4 @@ func blame(err error, policy cloudsql.Policy, label string) (path.Path, string) 
 		return path.Root("instance"), "The instance " + label + " was not brought into line with the policy."
 	}
 	return path.Root("instance"), "Cloud SQL refused the change of instance " + label + ": " + message
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -2,8 +2,6 @@ package provider
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -236,10 +234,7 @@ func (m haPolicyModel) expandParts(ctx context.Context, plan haPolicyModel, poli
 	if named := objectAs[poolingModel](ctx, m.ConnectionPooling, diags); named != nil {
 		policy.Pooling = &cloudsql.Pooling{Enabled: named.Enabled.IsNull() || named.Enabled.ValueBool()}
 		if !named.Flags.IsNull() {
-			policy.Pooling.Flags = map[string]string{}
-			for name, value := range named.Flags.Elements() {
-				policy.Pooling.Flags[name] = value.(types.String).ValueString() //nolint:forcetypeassert // the schema's element type
-			}
+			policy.Pooling.Flags = stringsOf(named.Flags)
 		}
 	}
 }
@@ -257,8 +252,4 @@ func pointerTo(v types.Int64) *int64 {
 		return nil
 	}
 	return v.ValueInt64Pointer()
-}
-
-func poolFlagNames(pooling *poolingModel) []string {
-	return slices.Sorted(maps.Keys(pooling.Flags.Elements()))
 }

@@ -2,10 +2,6 @@ package provider
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -27,36 +23,23 @@ func (r *haPolicyResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	if r.clients == nil {
 		return
 	}
-	var config, plan haPolicyModel
-	var state *haPolicyModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if !req.State.Raw.IsNull() {
-		state = &haPolicyModel{}
-		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
-	}
+	config, plan, state := planning[haPolicyModel](ctx, req, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-
-	project, err := r.clients.ProjectOr(config.Project)
-	switch {
-	case err != nil && state == nil:
-		failAt(&resp.Diagnostics, path.Root("project"), "HA policy not planned", "The instance's project is not known.", err)
-		return
-	case state != nil && (err != nil || project.IsUnknown()):
-		project = state.Project // where it was is the best guess, and the one that replaces nothing
+	var is types.String
+	if state != nil {
+		is = state.Project
 	}
-	plan.Project = project
-	if state != nil && !project.Equal(state.Project) {
-		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("project"))
+	if plan.Project = r.clients.planProject(config.Project, is, "HA policy not planned", resp); resp.Diagnostics.HasError() {
+		return
 	}
 
 	known := state // what is known of the instance
 	var now seen   // and what has been read for this plan
 	if state == nil || !plan.Instance.Equal(state.Instance) || !plan.Project.Equal(state.Project) {
 		known, now.live = r.lookUp(ctx, plan, &resp.Diagnostics)
-	} else if !plan.sameParts(config, *state) {
+	} else if !config.sameParts(*state) {
 		now.live, _ = r.read(ctx, plan) // what cannot be read checks nothing
 	}
 	if known == nil || !sameReplica(ctx, config.CrossRegionReplica, known.CrossRegionReplica, &resp.Diagnostics) {
@@ -202,155 +185,4 @@ func (m *haPolicyModel) resolve(
 	}
 	m.resolveParts(ctx, config, was, ownsDenyPeriod, diags)
 	m.resolveReplica(ctx, config, was, now.live, now.replica, diags)
-}
-
-// checkRetention holds the recovery window to what edition and backups allow.
-func (m *haPolicyModel) checkRetention(ctx context.Context, diags *diag.Diagnostics) {
-	recovery, backup, _ := m.nested(ctx, diags)
-	if recovery == nil || recovery.RetentionDays.IsUnknown() {
-		return
-	}
-	days := recovery.RetentionDays.ValueInt64()
-	at := path.Root("point_in_time_recovery").AtName("retention_days")
-	if edition := m.Edition.ValueString(); edition != "" && days > cloudsql.MaxRetentionDays(edition) {
-		failAt(diags, at, "Recovery window not possible", fmt.Sprintf(
-			"The instance %s is of the edition %s, in which point-in-time recovery reaches back at most %d days, not %d. "+
-				"Ask for less, or move the instance to ENTERPRISE_PLUS first.", m.label(), edition, cloudsql.MaxRetentionDays(edition), days), nil)
-	}
-	if backup != nil && !backup.RetainedBackups.IsUnknown() && backup.RetainedBackups.ValueInt64() < days {
-		failAt(diags, path.Root("backup").AtName("retained_backups"), "Recovery window not possible", fmt.Sprintf(
-			"Going back %d days needs a daily backup from before each of them, but only %d are kept. "+
-				"Keep at least %[1]d backups, or shorten point_in_time_recovery.retention_days.", days, backup.RetainedBackups.ValueInt64()), nil)
-	}
-}
-
-// checkFlags holds changed flags to the list of flags that Cloud SQL publishes for the database's version. A list that
-// cannot be had checks nothing: the instance itself has the last word at apply.
-func (r *haPolicyResource) checkFlags(ctx context.Context, plan haPolicyModel, state *haPolicyModel, owned []string, diags *diag.Diagnostics) {
-	version := plan.DatabaseVersion.ValueString()
-	named, dropped := plan.flagNames(), plan.droppedFlags(state)
-	if version == "" || plan.DatabaseFlags.IsUnknown() || len(named)+len(dropped) == 0 {
-		return
-	}
-	client, err := r.clients.CloudSQL(ctx)
-	if err != nil {
-		return
-	}
-	known, err := client.Flags(ctx, version)
-	if err != nil || len(known) == 0 {
-		return
-	}
-	was := map[string]string{}
-	if state != nil {
-		for name, value := range state.DatabaseFlags.Elements() {
-			was[name] = value.(types.String).ValueString() //nolint:forcetypeassert // the schema's element type
-		}
-	}
-	for _, name := range dropped {
-		if flag, ok := known[name]; ok && flag.RequiresRestart && slices.Contains(owned, name) {
-			warnAt(diags, path.Root("database_flags"), "Flag restarts the database", "Taking "+name+" back to its default restarts the instance "+
-				plan.label()+": connections break, and clients have to connect again.", nil)
-		}
-	}
-	for _, name := range named {
-		value := plan.DatabaseFlags.Elements()[name].(types.String) //nolint:forcetypeassert // the schema's element type
-		if before, set := was[name]; value.IsUnknown() || (set && before == value.ValueString()) {
-			continue
-		}
-		at := path.Root("database_flags").AtMapKey(name)
-		flag, ok := known[name]
-		if !ok {
-			failAt(diags, at, "Flag not known", fmt.Sprintf("%s has no flag %q that can be set.%s", version, name, didYouMean(name, known)), nil)
-			continue
-		}
-		if problem := flagProblem(flag, value.ValueString()); problem != "" {
-			failAt(diags, at, "Flag value not possible", fmt.Sprintf("%s cannot be %q: %s.", name, value.ValueString(), problem), nil)
-		} else if flag.RequiresRestart {
-			warnAt(diags, at, "Flag restarts the database", "Setting "+name+" restarts the instance "+plan.label()+
-				": connections break, and clients have to connect again.", nil)
-		}
-	}
-}
-
-func flagProblem(flag *sqladmin.Flag, value string) string {
-	values := []string{value}
-	if flag.Type == "REPEATED_STRING" {
-		values = strings.Split(value, ",")
-	}
-	for _, v := range values {
-		if len(flag.AllowedStringValues) > 0 && !slices.Contains(flag.AllowedStringValues, strings.TrimSpace(v)) {
-			return "it takes " + strings.Join(flag.AllowedStringValues, ", ")
-		}
-	}
-	switch flag.Type {
-	case "BOOLEAN":
-		if value != "on" && value != "off" {
-			return "it takes on or off"
-		}
-	case "INTEGER":
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil {
-			return "it takes a whole number"
-		}
-		bounded := flag.MinValue != 0 || flag.MaxValue != 0
-		if len(flag.AllowedIntValues) > 0 {
-			if !slices.Contains(flag.AllowedIntValues, n) {
-				return fmt.Sprintf("it takes one of %v", flag.AllowedIntValues)
-			}
-		} else if bounded && (n < flag.MinValue || (flag.MaxValue > flag.MinValue && n > flag.MaxValue)) {
-			return fmt.Sprintf("it takes %d to %d", flag.MinValue, flag.MaxValue)
-		}
-	case "FLOAT":
-		if _, err := strconv.ParseFloat(value, 64); err != nil {
-			return "it takes a number"
-		}
-	}
-	return ""
-}
-
-// didYouMean finds the known flag that shares the longest beginning or end with a misspelt one.
-func didYouMean(name string, known map[string]*sqladmin.Flag) string {
-	best, score := "", 5 // fewer letters in common say nothing
-	for candidate := range known {
-		shared := sharedPrefix(name, candidate) + sharedPrefix(reversed(name), reversed(candidate))
-		if shared > score || (shared == score && best != "" && candidate < best) {
-			best, score = candidate, shared
-		}
-	}
-	if best == "" {
-		return " Cloud SQL's documentation lists those that can be."
-	}
-	return fmt.Sprintf(" Did you mean %q?", best)
-}
-
-func sharedPrefix(a, b string) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
-
-func reversed(s string) string {
-	b := []byte(s)
-	slices.Reverse(b)
-	return string(b)
-}
-
-// droppedFlags is the flags that leave the map.
-func (m haPolicyModel) droppedFlags(state *haPolicyModel) []string {
-	if state == nil || m.DatabaseFlags.IsUnknown() {
-		return nil
-	}
-	named := m.flagNames()
-	return slices.DeleteFunc(state.flagNames(), func(name string) bool { return slices.Contains(named, name) })
-}
-
-// warnOfFlagsLeftAlone says which flags leave the map without being reset: those that an import brought into it.
-func warnOfFlagsLeftAlone(plan haPolicyModel, state *haPolicyModel, owned []string, diags *diag.Diagnostics) {
-	left := slices.DeleteFunc(plan.droppedFlags(state), func(name string) bool { return slices.Contains(owned, name) })
-	if len(left) > 0 {
-		warnAt(diags, path.Root("database_flags"), "Flags left alone", "The policy has not set "+strings.Join(left, ", ")+
-			", so the instance keeps them as they are. To reset one, put it into database_flags, apply, and take it out again.", nil)
-	}
 }

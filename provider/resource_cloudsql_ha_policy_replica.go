@@ -194,8 +194,12 @@ func (r *haPolicyResource) applyReplicaFlags(
 	const title = "Cross-region replica not brought into line"
 	project := plan.Project.ValueString()
 	primary, err := client.Get(ctx, project, plan.Instance.ValueString())
-	if err != nil {
+	if cloudsql.IsNotFound(err) {
 		return nil // the change of the primary itself says it
+	}
+	if err != nil { // raising its flags would leave the replica behind
+		failAt(diags, path.Root("instance"), title, "What "+plan.label()+" is could not be read.", err)
+		return nil
 	}
 	replica, err := client.Get(ctx, project, want.Name)
 	if cloudsql.IsNotFound(err) {

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 )
 
@@ -187,6 +188,32 @@ func TestAccCloudSQLHAPolicy_replicaAdopted(t *testing.T) {
 	wantWritten(t, fake,
 		"PATCH instances/platform-dr [settingsVersion tier]", "PATCH instances/platform [settingsVersion]",
 		"PATCH instances/platform [deletionProtectionEnabled settingsVersion]", "PATCH instances/platform-dr [deletionProtectionEnabled settingsVersion]")
+}
+
+// What only the configuration knows is an update, after an import too, that writes to the state alone.
+func TestAccCloudSQLHAPolicy_stateOnly(t *testing.T) {
+	t.Parallel()
+	fake, policy := replicaRig(t)
+	const window = withReplica + `maintenance_window = { day = "sunday", hour = 8 }` + "\n"
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{Config: policy(window), ConfigPlanChecks: emptyAfterApply},
+			{
+				PreConfig: func() { fake.written() },
+				Config: policy(window + `
+  low_traffic_hours = { from = "07:00", to = "10:00" }
+  on_destroy        = "relax"
+  timeouts          = { update = "10m" }
+`),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             []plancheck.PlanCheck{expectChanged(haAddress, "low_traffic_hours", "on_destroy", "timeouts")},
+					PostApplyPostRefresh: emptyAfterApply.PostApplyPostRefresh,
+				},
+				Check: func(*terraform.State) error { wantWritten(t, fake); return nil },
+			},
+		},
+	})
 }
 
 // A disaster, and what people do in one, must not stand in the way of every other plan.

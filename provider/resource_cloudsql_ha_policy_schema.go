@@ -66,7 +66,7 @@ func (r *haPolicyResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 						MarkdownDescription: "Start of the four hours in which the backup is taken, `HH:MM` in UTC. Left out, the instance keeps its own.",
 						Optional:            true,
 						Computed:            true,
-						Validators:          []validator.String{timeOfDay{}},
+						Validators:          []validator.String{timeOfDay()},
 					},
 					"retained_backups": schema.Int64Attribute{
 						MarkdownDescription: "How many backups are kept, from 1 to 365; at least as many as point-in-time recovery reaches back in days. Default: `30`.",
@@ -129,7 +129,8 @@ func (r *haPolicyResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			"low_traffic_hours":       lowTrafficAttribute(),
 			"on_destroy": schema.StringAttribute{
 				MarkdownDescription: "What destroying the policy does to the instance: `keep` does nothing, `relax` takes deletion protection off it and off the " +
-					"cross-region replica, so that their owner can delete them. Neither takes anything else away. It must have been applied before the destroy. Default: `keep`.",
+					"cross-region replica, so that their owner can delete them. Neither takes anything else away. It must have been applied before the destroy, also after an import, which takes in `keep`: " +
+					"that update writes to the state alone. Default: `keep`.",
 				Optional:   true,
 				Computed:   true,
 				Validators: []validator.String{stringvalidator.OneOf(onDestroyKeep, onDestroyRelax)},
@@ -168,11 +169,6 @@ func observed(description string) schema.StringAttribute {
 	return schema.StringAttribute{MarkdownDescription: description, Computed: true}
 }
 
-func instanceName() validator.String {
-	return stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z][a-z0-9-]{0,97}$`),
-		"is no instance name: lower-case letters, digits and hyphens, starting with a letter. Of a connection name \"project:region:name\", use the last part")
-}
-
 func denyPeriodAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		MarkdownDescription: "A time without maintenance, of at most 90 days. Left out, the instance keeps its own, or none; taken out again, what the policy has set ends.",
@@ -183,12 +179,12 @@ func denyPeriodAttribute() schema.Attribute {
 			"start_date": schema.StringAttribute{
 				MarkdownDescription: "First day: `yyyy-mm-dd`, or `mm-dd` for every year.",
 				Required:            true,
-				Validators:          []validator.String{calendarDate{}},
+				Validators:          []validator.String{calendarDate()},
 			},
 			"end_date": schema.StringAttribute{
 				MarkdownDescription: "Day on which it ends, in the same form. Without years it may be over New Year.",
 				Required:            true,
-				Validators:          []validator.String{calendarDate{}},
+				Validators:          []validator.String{calendarDate()},
 			},
 			"time": schema.StringAttribute{
 				MarkdownDescription: "Time of day at which it starts and ends, `HH:MM:SS` in UTC. Default: `00:00:00`.",
@@ -314,23 +310,24 @@ func replicaAttribute() schema.Attribute {
 
 func lowTrafficAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
-		MarkdownDescription: "The hours of the day in which a restart hurts least. They set nothing: the plan fails when the maintenance window is not inside them all the year round.",
-		Optional:            true,
+		MarkdownDescription: "The hours of the day in which a restart hurts least. They set nothing: the plan fails when the maintenance window is not inside them all the year round. " +
+			"No instance knows of them, so the first plan after an import shows them as an update, which writes to the state alone.",
+		Optional: true,
 		Attributes: map[string]schema.Attribute{
 			"from": schema.StringAttribute{
 				MarkdownDescription: "Start, `HH:MM` by the clock of `time_zone`.",
 				Required:            true,
-				Validators:          []validator.String{timeOfDay{}},
+				Validators:          []validator.String{timeOfDay()},
 			},
 			"to": schema.StringAttribute{
 				MarkdownDescription: "End, `HH:MM`. When it is the earlier of the two, the hours go over midnight.",
 				Required:            true,
-				Validators:          []validator.String{timeOfDay{}},
+				Validators:          []validator.String{timeOfDay()},
 			},
 			"time_zone": schema.StringAttribute{
 				MarkdownDescription: "Time zone, such as `America/Chicago`. The window keeps its hour in UTC, so that it moves by an hour where clocks change. Default: `UTC`.",
 				Optional:            true,
-				Validators:          []validator.String{timeZone{}},
+				Validators:          []validator.String{timeZone()},
 			},
 		},
 	}

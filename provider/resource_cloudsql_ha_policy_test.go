@@ -2,9 +2,12 @@ package provider
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 const haPolicy = "august_cloudsql_ha_policy"
@@ -171,6 +174,44 @@ func TestCloudSQLHAPolicy_keptWhenTheAPICannotBeReached(t *testing.T) {
 	fake.stop()
 	_, _, diags = p.importByIdentity(haPolicy, map[string]any{"instance": "platform"})
 	wantDiagnostic(t, diags, "", "HA policy not read", "No server answered")
+}
+
+// Refreshing goes on, with one question asked, when Cloud Monitoring is silent or broken.
+func TestCloudSQLHAPolicy_readWithoutMonitoring(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]http.HandlerFunc{
+		"broken": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"silent": func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-r.Context().Done():
+			case <-time.After(30 * time.Second):
+				t.Error("the refresh still waits")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake, endpoint := newFakeCloudSQL(t)
+			fake.add("platform", map[string]any{"replicaNames": []any{"far"}})
+			fake.add("far", map[string]any{"region": "us-east1", "instanceType": "READ_REPLICA_INSTANCE", "masterInstanceName": "feel-august-platform:platform"})
+			var asked atomic.Int64
+			monitoring := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				answer(w, r)
+			}))
+			t.Cleanup(monitoring.Close)
+			p := newProtocol(t)
+			noErrors(t, p.configure(map[string]any{
+				"project": "feel-august-platform", "access_token": "test", "endpoints": map[string]any{"cloud_sql": endpoint, "monitoring": monitoring.URL},
+			}))
+			state, _, diags := p.importByIdentity(haPolicy, map[string]any{"instance": "platform"})
+			noErrors(t, diags)
+			read := object(t, state)
+			if read["cross_region_replica"].IsNull() || !read["replica_lag_seconds"].IsNull() || asked.Load() != 1 {
+				t.Errorf("replica %s with lag %s, asked for %d times", read["cross_region_replica"], read["replica_lag_seconds"], asked.Load())
+			}
+		})
+	}
 }
 
 func TestParseHAPolicyID(t *testing.T) {

@@ -47,24 +47,21 @@ func (r *recoveryDrillResource) Metadata(_ context.Context, req resource.Metadat
 }
 
 // Create implements resource.Resource. A drill that was begun leaves its figures in the state, also when it failed. Terraform
-// then takes the resource for tainted, and replaces it with the next apply: the drill is run again, and the history goes on.
+// then takes the resource for tainted, and replaces it with the next apply: the drill is run again, and the history goes on,
+// also when that one is not even begun.
 func (r *recoveryDrillResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan recoveryDrillModel
 	if resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...); resp.Diagnostics.HasError() {
 		return
 	}
-	if plan.Project.IsUnknown() {
-		project, err := r.clients.Project()
-		if err != nil {
-			failAt(&resp.Diagnostics, path.Root("project"), drillNotRun, "The instance's project is not known.", err)
-			return
-		}
-		plan.Project = types.StringValue(project)
+	var err error
+	if plan.Project, err = r.clients.project.atApply(plan.Project); err != nil {
+		failAt(&resp.Diagnostics, path.Root("project"), drillNotRun, "The instance's project is not known.", err)
+		return
 	}
 	owner := drill.NewOwner()
 	history := r.clients.drills.reclaim(plan.address())
-	if !r.run(ctx, &plan, history, owner, plan.Timeouts.Create, &resp.Diagnostics) {
-		r.clients.drills.keep(plan.address(), history) // for the next try of this very apply
+	if !r.run(ctx, &plan, history, owner, plan.Timeouts.Create, &resp.Diagnostics) && !plan.recall(ctx, history, &resp.Diagnostics) {
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)

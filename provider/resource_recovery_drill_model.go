@@ -154,6 +154,17 @@ func (m *recoveryDrillModel) flatten(ctx context.Context, rec drill.Record, hist
 	m.History = list
 }
 
+// recall takes the figures of the last drill when there was one.
+func (m *recoveryDrillModel) recall(ctx context.Context, history types.List, diags *diag.Diagnostics) bool {
+	if len(history.Elements()) == 0 {
+		return false
+	}
+	var earlier []recoveryFacts
+	diags.Append(history.ElementsAs(ctx, &earlier, false)...)
+	m.recoveryFacts, m.History = earlier[0], history
+	return true
+}
+
 // inSeconds is a duration to the millisecond.
 func inSeconds(d time.Duration) types.Float64 {
 	return types.Float64Value(math.Round(d.Seconds()*1000) / 1000)

@@ -48,28 +48,16 @@ func (r *recoveryDrillResource) ModifyPlan(ctx context.Context, req resource.Mod
 	if req.Plan.Raw.IsNull() || r.clients == nil {
 		return
 	}
-	var config, plan recoveryDrillModel
-	var state *recoveryDrillModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if !req.State.Raw.IsNull() {
-		state = &recoveryDrillModel{}
-		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
-	}
+	config, plan, state := planning[recoveryDrillModel](ctx, req, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	project, err := r.clients.ProjectOr(config.Project)
-	switch {
-	case err != nil && state == nil:
-		failAt(&resp.Diagnostics, path.Root("project"), "Recovery drill not planned", "The instance's project is not known.", err)
-		return
-	case state != nil && (err != nil || project.IsUnknown()):
-		project = state.Project // where it was is the best guess, and the one that replaces nothing
+	var is types.String
+	if state != nil {
+		is = state.Project
 	}
-	plan.Project = project
-	if state != nil && !project.Equal(state.Project) {
-		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("project"))
+	if plan.Project = r.clients.planProject(config.Project, is, "Recovery drill not planned", resp); resp.Diagnostics.HasError() {
+		return
 	}
 	plan.settle(config)
 	before := state

@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -33,9 +32,8 @@ func (r *recoveryDrillResource) Schema(ctx context.Context, _ resource.SchemaReq
 		"instance": schema.StringAttribute{
 			MarkdownDescription: "Name of the Cloud SQL instance, without project and region.",
 			Required:            true,
-			Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z][a-z0-9-]{0,97}$`),
-				"is no instance name: lower-case letters, digits and hyphens, starting with a letter. Of a connection name \"project:region:name\", use the last part")},
-			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			Validators:          []validator.String{instanceName()},
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		},
 		"project": schema.StringAttribute{
 			MarkdownDescription: "Project of the instance. Default: the provider's project.",
@@ -53,7 +51,7 @@ func (r *recoveryDrillResource) Schema(ctx context.Context, _ resource.SchemaReq
 		"endpoint": schema.StringAttribute{
 			MarkdownDescription: "Address of the sync runtime whose database is on the instance: the `uri` of an `august_sync_runtime`. Its probe rows are what is measured by.",
 			Required:            true,
-			Validators:          []validator.String{baseURL{}},
+			Validators:          []validator.String{baseURL()},
 		},
 		"audience": schema.StringAttribute{
 			MarkdownDescription: "Audience to ask the ID token for: the `audience` of the `august_sync_runtime`. Default: the endpoint.",
@@ -71,7 +69,7 @@ func (r *recoveryDrillResource) Schema(ctx context.Context, _ resource.SchemaReq
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString("15m"),
-			Validators:          []validator.String{durationBetween{time.Millisecond, 24 * time.Hour}},
+			Validators:          []validator.String{durationBetween(time.Millisecond, 24*time.Hour)},
 		},
 		"max_lost_rows": schema.Int64Attribute{
 			MarkdownDescription: "The promise for rows that the database acknowledged and that are gone afterwards; the apply fails when there are more. Default: `0`.",
@@ -85,7 +83,7 @@ func (r *recoveryDrillResource) Schema(ctx context.Context, _ resource.SchemaReq
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString("20ms"),
-			Validators:          []validator.String{durationBetween{5 * time.Millisecond, time.Second}},
+			Validators:          []validator.String{durationBetween(5*time.Millisecond, time.Second)},
 		},
 		"verify_tables": schema.SetAttribute{
 			MarkdownDescription: "Tables that a restore compares by number of rows and hash, as `schema.table`. Reading them is a load on the instance that grows with their size. Default: all that the runtime syncs.",
@@ -159,28 +157,5 @@ func (r *recoveryDrillResource) IdentitySchema(_ context.Context, _ resource.Ide
 			"instance": identityschema.StringAttribute{Description: "Name of the instance.", RequiredForImport: true},
 			"kind":     identityschema.StringAttribute{Description: "What is rehearsed: failover or point_in_time_restore.", RequiredForImport: true},
 		},
-	}
-}
-
-// durationBetween wants a duration as Go writes it, within bounds.
-type durationBetween struct{ least, most time.Duration }
-
-// Description implements validator.Describer.
-func (v durationBetween) Description(context.Context) string {
-	return fmt.Sprintf("a duration from %s to %s", v.least, v.most)
-}
-
-// MarkdownDescription implements validator.Describer.
-func (v durationBetween) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (v durationBetween) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	value := req.ConfigValue.ValueString()
-	if d, err := time.ParseDuration(value); err != nil || d < v.least || d > v.most {
-		failAt(&resp.Diagnostics, req.Path, "Duration not understood",
-			fmt.Sprintf("%q is not %s. Write a number with a unit, as in \"20ms\", \"90s\" or \"15m\".", value, v.Description(ctx)), nil)
 	}
 }

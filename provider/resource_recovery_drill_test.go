@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
@@ -169,6 +170,47 @@ func TestRecoveryDrill_planWarns(t *testing.T) {
 	noErrors(t, diags)
 	if len(diags) != 2 {
 		t.Errorf("got %q", wordsOf(diags))
+	}
+}
+
+// A first drill that failed is replaced. When the one in its place is refused, what was measured is still there.
+func TestRecoveryDrill_historyOutlivesARefusal(t *testing.T) {
+	t.Parallel()
+	p, fake := drillProtocol(t)
+	of, nothing := p.typeOf(recoveryDrill), p.value(p.typeOf(recoveryDrill), nil)
+	apply := func(config, prior, planned *tfprotov6.DynamicValue) *tfprotov6.ApplyResourceChangeResponse {
+		resp, err := p.server.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+			TypeName: recoveryDrill, Config: config, PriorState: prior, PlannedState: planned,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	failed := map[string]any{"passed": false, "failure": "It took too long.", "rto_seconds": 7}
+	before := drillConfig(map[string]any{
+		"instance": "available", "project": "feel-august-platform", "id": "x", "passed": false, "failure": "It took too long.", "history": []any{failed},
+	})
+	noErrors(t, apply(nothing, p.value(of, before), nothing).Diagnostics)
+
+	config := p.value(of, drillConfig(map[string]any{"instance": "available", "endpoint": runtimeOn(t, "feel-august-platform:us-central1:available")}))
+	plan, err := p.server.PlanResourceChange(t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: recoveryDrill, Config: config, ProposedNewState: config, PriorState: nothing,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noErrors(t, plan.Diagnostics)
+	fake.refuse = http.StatusForbidden
+	created := apply(config, nothing, plan.PlannedState)
+	wantDiagnostic(t, created.Diagnostics, "", "Recovery drill not run", "hold a role")
+	var history []tftypes.Value
+	after := p.open(recoveryDrill, created.NewState)
+	if after.IsNull() {
+		t.Fatal("nothing is left in the state")
+	}
+	if err := object(t, after)["history"].As(&history); err != nil || len(history) != 1 || !object(t, history[0])["failure"].Equal(object(t, after)["failure"]) {
+		t.Errorf("left is %v (%v), in %s", history, err, after)
 	}
 }
 

@@ -66,7 +66,7 @@ func (r *runtimeImageResource) Schema(ctx context.Context, _ resource.SchemaRequ
 					"`us-central1-docker.pkg.dev/feel-august-platform/august/august-sync`. " +
 					"Google's registries are given the provider's credentials, others those of Docker's configuration.",
 				Required:      true,
-				Validators:    []validator.String{repositoryName{}},
+				Validators:    []validator.String{repositoryName()},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"runtime_path": schema.StringAttribute{

@@ -182,33 +182,20 @@ func parseImageID(id string) ([]string, bool) {
 }
 
 // repositoryName wants host and path of a repository, spelled out.
-type repositoryName struct{}
-
-// Description implements validator.Describer.
-func (repositoryName) Description(context.Context) string {
-	return "host and path of a repository, without tag and digest"
-}
-
-// MarkdownDescription implements validator.Describer.
-func (v repositoryName) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (repositoryName) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	const example = ` Write host and path, as in "us-central1-docker.pkg.dev/feel-august-platform/august/august-sync".`
-	value := req.ConfigValue.ValueString()
-	host, rest, _ := strings.Cut(value, "/")
-	switch _, err := name.NewRepository(value, name.StrictValidation); {
-	case strings.Contains(value, "://"):
-		failAt(&resp.Diagnostics, req.Path, "Repository not understood", "A repository has no scheme in front."+example, nil)
-	case strings.Contains(value, "@") || strings.Contains(rest, ":"):
-		failAt(&resp.Diagnostics, req.Path, "Repository not understood",
-			"The repository must end before any tag or digest: the provider adds the digest, and tags are set by the attribute of that name."+example, nil)
-	case rest == "" || !strings.ContainsAny(host, ".:") && host != "localhost":
-		failAt(&resp.Diagnostics, req.Path, "Repository not understood", "The repository does not say on which host it is."+example, nil)
-	case err != nil:
-		failAt(&resp.Diagnostics, req.Path, "Repository not understood", "This is no name that a registry takes."+example, err)
-	}
+func repositoryName() validator.String {
+	const title, example = "Repository not understood", ` Write host and path, as in "us-central1-docker.pkg.dev/feel-august-platform/august/august-sync".`
+	return checked{"host and path of a repository, without tag and digest", func(value string) (_, detail string) {
+		host, rest, _ := strings.Cut(value, "/")
+		switch _, err := name.NewRepository(value, name.StrictValidation); {
+		case strings.Contains(value, "://"):
+			return title, "A repository has no scheme in front." + example
+		case strings.Contains(value, "@") || strings.Contains(rest, ":"):
+			return title, "The repository must end before any tag or digest: the provider adds the digest, and tags are set by the attribute of that name." + example
+		case rest == "" || !strings.ContainsAny(host, ".:") && host != "localhost":
+			return title, "The repository does not say on which host it is." + example
+		case err != nil:
+			return title, describe("This is no name that a registry takes."+example, err)
+		}
+		return "", ""
+	}}
 }

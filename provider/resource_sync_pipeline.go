@@ -2,6 +2,8 @@ package provider
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,7 +77,7 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				MarkdownDescription: "Address of the runtime: the `uri` of an `august_sync_runtime`. " +
 					"A new address of the same runtime is an update in place. A pipeline that moves to another runtime is declared there, and goes on at the first one too until it is deleted there.",
 				Required:   true,
-				Validators: []validator.String{baseURL{}},
+				Validators: []validator.String{baseURL()},
 			},
 			"audience": schema.StringAttribute{
 				MarkdownDescription: "Audience to ask the ID token for: the `audience` of the `august_sync_runtime`. Default: the endpoint.",
@@ -116,7 +118,9 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 			},
 			"coda_views": schema.MapNestedAttribute{
 				MarkdownDescription: "Views of the dataset that are kept up to date in Coda, by name of the view. " +
-					"`billing` has one, `billing_summary`: claims counted and summed per month, status and payer, with nothing in it that identifies a patient. " +
+					"`billing` has `billing_summary`, claims counted and summed per month, status and payer; `billing_day`, the same per status, payer and provider at the end of the newest day; " +
+					"and `billing_mismatches`, open mismatches counted by month first seen, reason and severity: nothing in them identifies a patient, and groups that are too small are withheld. " +
+					"`labs` has `abnormal_results`, results that wait for a clinician, a row each, without the patient or the value. " +
 					"Whether doc, table and columns are there and fit is looked up in Coda, through the runtime: with the plan when the runtime is there already, and with the apply before anything is declared. " +
 					"A table takes the rows of one view only, and rows in it whose key starts with `august/` belong to the runtime.",
 				Optional:   true,
@@ -128,8 +132,7 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 						"key_column": required("Id of the text column that holds the row's key, such as `c-AbCdEf`."),
 						"columns": schema.MapAttribute{
 							MarkdownDescription: "Which field of the view goes to which column: field to column id, such as `c-AbCdEf`. " +
-								"Fields of `billing_summary`: " + codeList(runtimeapi.ViewFields["billing"][runtimeapi.ViewBillingSummary]) + ". " +
-								"Fields of `abnormal_results` (dataset `labs`): " + codeList(runtimeapi.ViewFields["labs"][runtimeapi.ViewAbnormalResults]) + ".",
+								fieldsOfViews(),
 							Required:    true,
 							ElementType: types.StringType,
 							Validators:  []validator.Map{mapvalidator.NoNullValues()},
@@ -137,7 +140,7 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 						"phi_columns": schema.SetAttribute{
 							MarkdownDescription: "Fields among `columns` that may go to Coda although they tell something of a patient. Such a field is refused unless it is named here. " +
 								"Naming one states that Coda has signed a business associate agreement (BAA) for the workspace, which it does for Enterprise customers only, and that its conditions are met; " +
-								"the agreement leaves out Packs. Of `billing_summary`, no field needs to be named.",
+								"the agreement leaves out Packs. " + fieldsToName(),
 							Optional:    true,
 							ElementType: types.StringType,
 							Validators:  []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
@@ -190,14 +193,7 @@ func (r *syncPipelineResource) ModifyPlan(ctx context.Context, req resource.Modi
 	if req.Plan.Raw.IsNull() {
 		return
 	}
-	var config, plan syncPipelineModel
-	var state *syncPipelineModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if !req.State.Raw.IsNull() {
-		state = &syncPipelineModel{}
-		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
-	}
+	config, plan, state := planning[syncPipelineModel](ctx, req, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -403,6 +399,32 @@ func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineMo
 
 // codeList is names as a description lists them.
 func codeList(names []string) string { return "`" + strings.Join(names, "`, `") + "`" }
+
+// fieldsOfViews lists what can be shown in Coda.
+func fieldsOfViews() string {
+	var all []string
+	for _, dataset := range slices.Sorted(maps.Keys(runtimeapi.ViewFields)) {
+		for _, view := range slices.Sorted(maps.Keys(runtimeapi.ViewFields[dataset])) {
+			all = append(all, "Fields of `"+view+"` (dataset `"+dataset+"`): "+codeList(runtimeapi.ViewFields[dataset][view])+".")
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// fieldsToName lists what phi_columns is for.
+func fieldsToName() string {
+	var all []string
+	for _, views := range runtimeapi.ViewFields {
+		for view, fields := range views {
+			phi := slices.DeleteFunc(slices.Clone(fields), func(field string) bool { return runtimeapi.FieldOf(view, field).PHI == "" })
+			if len(phi) > 0 {
+				all = append(all, "Of `"+view+"`, such fields are "+codeList(phi)+".")
+			}
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(append(all, "Of other views, none is."), " ")
+}
 
 // refuseTaken looks for a pipeline that has the name already.
 func (r *syncPipelineResource) refuseTaken(ctx context.Context, plan syncPipelineModel, title string, diags *diag.Diagnostics) {

@@ -24,8 +24,9 @@ const runtimeAddress = "august_sync_runtime.test"
 
 const fullRuntime = `
   coda = {
-    url          = %q
-    token_secret = "projects/feel-august-platform/secrets/coda-token/versions/1"
+    url            = %q
+    token_secret   = "projects/feel-august-platform/secrets/coda-token/versions/1"
+    writes_per_10s = 5
   }
   scaling = {
     min_instances = 1

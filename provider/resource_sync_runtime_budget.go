@@ -143,24 +143,21 @@ func (d databaseModel) throughPoolers() bool {
 
 // poolingOf is an instance's managed connection pooling, nil when it is off.
 func poolingOf(live liveInstance) *advise.Pooling {
-	config := live.Settings.ConnectionPoolConfig
-	if config == nil || !config.ConnectionPoolingEnabled {
+	if !cloudsql.PoolingOn(live.Settings) {
 		return nil
 	}
-	p := advise.Pooling{
-		Poolers: config.PoolerCount, MaxPoolSize: advise.DefaultMaxPoolSize, MaxClientConnections: advise.DefaultMaxClientConnections,
-	}
-	for _, flag := range config.Flags {
-		n, err := strconv.ParseInt(flag.Value, 10, 64)
-		switch {
-		case err != nil:
-		case flag.Name == "max_pool_size":
-			p.MaxPoolSize = n
-		case flag.Name == "max_client_connections":
-			p.MaxClientConnections = n
+	flags := cloudsql.PoolFlags(live.Settings)
+	flag := func(name string, otherwise int64) int64 {
+		if n, err := strconv.ParseInt(flags[name], 10, 64); err == nil {
+			return n
 		}
+		return otherwise
 	}
-	return &p
+	return &advise.Pooling{
+		Poolers:              live.Settings.ConnectionPoolConfig.PoolerCount,
+		MaxPoolSize:          flag("max_pool_size", advise.DefaultMaxPoolSize),
+		MaxClientConnections: flag("max_client_connections", advise.DefaultMaxClientConnections),
+	}
 }
 
 // overBudget is what to say of a pool that does not fit.

@@ -37,6 +37,7 @@ const (
 	envDrChronoReserve  = "AUGUST_DRCHRONO_RESERVE_PERCENT"
 	envCodaURL          = "AUGUST_CODA_URL"
 	envCodaToken        = "AUGUST_CODA_TOKEN" //nolint:gosec // the name of a variable, not what it holds
+	envCodaWrites       = "AUGUST_CODA_WRITES_PER_10S"
 	envControlAudience  = "AUGUST_CONTROL_AUDIENCE"
 	envControlCallers   = "AUGUST_CONTROL_CALLERS"
 	envIssuer           = "AUGUST_OIDC_ISSUER"
@@ -84,6 +85,7 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 	if c := objectAs[codaModel](ctx, m.Coda, diags); c != nil {
 		value(envCodaURL, c.URL.ValueString())
 		secret(envCodaToken, c.TokenSecret)
+		number(envCodaWrites, c.WritesPer10s)
 	}
 	if c := objectAs[controlModel](ctx, m.Control, diags); c != nil {
 		var callers []string
@@ -177,7 +179,7 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	drchrono.CallsPerHour, drchrono.ReservePercent = v.numberOrNull(envDrChronoCalls), v.numberOrNull(envDrChronoReserve)
 	m.DrChrono = objectOf(ctx, drchronoTypes, drchrono, diags)
 
-	coda := codaModel{URL: v.string(envCodaURL)}
+	coda := codaModel{URL: v.string(envCodaURL), WritesPer10s: v.numberOrNull(envCodaWrites)}
 	if was := objectAs[codaModel](ctx, m.Coda, diags); was != nil {
 		coda.TokenSecret = was.TokenSecret
 	}

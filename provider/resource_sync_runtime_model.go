@@ -71,6 +71,8 @@ type drchronoModel struct {
 type codaModel struct {
 	URL         types.String `tfsdk:"url"`
 	TokenSecret types.String `tfsdk:"token_secret"`
+
+	WritesPer10s types.Int64 `tfsdk:"writes_per_10s"`
 }
 
 type controlModel struct {
@@ -95,7 +97,7 @@ var (
 		"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType,
 		"calls_per_hour": types.Int64Type, "reserve_percent": types.Int64Type,
 	}
-	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType}
+	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType, "writes_per_10s": types.Int64Type}
 	controlTypes = map[string]attr.Type{
 		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}

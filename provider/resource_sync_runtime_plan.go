@@ -75,19 +75,14 @@ func checkMemory(config syncRuntimeModel, diags *diag.Diagnostics) {
 // ModifyPlan implements resource.ResourceWithModifyPlan. Database and secrets exist before the runtime does, so the
 // plan looks them up: what is missing is an error here, before anything is changed.
 func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	var plan syncRuntimeModel
-	var state *syncRuntimeModel
-	if !req.State.Raw.IsNull() {
-		state = &syncRuntimeModel{}
-		resp.Diagnostics.Append(req.State.Get(ctx, state)...)
-	}
 	if req.Plan.Raw.IsNull() {
-		state.refuseDeletion(&resp.Diagnostics)
+		var state syncRuntimeModel
+		if resp.Diagnostics.Append(req.State.Get(ctx, &state)...); !resp.Diagnostics.HasError() {
+			state.refuseDeletion(&resp.Diagnostics)
+		}
 		return
 	}
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	var config syncRuntimeModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	config, plan, state := planning[syncRuntimeModel](ctx, req, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || r.clients == nil {
 		return
 	}
@@ -117,42 +112,32 @@ func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.Modif
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
 
-// placeAtPlan takes project and location from the provider where the configuration has none. Where a known service is
-// while the provider's are not known is the best guess, and the one that replaces nothing.
+// placeAtPlan takes project and location from the provider where the configuration has none.
 func (r *syncRuntimeResource) placeAtPlan(plan *syncRuntimeModel, config syncRuntimeModel, state *syncRuntimeModel, diags *diag.Diagnostics) {
-	const title = "Sync runtime not planned"
-	project, err := r.clients.ProjectOr(config.Project)
-	switch {
-	case state != nil && (err != nil || project.IsUnknown()):
-		project = state.Project
-	case err != nil:
-		failAt(diags, path.Root("project"), title, "The service's project is not known.", err)
+	var is syncRuntimeModel
+	if state != nil {
+		is = *state
 	}
-	location, err := r.clients.RegionOr(config.Location)
-	switch {
-	case state != nil && (err != nil || location.IsUnknown()):
-		location = state.Location
-	case err != nil:
-		failAt(diags, path.Root("location"), title, "The service's location is not known.", err)
-	}
-	plan.Project, plan.Location = project, location
+	var projectErr, locationErr error
+	plan.Project, projectErr = r.clients.project.atPlan(config.Project, is.Project)
+	plan.Location, locationErr = r.clients.region.atPlan(config.Location, is.Location)
+	reportPlace("Sync runtime not planned", projectErr, locationErr, diags)
 }
 
 // place does the same when everything must be known.
 func (r *syncRuntimeResource) place(plan *syncRuntimeModel, title string, diags *diag.Diagnostics) {
-	if plan.Project.IsUnknown() {
-		project, err := r.clients.Project()
-		if err != nil {
-			failAt(diags, path.Root("project"), title, "The service's project is not known.", err)
-		}
-		plan.Project = types.StringValue(project)
+	var projectErr, locationErr error
+	plan.Project, projectErr = r.clients.project.atApply(plan.Project)
+	plan.Location, locationErr = r.clients.region.atApply(plan.Location)
+	reportPlace(title, projectErr, locationErr, diags)
+}
+
+func reportPlace(title string, project, location error, diags *diag.Diagnostics) {
+	if project != nil {
+		failAt(diags, path.Root("project"), title, "The service's project is not known.", project)
 	}
-	if plan.Location.IsUnknown() {
-		region, err := r.clients.Region()
-		if err != nil {
-			failAt(diags, path.Root("location"), title, "The service's location is not known.", err)
-		}
-		plan.Location = types.StringValue(region)
+	if location != nil {
+		failAt(diags, path.Root("location"), title, "The service's location is not known.", location)
 	}
 }
 
@@ -319,44 +304,23 @@ func (r *syncRuntimeResource) checkSecrets(ctx context.Context, plan syncRuntime
 	}
 }
 
-// secretReference wants a reference to a secret.
-type secretReference struct{}
-
-// Description implements validator.Describer.
-func (secretReference) Description(context.Context) string {
-	return "a reference to a secret: " + secrets.Forms
-}
-
-// MarkdownDescription implements validator.Describer.
-func (v secretReference) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String. The message does not repeat the value: it may be a secret, put here by mistake.
-func (secretReference) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if _, err := secrets.Parse(req.ConfigValue.ValueString(), ""); err != nil {
-		failAt(&resp.Diagnostics, req.Path, "Secret reference not understood",
-			"This takes a reference to a secret in Secret Manager, and never the secret itself. Write "+secrets.Forms+".", nil)
-	}
+// secretReference wants a reference to a secret. The message does not repeat the value: it may be a secret, put here by mistake.
+func secretReference() validator.String {
+	return checked{"a reference to a secret: " + secrets.Forms, func(value string) (title, detail string) {
+		if _, err := secrets.Parse(value, ""); err != nil {
+			return "Secret reference not understood", "This takes a reference to a secret in Secret Manager, and never the secret itself. Write " + secrets.Forms + "."
+		}
+		return "", ""
+	}}
 }
 
 // imageByDigest wants an image that cannot change under its name.
-type imageByDigest struct{}
-
-// Description implements validator.Describer.
-func (imageByDigest) Description(context.Context) string { return "an image by digest" }
-
-// MarkdownDescription implements validator.Describer.
-func (v imageByDigest) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (imageByDigest) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if _, err := name.NewDigest(req.ConfigValue.ValueString(), name.StrictValidation); err != nil {
-		failAt(&resp.Diagnostics, req.Path, "Image has no digest", fmt.Sprintf("%q does not say which image runs, since a tag may point at another one tomorrow. "+
-			"Use the image attribute of an august_runtime_image, or write \"repository@sha256:…\".", req.ConfigValue.ValueString()), nil)
-	}
+func imageByDigest() validator.String {
+	return checked{"an image by digest", func(value string) (title, detail string) {
+		if _, err := name.NewDigest(value, name.StrictValidation); err != nil {
+			return "Image has no digest", fmt.Sprintf("%q does not say which image runs, since a tag may point at another one tomorrow. "+
+				"Use the image attribute of an august_runtime_image, or write \"repository@sha256:…\".", value)
+		}
+		return "", ""
+	}}
 }

@@ -42,7 +42,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			MarkdownDescription: description + " " + reference,
 			Required:            required,
 			Optional:            !required,
-			Validators:          []validator.String{secretReference{}},
+			Validators:          []validator.String{secretReference()},
 		}
 	}
 	text := func(description, standard string, validators ...validator.String) schema.StringAttribute {
@@ -104,7 +104,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			"image": schema.StringAttribute{
 				MarkdownDescription: "Image to run, by digest: `repository@sha256:…`, as `august_runtime_image` gives it. A tag would run whatever it points at when an instance starts.",
 				Required:            true,
-				Validators:          []validator.String{imageByDigest{}},
+				Validators:          []validator.String{imageByDigest()},
 			},
 			"service_account": schema.StringAttribute{
 				MarkdownDescription: "E-mail of the service account that the runtime runs as.",
@@ -158,7 +158,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 				MarkdownDescription: "The EHR to sync from.",
 				Required:            true,
 				Attributes: map[string]schema.Attribute{
-					"url": text("Base URL of DrChrono.", defaultDrChronoURL, baseURL{}),
+					"url": text("Base URL of DrChrono.", defaultDrChronoURL, baseURL()),
 					"oauth_secret": secret("Secret that holds a JSON object with `client_id`, `client_secret` and the first `refresh_token`. "+
 						"DrChrono rotates the refresh token; the runtime keeps the rotated one in its database.", true),
 					"webhook_secret": secret("Secret token of the webhook, as set in DrChrono. This version hands it to the runtime, which does not receive webhooks yet.", false),
@@ -180,8 +180,15 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 				MarkdownDescription: "Where pipelines send their Coda views. Left out, the runtime serves none.",
 				Optional:            true,
 				Attributes: map[string]schema.Attribute{
-					"url":          text("Base URL of Coda's API.", defaultCodaURL, baseURL{}),
+					"url":          text("Base URL of Coda's API.", defaultCodaURL, baseURL()),
 					"token_secret": secret("API token of Coda.", true),
+					"writes_per_10s": schema.Int64Attribute{
+						MarkdownDescription: "Row writes that the token's user may make in ten seconds, each of up to 100 rows, from `1` to `10`; `3` when it is left out. Coda has published 3 and 5. " +
+							"It counts them per user, over all tokens and docs: the runtime's instances share one book of them, of what else writes as that user the runtime knows nothing.",
+						Optional: true,
+						// Coda allows no more than ten writes of any sort in six seconds, and these may come all at once.
+						Validators: []validator.Int64{int64validator.Between(1, 10)},
+					},
 				},
 			},
 			"control": schema.SingleNestedAttribute{
@@ -194,7 +201,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 						ElementType:         types.StringType,
 						Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(serviceAccountEmail())},
 					},
-					"issuer": text("Issuer of the callers' ID tokens.", defaultIssuer, baseURL{}),
+					"issuer": text("Issuer of the callers' ID tokens.", defaultIssuer, baseURL()),
 					"audience": schema.StringAttribute{
 						MarkdownDescription: "Audience that the callers' ID tokens must have. Default: `august-sync:{project}:{location}:{name}`.",
 						Optional:            true,

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
 
 // Validators skip null and unknown values: what is not known is checked when it is.
@@ -28,37 +29,52 @@ func regionName() validator.String {
 		"is no region, such as \"us-central1\" (a zone has one more part, and is not meant here)")
 }
 
+func instanceName() validator.String {
+	return stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z][a-z0-9-]{0,97}$`),
+		"is no instance name: lower-case letters, digits and hyphens, starting with a letter. Of a connection name \"project:region:name\", use the last part")
+}
+
 func serviceAccountEmail() validator.String {
 	return stringvalidator.RegexMatches(regexp.MustCompile(`^[^@\s/]+@[^@\s/]+\.[^@\s/]+$`),
 		"is no service account's e-mail, such as \"terraform@feel-august-platform.iam.gserviceaccount.com\"")
 }
 
-// baseURL wants an absolute URL, and HTTPS unless it stays on this machine: access tokens travel to it.
-type baseURL struct{}
-
-// Description implements validator.Describer.
-func (baseURL) Description(context.Context) string {
-	return "an https URL, or an http URL on loopback"
+// checked wants a string in which problem finds nothing wrong.
+type checked struct {
+	wants   string // what it is to be, for the documentation
+	problem func(value string) (title, detail string)
 }
 
+// Description implements validator.Describer.
+func (v checked) Description(context.Context) string { return v.wants }
+
 // MarkdownDescription implements validator.Describer.
-func (v baseURL) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+func (v checked) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
 // ValidateString implements validator.String.
-func (baseURL) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+func (v checked) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	value := req.ConfigValue.ValueString()
-	u, err := url.Parse(value)
-	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		failAt(&resp.Diagnostics, req.Path, "URL not understood",
-			fmt.Sprintf("%q is no absolute URL. Write scheme and host, as in \"https://sqladmin.googleapis.com/\".", value), nil)
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		failAt(&resp.Diagnostics, req.Path, "URL not safe",
-			fmt.Sprintf("%q would carry credentials in the clear. Use https; plain http is for this machine alone (127.0.0.1, [::1], localhost).", value), nil)
+	if title, detail := v.problem(req.ConfigValue.ValueString()); title != "" {
+		failAt(&resp.Diagnostics, req.Path, title, detail, nil)
 	}
+}
+
+// baseURL wants an absolute URL, and HTTPS unless it stays on this machine: access tokens travel to it.
+func baseURL() validator.String {
+	return checked{"an https URL, or an http URL on loopback", func(value string) (title, detail string) {
+		u, err := url.Parse(value)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+			return "URL not understood",
+				fmt.Sprintf("%q is no absolute URL. Write scheme and host, as in \"https://sqladmin.googleapis.com/\".", value)
+		case u.Scheme == "http" && !isLoopback(u.Hostname()):
+			return "URL not safe",
+				fmt.Sprintf("%q would carry credentials in the clear. Use https; plain http is for this machine alone (127.0.0.1, [::1], localhost).", value)
+		}
+		return "", ""
+	}}
 }
 
 func isLoopback(host string) bool {
@@ -70,48 +86,56 @@ func isLoopback(host string) bool {
 }
 
 // timeOfDay wants HH:MM on a 24-hour clock.
-type timeOfDay struct{}
-
-// Description implements validator.Describer.
-func (timeOfDay) Description(context.Context) string {
-	return "a time of day in UTC, HH:MM on a 24-hour clock"
-}
-
-// MarkdownDescription implements validator.Describer.
-func (v timeOfDay) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (timeOfDay) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	value := req.ConfigValue.ValueString()
-	if t, err := time.Parse("15:04", value); err != nil || t.Format("15:04") != value {
-		failAt(&resp.Diagnostics, req.Path, "Time not understood",
-			fmt.Sprintf("%q is no time of day. Write hours and minutes in UTC with two digits each, as in \"07:30\".", value), nil)
-	}
+func timeOfDay() validator.String {
+	return checked{"a time of day, HH:MM on a 24-hour clock", func(value string) (title, detail string) {
+		if t, err := time.Parse("15:04", value); err != nil || t.Format("15:04") != value {
+			return "Time not understood", fmt.Sprintf("%q is no time of day. Write hours and minutes with two digits each, as in \"07:30\".", value)
+		}
+		return "", ""
+	}}
 }
 
 // calendarDate wants yyyy-mm-dd, or mm-dd for every year.
-type calendarDate struct{}
-
-// Description implements validator.Describer.
-func (calendarDate) Description(context.Context) string {
-	return "a date, yyyy-mm-dd, or mm-dd for every year"
+func calendarDate() validator.String {
+	return checked{"a date, yyyy-mm-dd, or mm-dd for every year", func(value string) (title, detail string) {
+		if _, _, err := cloudsql.ParseDate(value); err != nil {
+			return "Date not understood",
+				fmt.Sprintf("%q is no date. Write year, month and day, as in \"2026-11-20\", or month and day for every year, as in \"11-20\".", value)
+		}
+		return "", ""
+	}}
 }
 
-// MarkdownDescription implements validator.Describer.
-func (v calendarDate) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+// timeZone wants the name of a time zone. An empty name would be UTC, and Local whatever the planning machine has.
+func timeZone() validator.String {
+	return checked{"a time zone, such as America/Chicago", func(value string) (title, detail string) {
+		if _, err := time.LoadLocation(value); err != nil || value == "" || value == "Local" {
+			return "Time zone not known", fmt.Sprintf("%q is no time zone. Use a name such as \"America/Chicago\", or \"UTC\".", value)
+		}
+		return "", ""
+	}}
+}
 
-// ValidateString implements validator.String.
-func (calendarDate) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if _, _, err := cloudsql.ParseDate(req.ConfigValue.ValueString()); err != nil {
-		failAt(&resp.Diagnostics, req.Path, "Date not understood",
-			fmt.Sprintf("%q is no date. Write year, month and day, as in \"2026-11-20\", or month and day for every year, as in \"11-20\".", req.ConfigValue.ValueString()), nil)
-	}
+// durationBetween wants a duration as Go writes it, within bounds.
+func durationBetween(least, most time.Duration) validator.String {
+	wants := fmt.Sprintf("a duration from %s to %s", least, most)
+	return checked{wants, func(value string) (title, detail string) {
+		if d, err := time.ParseDuration(value); err != nil || d < least || d > most {
+			return "Duration not understood",
+				fmt.Sprintf("%q is not %s. Write a number with a unit, as in \"20ms\", \"90s\" or \"15m\".", value, wants)
+		}
+		return "", ""
+	}}
+}
+
+// pipelineName wants a name that a runtime takes.
+func pipelineName() validator.String {
+	return checked{"the name of a pipeline", func(value string) (title, detail string) {
+		if problem := runtimeapi.ValidateName(value); problem != nil {
+			return "Name of a pipeline not valid", sentence(*problem)
+		}
+		return "", ""
+	}}
 }
 
 // denyPeriodSpan wants the dates of a deny period to be one to ninety days apart.
@@ -145,27 +169,5 @@ func (denyPeriodSpan) ValidateObject(ctx context.Context, req validator.ObjectRe
 	case days > cloudsql.MaxDenyDays:
 		failAt(&resp.Diagnostics, req.Path.AtName("end_date"), "Deny period not possible",
 			fmt.Sprintf("From %s to %s is %d days, and Cloud SQL can be kept from maintenance for %d at most. End it earlier.", start, end, days, cloudsql.MaxDenyDays), nil)
-	}
-}
-
-// timeZone wants the name of a time zone.
-type timeZone struct{}
-
-// Description implements validator.Describer.
-func (timeZone) Description(context.Context) string { return "a time zone, such as America/Chicago" }
-
-// MarkdownDescription implements validator.Describer.
-func (v timeZone) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (timeZone) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	// An empty name would be UTC, and Local whatever the planning machine has.
-	value := req.ConfigValue.ValueString()
-	if _, err := time.LoadLocation(value); err != nil || value == "" || value == "Local" {
-		failAt(&resp.Diagnostics, req.Path, "Time zone not known",
-			fmt.Sprintf("%q is no time zone. Use a name such as \"America/Chicago\", or \"UTC\".", value), nil)
 	}
 }

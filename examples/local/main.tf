@@ -140,4 +140,22 @@ resource "august_sync_pipeline" "labs" {
   name     = "labs"
   dataset  = "labs"
   schedule = local.environment.labs
+
+  # What waits for a clinician, a row each, by a key that leads to the patient in the database only. The columns
+  # that could tell whose result it is stay out: test, observation and doctor, see phi_columns.
+  coda_views = {
+    abnormal_results = {
+      doc_id     = local.environment.coda_doc
+      table_id   = "grid-abnormal-results"
+      key_column = "c-key"
+      columns = {
+        abnormal_state = "c-abnormal-state"
+        direction      = "c-direction"
+        severity       = "c-severity"
+        basis          = "c-basis"
+        review         = "c-review"
+        reason         = "c-reason"
+      }
+    }
+  }
 }

@@ -203,8 +203,8 @@ func Fits(kind Kind, project string, live *sqladmin.DatabaseInstance) error {
 	switch {
 	case !strings.HasPrefix(live.DatabaseVersion, "POSTGRES_"):
 		return refuse("instance", "The instance %s runs %s; drills are for PostgreSQL.", label, live.DatabaseVersion)
-	case live.InstanceType == "READ_REPLICA_INSTANCE" || live.MasterInstanceName != "":
-		return refuse("instance", "The instance %s is a read replica of %s. Drill the primary.", label, live.MasterInstanceName)
+	case cloudsql.IsReplica(live):
+		return refuse("instance", "The instance %s is a read replica of %s. Drill the primary.", label, cloudsql.Primary(live))
 	case kind == Restore && len(project)+len(":")+len(live.Name)+suffixLength > longestName:
 		return refuse("instance", "The names of project and instance are too long to add %d characters to for a clone: Cloud SQL allows %d in all.",
 			suffixLength, longestName)
@@ -216,8 +216,8 @@ func Fits(kind Kind, project string, live *sqladmin.DatabaseInstance) error {
 func Ready(kind Kind, live *sqladmin.DatabaseInstance) error {
 	backup := live.Settings.BackupConfiguration
 	switch {
-	case live.State != Runnable:
-		return refuse("instance", "The instance %s is %s, and has to be %s to be drilled.", live.Name, live.State, Runnable)
+	case live.State != cloudsql.Runnable:
+		return refuse("instance", "The instance %s is %s, and has to be %s to be drilled.", live.Name, live.State, cloudsql.Runnable)
 	case backup == nil || !backup.Enabled || !backup.PointInTimeRecoveryEnabled:
 		return refuse("instance", "The instance %s has no point-in-time recovery. An august_cloudsql_ha_policy switches it on.", live.Name)
 	case kind == Failover && live.Settings.AvailabilityType != cloudsql.Regional:
@@ -228,9 +228,6 @@ func Ready(kind Kind, live *sqladmin.DatabaseInstance) error {
 	}
 	return nil
 }
-
-// Runnable is the state of an instance that serves.
-const Runnable = cloudsql.Runnable
 
 // Same refuses a runtime whose database is on another instance: its rows would say nothing about this one.
 func Same(info runtimeapi.Info, live *sqladmin.DatabaseInstance) error {

@@ -142,10 +142,14 @@ func TestCloneNames(t *testing.T) {
 
 func TestDeadline(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	want := time.Now().Add(time.Minute)
+	ctx, cancel := context.WithDeadline(t.Context(), want)
 	defer cancel()
-	if end := (Drill{}).deadline(ctx); time.Until(end) > time.Minute {
-		t.Errorf("until %s", end)
+	if end := (Drill{}).deadline(ctx); !end.Equal(want) {
+		t.Errorf("until %s, want %s", end, want)
+	}
+	if end := (Drill{}).deadline(t.Context()); end.Before(want) {
+		t.Errorf("without a deadline, until %s", end)
 	}
 }
 

@@ -134,6 +134,9 @@ func (s *sandboxes) openCoda(dir string, log *slog.Logger) (err error) {
 
 // close ends what the sandboxes keep open; their servers have stopped before.
 func (s *sandboxes) close() error {
+	if s.drchrono != nil {
+		s.drchrono.Close()
+	}
 	var errs []error
 	for _, c := range s.clinics {
 		if c != nil {

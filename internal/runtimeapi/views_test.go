@@ -23,6 +23,20 @@ func TestViewFields_allAreThoughtAbout(t *testing.T) {
 	}
 }
 
+// The rows of this view are of one patient each: what could tell whose they are leaves by name only.
+func TestViewFields_ofOnePatient(t *testing.T) {
+	t.Parallel()
+	var phi []string
+	for _, field := range ViewFields["labs"][ViewAbnormalResults] {
+		if FieldOf(ViewAbnormalResults, field).PHI != "" {
+			phi = append(phi, field)
+		}
+	}
+	if got := strings.Join(phi, " "); got != "test observation doctor" {
+		t.Errorf("held back are %s", got)
+	}
+}
+
 func TestValidate_phi(t *testing.T) {
 	// A field of a view that nobody has entered stands for any that says something of a patient.
 	const field = "patient_name"

@@ -26,3 +26,27 @@ resource "august_sync_pipeline" "billing" {
     }
   }
 }
+
+resource "august_sync_pipeline" "labs" {
+  endpoint = august_sync_runtime.sync.uri
+  audience = august_sync_runtime.sync.audience
+  name     = "labs"
+  dataset  = "labs"
+  schedule = "20 * * * *"
+
+  # The results that wait for a clinician, a row each. What could tell whose they are stays out: the test, the
+  # observation and the doctor would have to be named in phi_columns.
+  coda_views = {
+    abnormal_results = {
+      doc_id     = "dAugustProduction"
+      table_id   = "grid-abnormal-results"
+      key_column = "c-key"
+      columns = {
+        severity  = "c-severity"
+        direction = "c-direction"
+        review    = "c-review"
+        reason    = "c-reason"
+      }
+    }
+  }
+}

@@ -19,6 +19,9 @@ resource "august_sync_runtime" "sync" {
 
   coda = {
     token_secret = "coda-token"
+
+    # Coda counts writes per user, and this one has other tools: one of the three writes in ten seconds is theirs.
+    writes_per_10s = 2
   }
 
   control = {

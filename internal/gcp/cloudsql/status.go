@@ -79,7 +79,7 @@ func (s Status) Findings() []Finding {
 		add(Critical, "NOT_PRIMARY", "It is a read replica of %s: look at the primary's availability instead.", Primary(live))
 		return found
 	}
-	if live.State != "RUNNABLE" || settings.ActivationPolicy == "NEVER" {
+	if live.State != Runnable || settings.ActivationPolicy == "NEVER" {
 		state := live.State
 		if settings.ActivationPolicy == "NEVER" {
 			state = "stopped"
@@ -150,7 +150,7 @@ func (s Status) replicaFindings(add func(severity, code, message string, args ..
 		return
 	}
 	for _, r := range others {
-		if r.State != "RUNNABLE" {
+		if r.State != Runnable {
 			add(Warning, "REPLICA_NOT_RUNNING", "The replica %s in %s does not serve: it is %s.", r.Name, r.Region, r.State)
 		}
 		for _, flag := range Short(r.Settings.DatabaseFlags, s.Instance.Settings.DatabaseFlags) {
@@ -169,7 +169,7 @@ func (s Status) lagFindings(add func(severity, code, message string, args ...any
 	}
 	for _, r := range s.Replicas {
 		switch lag, known := s.Lag[r.Name]; {
-		case !known && r.State == "RUNNABLE":
+		case !known && r.State == Runnable:
 			add(Info, "REPLICA_LAG_UNKNOWN", "How far the replica %s lags behind is not known: Cloud Monitoring has no recent figure of it.", r.Name)
 		case known && lag > s.MaxLag.Seconds():
 			add(Warning, "REPLICA_LAGGING", "The replica %s is %.0f seconds behind; at most %.0f are allowed for. Taking over now, it would lose what it lacks.",

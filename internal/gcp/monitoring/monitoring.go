@@ -10,8 +10,6 @@ import (
 
 	"google.golang.org/api/monitoring/v3"
 	"google.golang.org/api/option"
-
-	"github.com/feel-august/terraform-provider-august/internal/gcp"
 )
 
 // Names of Google's list of Cloud SQL metrics (Google Cloud metrics, cloudsql) and of its list of monitored resources.
@@ -30,12 +28,7 @@ const Recent = 10 * time.Minute
 const Role = "roles/monitoring.viewer"
 
 // Client calls the Cloud Monitoring API.
-type Client struct {
-	api *monitoring.Service
-
-	// ReadBudget is how long a read is tried again when no server answers, or a broken one does.
-	ReadBudget time.Duration
-}
+type Client struct{ api *monitoring.Service }
 
 // New makes a client. It dials nothing.
 func New(ctx context.Context, options ...option.ClientOption) (*Client, error) {
@@ -43,7 +36,7 @@ func New(ctx context.Context, options ...option.ClientOption) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cloud monitoring client: %w", err)
 	}
-	return &Client{api: api, ReadBudget: 3 * time.Second}, nil
+	return &Client{api}, nil
 }
 
 // Lag is how far a replica was behind its primary.
@@ -52,7 +45,8 @@ type Lag struct {
 	At      time.Time
 }
 
-// ReplicaLag is the newest lag that was measured of each replica within Recent. Those without one are not in the map.
+// ReplicaLag is the newest lag that was measured of each replica within Recent. Those without one are not in the map. It is
+// asked for once: a figure to look at is not worth waiting for.
 func (c *Client) ReplicaLag(ctx context.Context, project string, instances []string) (map[string]Lag, error) {
 	if len(instances) == 0 {
 		return nil, nil
@@ -64,18 +58,15 @@ func (c *Client) ReplicaLag(ctx context.Context, project string, instances []str
 	filter := fmt.Sprintf("metric.type = %q AND resource.type = %q AND resource.labels.%s = one_of(%s)",
 		replicaLag, database, databaseID, strings.Join(ids, ", "))
 	now := time.Now().UTC()
-	var found map[string]Lag
-	err := gcp.Retry(ctx, c.ReadBudget, func(ctx context.Context) error {
-		found = map[string]Lag{}
-		return c.api.Projects.TimeSeries.List("projects/"+project).Filter(filter).
-			IntervalStartTime(now.Add(-Recent).Format(time.RFC3339)).IntervalEndTime(now.Format(time.RFC3339)).
-			Pages(ctx, func(page *monitoring.ListTimeSeriesResponse) error {
-				for _, series := range page.TimeSeries {
-					take(found, project, series)
-				}
-				return nil
-			})
-	}, gcp.Throttled, gcp.Transient, gcp.Unavailable)
+	found := map[string]Lag{}
+	err := c.api.Projects.TimeSeries.List("projects/"+project).Filter(filter).
+		IntervalStartTime(now.Add(-Recent).Format(time.RFC3339)).IntervalEndTime(now.Format(time.RFC3339)).
+		Pages(ctx, func(page *monitoring.ListTimeSeriesResponse) error {
+			for _, series := range page.TimeSeries {
+				take(found, project, series)
+			}
+			return nil
+		})
 	if err != nil {
 		return nil, fmt.Errorf("read metric %s of project %s: %w", replicaLag, project, err)
 	}

@@ -2,93 +2,81 @@ package cloudsql
 
 import (
 	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/api/sqladmin/v1"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest/conformance"
 )
 
-// command runs a program to its end and returns what it printed.
-func command(t testing.TB, dir string, env []string, name string, args ...string) (string, error) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, append(os.Environ(), env...), time.Second
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+// gcloud is gcloud sql against the rig.
+func (r *rig) gcloud() *conformance.Gcloud {
+	r.t.Helper()
+	return conformance.NewGcloud(r.t, "sql", project, "CLOUDSDK_API_ENDPOINT_OVERRIDES_SQL="+r.http.URL+"/")
 }
 
-// TestGcloud has Google's own command line make an instance and its replica, and fail over.
+// TestGcloud has Google's own command line make an instance and its replica, fail over, and change their roles. Each
+// command takes seconds, so each is given once; what it has done is looked at through the API.
 func TestGcloud(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	try, gcloud := r.gcloud()
-	describe := func(name string) (d sqladmin.DatabaseInstance) {
-		t.Helper()
-		if err := json.Unmarshal([]byte(gcloud("instances", "describe", name, "--format=json")), &d); err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-	gcloud("instances", "create", "platform", "--database-version="+version, "--edition=enterprise", "--tier=db-custom-2-7680",
+	gcloud := r.gcloud()
+	gcloud.Run("instances", "create", "platform", "--database-version="+version, "--edition=enterprise-plus", "--tier=db-perf-optimized-N-2",
 		"--region="+region, "--availability-type=REGIONAL", "--enable-point-in-time-recovery", "--backup-start-time=03:00")
-	gcloud("instances", "create", "dr", "--master-instance-name=platform", "--region=us-east1", "--tier=db-custom-2-7680")
-	before := describe("platform")
-	if before.SecondaryGceZone == "" || len(before.ReplicaNames) != 1 {
+	gcloud.Run("instances", "create", "dr", "--master-instance-name=platform", "--region=us-east1", "--edition=enterprise-plus",
+		"--tier=db-perf-optimized-N-2")
+	gcloud.Run("instances", "patch", "platform", "--maintenance-window-day=SUN", "--maintenance-window-hour=8",
+		"--database-flags=log_lock_waits=on", "--failover-dr-replica-name=dr")
+	var before sqladmin.DatabaseInstance
+	if err := json.Unmarshal([]byte(gcloud.Run("instances", "describe", "platform", "--format=json")), &before); err != nil {
+		t.Fatal(err)
+	}
+	if before.SecondaryGceZone == "" || len(before.ReplicaNames) != 1 || before.Settings.MaintenanceWindow.Hour != 8 ||
+		before.ReplicationCluster.FailoverDrReplicaName != project+":dr" || before.Settings.DatabaseFlags[0].Name != "log_lock_waits" {
 		t.Errorf("describe: %+v", before)
 	}
-	if dr := describe("dr"); dr.MasterInstanceName != project+":platform" || dr.Region != "us-east1" || dr.InstanceType != typeReplica {
-		t.Errorf("describe the replica: %+v", dr)
+	if dr := r.get("dr"); dr.MasterInstanceName != project+":platform" || dr.Region != "us-east1" || dr.InstanceType != typeReplica {
+		t.Errorf("the replica: %+v", dr)
 	}
-	if out := gcloud("instances", "list", "--format=value(name,state)"); strings.Count(out, stateRunnable) != 2 {
+	if out := gcloud.Run("instances", "list", "--format=value(name,state)"); strings.Count(out, stateRunnable) != 2 {
 		t.Errorf("list: %s", out)
 	}
-	gcloud("instances", "patch", "platform", "--maintenance-window-day=SUN", "--maintenance-window-hour=8", "--database-flags=log_lock_waits=on")
-	gcloud("instances", "failover", "platform")
-	after := describe("platform")
-	if after.GceZone != before.SecondaryGceZone || after.SecondaryGceZone != before.GceZone || after.Settings.MaintenanceWindow.Hour != 8 {
+	gcloud.Run("instances", "failover", "platform")
+	if after := r.get("platform"); after.GceZone != before.SecondaryGceZone || after.SecondaryGceZone != before.GceZone {
 		t.Errorf("after the failover: %+v", after)
 	}
-	gcloud("instances", "restart", "platform")
-	if out, err := try("instances", "delete", "platform"); err == nil || !strings.Contains(out, "not valid for a replication master instance") {
+	gcloud.Run("instances", "restart", "platform")
+	if out, err := gcloud.Try("instances", "delete", "platform"); err == nil || !strings.Contains(out, "not valid for a replication master instance") {
 		t.Errorf("delete with a replica: %v, %s", err, out)
 	}
-	gcloud("users", "list", "--instance=dr")
-	gcloud("databases", "list", "--instance=dr")
-	if out, err := try("databases", "create", "other", "--instance=dr"); err == nil || !strings.Contains(out, "not valid for a replica") {
+	gcloud.Run("users", "list", "--instance=dr")
+	gcloud.Run("databases", "list", "--instance=dr")
+	if out, err := gcloud.Try("databases", "create", "other", "--instance=dr"); err == nil || !strings.Contains(out, "not valid for a replica") {
 		t.Errorf("a database on the replica: %v, %s", err, out)
 	}
-	gcloud("instances", "promote-replica", "dr")
-	if dr := describe("dr"); dr.MasterInstanceName != "" || dr.InstanceType != typeInstance {
-		t.Errorf("after the promotion: %+v", dr)
-	}
-	out := gcloud("operations", "list", "--instance=platform", "--format=value(operationType,status)")
+	out := gcloud.Run("operations", "list", "--instance=platform", "--format=value(operationType,status)")
 	for _, kind := range []string{"CREATE", "UPDATE", "FAILOVER", "RESTART"} {
 		if !strings.Contains(out, kind+"\t"+statusDone) {
 			t.Errorf("no %s in the operations: %s", kind, out)
 		}
 	}
-	if out := gcloud("operations", "list", "--instance=dr", "--format=value(operationType)"); !strings.Contains(out, "CREATE_REPLICA") || !strings.Contains(out, "PROMOTE_REPLICA") {
-		t.Errorf("the replica's operations: %s", out)
-	}
-	gcloud("instances", "delete", "dr")
-	gcloud("instances", "delete", "platform")
 
-	// Advanced disaster recovery.
-	gcloud("instances", "create", "east", "--database-version="+version, "--edition=enterprise-plus", "--tier=db-perf-optimized-N-2",
-		"--region=us-east1", "--availability-type=ZONAL", "--enable-point-in-time-recovery", "--backup-start-time=03:00")
-	gcloud("instances", "create", "west", "--master-instance-name=east", "--region=us-west1", "--edition=enterprise-plus", "--tier=db-perf-optimized-N-2")
-	gcloud("instances", "patch", "east", "--failover-dr-replica-name=west")
-	gcloud("instances", "switchover", "west")
-	if east, west := describe("east"), describe("west"); east.MasterInstanceName != project+":west" || west.MasterInstanceName != "" {
-		t.Errorf("after the switchover: %+v and %+v", east, west)
+	gcloud.Run("instances", "switchover", "dr")
+	if platform, dr := r.get("platform"), r.get("dr"); platform.MasterInstanceName != project+":dr" || dr.MasterInstanceName != "" {
+		t.Errorf("after the switchover: %+v and %+v", platform, dr)
 	}
-	gcloud("instances", "promote-replica", "east", "--failover")
-	if east, west := describe("east"), describe("west"); east.MasterInstanceName != "" || west.MasterInstanceName != project+":east" {
-		t.Errorf("after the failover to the replica: %+v and %+v", east, west)
+	gcloud.Run("instances", "promote-replica", "platform", "--failover")
+	if platform, dr := r.get("platform"), r.get("dr"); platform.MasterInstanceName != "" || dr.MasterInstanceName != project+":platform" {
+		t.Errorf("after the failover to the replica: %+v and %+v", platform, dr)
+	}
+	gcloud.Run("instances", "promote-replica", "dr")
+	if dr := r.get("dr"); dr.MasterInstanceName != "" || dr.InstanceType != typeInstance {
+		t.Errorf("after the promotion: %+v", dr)
+	}
+	gcloud.Run("instances", "delete", "dr")
+	if left := len(r.face.Report()); left != 1 {
+		t.Errorf("%d instances are left", left)
 	}
 }
 
@@ -96,36 +84,11 @@ func TestGcloud(t *testing.T) {
 // update, fail over, plan nothing, destroy.
 func TestHashicorpGoogle(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv("AUGUST_TEST_HASHICORP_GOOGLE")
-	if folder == "" {
-		t.Skip("AUGUST_TEST_HASHICORP_GOOGLE names no folder with terraform-provider-google in it")
-	}
 	r := newRig(t)
-	dir := t.TempDir()
-	write := func(name, body string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("rc", `provider_installation {
-  dev_overrides { "hashicorp/google" = "`+folder+`" }
-  direct {}
-}
-`)
+	g := conformance.NewGoogle(t, conformance.Setup{Project: project, Region: region,
+		Endpoints: map[string]string{"sql_custom_endpoint": r.http.URL + "/sql/v1beta4/"}})
 	config := func(flag, replica string) {
-		write("main.tf", `
-terraform {
-  required_providers { google = { source = "hashicorp/google" } }
-}
-provider "google" {
-  project             = "`+project+`"
-  region              = "`+region+`"
-  access_token        = "fake"
-  universe_domain     = "emulator.local"
-  poll_interval       = "200ms"
-  sql_custom_endpoint = "`+r.http.URL+`/sql/v1beta4/"
-}
+		g.Write("main.tf", `
 resource "google_sql_database_instance" "platform" {
   name                = "platform"
   database_version    = "`+version+`"
@@ -175,32 +138,25 @@ resource "google_sql_user" "sync" {
 }
 `)
 	}
-	env := []string{"TF_CLI_CONFIG_FILE=" + filepath.Join(dir, "rc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1"}
-	terraform := func(args ...string) {
-		t.Helper()
-		if out, err := command(t, dir, env, "terraform", args...); err != nil {
-			t.Fatalf("terraform %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-	}
 	follows := "master_instance_name = google_sql_database_instance.platform.name"
 	config("500", follows)
-	terraform("apply", "-auto-approve", "-no-color")
-	terraform("plan", "-detailed-exitcode", "-no-color")
+	g.Apply()
+	g.Settled("the first apply")
 	r.failover("platform") // is no drift
-	terraform("plan", "-detailed-exitcode", "-no-color")
+	g.Settled("a failover")
 	config("250", follows)
-	terraform("apply", "-auto-approve", "-no-color")
-	terraform("plan", "-detailed-exitcode", "-no-color")
+	g.Apply()
+	g.Settled("a change")
 	if v := r.admin("SHOW log_min_duration_statement"); v != "250ms" {
 		t.Errorf("the flag is %s", v)
 	}
 	config("250", `instance_type = "CLOUD_SQL_INSTANCE"`) // promotes it
-	terraform("apply", "-auto-approve", "-no-color")
-	terraform("plan", "-detailed-exitcode", "-no-color")
+	g.Apply()
+	g.Settled("the promotion")
 	if d := r.get("dr"); d.MasterInstanceName != "" {
 		t.Errorf("not promoted: %+v", d)
 	}
-	terraform("destroy", "-auto-approve", "-no-color")
+	g.Destroy()
 	if left := len(r.face.Report()); left != 0 {
 		t.Errorf("%d instances are left", left)
 	}

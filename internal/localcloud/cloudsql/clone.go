@@ -131,7 +131,7 @@ func (f *Face) cloneable(c *call, want *sqladmin.CloneContext) (*instance, error
 		return nil, gapi.Errorf(http.StatusConflict, "ABORTED", "invalidState",
 			"The instance or operation is not in an appropriate state to handle the request.")
 	}
-	if source.Instance.MasterInstanceName != "" {
+	if source.isReplica() {
 		return nil, gapi.Invalid("Invalid request: Instance %s is a read replica: clone its primary.", source.Instance.Name)
 	}
 	if f.instances[want.DestinationProject+"/"+want.DestinationInstanceName] != nil {

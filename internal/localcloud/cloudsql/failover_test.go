@@ -158,6 +158,23 @@ func (r *rig) replaced(name, node string) {
 	r.eventually("another postmaster", func() bool { return r.pid(name, node) != pid })
 }
 
+// blocked keeps a node that is to die from starting again while the other one lives, or until it is released:
+// its socket seems to be the other one's.
+func (r *rig) blocked(name, node string) (release func()) {
+	r.t.Helper()
+	i := r.instance(name)
+	port := i.Nodes[map[string]int{"a": 0, "b": 1}[node]]
+	lock := filepath.Join(i.cluster.Feed("").Sockets, fmt.Sprintf(".s.PGSQL.%d.lock", port))
+	if err := os.WriteFile(lock, fmt.Appendln(nil, r.pid(name, otherNode(node))), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(lock); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
 // stopped keeps a server from doing anything while do runs.
 func (r *rig) stopped(postmaster int, do func()) {
 	r.t.Helper()
@@ -355,12 +372,7 @@ func TestStaleStandbyDoesNotTakeOver(t *testing.T) {
 	cluster := r.instance("platform").cluster
 	before := cluster.Primary()
 	standby := otherNode(before)
-	// The standby cannot be brought back while the primary lives: its socket seems to be the primary's.
-	port := r.instance("platform").Nodes[map[string]int{"a": 0, "b": 1}[standby]]
-	lock := filepath.Join(cluster.Feed("").Sockets, fmt.Sprintf(".s.PGSQL.%d.lock", port))
-	if err := os.WriteFile(lock, fmt.Appendln(nil, r.pid("platform", before)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	_ = r.blocked("platform", standby) // until the primary dies
 	r.shoot(r.pid("platform", standby))
 	c := r.dial(conn)
 	r.eventually("commits without the standby", func() bool {

@@ -32,19 +32,8 @@ func (f *Face) insertInstance(c *call) (any, error) {
 		return f.insertReplica(c, want)
 	}
 	password := want.RootPassword
-	major, err := checkInsert(c, want)
+	major, flags, err := f.vet(c, want)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := f.binaries(major); err != nil {
-		return nil, err
-	}
-	flags, err := f.catalogue(c.Context(), major)
-	if err != nil {
-		return nil, err
-	}
-	f.complete(want, nil, major)
-	if err := check(want, nil, flags); err != nil {
 		return nil, err
 	}
 
@@ -68,6 +57,18 @@ func (f *Face) insertInstance(c *call) (any, error) {
 			return err
 		})
 	}), nil
+}
+
+// vet completes a new instance, or refuses what Cloud SQL would refuse, and answers its version and that one's flags.
+func (f *Face) vet(c *call, want *sqladmin.DatabaseInstance) (major int, flags catalogue, err error) {
+	if major, err = checkInsert(c, want); err != nil {
+		return 0, nil, err
+	}
+	if flags, err = f.catalogue(c.Context(), major); err != nil {
+		return 0, nil, err
+	}
+	f.complete(want, nil, major)
+	return major, flags, check(want, nil, flags)
 }
 
 // enter gives a new instance its place. The face's mutex is held.

@@ -60,7 +60,7 @@ func (f *Face) finish(i *instance, op *sqladmin.Operation, err error) {
 		op.Error = operationError(err)
 		f.opt.Log.Warn("Cloud SQL operation failed", "instance", i.key(), "operation", op.OperationType, "error", err)
 	}
-	for _, x := range f.instances { // a switchover keeps two busy
+	for _, x := range f.instances { // a switchover keeps a primary and all its replicas busy
 		if x.busy == op.Name {
 			x.busy = ""
 		}

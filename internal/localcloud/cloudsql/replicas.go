@@ -3,6 +3,7 @@ package cloudsql
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -104,16 +105,8 @@ func (f *Face) insertReplica(c *call, want *sqladmin.DatabaseInstance) (any, err
 	if err != nil {
 		return nil, err
 	}
-	major, err := checkInsert(c, want)
+	major, flags, err := f.vet(c, want)
 	if err != nil {
-		return nil, err
-	}
-	flags, err := f.catalogue(c.Context(), major)
-	if err != nil {
-		return nil, err
-	}
-	f.complete(want, nil, major)
-	if err := check(want, nil, flags); err != nil {
 		return nil, err
 	}
 
@@ -158,8 +151,6 @@ func (f *Face) primaryFor(c *call, want *sqladmin.DatabaseInstance) (*instance, 
 	switch {
 	case m.isReplica():
 		return nil, unimplemented("replicas of replicas")
-	case m.Instance.Name == want.Name:
-		return nil, gapi.Errorf(http.StatusConflict, "ALREADY_EXISTS", "instanceAlreadyExists", "The Cloud SQL instance already exists.")
 	case m.busy != "":
 		return nil, inProgress()
 	case !m.running():
@@ -336,7 +327,7 @@ func (f *Face) checkDesignation(want *sqladmin.DatabaseInstance, i *instance) er
 // emancipate makes the record of a replica that of an instance of its own. The face's mutex is held.
 func (f *Face) emancipate(i *instance) error {
 	if m := f.master(i.Instance); m != nil {
-		i.Users, i.Databases = slices.Clone(m.Users), clone(&m.record).Databases
+		i.Users, i.Databases = slices.Clone(m.Users), maps.Clone(m.Databases)
 		if m.failoverReplica() == i.fullName() {
 			m.Instance.ReplicationCluster = nil
 			if err := m.save(); err != nil {

@@ -3,6 +3,8 @@ package cloudsql
 import (
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -97,6 +99,7 @@ func TestReplicaFollows(t *testing.T) {
 			r.eventually("the standby to take over", func() bool { return r.instance("platform").cluster.Primary() != before })
 		},
 		func() { r.replaced("dr", "a") },
+		func() { r.ruined("dr", "a") },
 		func() { r.done(r.api.Instances.Restart(project, "dr").Do()) },
 		func() { r.inStep("platform"); r.done(r.api.Instances.Restart(project, "platform").Do()) },
 		func() { r.close(); r.open() },
@@ -143,6 +146,19 @@ func TestReplicaFollows(t *testing.T) {
 	r.exec(r.dial(there), "INSERT INTO commits VALUES (7)")
 	r.done(r.api.Instances.Delete(project, "dr").Do())
 	r.done(r.api.Instances.Delete(project, "platform").Do())
+}
+
+// ruined ends a node's postmaster the hard way, with data that nothing recovers, and waits for another.
+func (r *rig) ruined(name, node string) {
+	r.t.Helper()
+	pid := r.pid(name, node)
+	r.stopped(pid, func() {
+		if err := os.Remove(filepath.Join(r.instance(name).dir, "node-"+node, "global", "pg_control")); err != nil {
+			r.t.Fatal(err)
+		}
+		r.shoot(pid)
+	})
+	r.eventually("another postmaster", func() bool { return r.pid(name, node) != pid })
 }
 
 // A replica that has what got lost in a failover is made anew, by itself.
@@ -283,10 +299,19 @@ func TestSwitchover(t *testing.T) {
 
 	l := r.load(here, 2)
 	l.goesOn(r)
-	op := r.done(r.api.Instances.Switchover(project, "dr").Do())
-	if op.OperationType != "SWITCHOVER" {
-		t.Errorf("operation %s", op.OperationType)
+	// For as long as dr has not replayed everything, the switchover waits, and nothing else happens to anybody.
+	r.exec(r.inside("dr"), "SELECT pg_wal_replay_pause()")
+	l.goesOn(r)
+	op, err := r.api.Instances.Switchover(project, "dr").Do()
+	if err != nil || op.OperationType != "SWITCHOVER" {
+		t.Fatalf("%+v, %v", op, err)
 	}
+	for _, name := range []string{"platform", "dr", "reports"} {
+		_, err := r.api.Instances.Delete(project, name).Do()
+		refused(t, err, http.StatusConflict, "operationInProgress")
+	}
+	r.exec(r.inside("dr"), "SELECT pg_wal_replay_resume()")
+	r.done(op, nil)
 	l.end()
 	l.lost(r, "dr")
 	r.exec(r.dial(there), "INSERT INTO commits VALUES (100, 1)")
@@ -307,9 +332,20 @@ func TestSwitchover(t *testing.T) {
 	r.inStep("dr")
 	r.failover("dr")
 
-	// And back, after everything was down.
+	// And back, after everything was down, at the second attempt: at the first, the new primary cannot take note
+	// of its role.
 	r.close()
 	r.open()
+	role := filepath.Join(r.instance("platform").dir, "engine.json")
+	if err := errors.Join(os.Rename(role, role+".aside"), os.Mkdir(role, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if _, problem := r.wait(r.api.Instances.Switchover(project, "platform").Do()); problem == "" {
+		t.Error("a switchover without a record of it succeeded")
+	}
+	if err := errors.Join(os.Remove(role), os.Rename(role+".aside", role)); err != nil {
+		t.Fatal(err)
+	}
 	r.done(r.api.Instances.Switchover(project, "platform").DbTimeout("60s").Do())
 	r.exec(r.dial(here), "INSERT INTO commits VALUES (100, 2)")
 	r.inStep("platform")
@@ -344,4 +380,15 @@ func TestReplicaFailover(t *testing.T) {
 	r.eventually("the commit to reach platform", func() bool {
 		return r.answer("platform", here, "SELECT count(*)::text FROM commits") == "3"
 	})
+
+	// It can be promoted while its standby is lost, which is synchronous when it is back.
+	r.eventually("the replica's standby", func() bool {
+		return r.answer("platform", here, "SELECT count(*)::text FROM pg_stat_replication WHERE application_name = 'august_standby'") == "1"
+	})
+	release := r.blocked("platform", before)
+	r.shoot(r.pid("platform", before))
+	r.done(r.api.Instances.PromoteReplica(project, "platform").Do())
+	r.exec(r.dial(here), "INSERT INTO commits VALUES (1, 4)")
+	release()
+	r.inStep("platform")
 }

@@ -76,13 +76,11 @@ func (f *Face) checkRestore(i, source *instance, b *sqladmin.BackupRun) error {
 	if b.Status != "SUCCESSFUL" {
 		return gapi.Invalid("Invalid request: The backup run %d is %s: only a successful one can be restored.", b.Id, b.Status)
 	}
-	if i.Instance.MasterInstanceName != "" {
+	if i.isReplica() {
 		return gapi.Invalid("Invalid request: A backup cannot be restored to a read replica.")
 	}
-	for _, r := range f.instances {
-		if m := r.Instance.MasterInstanceName; r.Instance.Project == i.Instance.Project && (m == i.Instance.Name || m == i.Instance.Project+":"+i.Instance.Name) {
-			return gapi.Invalid("Invalid request: Instance %s has replicas: delete them before restoring a backup, and create them again afterwards.", i.Instance.Name)
-		}
+	if len(f.replicasOf(i)) > 0 {
+		return gapi.Invalid("Invalid request: Instance %s has replicas: delete them before restoring a backup, and create them again afterwards.", i.Instance.Name)
 	}
 	if b.DatabaseVersion != i.Instance.DatabaseVersion {
 		return gapi.Invalid("Invalid request: The backup is of %s and the instance of %s: the database versions must be the same.",

@@ -246,7 +246,7 @@ func TestRefusals(t *testing.T) {
 	r.dial(r.user(d, "later", "synthetic-password-1") + " dbname=postgres")
 }
 
-// A supervisor that is killed leaves its processes; the next one takes over cleanly, and the operation
+// A supervisor that is killed leaves its processes; the next one takes over cleanly, and an operation
 // that was cut off has failed.
 func TestAfterACrash(t *testing.T) {
 	t.Parallel()
@@ -254,16 +254,22 @@ func TestAfterACrash(t *testing.T) {
 	d := r.create(available())
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
 	r.exec(r.dial(conn), "CREATE TABLE kept (n int)")
-	op, err := r.api.BackupRuns.Insert(project, "platform", &sqladmin.BackupRun{}).Do()
+	backup, err := r.api.BackupRuns.Insert(project, "platform", &sqladmin.BackupRun{}).Do()
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.face.mu.Lock()
+	endless := r.face.note(r.face.instances[project+"/platform"], "RESTART", caller)
+	r.face.saveOperations()
+	r.face.mu.Unlock()
 	r.http.Close()
 	r.face.abandon()
 	r.open()
-	op, err = r.api.Operations.Get(project, op.Name).Do()
-	if err != nil || op.Status != statusDone || op.Error == nil {
+	if op, err := r.api.Operations.Get(project, endless.Name).Do(); err != nil || op.Status != statusDone || op.Error == nil {
 		t.Fatalf("the operation that was cut off: %+v, %v", op, err)
+	}
+	if op, err := r.api.Operations.Get(project, backup.Name).Do(); err != nil || op.Status != statusDone { // it may have been quicker
+		t.Fatalf("the backup: %+v, %v", op, err)
 	}
 	r.exec(r.dial(conn), "INSERT INTO kept VALUES (1)")
 	if sync := r.admin("SELECT max(sync_state) FROM pg_stat_replication WHERE application_name = 'august_standby'"); sync != "sync" {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,7 +130,9 @@ func (f *Face) swap(c *call, i, m *instance, kind string, stepDown func(context.
 		}
 		return f.succeed(context.WithoutCancel(ctx), i, m)
 	})
-	m.busy = op.Name
+	for _, x := range append(f.replicasOf(m), m) { // the other replicas are to follow i: none may go meanwhile
+		x.busy = op.Name
+	}
 	return op
 }
 
@@ -180,7 +184,7 @@ func (f *Face) changeRoles(i, m *instance, followers []*instance) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if i.isReplica() {
-		i.Users, i.Databases = m.Users, clone(&m.record).Databases
+		i.Users, i.Databases = slices.Clone(m.Users), maps.Clone(m.Databases)
 		d := i.Instance
 		d.MasterInstanceName, d.ReplicaConfiguration, d.InstanceType = "", nil, typeInstance
 		d.ReplicationCluster = &sqladmin.ReplicationCluster{FailoverDrReplicaName: m.fullName()}

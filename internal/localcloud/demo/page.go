@@ -182,7 +182,9 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 	}
 	counts("Lab orders", func(r report) map[string]int64 { return r.labs.Orders })
 	counts("Results to review", func(r report) map[string]int64 { return r.labs.Reviews })
-	each("Coda", func(r report) string { return fmt.Sprintf("%s rows in %s", group(r.codaRows), r.environment.CodaDoc) })
+	each("Coda", func(r report) string { return r.environment.CodaDoc })
+	each("  billing summary", func(r report) string { return figures(group(r.coda[summaryTable])) })
+	each("  abnormal results", func(r report) string { return figures(group(r.coda[resultsTable])) })
 	each("Second plan", func(r report) string {
 		if !r.unchanged {
 			return "CHANGES: see the log"

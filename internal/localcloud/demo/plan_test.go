@@ -159,8 +159,10 @@ func (s *stage) checkSynced(t *testing.T, r *report, cloud localcloud.Descriptio
 	if r.labs.Rows["lab_results"] == 0 || r.labs.Orders["results_received"] == 0 || r.labs.Reviews["open"] == 0 {
 		t.Errorf("first sync of labs: %+v, rows %v, orders %v, reviews %v", r.labs.FullRun, r.labs.Rows, r.labs.Orders, r.labs.Reviews)
 	}
-	if len(r.status.Coda) != 1 || r.codaRows != r.status.Coda[0].Rows || r.codaRows == 0 {
-		t.Errorf("Coda holds %d rows, the runtime says %+v", r.codaRows, r.status.Coda)
+	for table, told := range map[string][]runtimeapi.CodaStatus{summaryTable: r.status.Coda, resultsTable: r.labs.Coda} {
+		if len(told) != 1 || r.coda[table] != told[0].Rows || r.coda[table] == 0 || !strings.Contains(lines, group(r.coda[table])) {
+			t.Errorf("Coda holds %d rows in %s, the runtime says %+v, and the page shows:\n%s", r.coda[table], table, told, lines)
+		}
 	}
 }
 

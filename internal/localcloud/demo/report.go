@@ -31,7 +31,7 @@ type report struct {
 	service   *runv2.GoogleCloudRunV2Service
 	status    runtimeapi.Status // of the billing pipeline
 	labs      runtimeapi.Status
-	codaRows  int64
+	coda      map[string]int64 // rows of each table, by its id
 	unchanged bool
 }
 
@@ -84,7 +84,7 @@ type restoreDrill struct {
 // nine a second, of the 450 that an hour has, with a wide margin for a slow machine.
 const syncPatience = 5 * time.Minute
 
-// awaitSync follows the pipelines until their first full syncs and the Coda view are through.
+// awaitSync follows the pipelines until their first full syncs and the Coda views are through.
 func (r *report) awaitSync(ctx context.Context, cloud localcloud.Description, p *progress) error {
 	ctx, cancel := context.WithTimeout(ctx, syncPatience)
 	defer cancel()
@@ -143,7 +143,7 @@ func (r *report) tokens(ctx context.Context, cloud localcloud.Description) (oaut
 	return oauth2.StaticTokenSource(&oauth2.Token{AccessToken: answer.Token, TokenType: "Bearer"}), nil
 }
 
-// observe reads the database, the service and the Coda table from their own APIs.
+// observe reads the database, the service and the Coda tables from their own APIs.
 func (r *report) observe(ctx context.Context, cloud localcloud.Description) error {
 	project := r.environment.Project
 	sql, err := sqladmin.NewService(ctx, option.WithEndpoint(cloud.Endpoints.CloudSQL), option.WithoutAuthentication())
@@ -164,17 +164,28 @@ func (r *report) observe(ctx context.Context, cloud localcloud.Description) erro
 	if r.service, err = run.Projects.Locations.Services.Get(name).Context(ctx).Do(); err != nil {
 		return fmt.Errorf("read the service: %w", err)
 	}
-	r.codaRows, err = codaRowCount(ctx, cloud, r.environment)
-	return err
+	r.coda = map[string]int64{}
+	for _, table := range []string{summaryTable, resultsTable} {
+		if r.coda[table], err = codaRowCount(ctx, cloud, r.environment, table); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// codaRowCount asks Coda itself how many rows the summary table has.
-func codaRowCount(ctx context.Context, cloud localcloud.Description, e environment) (int64, error) {
+// The tables that the configuration's views go to.
+const (
+	summaryTable = "grid-billing-summary"
+	resultsTable = "grid-abnormal-results"
+)
+
+// codaRowCount asks Coda itself how many rows a table has.
+func codaRowCount(ctx context.Context, cloud localcloud.Description, e environment, id string) (int64, error) {
 	token, err := secret(ctx, cloud, e.Project, "coda-token")
 	if err != nil {
 		return 0, err
 	}
-	table, err := url.JoinPath(cloud.Endpoints.Coda, "docs", e.CodaDoc, "tables", "grid-billing-summary")
+	table, err := url.JoinPath(cloud.Endpoints.Coda, "docs", e.CodaDoc, "tables", id)
 	if err != nil {
 		return 0, err
 	}

@@ -28,6 +28,16 @@ type Change struct {
 	ID      string
 	Op      Op
 	Object  Object // the state after the edit; before it, when deleted
+	Unseen  bool   // its time of change has not moved
+}
+
+// Body is the object as a read without verbose fields serves it.
+func (c Change) Body() []byte {
+	body, _, err := encodeObject(c.Kind, c.Object)
+	if err != nil {
+		panic("clinic: an object is not JSON: " + err.Error()) // it was, when it was stored
+	}
+	return body
 }
 
 // Watch calls fn after every edit, in order, outside the clinic's lock but inside the editor's call.
@@ -90,7 +100,7 @@ func (c *Clinic) EditUnseen(k Kind, id string, change Object) error {
 	}
 	o := old.Object()
 	maps.Copy(o, change)
-	return c.store(k, Modify, o)
+	return c.save(Change{Kind: k, Op: Modify, Object: o, Unseen: true})
 }
 
 // Touch moves an object's updated_at and nothing else.
@@ -167,19 +177,23 @@ func (c *Clinic) stamp(after int64) string {
 }
 
 func (c *Clinic) store(k Kind, op Op, o Object) error {
-	body, extra, err := encodeObject(k, o)
+	return c.save(Change{Kind: k, Op: op, Object: o})
+}
+
+func (c *Clinic) save(ch Change) error {
+	body, extra, err := encodeObject(ch.Kind, ch.Object)
 	if err != nil {
 		return err
 	}
-	e := entry{Kind: k, Op: op, Object: o, Changed: c.clock().UnixNano(), Wall: c.wall()}
+	e := entry{Kind: ch.Kind, Op: ch.Op, Object: ch.Object, Changed: c.clock().UnixNano(), Wall: c.wall()}
 	c.mu.Lock()
-	version := c.apply(e, body, extra)
+	ch.Version = c.apply(e, body, extra)
 	err = c.write(e)
 	watchers := c.watchers
 	c.mu.Unlock()
-	key := makeRow(k, body, nil).Key()
+	ch.ID = makeRow(ch.Kind, body, nil).Key()
 	for _, w := range watchers {
-		w(Change{Version: version, Kind: k, ID: key, Op: op, Object: o})
+		w(ch)
 	}
 	return err
 }

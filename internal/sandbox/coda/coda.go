@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/faults"
 )
 
 // Token is an API token: a person's, and perhaps restricted to a document or a table.
@@ -65,10 +67,10 @@ type Server struct {
 	nextRow   int
 	version   int64 // counts applied row changes
 	limits    map[string]*window
-	faults    []*Fault
-	faultID   int
 	stats     Stats
 	dirty     bool
+
+	faults faults.List[Fault]
 }
 
 // Base is the path that the API lives under.

@@ -1,14 +1,16 @@
 package coda
 
 import (
-	"encoding/json"
+	"cmp"
+	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/faults"
 )
 
 // FaultKind is what goes wrong.
@@ -34,111 +36,76 @@ type Fault struct {
 	Message     string    `json:"message,omitempty"`             // of the answer
 	RetryAfter  int       `json:"retry_after_seconds,omitempty"` // sent with the answer, in seconds
 	DelayMillis int       `json:"delay_millis,omitempty"`
-
-	hits int
 }
 
-func (f *Fault) over() bool { return f.Times > 0 && f.hits-f.Skip >= f.Times }
+// When implements faults.Fault.
+func (f Fault) When() faults.When { return faults.When{Skip: f.Skip, Times: f.Times} }
 
-// AddFault switches a fault on and returns its id.
-func (s *Server) AddFault(f Fault) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faultID++
-	f.ID, f.hits = s.faultID, 0
-	s.faults = append(s.faults, &f)
-	return f.ID
-}
+// Numbered implements faults.Fault.
+func (f Fault) Numbered(id int) Fault { f.ID = id; return f }
 
-// ClearFaults switches every fault off.
-func (s *Server) ClearFaults() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-}
-
-// Faults lists the faults that are still on.
-func (s *Server) Faults() []Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := []Fault{}
-	for _, f := range s.faults {
-		if !f.over() {
-			out = append(out, *f)
-		}
+// Check implements faults.Fault.
+func (f Fault) Check() error {
+	if kinds := []FaultKind{FaultStatus, FaultApplied, FaultSlow, FaultDrop}; !slices.Contains(kinds, f.Kind) {
+		return fmt.Errorf("kind: %q is none of %v", f.Kind, kinds)
 	}
-	return out
-}
-
-// match finds the first fault that a call meets, and uses it up by one. The caller holds the lock.
-func (s *Server) match(c *call, applied bool) *Fault {
-	for _, f := range s.faults {
-		hit, _ := path.Match(f.Path, strings.TrimPrefix(c.r.URL.Path, Base)) // a bad pattern hits nothing
-		if (f.Kind == FaultApplied) != applied || f.over() || (f.Path != "" && !hit) || (f.Method != "" && f.Method != c.r.Method) {
-			continue
-		}
-		f.hits++
-		if f.hits > f.Skip {
-			found := *f
-			return &found
-		}
+	if _, err := path.Match(f.Path, ""); err != nil {
+		return fmt.Errorf("path: %q is not a pattern", f.Path)
 	}
 	return nil
 }
 
+// AddFault switches a fault on and returns its id.
+func (s *Server) AddFault(f Fault) int { return s.faults.Add(f) }
+
+// ClearFaults switches every fault off.
+func (s *Server) ClearFaults() { s.faults.Clear() }
+
+// Faults lists the faults that are still on.
+func (s *Server) Faults() []Fault { return s.faults.All() }
+
+// fault is the fault that a call meets, before it or after its write took effect; or nil.
+func (s *Server) fault(c *call, applied bool) *Fault {
+	return s.faults.Meet(func(f Fault) bool {
+		hit, _ := path.Match(f.Path, strings.TrimPrefix(c.r.URL.Path, Base))
+		return (f.Kind == FaultApplied) == applied && (f.Path == "" || hit) && (f.Method == "" || f.Method == c.r.Method)
+	})
+}
+
 // inject plays a fault before the call; true means that it is answered.
 func (s *Server) inject(c *call) bool {
-	s.mu.Lock()
-	f := s.match(c, false)
-	s.mu.Unlock()
+	f := s.fault(c, false)
 	if f == nil {
 		return false
 	}
 	switch f.Kind {
 	case FaultStatus:
-		status := f.Status
-		if status == 0 {
-			status = http.StatusInternalServerError
-		}
-		f.answer(c.w, status)
+		f.answer(c.w, http.StatusInternalServerError)
 		return true
 	case FaultDrop:
-		panic(http.ErrAbortHandler)
+		faults.Drop()
 	case FaultSlow:
-		t := time.NewTimer(time.Duration(f.DelayMillis) * time.Millisecond)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-c.r.Context().Done():
-			return true
-		}
+		return !faults.Slow(c.r.Context(), f.DelayMillis)
 	}
 	return false
 }
 
-// answerLost plays a fault after a write took effect. The caller holds the lock.
+// answerLost plays a fault after a write took effect.
 func (s *Server) answerLost(c *call) bool {
-	f := s.match(c, true)
+	f := s.fault(c, true)
 	if f == nil {
 		return false
 	}
-	status := f.Status
-	if status == 0 {
-		status = http.StatusGatewayTimeout
-	}
-	f.answer(c.w, status)
+	f.answer(c.w, http.StatusGatewayTimeout)
 	return true
 }
 
+// answer is the fault's own, or one of the status.
 func (f *Fault) answer(w http.ResponseWriter, status int) {
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
 	}
-	message := f.Message
-	if message == "" {
-		message = "Synthetic trouble."
-	}
-	problem(w, status, "%s", message)
+	problem(w, cmp.Or(f.Status, status), "%s", cmp.Or(f.Message, "Synthetic trouble."))
 }
 
 // Stats counts the calls.
@@ -186,46 +153,14 @@ func (s *Server) Rows(docID, tableID string) []map[string]any {
 
 // control mounts the switches: for tests and people on this machine, not part of the API.
 func (s *Server) control() {
-	handle := func(pattern string, h http.HandlerFunc) {
-		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			host, _, _ := net.SplitHostPort(r.RemoteAddr)
-			// No Origin: a web page in a browser on this machine must not reach the switches.
-			if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() || r.Header.Get("Origin") != "" {
-				problem(w, http.StatusForbidden, "The sandbox's switches answer to this machine only.")
-				return
-			}
-			r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
-			h(w, r)
-		})
-	}
-	decode := func(w http.ResponseWriter, r *http.Request, v any) bool {
-		if err := json.NewDecoder(r.Body).Decode(v); err != nil {
-			problem(w, http.StatusBadRequest, "The body is not the JSON that this switch takes.")
-			return false
-		}
-		return true
-	}
-	handle("GET /_sandbox/stats", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Stats()) })
-	handle("GET /_sandbox/settings", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Settings()) })
-	handle("POST /_sandbox/settings", func(w http.ResponseWriter, r *http.Request) {
-		next := s.Settings()
-		if decode(w, r, &next) {
-			s.Set(func(old *Settings) { *old = next })
-			reply(w, http.StatusOK, next)
-		}
+	c := faults.Control{Mux: s.mux, Refuse: func(w http.ResponseWriter, status int, detail string) { problem(w, status, "%s", detail) }}
+	c.Handle("GET /_sandbox/stats", func(w http.ResponseWriter, _ *http.Request) { c.Reply(w, http.StatusOK, s.Stats()) })
+	faults.Settings(c, s.Settings, func(next Settings) error {
+		s.Set(func(old *Settings) { *old = next })
+		return nil
 	})
-	handle("GET /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Faults()) })
-	handle("POST /_sandbox/faults", func(w http.ResponseWriter, r *http.Request) {
-		var f Fault
-		if decode(w, r, &f) {
-			reply(w, http.StatusCreated, map[string]int{"id": s.AddFault(f)})
-		}
-	})
-	handle("DELETE /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) {
-		s.ClearFaults()
-		w.WriteHeader(http.StatusNoContent)
-	})
-	handle("GET /_sandbox/rows/{doc}/{table}", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, http.StatusOK, s.Rows(r.PathValue("doc"), r.PathValue("table")))
+	s.faults.Mount(c)
+	c.Handle("GET /_sandbox/rows/{doc}/{table}", func(w http.ResponseWriter, r *http.Request) {
+		c.Reply(w, http.StatusOK, s.Rows(r.PathValue("doc"), r.PathValue("table")))
 	})
 }

@@ -38,14 +38,17 @@ func (f Format) Type() string { t, _ := f["type"].(string); return t }
 
 // Names of the landing zone.
 const (
-	ProductionDoc  = "dAugustProduction"
-	StagingDoc     = "dAugustStaging"
-	BillingSummary = "grid-billing-summary"
-	Samples        = "grid-samples"
+	ProductionDoc     = "dAugustProduction"
+	StagingDoc        = "dAugustStaging"
+	BillingSummary    = "grid-billing-summary"
+	BillingDay        = "grid-billing-day"
+	BillingMismatches = "grid-billing-mismatches"
+	AbnormalResults   = "grid-abnormal-results"
+	Samples           = "grid-samples"
 )
 
-// LandingZone is one document per environment, each with the billing summary that the demo fills and
-// a table with a column of every common format.
+// LandingZone is one document per environment, each with a table for every view that can be shown in Coda, of
+// which the demo fills the billing summary, and a table with a column of every common format.
 func LandingZone() []Doc {
 	return []Doc{
 		{ID: ProductionDoc, Name: "August production", Tables: tables()},
@@ -63,6 +66,25 @@ func tables() []Table {
 			{ID: "c-claims", Name: "Claims", Format: number}, {ID: "c-billed", Name: "Billed", Format: money},
 			{ID: "c-insurance-paid", Name: "Insurance paid", Format: money}, {ID: "c-patient-paid", Name: "Patient paid", Format: money},
 			{ID: "c-balance", Name: "Balance", Format: money},
+		}},
+		{ID: BillingDay, Name: "Billing by day", Columns: []Column{
+			{ID: "c-key", Name: "Key", Format: text, Display: true}, {ID: "c-day", Name: "Day", Format: text},
+			{ID: "c-status", Name: "Status", Format: text}, {ID: "c-payer", Name: "Payer", Format: text}, {ID: "c-doctor", Name: "Doctor", Format: text},
+			{ID: "c-claims", Name: "Claims", Format: number}, {ID: "c-billed", Name: "Billed", Format: money},
+			{ID: "c-insurance-paid", Name: "Insurance paid", Format: money}, {ID: "c-patient-paid", Name: "Patient paid", Format: money},
+			{ID: "c-balance", Name: "Balance", Format: money},
+		}},
+		{ID: BillingMismatches, Name: "Billing mismatches", Columns: []Column{
+			{ID: "c-key", Name: "Key", Format: text, Display: true}, {ID: "c-month", Name: "Month", Format: text},
+			{ID: "c-reason", Name: "Reason", Format: text}, {ID: "c-severity", Name: "Severity", Format: text},
+			{ID: "c-mismatches", Name: "Mismatches", Format: number},
+		}},
+		{ID: AbnormalResults, Name: "Abnormal results", Columns: []Column{
+			{ID: "c-key", Name: "Key", Format: text, Display: true}, {ID: "c-test", Name: "Test", Format: text},
+			{ID: "c-observation", Name: "Observation", Format: text}, {ID: "c-abnormal-state", Name: "Abnormal", Format: text},
+			{ID: "c-direction", Name: "Direction", Format: text}, {ID: "c-severity", Name: "Severity", Format: text},
+			{ID: "c-basis", Name: "Basis", Format: text}, {ID: "c-review", Name: "Review", Format: text},
+			{ID: "c-reason", Name: "Reason", Format: text}, {ID: "c-doctor", Name: "Doctor", Format: text},
 		}},
 		{ID: "table-billing-view", Name: "Billing by month", Parent: BillingSummary},
 		{ID: Samples, Name: "Samples", Columns: []Column{

@@ -206,7 +206,7 @@ func TestSnapshotsAndFreshness(t *testing.T) {
 	r.do("GET", summary+"/rows", "", 400)
 }
 
-// What people and administrators do while a writer runs, switched over the API as from another process.
+// What people and administrators do while a writer runs.
 func TestSettings_theDocChanges(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -259,5 +259,41 @@ func TestFault_answers(t *testing.T) {
 	body, _ := io.ReadAll(res.Body)
 	if res.StatusCode != 503 || !strings.Contains(string(body), "Down for a moment.") || res.Header.Get("Retry-After") != "7" {
 		t.Errorf("got %d %s, %v", res.StatusCode, body, res.Header)
+	}
+}
+
+// The switches can be reached from another process, and one that does not exist is refused.
+func TestSwitches(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, call := range []struct {
+		path, body string
+		status     int
+	}{
+		{"settings", `{"reads_per_6s":7,"gone":["doc"]}`, 200},
+		{"settings", `{"reads_per_6":9}`, 400},
+		{"faults", `{"kind":"status","method":"GET","path":"/docs/*","status":503,"skip":1,"times":1}`, 201},
+		{"faults", `{"kind":"hail"}`, 400},
+		{"faults", `{"kind":"status","path":"["}`, 400},
+		{"faults", `{"kind":"status","chance":1}`, 400},
+	} {
+		res, err := http.Post(r.url+"/_sandbox/"+call.path, "application/json", strings.NewReader(call.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != call.status {
+			t.Errorf("%s %s: %d, want %d", call.path, call.body, res.StatusCode, call.status)
+		}
+	}
+	if s := r.server.Settings(); s.ReadsPer6s != 7 || len(s.Gone) != 1 || s.RowPage != 200 {
+		t.Errorf("settings are %+v", s)
+	}
+	r.do("GET", "/whoami", "", 200) // not what the fault is meant for
+	r.do("GET", "/docs/"+coda.ProductionDoc, "", 200)
+	r.do("GET", "/docs/"+coda.ProductionDoc, "", 503)
+	r.do("GET", "/docs/"+coda.ProductionDoc, "", 200)
+	if left := r.server.Faults(); len(left) != 0 {
+		t.Errorf("left %+v", left)
 	}
 }

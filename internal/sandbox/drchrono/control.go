@@ -81,6 +81,7 @@ func (s *Server) control() {
 		return nil
 	})
 	s.faults.Mount(c)
+	s.mountWebhooks(c)
 	c.Handle("POST /_sandbox/deauthorise/{app}", func(w http.ResponseWriter, r *http.Request) {
 		c.Finish(w, s.Deauthorise(r.PathValue("app")))
 	})

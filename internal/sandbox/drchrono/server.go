@@ -65,6 +65,7 @@ type app struct {
 	App
 	throttle throttle
 	bulk     jobs
+	sender   *sender
 
 	mu    sync.Mutex
 	stats Stats
@@ -92,7 +93,7 @@ func New(o Options) (*Server, error) {
 		if a.Scope == "" {
 			a.Scope = AllScopes
 		}
-		s.apps[a.ClientID] = &app{App: a, stats: newStats()}
+		s.apps[a.ClientID] = &app{App: a, stats: newStats(), sender: newSender(a.Clinic, s.Settings)}
 		s.names = append(s.names, a.ClientID)
 	}
 	var err error
@@ -101,6 +102,13 @@ func New(o Options) (*Server, error) {
 	}
 	s.routes()
 	return s, nil
+}
+
+// Close ends the deliveries that are under way or wait to be tried again.
+func (s *Server) Close() {
+	for _, a := range s.apps {
+		a.sender.close()
+	}
 }
 
 func (s *Server) routes() {

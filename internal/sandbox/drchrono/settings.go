@@ -60,6 +60,19 @@ type Settings struct {
 	// BulkCompleted writes the final status as "Completed" instead of "Complete".
 	BulkCompleted bool `json:"bulk_completed"`
 
+	// WebhookSpeedup makes the waits before a delivery is tried again shorter by this factor. 0 = 1.
+	WebhookSpeedup float64 `json:"webhook_speedup"`
+	// WebhookTimeoutMillis is how long a delivery waits for its answer; nothing is documented. 0 = 10 s.
+	WebhookTimeoutMillis int `json:"webhook_timeout_millis"`
+	// WebhookDuplicates is the share of deliveries that come twice, from 0 to 1.
+	WebhookDuplicates float64 `json:"webhook_duplicates"`
+	// WebhookLose is the share of events that are never delivered, from 0 to 1.
+	WebhookLose float64 `json:"webhook_lose"`
+	// WebhookShuffleMillis holds each delivery back by chance, for at most so long, so that they overtake each other.
+	WebhookShuffleMillis int `json:"webhook_shuffle_millis"`
+	// WebhookKeepID gives a delivery that is tried again, or sent again, its first id. Nothing is documented.
+	WebhookKeepID bool `json:"webhook_keep_id"`
+
 	// Shapes are the ways in which objects differ from the documents.
 	Shapes []Shape `json:"shapes"`
 }
@@ -92,6 +105,14 @@ func (s Settings) check() error {
 	}
 	if s.Envelope != "" && s.Envelope != "results" && s.Envelope != "data" {
 		return fmt.Errorf("envelope: %q is neither results nor data", s.Envelope)
+	}
+	for name, share := range map[string]float64{"webhook_duplicates": s.WebhookDuplicates, "webhook_lose": s.WebhookLose} {
+		if share < 0 || share > 1 {
+			return fmt.Errorf("%s: %v is not between 0 and 1", name, share)
+		}
+	}
+	if s.WebhookSpeedup < 0 {
+		return fmt.Errorf("webhook_speedup: %v is below 0", s.WebhookSpeedup)
 	}
 	return nil
 }

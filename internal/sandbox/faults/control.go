@@ -65,7 +65,11 @@ func (c Control) Finish(w http.ResponseWriter, err error) {
 func Settings[S any](c Control, get func() S, set func(S) error) {
 	c.Handle("GET /_sandbox/settings", func(w http.ResponseWriter, _ *http.Request) { c.Reply(w, http.StatusOK, get()) })
 	c.Handle("POST /_sandbox/settings", func(w http.ResponseWriter, r *http.Request) {
-		next := get()
+		var next S
+		// A copy through and through: what is refused must not have reached a list or map of those in force.
+		if body, err := json.Marshal(get()); err != nil || json.Unmarshal(body, &next) != nil {
+			panic("settings that are no JSON") // our own types
+		}
 		if !c.Decode(w, r, &next) {
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,10 +80,17 @@ func TestControlAnswersThisMachineOnly(t *testing.T) {
 	mux := http.NewServeMux()
 	c := faults.Control{Mux: mux, Refuse: func(w http.ResponseWriter, status int, detail string) { http.Error(w, detail, status) }}
 	l.Mount(c)
-	set := struct {
-		Wind int `json:"wind"`
-	}{1}
-	faults.Settings(c, func() any { return &set }, func(any) error { return nil })
+	type weather struct {
+		Wind []int `json:"wind"`
+	}
+	set := weather{[]int{1, 2}}
+	faults.Settings(c, func() weather { return set }, func(next weather) error {
+		if next.Wind[0] > 12 {
+			return errors.New("wind: there is no such wind")
+		}
+		set = next
+		return nil
+	})
 	for _, call := range []struct {
 		method, path, body, from, origin string
 		status                           int
@@ -99,6 +107,10 @@ func TestControlAnswersThisMachineOnly(t *testing.T) {
 		{"DELETE", "/_sandbox/faults", ``, "127.0.0.1:1", "", 204},
 		{"GET", "/_sandbox/settings", ``, "127.0.0.1:1", "", 200},
 		{"GET", "/_sandbox/settings", ``, "192.0.2.1:1", "", 403},
+		{"POST", "/_sandbox/settings", `{"wind":[9]}`, "192.0.2.1:1", "", 403},
+		{"POST", "/_sandbox/settings", `{"wind":[13]}`, "127.0.0.1:1", "", 400},
+		{"POST", "/_sandbox/settings", `{"wind":[7,8,"north"]}`, "127.0.0.1:1", "", 400},
+		{"POST", "/_sandbox/settings", `{"rain":1}`, "127.0.0.1:1", "", 400},
 	} {
 		req := httptest.NewRequest(call.method, call.path, strings.NewReader(call.body))
 		req.RemoteAddr = call.from
@@ -111,7 +123,7 @@ func TestControlAnswersThisMachineOnly(t *testing.T) {
 			t.Errorf("%+v: %d %s", call, w.Code, w.Body)
 		}
 	}
-	if left := l.All(); len(left) != 0 {
-		t.Errorf("left %+v", left)
+	if left := l.All(); len(left) != 0 || !slices.Equal(set.Wind, []int{1, 2}) {
+		t.Errorf("left %+v, set %+v", left, set)
 	}
 }

@@ -64,7 +64,10 @@ func stageDay(ctx context.Context, tx pgx.Tx, day time.Time) error {
 	if _, err := tx.Exec(ctx, `create temporary table august_daily on commit drop as select `+dailyList+` from billing.daily with no data`); err != nil {
 		return err
 	}
-	groups, err := dayGroups(ctx, tx, day.Format(time.DateOnly))
+	groups, err := grouped(ctx, tx, `c.status, coalesce(a.primary_insurer_name, ''), coalesce(c.doctor, 0)`, func(g *billing.Daily) []any {
+		g.Day = day.Format(time.DateOnly)
+		return append([]any{&g.Status, &g.Payer, &g.Doctor}, totals(&g.Totals)...)
+	})
 	if err != nil {
 		return err
 	}
@@ -97,22 +100,4 @@ func practiceZone(ctx context.Context, tx pgx.Tx) (*time.Location, error) {
 		}
 	}
 	return time.UTC, nil
-}
-
-// dayGroups counts the claims that count. The payer is the primary one, as in the monthly summary.
-func dayGroups(ctx context.Context, tx pgx.Tx, day string) ([]billing.Daily, error) {
-	rows, err := tx.Query(ctx, `
-		select c.status, coalesce(a.primary_insurer_name, ''), coalesce(c.doctor, 0), count(*),
-			sum(c.billed), sum(c.insurance_paid), sum(c.patient_paid), sum(c.balance_insurance + c.balance_patient)
-		from billing.claim c join drchrono.appointments a on a.id = c.appointment
-		where c.counts
-		group by 1, 2, 3`)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (billing.Daily, error) {
-		g := billing.Daily{Day: day}
-		err := row.Scan(&g.Status, &g.Payer, &g.Doctor, &g.Claims, (*amount)(&g.Billed), (*amount)(&g.InsurancePaid), (*amount)(&g.PatientPaid), (*amount)(&g.Balance))
-		return g, err
-	})
 }

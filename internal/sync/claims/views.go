@@ -72,7 +72,10 @@ func rowsOf[G any](groups []G, row func(G) (coda.Row, error)) ([]coda.Row, error
 
 // summary is claims by month of service, status and payer.
 func summary(ctx context.Context, tx pgx.Tx) ([]coda.Row, int64, error) {
-	groups, err := groups(ctx, tx)
+	groups, err := grouped(ctx, tx, `coalesce(to_char(c.service_date, 'YYYY-MM'), ''), c.status, coalesce(a.primary_insurer_name, '')`,
+		func(g *billing.Group) []any {
+			return append([]any{&g.Month, &g.Status, &g.Payer}, totals(&g.Totals)...)
+		})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -83,22 +86,26 @@ func summary(ctx context.Context, tx pgx.Tx) ([]coda.Row, int64, error) {
 	return rows, withheld, err
 }
 
-// groups counts the claims that count. The payer is the primary one, whichever level counts.
-func groups(ctx context.Context, tx pgx.Tx) ([]billing.Group, error) {
+// grouped counts and sums the claims that count, by three columns of the claim c and its visit a. The payer is the
+// visit's primary one, whichever level counts.
+func grouped[G any](ctx context.Context, tx pgx.Tx, by string, fields func(*G) []any) ([]G, error) {
 	rows, err := tx.Query(ctx, `
-		select coalesce(to_char(c.service_date, 'YYYY-MM'), ''), c.status, coalesce(a.primary_insurer_name, ''), count(*),
-			sum(c.billed), sum(c.insurance_paid), sum(c.patient_paid), sum(c.balance_insurance + c.balance_patient)
+		select `+by+`, count(*), sum(c.billed), sum(c.insurance_paid), sum(c.patient_paid), sum(c.balance_insurance + c.balance_patient)
 		from billing.claim c join drchrono.appointments a on a.id = c.appointment
 		where c.counts
 		group by 1, 2, 3`)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (g billing.Group, err error) {
-		err = row.Scan(&g.Month, &g.Status, &g.Payer, &g.Claims, (*amount)(&g.Billed), (*amount)(&g.InsurancePaid),
-			(*amount)(&g.PatientPaid), (*amount)(&g.Balance))
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (g G, err error) {
+		err = row.Scan(fields(&g)...)
 		return g, err
 	})
+}
+
+// totals is where the columns of claims, counted and summed, are scanned to.
+func totals(t *billing.Totals) []any {
+	return []any{&t.Claims, (*amount)(&t.Billed), (*amount)(&t.InsurancePaid), (*amount)(&t.PatientPaid), (*amount)(&t.Balance)}
 }
 
 // today is the newest day of billing.daily, and only that: see billing.ShowDay.
@@ -110,8 +117,7 @@ func today(ctx context.Context, tx pgx.Tx) ([]coda.Row, int64, error) {
 		return nil, 0, err
 	}
 	days, err := pgx.CollectRows(found, func(row pgx.CollectableRow) (g billing.Daily, err error) {
-		err = row.Scan(&g.Day, &g.Status, &g.Payer, &g.Doctor, &g.Claims, (*amount)(&g.Billed), (*amount)(&g.InsurancePaid),
-			(*amount)(&g.PatientPaid), (*amount)(&g.Balance))
+		err = row.Scan(append([]any{&g.Day, &g.Status, &g.Payer, &g.Doctor}, totals(&g.Totals)...)...)
 		return g, err
 	})
 	if err != nil {

@@ -69,6 +69,12 @@ func (w *writer) upsert(ctx context.Context) error {
 	}
 }
 
+// waits is a row of the outbox that is to be sent.
+type waits struct {
+	Key           string
+	Payload, Hash []byte
+}
+
 // next is the next rows that fit into one request, without those under way. Rows that were refused before
 // come last.
 func (w *writer) next(ctx context.Context) (batch, error) {
@@ -80,20 +86,13 @@ func (w *writer) next(ctx context.Context) (batch, error) {
 		away = []string{}
 	}
 	for {
-		rows, err := w.conn.Query(ctx, `
+		list, err := collect(ctx, w.conn, pgx.RowToStructByPos[waits], `
 			select key, payload, hash from august.outbox
 			where pipeline = $1 and view = $2 and payload is not null and `+waiting+` and key <> all($5)
 			order by refused is not distinct from hash || $3::bytea, changed_at, key limit $4`, w.pipeline, w.view.View, w.dest, maxRows, away)
 		if err != nil {
 			return nil, err
 		}
-		type row struct {
-			key           string
-			payload, hash []byte
-		}
-		list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (one row, err error) {
-			return one, r.Scan(&one.key, &one.payload, &one.hash)
-		})
 		if err != nil || len(list) == 0 {
 			return nil, err
 		}
@@ -101,13 +100,13 @@ func (w *writer) next(ctx context.Context) (batch, error) {
 		var unfit []string
 		size := 0
 		for _, r := range list {
-			cells, bytes, err := w.cells(r.key, r.payload)
-			one := wanted{r.key, cells, append(r.hash, w.dest...)}
+			cells, bytes, err := w.cells(r.Key, r.Payload)
+			one := wanted{r.Key, cells, append(r.Hash, w.dest...)}
 			if err != nil {
 				if err := w.refuse(ctx, one, err.Error(), w.cfg.Retry); err != nil {
 					return nil, err
 				}
-				unfit = append(unfit, r.key)
+				unfit = append(unfit, r.Key)
 				continue
 			}
 			if size += bytes; size > maxRequest && len(b) > 0 {
@@ -224,7 +223,7 @@ const enough = 4
 func (w *writer) isolate(ctx context.Context, b batch, refused error) error {
 	if !w.looked { // a column that is gone refuses every row alike
 		w.looked = true
-		delete(w.checked, w.id())
+		w.checked = time.Time{}
 		if err := w.preflight(ctx); err != nil {
 			return err
 		}

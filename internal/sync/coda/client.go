@@ -14,6 +14,9 @@ import (
 	"github.com/go-resty/resty/v2"
 )
 
+// timeout is the longest that a call may take.
+const timeout = 30 * time.Second
+
 // Client makes the calls that a push needs.
 type Client struct{ http *resty.Client }
 
@@ -23,7 +26,7 @@ func NewClient(url, token string) *Client {
 		SetBaseURL(strings.TrimRight(url, "/")).
 		SetAuthToken(token).
 		SetHeader("User-Agent", "august-sync").
-		SetTimeout(30 * time.Second).
+		SetTimeout(timeout).
 		SetResponseBodyLimit(64 << 20).
 		SetRedirectPolicy(resty.NoRedirectPolicy()).
 		SetLogger(silent{})}

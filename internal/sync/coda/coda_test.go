@@ -173,6 +173,21 @@ func TestPusher_throttled(t *testing.T) {
 	}
 }
 
+// A throttled read stops an account's writes too, also when nobody has written yet.
+func TestPusher_throttledBeforeItWrites(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.coda.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, Method: "GET", Times: 1})
+	b.want(1, 12)
+	cfg := b.fast()
+	cfg.Throttle = time.Hour
+	b.start(cfg)
+	b.until("the account is blocked", func() bool {
+		var blocked bool
+		return b.pool.QueryRow(b.t.Context(), `select blocked_until > now() + interval '50 minutes' and strikes = 1 from august.coda_account`).Scan(&blocked) == nil && blocked
+	})
+}
+
 func TestPusher_deletes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

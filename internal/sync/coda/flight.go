@@ -2,36 +2,41 @@ package coda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // patience is the longest wait for a free write that is sat out holding the table's lock.
 const patience = 15 * time.Second
 
-// maxUnderWay bounds the writes that Coda has accepted and not applied. It takes Coda up to 23 s to apply
-// one, and the limit lets one go every 3.5 s. No key is in two of them: two inserts of one key under way
-// together might both be made.
-const maxUnderWay = 16
+// mostUnderWay bounds the writes that Coda has accepted and not applied: those of five windows, for it takes Coda
+// up to 23 s to apply one. No key is in two of them: two inserts of one key under way together might both be made.
+func (w *writer) mostUnderWay() int { return min(5*w.cfg.Writes, 64) }
 
 // underWay is a write that Coda has accepted.
 type underWay struct {
 	request string
-	batch   batch // of an upsert; empty for a deletion
+	batch   batch     // of an upsert; empty for a deletion
+	since   time.Time // when Coda accepted it; zero: before this push
 }
 
 // launch makes one write under the account's limit. Coda has accepted it when launch returns nil, and
 // applied it when land has. Whatever happens meanwhile, the database knows that something may be under
 // way.
 func (w *writer) launch(ctx context.Context, b batch, send func() (string, error)) error {
-	for len(w.under) >= maxUnderWay {
+	for len(w.under) >= w.mostUnderWay() {
 		if err := w.land(ctx); err != nil {
 			return err
 		}
 	}
-	if err := w.reserve(ctx); err != nil {
+	slot, err := w.reserve(ctx)
+	if err != nil {
 		return err
 	}
 	w.lost = unknown
@@ -40,8 +45,18 @@ func (w *writer) launch(ctx context.Context, b batch, send func() (string, error
 	}
 	request, err := send()
 	w.wrote(ctx, err)
+	if err == nil {
+		w.lost = nothing
+		w.under = append(w.under, underWay{request, b, time.Now()})
+		if err := w.record(ctx); err != nil {
+			return err
+		}
+		return w.arrived(ctx, slot, true)
+	}
+	if failed := w.arrived(ctx, slot, false); failed != nil {
+		return failed
+	}
 	switch code := status(err); {
-	case err == nil:
 	case code == http.StatusTooManyRequests: // not executed
 		if err := w.block(ctx, wait(err)); err != nil {
 			return err
@@ -52,13 +67,6 @@ func (w *writer) launch(ctx context.Context, b batch, send func() (string, error
 	default: // executed or not, nobody knows
 		return err
 	}
-	w.lost = nothing
-	w.under = append(w.under, underWay{request, b})
-	if err := w.record(ctx); err != nil {
-		return err
-	}
-	_, err = w.conn.Exec(ctx, `update august.coda_account set strikes = 0 where account = $1 and strikes > 0`, w.account)
-	return err
 }
 
 // grounded notes that the write is not under way, and passes err on.
@@ -72,16 +80,16 @@ func (w *writer) grounded(ctx context.Context, err error) error {
 
 // delete deletes rows and waits until they are gone.
 func (w *writer) delete(ctx context.Context, ids []string) error {
-	for len(ids) > 0 {
-		n := min(len(ids), maxRows)
-		if err := w.launch(ctx, batch{}, func() (string, error) { return w.client.Delete(ctx, w.view.DocID, w.view.TableID, ids[:n]) }); err != nil {
+	for some := range slices.Chunk(ids, maxRows) {
+		if err := w.launch(ctx, batch{}, func() (string, error) { return w.client.Delete(ctx, w.view.DocID, w.view.TableID, some) }); err != nil {
 			return err
 		}
-		if err := w.drain(ctx); err != nil {
-			return err
-		}
-		w.counted(ctx, w.view.View, "delete", n)
-		ids = ids[n:]
+	}
+	if err := w.drain(ctx); err != nil {
+		return err
+	}
+	if len(ids) > 0 {
+		w.counted(ctx, w.view.View, "delete", len(ids))
 	}
 	return nil
 }
@@ -96,7 +104,7 @@ func (w *writer) record(ctx context.Context) error {
 	if w.lost != nothing {
 		words = append(words, w.lost)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	_, err := w.conn.Exec(ctx, `update august.coda_view set in_flight = $3, updated_at = now() where pipeline = $1 and view = $2`,
 		w.pipeline, w.view.View, strings.Join(words, " "))
@@ -118,9 +126,9 @@ func (w *writer) recall(ctx context.Context) error {
 			w.lost = word
 		} else {
 			u := underWay{request: word}
-			for _, mine := range w.flying[w.id()] { // sent by this instance, which knows what is in it
+			for _, mine := range w.flying { // sent by this instance, which knows what is in it
 				if mine.request == word {
-					u = mine
+					u.batch = mine.batch
 				}
 			}
 			w.under = append(w.under, u)
@@ -143,7 +151,7 @@ func (w *writer) drain(ctx context.Context) error {
 // the order in which it took them.
 func (w *writer) land(ctx context.Context) error {
 	first := w.under[0]
-	doubtful, err := w.await(ctx, first.request)
+	doubtful, err := w.await(ctx, first)
 	if err != nil {
 		return err
 	}
@@ -164,13 +172,13 @@ func (w *writer) land(ctx context.Context) error {
 
 // await waits until a write is applied. A write that Coda no longer knows was applied or lost longer than
 // a day ago: the rows tell.
-func (w *writer) await(ctx context.Context, request string) (doubtful bool, err error) {
+func (w *writer) await(ctx context.Context, u underWay) (doubtful bool, err error) {
 	began := time.Now()
+	if err := sleep(ctx, w.cfg.FirstPoll-time.Since(u.since)); err != nil {
+		return false, err
+	}
 	for pause := w.cfg.FirstPoll; ; pause = min(pause*3/2, w.cfg.LastPoll) {
-		if err := sleep(ctx, pause); err != nil {
-			return false, err
-		}
-		done, doubtful, err := w.client.Done(ctx, request)
+		done, doubtful, err := w.client.Done(ctx, u.request)
 		switch {
 		case err == nil && done:
 			return doubtful, nil
@@ -189,50 +197,74 @@ func (w *writer) await(ctx context.Context, request string) (doubtful bool, err 
 		if time.Since(began) > w.cfg.GiveUp {
 			return false, errSlow
 		}
+		if err := sleep(ctx, pause); err != nil {
+			return false, err
+		}
 	}
 }
 
-// reserve books one write of the account's. The limit counts per user, so the book is in the
-// database, where all instances and all tables share it, and by its clock.
-func (w *writer) reserve(ctx context.Context) error {
-	if _, err := w.conn.Exec(ctx, `insert into august.coda_account (account) values ($1) on conflict do nothing`, w.account); err != nil {
-		return fmt.Errorf("open the book of writes: %w", err)
-	}
+// reserve books one write of the account's, and returns what the book knows it by. The limit counts per user,
+// so the book is in the database, where all instances and all tables share it, and by its clock.
+//
+// Coda counts a write when it arrives, which is some time between its booking and its answer. One that is
+// under way occupies its place whatever comes; see arrived. From then on it does so for the Window, which
+// slides. However slow the way is, Coda never sees more than it allows.
+func (w *writer) reserve(ctx context.Context) (slot time.Time, err error) {
 	for {
 		var wait time.Duration
-		if err := w.conn.QueryRow(ctx, `
+		err := w.conn.QueryRow(ctx, `
 			with book as materialized (
 				select account, blocked_until, clock_timestamp() as now,
 					array(select at from unnest(writes) at where at > clock_timestamp() - $2::interval order by at) as recent
 				from august.coda_account where account = $1 for update
 			), decided as (
-				select account, now, recent, greatest(interval '0',
+				select account, now, recent, now + $4::interval as slot, greatest(interval '0',
 					case when blocked_until > now then blocked_until - now end,
-					case when cardinality(recent) >= $3 then recent[cardinality(recent) - $3 + 1] + $2::interval - now end) as wait
+					case when cardinality(recent) >= $3 then least(recent[cardinality(recent) - $3 + 1] - now, interval '0') + $2::interval end) as wait
 				from book
 			)
-			update august.coda_account a set writes = case when d.wait = interval '0' then d.recent || d.now else a.writes end
-			from decided d where a.account = d.account returning d.wait`, w.account, w.cfg.Window, w.cfg.Writes).Scan(&wait); err != nil {
-			return fmt.Errorf("book a write: %w", err)
+			update august.coda_account a set writes = case when d.wait = interval '0' then d.recent || d.slot else a.writes end
+			from decided d where a.account = d.account returning d.slot, d.wait`, w.account, w.cfg.Window, w.cfg.Writes, timeout).Scan(&slot, &wait)
+		if errors.Is(err, pgx.ErrNoRows) {
+			if _, err = w.conn.Exec(ctx, `insert into august.coda_account (account) values ($1) on conflict do nothing`, w.account); err == nil {
+				continue
+			}
 		}
-		if wait == 0 {
-			return nil
-		}
-		if wait > patience {
-			return errBlocked
+		switch {
+		case err != nil:
+			return slot, fmt.Errorf("book a write: %w", err)
+		case wait == 0:
+			return slot, nil
+		case wait > patience:
+			return slot, errBlocked
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return err
+			return slot, err
 		}
 	}
+}
+
+// arrived notes that a booked write has been answered, or given up: it has arrived by now, if it ever does. It
+// is noted also when ctx has just ended.
+func (w *writer) arrived(ctx context.Context, slot time.Time, taken bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	_, err := w.conn.Exec(ctx, `
+		update august.coda_account set writes = array_remove(writes, $2) || clock_timestamp(), strikes = case when $3 then 0 else strikes end
+		where account = $1`, w.account, slot, taken)
+	if err != nil {
+		return fmt.Errorf("note that a write has been answered: %w", err)
+	}
+	return nil
 }
 
 // block stops all writes of the account for a while, and for as long as Coda asks: Coda keeps an account
 // throttled that goes on.
 func (w *writer) block(ctx context.Context, asked time.Duration) error {
 	_, err := w.conn.Exec(ctx, `
-		update august.coda_account set strikes = strikes + 1,
-			blocked_until = clock_timestamp() + greatest($2::interval * (1 << least(strikes, 2)), $3::interval) where account = $1`, w.account, w.cfg.Throttle, asked)
+		insert into august.coda_account as a (account, strikes, blocked_until) values ($1, 1, clock_timestamp() + greatest($2::interval, $3::interval))
+		on conflict (account) do update set strikes = a.strikes + 1,
+			blocked_until = clock_timestamp() + greatest($2::interval * (1 << least(a.strikes, 2)), $3::interval)`, w.account, w.cfg.Throttle, asked)
 	if err != nil {
 		return fmt.Errorf("note that Coda throttles: %w", err)
 	}

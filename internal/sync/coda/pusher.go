@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,13 +37,13 @@ type Config struct {
 
 	Every    time.Duration // how often the outbox is looked at; default 2 s
 	Writes   int           // row writes in a Window; default 3, the smaller of the two published limits
-	Window   time.Duration // default 10.5 s: Coda's ten, and what the network may shorten them by
+	Window   time.Duration // default 10.1 s: Coda's ten, and a little for clocks that differ; see reserve
 	Throttle time.Duration // pause after a 429, doubled twice; default 30 s
 	Backoff  time.Duration // pause after a failure that may pass, doubled up to a minute; default 5 s
 	Refused  time.Duration // pause after a failure that somebody has to mend; default 5 min
 
 	FirstPoll time.Duration // before the first look at a write's progress, growing by half; default 1 s
-	LastPoll  time.Duration // default 10 s
+	LastPoll  time.Duration // default 4 s: a look costs one of a hundred reads in six seconds
 	GiveUp    time.Duration // on a write's progress, for now; default 3 min
 	Appears   time.Duration // a write's id may be unknown for so long; default 15 s
 	Settle    time.Duration // given to a write whose answer was lost; default 45 s
@@ -59,10 +60,19 @@ type Pusher struct {
 	rows    metric.Int64Counter
 	writes  metric.Int64Counter
 
-	// Only the goroutine of Run uses these.
-	checked map[string]time.Time  // destination → when its table was found in order
-	failed  map[string]bool       // destinations whose last push failed
-	flying  map[string][]underWay // destination → what its last push left under way
+	pushes    sync.WaitGroup
+	standings map[string]*standing // by target.id
+
+	mu      sync.Mutex
+	busy    map[string]bool // tables that are being pushed to
+	session *session        // of all pushes; nil: there are none
+}
+
+// standing is what is known of a target from its last push. One push at a time uses it.
+type standing struct {
+	checked time.Time  // when its table was found in order
+	failed  bool       // whether the push failed
+	flying  []underWay // what it left under way
 }
 
 // NewPusher prepares a pusher.
@@ -74,8 +84,8 @@ func NewPusher(cfg Config) *Pusher {
 		cfg.Meter = noop.Meter{}
 	}
 	for value, otherwise := range map[*time.Duration]time.Duration{
-		&cfg.Every: 2 * time.Second, &cfg.Window: 10500 * time.Millisecond, &cfg.Throttle: 30 * time.Second,
-		&cfg.Backoff: 5 * time.Second, &cfg.Refused: 5 * time.Minute, &cfg.FirstPoll: time.Second, &cfg.LastPoll: 10 * time.Second,
+		&cfg.Every: 2 * time.Second, &cfg.Window: 10100 * time.Millisecond, &cfg.Throttle: 30 * time.Second,
+		&cfg.Backoff: 5 * time.Second, &cfg.Refused: 5 * time.Minute, &cfg.FirstPoll: time.Second, &cfg.LastPoll: 4 * time.Second,
 		&cfg.GiveUp: 3 * time.Minute, &cfg.Appears: 15 * time.Second, &cfg.Settle: 45 * time.Second, &cfg.Verify: time.Hour, &cfg.Lag: 2 * time.Minute,
 		&cfg.Retry: 24 * time.Hour,
 	} {
@@ -89,7 +99,7 @@ func NewPusher(cfg Config) *Pusher {
 	account := sha256.Sum256([]byte("august coda account " + cfg.Token))
 	p := &Pusher{
 		cfg: cfg, client: NewClient(cfg.URL, cfg.Token), account: account[:],
-		checked: map[string]time.Time{}, failed: map[string]bool{}, flying: map[string][]underWay{},
+		standings: map[string]*standing{}, busy: map[string]bool{},
 	}
 	var err error
 	if p.rows, err = cfg.Meter.Int64Counter("august.coda.rows", metric.WithDescription("Rows that Coda confirmed, by view and operation.")); err != nil {
@@ -103,6 +113,7 @@ func NewPusher(cfg Config) *Pusher {
 
 // Run pushes until ctx ends. What it was waiting for then is waited for by whoever comes next.
 func (p *Pusher) Run(ctx context.Context) {
+	defer p.pushes.Wait()
 	tick := time.NewTicker(p.cfg.Every)
 	defer tick.Stop()
 	for {
@@ -126,8 +137,10 @@ type target struct {
 
 func (t target) id() string { return t.pipeline + "/" + t.view.View + string(t.dest) }
 
-// look pushes every view that has something to push and whose time has come. What goes wrong with one view
-// or one pipeline is no reason to leave the others waiting.
+func (t target) table() string { return t.view.DocID + "/" + t.view.TableID }
+
+// look begins to push every view that has something to push and whose time has come. A view waits for no other
+// one: most of a push is waiting for Coda to apply what it has taken, and the account's writes would go unused.
 func (p *Pusher) look(ctx context.Context) error {
 	rows, err := p.cfg.Pool.Query(ctx, `
 		select p.name, p.spec from august.pipeline p
@@ -171,13 +184,45 @@ func (p *Pusher) look(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// visit pushes a view when it is due.
+// visit begins to push a view when it is due.
 func (p *Pusher) visit(ctx context.Context, t target) error {
-	due, err := p.due(ctx, t)
+	if !p.begin(t.table()) {
+		return nil
+	}
+	at := p.standings[t.id()]
+	if at == nil {
+		at = &standing{}
+		p.standings[t.id()] = at
+	}
+	due, err := p.due(ctx, t, at)
 	if err != nil || !due {
+		p.end(t.table())
 		return err
 	}
-	return p.push(ctx, t)
+	p.pushes.Go(func() {
+		defer p.end(t.table())
+		if err := p.push(ctx, t, at); err != nil && ctx.Err() == nil {
+			p.cfg.Log.ErrorContext(ctx, "view not pushed", "pipeline", t.pipeline, "view", t.view.View, "error", err)
+		}
+	})
+	return nil
+}
+
+// begin makes the caller the only one of this instance that pushes to the table, until end.
+func (p *Pusher) begin(table string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy[table] {
+		return false
+	}
+	p.busy[table] = true
+	return true
+}
+
+func (p *Pusher) end(table string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.busy, table)
 }
 
 // unreadable notes on a pipeline's views that its declaration cannot be read. Once it can be, a look at the
@@ -190,12 +235,12 @@ func (p *Pusher) unreadable(ctx context.Context, pipeline string) error {
 
 // due says whether the view has something to send. A failure holds back only the table and columns
 // that it happened with.
-func (p *Pusher) due(ctx context.Context, t target) (due bool, err error) {
+func (p *Pusher) due(ctx context.Context, t target, at *standing) (due bool, err error) {
 	err = p.cfg.Pool.QueryRow(ctx, `
 		select (v.next_try <= clock_timestamp() or $6)
 			and (v.in_flight <> '' or exists (select from august.outbox where pipeline = $4 and view = $5 and `+waiting+`) or `+unverified+`)
 		from august.coda_view v where pipeline = $4 and view = $5`,
-		p.cfg.Verify, p.cfg.Lag, t.dest, t.pipeline, t.view.View, !p.failed[t.id()]).Scan(&due)
+		p.cfg.Verify, p.cfg.Lag, t.dest, t.pipeline, t.view.View, !at.failed).Scan(&due)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -204,30 +249,22 @@ func (p *Pusher) due(ctx context.Context, t target) (due bool, err error) {
 
 // push sends what waits, as the only writer of the table. Failures of Coda are noted on the view;
 // an error is one of the database.
-func (p *Pusher) push(ctx context.Context, t target) error {
+func (p *Pusher) push(ctx context.Context, t target, at *standing) error {
 	if p.cfg.Token == "" {
 		return note(ctx, p.cfg.Pool, t, p.cfg.Refused, noToken)
 	}
-	conn, err := p.cfg.Pool.Acquire(ctx)
+	s, err := p.join(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
-	table := "august.coda " + t.view.DocID + "/" + t.view.TableID
-	var mine bool
-	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtextextended($1, 0))`, table).Scan(&mine); err != nil || !mine {
+	defer p.leave(s)
+	if mine, err := s.lock(ctx, "august.coda "+t.table()); err != nil || !mine {
 		return err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		if _, err := conn.Exec(ctx, `select pg_advisory_unlock(hashtextextended($1, 0))`, table); err != nil {
-			_ = conn.Conn().Close(ctx) // the lock ends with the session
-		}
-	}()
-	w := &writer{Pusher: p, target: t, conn: conn.Conn()}
+	defer s.unlock(ctx, "august.coda "+t.table())
+	w := &writer{Pusher: p, target: t, standing: at, conn: s}
 	err = w.run(ctx)
-	p.flying[t.id()] = w.under
+	w.flying = w.under
 	if ctx.Err() != nil {
 		return nil
 	}

@@ -194,7 +194,7 @@ func key(i int) string { return fmt.Sprintf("august/billing/2026-03/paid/%012d",
 func (b *bundle) fast() coda.Config {
 	return coda.Config{
 		Pool: b.pool, URL: b.url, Token: token,
-		Every: 10 * time.Millisecond, Window: 10*time.Second/faster + time.Second, Throttle: 30 * time.Second / faster,
+		Every: 10 * time.Millisecond, Window: 10*time.Second/faster + 5*time.Millisecond, Throttle: 30 * time.Second / faster,
 		Backoff: 20 * time.Millisecond, Refused: 50 * time.Millisecond,
 		FirstPoll: 5 * time.Millisecond, LastPoll: 20 * time.Millisecond, GiveUp: 3 * time.Second, Appears: 300 * time.Millisecond,
 		Settle: 45 * time.Second / faster, Lag: 2 * time.Minute / faster,

@@ -212,10 +212,12 @@ func TestPusher_slowMutations(t *testing.T) {
 	b := setup(t)
 	cfg := b.free()
 	cfg.GiveUp = 300 * time.Millisecond
-	b.coda.Set(func(s *sandbox.Settings) { s.MutationMillis, s.ConcurrentInserts = 50_000, true }) // a second of ours
+	b.coda.Set(func(s *sandbox.Settings) { s.ConcurrentInserts = true })
+	b.hold(true) // Coda applies nothing meanwhile
 	b.want(300, 12)
 	b.start(cfg)
 	b.until("it says so", func() bool { return strings.Contains(b.status().Error, "not applied yet") })
+	b.hold(false)
 	b.settled(300, 12)
 }
 

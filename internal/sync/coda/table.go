@@ -18,7 +18,7 @@ const recheck = 10 * time.Minute
 
 // preflight finds out whether doc, table and columns are as the view needs them.
 func (w *writer) preflight(ctx context.Context) error {
-	if time.Since(w.checked[w.id()]) < recheck {
+	if time.Since(w.checked) < recheck {
 		return nil
 	}
 	found, err := w.inspect(ctx, w.view)
@@ -32,7 +32,7 @@ func (w *writer) preflight(ctx context.Context) error {
 		}
 		return &misfit{strings.Join(said, "; ")}
 	}
-	w.checked[w.id()] = time.Now()
+	w.checked = time.Now()
 	return nil
 }
 

@@ -62,16 +62,12 @@ func (w *writer) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := w.conn.Query(ctx, `
+	outbox, err := collect(ctx, w.conn, func(r pgx.CollectableRow) (k kept, err error) {
+		return k, r.Scan(&k.key, &k.payload, &k.told, &k.again, &k.doubted)
+	}, `
 		select key, payload, coalesce(payload is not null and sent = hash || $3::bytea and sent_at < clock_timestamp() - $4::interval, false),
 			coalesce(mended = sent, false), mended is not null
 		from august.outbox where pipeline = $1 and view = $2`, w.pipeline, w.view.View, w.dest, w.cfg.Lag)
-	if err != nil {
-		return err
-	}
-	outbox, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (k kept, err error) {
-		return k, r.Scan(&k.key, &k.payload, &k.told, &k.again, &k.doubted)
-	})
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,8 @@ type execer interface {
 type writer struct {
 	*Pusher
 	target
-	conn *pgx.Conn
+	*standing
+	conn *session
 
 	under []underWay // oldest first
 	lost  string     // nothing, unknown or settling
@@ -81,12 +82,12 @@ func (w *writer) settle(ctx context.Context, err error) error {
 	pause := w.cfg.Backoff
 	switch {
 	case err == nil:
-		delete(w.failed, w.id())
+		w.failed = false
 		_, err = w.conn.Exec(ctx, `update august.coda_view set error = '', failures = 0, next_try = '-infinity', updated_at = now()
 			where pipeline = $1 and view = $2 and (error <> '' or failures > 0)`, w.pipeline, w.view.View)
 		return err
 	case errors.Is(err, errLater):
-		w.failed[w.id()] = true
+		w.failed = true
 		_, err = w.conn.Exec(ctx, `update august.coda_view set error = '', next_try = clock_timestamp() + $3::interval
 			where pipeline = $1 and view = $2`, w.pipeline, w.view.View, w.cfg.Lag/4)
 		return err
@@ -94,7 +95,7 @@ func (w *writer) settle(ctx context.Context, err error) error {
 		pause = w.cfg.Refused
 	case status(err) >= 400 && status(err) < 500 && status(err) != http.StatusTooManyRequests:
 		pause = w.cfg.Refused
-		delete(w.checked, w.id()) // whatever it was, look at the table again
+		w.checked = time.Time{} // whatever it was, look at the table again
 	case errors.Is(err, errLost):
 		pause = w.cfg.Settle
 	case errors.As(err, &coda), errors.Is(err, errSlow), errors.Is(err, errBlocked):
@@ -112,7 +113,7 @@ func (w *writer) settle(ctx context.Context, err error) error {
 	default:
 		return err
 	}
-	w.failed[w.id()] = true
+	w.failed = true
 	w.cfg.Log.WarnContext(ctx, "push to Coda did not succeed", "pipeline", w.pipeline, "view", w.view.View, "retry_in", pause, "error", err)
 	return note(ctx, w.conn, w.target, pause, telemetry.ErrorText(err))
 }
@@ -149,21 +150,20 @@ func (w *writer) recover(ctx context.Context) error {
 
 // remove deletes rows that are wanted no more: only rows whose key is in the outbox as gone.
 func (w *writer) remove(ctx context.Context) error {
-	rows, err := w.conn.Query(ctx, `
+	type gone struct {
+		Key   string
+		Young bool
+	}
+	all, err := collect(ctx, w.conn, pgx.RowToStructByPos[gone], `
 		update august.outbox set sent = null
 		where pipeline = $1 and view = $2 and payload is null
 		returning key, coalesce(sent_at > clock_timestamp() - $3::interval, false)`, w.pipeline, w.view.View, w.cfg.Lag)
-	if err != nil {
+	if err != nil || len(all) == 0 {
 		return err
 	}
 	fresh := map[string]bool{}
-	var key string
-	var young bool
-	if _, err := pgx.ForEachRow(rows, []any{&key, &young}, func() error { fresh[key] = young; return nil }); err != nil {
-		return err
-	}
-	if len(fresh) == 0 {
-		return nil
+	for _, g := range all {
+		fresh[g.Key] = g.Young
 	}
 	listed, err := w.client.Rows(ctx, w.view.DocID, w.view.TableID, w.view.KeyColumn)
 	if err != nil {

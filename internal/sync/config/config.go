@@ -86,8 +86,9 @@ func Load(lookup Lookup) (Config, error) {
 		Coda: Coda{
 			URL:   r.address("AUGUST_CODA_URL", "https://coda.io/apis/v1"),
 			Token: r.secret("AUGUST_CODA_TOKEN"),
-			// Coda has published 3 and 5, and counts per user: other users of the account may need a share.
-			Writes: r.number("AUGUST_CODA_WRITES_PER_10S", 3, 1, 100),
+			// Coda has published 3 and 5, and counts per user: other users of the account may need a share. It allows ten
+			// writes of any sort in six seconds, and these may come all at once.
+			Writes: r.number("AUGUST_CODA_WRITES_PER_10S", 3, 1, 10),
 		},
 		Control: Control{
 			Audiences: r.list("AUGUST_CONTROL_AUDIENCE"),

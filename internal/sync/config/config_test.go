@@ -33,7 +33,7 @@ func TestLoad_defaults(t *testing.T) {
 	if cfg.Port != 8080 || cfg.Database.PoolMax != 4 || cfg.Database.Port != 5432 || cfg.LogLevel != slog.LevelInfo ||
 		cfg.DrChrono.URL != "https://app.drchrono.com" || cfg.Coda.URL != "https://coda.io/apis/v1" ||
 		cfg.Control.Issuer != "https://accounts.google.com" || cfg.Coda.Token.Set() ||
-		cfg.DrChrono.CallsPerHour != 500 || cfg.DrChrono.ReservePercent != 10 {
+		cfg.DrChrono.CallsPerHour != 500 || cfg.DrChrono.ReservePercent != 10 || cfg.Coda.Writes != 3 {
 		t.Errorf("defaults are %+v", cfg)
 	}
 	if cfg.Database.Project() != "feel-august-platform" || cfg.DrChrono.ClientSecret.Reveal() != canary {
@@ -50,6 +50,7 @@ func TestLoad_lists(t *testing.T) {
 
 		"AUGUST_DRCHRONO_CALLS_PER_HOUR":  "2000",
 		"AUGUST_DRCHRONO_RESERVE_PERCENT": "0",
+		"AUGUST_CODA_WRITES_PER_10S":      "5",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -57,8 +58,8 @@ func TestLoad_lists(t *testing.T) {
 	if len(cfg.Control.Audiences) != 2 || cfg.Control.Callers[0] != "terraform@x.iam.gserviceaccount.com" || cfg.Control.Issuer != "http://127.0.0.1:9/identity" {
 		t.Errorf("read %+v", cfg.Control)
 	}
-	if cfg.DrChrono.CallsPerHour != 2000 || cfg.DrChrono.ReservePercent != 0 {
-		t.Errorf("read %+v", cfg.DrChrono)
+	if cfg.DrChrono.CallsPerHour != 2000 || cfg.DrChrono.ReservePercent != 0 || cfg.Coda.Writes != 5 {
+		t.Errorf("read %+v and %+v", cfg.DrChrono, cfg.Coda)
 	}
 }
 
@@ -73,14 +74,16 @@ func TestLoad_listsEveryProblemAtOnce(t *testing.T) {
 		"AUGUST_DRCHRONO_OAUTH":    `{"client_id":"` + canary,
 		"AUGUST_CODA_URL":          "ftp://" + canary,
 		"AUGUST_CONTROL_CALLERS":   "ok@example.test,*@" + canary,
-		"AUGUST_LOG_LEVEL":         canary,
+
+		"AUGUST_CODA_WRITES_PER_10S": "11",
+		"AUGUST_LOG_LEVEL":           canary,
 	}))
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	for _, name := range []string{
 		"PORT", "AUGUST_DATABASE_INSTANCE", "AUGUST_DATABASE_NAME", "AUGUST_DATABASE_PASSWORD", "AUGUST_DATABASE_POOL_MAX",
-		"AUGUST_DRCHRONO_OAUTH", "AUGUST_CODA_URL", "AUGUST_CONTROL_CALLERS", "AUGUST_LOG_LEVEL",
+		"AUGUST_DRCHRONO_OAUTH", "AUGUST_CODA_URL", "AUGUST_CODA_WRITES_PER_10S", "AUGUST_CONTROL_CALLERS", "AUGUST_LOG_LEVEL",
 	} {
 		if !strings.Contains(err.Error(), name+" ") {
 			t.Errorf("says nothing of %s", name)

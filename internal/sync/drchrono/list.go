@@ -22,15 +22,15 @@ type Page struct {
 	Part  string    // the reader's name for the part of a list that it belongs to
 }
 
-// listSize is the page size asked for; the source gives less where it wants to.
-const listSize = "250"
+// ListSize is the page size asked for; the source gives less where it wants to.
+const ListSize = 250
 
 // List reads one page of a cursor list: the first with next "", then what Page.Next says.
 func (c *Client) List(ctx context.Context, path string, params url.Values, next string) (Page, error) {
 	target := c.base.JoinPath(path)
 	if next == "" {
 		q := cloned(params)
-		q.Set("page_size", listSize)
+		q.Set("page_size", strconv.Itoa(ListSize))
 		target.RawQuery = q.Encode()
 	} else {
 		rel, err := url.Parse(next)

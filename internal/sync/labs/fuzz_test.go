@@ -123,6 +123,11 @@ func checkDecision(t failer, o Observation) {
 	if state, why := Review(Candidate{Status: Final, Decision: d}, nil); d.State == Abnormal && !state.Queued() || why == "" {
 		fail("abnormal, and nobody is asked")
 	}
+	for _, status := range []Status{Preliminary, Pending, Correction, Final, "", "Z"} {
+		if state, _ := Review(Candidate{Status: status, Decision: d}, nil); d.Severity == Critical && !state.Queued() {
+			fail("critical, and nobody is asked")
+		}
+	}
 }
 
 func checkNumber(t failer, d decimal.Decimal) {

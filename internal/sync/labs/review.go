@@ -50,8 +50,9 @@ func Fingerprint(o Observation, comments string) string {
 // Review decides whether a result waits for a clinician, and says why. A nil acknowledgement is none.
 // A superseded version needs no review of its own: ask for the one that holds.
 //
-// It does when it is final or corrected and abnormal, or when the lab flagged it with something that
-// these rules cannot place. An acknowledged one is back in the queue when the lab corrects it, takes it
+// It does when it is abnormal, or when the lab flagged it with something that these rules cannot place. One
+// that is yet to become final waits until it is, unless it is critical: nobody may come to harm because a
+// laboratory takes its time. An acknowledged one is back in the queue when the lab corrects it, takes it
 // back, or reports other content, even if it is normal now: somebody may have acted on what it was.
 // The same content sent again, or under another id, stays acknowledged.
 func Review(c Candidate, ack *Acknowledgement) (ReviewState, string) {
@@ -60,9 +61,11 @@ func Review(c Candidate, ack *Acknowledgement) (ReviewState, string) {
 	}
 	flagged := c.Decision.State == Unknown && c.Decision.Basis == ByFlag
 	switch {
-	case !c.Status.Reported():
+	case !c.due():
 		return ReviewNotNeeded, "not reported as final"
-	case c.Decision.State == Abnormal && c.Decision.Severity == Critical:
+	case c.Decision.Severity == Critical && !c.Status.Reported():
+		return ReviewOpen, "critical, and not yet final"
+	case c.Decision.Severity == Critical:
 		return ReviewOpen, "critical"
 	case c.Decision.State == Abnormal:
 		return ReviewOpen, "abnormal"
@@ -73,6 +76,18 @@ func Review(c Candidate, ack *Acknowledgement) (ReviewState, string) {
 	}
 }
 
+// due says whether a clinician goes by the result already.
+func (c Candidate) due() bool {
+	switch c.Status {
+	case Cancelled:
+		return false
+	case Preliminary, Pending:
+		return c.Decision.Severity == Critical
+	default: // also a status that nobody knows: it must not hide a result
+		return true
+	}
+}
+
 func again(c Candidate, ack Acknowledgement) (ReviewState, string) {
 	same := c.Fingerprint == ack.Fingerprint
 	switch {
@@ -80,9 +95,9 @@ func again(c Candidate, ack Acknowledgement) (ReviewState, string) {
 		return ReviewReopened, "cancelled after it was acknowledged"
 	case c.Status == Correction && (!same || c.ID != ack.ID || ack.Status != Correction):
 		return ReviewReopened, "corrected after it was acknowledged"
-	case c.Status.Reported() && ack.Status == Cancelled:
+	case c.due() && ack.Status == Cancelled:
 		return ReviewReopened, "reported after it was acknowledged as cancelled"
-	case c.Status.Reported() && !same:
+	case c.due() && !same:
 		return ReviewReopened, "changed after it was acknowledged"
 	default:
 		return ReviewAcknowledged, "acknowledged"

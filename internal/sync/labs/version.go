@@ -11,6 +11,7 @@ type Version struct {
 	ID        int64
 	Status    Status
 	Performed time.Time // test_performed, which names no zone; zero when not known
+	Critical  bool      // its Decision's Severity is
 }
 
 // Key says which rows are versions of one observation: those of one test and one code. Rows without a
@@ -39,7 +40,9 @@ func KeyOf(id, test int64, code, description string) Key {
 // The newest holds, by time performed, then by id, but:
 //   - a correction gives way only to a row that is newer both by time and by id: it may bear the time of
 //     what it corrects, or an earlier one;
-//   - one that is not yet final never supersedes one that is: a pending row must not hide a result;
+//   - one that is not yet final never supersedes one that is, for a pending row must not hide a result; but a
+//     critical one that is later than all that are does, for a clinician must not see the normal result of before
+//     in its place. Where a time is not known, later is the one that came later;
 //   - a cancelled row holds only when it is newer than what would hold without it.
 //
 // The order of the rows does not matter.
@@ -62,11 +65,37 @@ func Current(rows []Version) int {
 	if best < 0 {
 		best = newest(rows, func(r Version) bool { return r.Status == Pending })
 	}
+	if best >= 0 {
+		if c := newest(rows, func(r Version) bool { return r.alarms(rows, rows[best]) }); c >= 0 {
+			best = c
+		}
+	}
 	cancelled := newest(rows, func(r Version) bool { return r.Status == Cancelled })
 	if best < 0 || cancelled >= 0 && order(rows[cancelled], rows[best]) > 0 {
 		return cancelled
 	}
 	return best
+}
+
+// alarms says whether a critical row must be seen in place of what would hold without it.
+func (v Version) alarms(rows []Version, holds Version) bool {
+	if !v.Critical || v.Status == Cancelled || !v.later(holds) {
+		return false
+	}
+	for _, r := range rows {
+		if r.Status.Reported() && !v.later(r) || r.Status == Correction && v.ID < r.ID {
+			return false
+		}
+	}
+	return true
+}
+
+// later is whether the row was performed after the other one, or came after it where either's time is not known.
+func (v Version) later(than Version) bool {
+	if v.Performed.IsZero() || than.Performed.IsZero() {
+		return v.ID > than.ID
+	}
+	return v.Performed.After(than.Performed)
 }
 
 func newest(rows []Version, among func(Version) bool) int {

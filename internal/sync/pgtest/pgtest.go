@@ -48,6 +48,13 @@ var cluster struct {
 	next atomic.Int64
 }
 
+// template is a database that was prepared once, to be copied.
+var template struct {
+	once sync.Once
+	db   Database
+	err  error
+}
+
 // server is a running one.
 type server struct {
 	cmd  *exec.Cmd
@@ -68,14 +75,47 @@ func Main(m *testing.M, cleanup ...func()) {
 // New makes an empty database that is dropped when the test ends.
 func New(t testing.TB) Database {
 	t.Helper()
+	boot(t)
+	db := create(t, "")
+	t.Cleanup(func() { drop(t, db) })
+	return db
+}
+
+func boot(t testing.TB) {
+	t.Helper()
 	cluster.once.Do(func() { cluster.err = start() })
 	if cluster.err != nil {
 		t.Fatalf("start PostgreSQL for tests: %v", cluster.err)
 	}
+}
+
+func create(t testing.TB, like string) Database {
+	t.Helper()
 	db := Database{Host: "127.0.0.1", Port: cluster.port, User: "august", Password: "august",
 		Name: fmt.Sprintf("test_%d", cluster.next.Add(1))}
-	admin(t, `create database `+db.Name)
-	t.Cleanup(func() { admin(t, `drop database `+db.Name+` with (force)`) })
+	admin(t, `create database `+db.Name+like)
+	return db
+}
+
+func drop(t testing.TB, db Database) {
+	t.Helper()
+	admin(t, `drop database `+db.Name+` with (force)`)
+}
+
+// Copy makes a database that is like what prepare makes of an empty one. Only the first of them is prepared:
+// that takes longer than to copy it. prepare closes its connections.
+func Copy(t testing.TB, prepare func(Database) error) Database {
+	t.Helper()
+	boot(t)
+	template.once.Do(func() {
+		template.db = create(t, "")
+		template.err = prepare(template.db)
+	})
+	if template.err != nil {
+		t.Fatalf("prepare a database for tests: %v", template.err)
+	}
+	db := create(t, " template "+template.db.Name)
+	t.Cleanup(func() { drop(t, db) })
 	return db
 }
 

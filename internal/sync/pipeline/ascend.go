@@ -3,14 +3,11 @@ package pipeline
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"net/url"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
 )
@@ -92,12 +89,8 @@ func (a *ascent) expected(ctx context.Context) (int, error) {
 	if !a.sweep.Full || a.largest == 0 {
 		return 0, nil
 	}
-	var rows int
-	err := a.cfg.Store.Pool().QueryRow(ctx, `select count(*) from `+pgx.Identifier{"drchrono", a.feed.Name}.Sanitize()+` where deleted_at_source is null`).Scan(&rows)
-	if err != nil {
-		return 0, fmt.Errorf("count rows of %s: %w", a.feed.Name, err)
-	}
-	return (rows + a.largest - 1) / a.largest, nil
+	rows, err := a.cfg.Store.Held(ctx, a.feed)
+	return (int(rows) + a.largest - 1) / a.largest, err
 }
 
 // window reads the size pages that follow the last, from the highest to the lowest, and with them what is
@@ -113,7 +106,7 @@ func (a *ascent) window(ctx context.Context, size int) (int, error) {
 	if a.sweep.Full {
 		a.again = append(a.again, a.last)
 	}
-	err := a.together(ctx, func(run func(read func() error)) {
+	err := a.together(func(run func(read func() error)) {
 		for n := a.last + size; n > a.last; n-- {
 			if a.has(n) {
 				continue
@@ -174,7 +167,7 @@ func (a *ascent) finish(ctx context.Context) error {
 			}
 		}
 	}
-	return a.together(ctx, func(run func(read func() error)) {
+	return a.together(func(run func(read func() error)) {
 		for _, n := range a.again {
 			if n != a.last || a.feed.Order == "id" {
 				run(func() error { return a.reread(ctx, n) })
@@ -185,7 +178,7 @@ func (a *ascent) finish(ctx context.Context) error {
 
 // together runs reads, several at a time. The first failure starts no further one but lets those in flight
 // end, as what they cost is spent.
-func (a *ascent) together(_ context.Context, start func(run func(read func() error))) error {
+func (a *ascent) together(start func(run func(read func() error))) error {
 	var g errgroup.Group
 	var failed atomic.Bool
 	g.SetLimit(a.cfg.Fetchers)

@@ -8,7 +8,7 @@ import (
 
 // Past its end a list without a page count may repeat its last page. A page that is repeated by mistake is no end.
 func TestAPageRepeatedOnceEndsNoList(t *testing.T) {
-	r := newRig(t, 40)
+	r := newRig(t, 40, few...)
 	r.server.Set(func(s *sandbox.Settings) { s.BulkNoPagination = []string{"line_items_list"} })
 	r.server.AddFault(sandbox.Fault{Kind: sandbox.FaultRepeat, Endpoint: "line_items_list", Page: 3, Times: 1})
 	s, _ := r.instance()

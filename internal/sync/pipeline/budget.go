@@ -61,6 +61,9 @@ func (s *Service) calls(name string, spec runtimeapi.PipelineSpec, known map[str
 		c := CallFeed(f)
 		v := known[f.Name]
 		c.Rows, c.Changed = v.rows, v.changed
+		if f.Split != nil && v.runs > 0 { // seldom read whole, and a part is a page however short
+			c.Whole, c.Changed = false, v.pages*c.PageSize
+		}
 		p.Feeds = append(p.Feeds, c)
 	}
 	return p
@@ -75,18 +78,21 @@ func CallFeed(f *feed.Feed) advise.CallFeed {
 	return c
 }
 
-// volume is how many rows a feed holds, and how many an ordinary run reads.
-type volume struct{ rows, changed int64 }
+// volume is how many rows a feed holds, and what an ordinary run reads of it, by so many of them.
+type volume struct{ rows, changed, pages, runs int64 }
 
 // measured is what the feeds' newest runs have read: a full one, and on average the ordinary ones of a week.
 func measured(ctx context.Context, tx pgx.Tx) (map[string]volume, error) {
 	rows, _ := tx.Query(ctx, `
 		select f.feed, coalesce((array_agg(f.read order by f.run_id desc) filter (where r."full"))[1], 0)::bigint,
-			coalesce(ceil(avg(f.read) filter (where not r."full" and f.finished_at > now() - interval '7 days')), 0)::bigint
-		from august.feed_run f join august.run r on r.id = f.run_id where f.state = 'succeeded' group by f.feed`)
+			coalesce(ceil(avg(f.read) filter (where ordinary)), 0)::bigint, coalesce(ceil(avg(f.pages) filter (where ordinary)), 0)::bigint,
+			count(*) filter (where ordinary)
+		from august.feed_run f join august.run r on r.id = f.run_id
+		cross join lateral (select not r."full" and f.finished_at > now() - interval '7 days' as ordinary) o
+		where f.state = 'succeeded' group by f.feed`)
 	known := map[string]volume{}
 	var name string
 	var v volume
-	_, err := pgx.ForEachRow(rows, []any{&name, &v.rows, &v.changed}, func() error { known[name] = v; return nil })
+	_, err := pgx.ForEachRow(rows, []any{&name, &v.rows, &v.changed, &v.pages, &v.runs}, func() error { known[name] = v; return nil })
 	return known, err
 }

@@ -21,12 +21,12 @@ import (
 // An hour of a few seconds: a full sync parks at its end, goes on in the next, and the source refuses nothing. The
 // pages that were being prepared are not submitted again.
 func TestAFullSyncGoesOnAcrossTheHours(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 30, few...)
 	const hour = 8 * time.Second
 	r.server.Set(func(s *sandbox.Settings) {
-		s.PerHour, s.HourMillis, s.BulkPolls, s.BulkMillis = 40, int(hour.Milliseconds()), 0, 200
+		s.PerHour, s.HourMillis, s.BulkPolls, s.BulkMillis = 36, int(hour.Milliseconds()), 0, 200
 	})
-	r.limits = store.Limits{PerSecond: 1000, PerHour: 40, Hour: hour}
+	r.limits = store.Limits{PerSecond: 1000, PerHour: 36, Hour: hour}
 	var posts, gets atomic.Int64
 	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
 		if strings.HasSuffix(q.URL.Path, "_list") {
@@ -72,7 +72,7 @@ func TestAFullSyncGoesOnAcrossTheHours(t *testing.T) {
 // A list that does not say how long it is costs few calls more than one that does, and its pages are asked for
 // side by side.
 func TestAnAscentReadsAhead(t *testing.T) {
-	r := newRig(t, 120)
+	r := newRig(t, 120, feed.Appointments)
 	r.server.Set(func(s *sandbox.Settings) {
 		s.BulkPolls, s.BulkNoPagination = 0, []string{"appointments_list"}
 		s.PageCaps["appointments_list"] = 20
@@ -119,18 +119,9 @@ func TestAnAscentReadsAhead(t *testing.T) {
 
 // The calls of a full sweep carry their class, those of a verification another.
 func TestCallsCarryTheirClass(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	ledger := &classes{}
-	s, _ := r.instance(func(c *pipeline.Config) {
-		source, err := drchrono.New(drchrono.Config{
-			BaseURL: r.http.URL, Credential: drchrono.Credential{ClientID: "app", ClientSecret: "secret", RefreshToken: "seed"},
-			Ledger: ledger, Vault: c.Store.Credentials(), PerSecond: 10_000, Backoff: time.Millisecond, Poll: time.Millisecond,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Source = source
-	})
+	s, _ := r.instance(r.booking(ledger))
 	r.start(s)
 	r.put(s, spec)
 	r.ended(s, runtimeapi.RunSucceeded)
@@ -148,6 +139,44 @@ func TestCallsCarryTheirClass(t *testing.T) {
 	r.sync(s, true)
 	if n := ledger.take(); n[drchrono.Interactive] != 1 {
 		t.Errorf("full sync with one row to verify: %v", n)
+	}
+}
+
+// A list that has to be read in parts is no more urgent for it.
+func TestCallsOfPartsCarryTheSweepsClass(t *testing.T) {
+	r := newRig(t, 20, laboratory...)
+	n, ledger := r.watch(tooLong), &classes{}
+	s, _ := r.instance(r.booking(ledger))
+	stop := r.start(s)
+	r.put(s, spec)
+	r.ended(s, runtimeapi.RunSucceeded)
+	if parts, n := n.take("lab_results"), ledger.take(); len(parts) < 2 || n[drchrono.Backfill] == 0 || n[drchrono.Scheduled]+n[drchrono.Interactive] > 0 {
+		t.Errorf("first sync, %d parts: %v", len(parts), n)
+	}
+	r.sync(s, false)
+	if n := ledger.take(); n[drchrono.Scheduled] == 0 || n[drchrono.Backfill] > 1 || n[drchrono.Interactive] > 0 {
+		t.Errorf("ordinary sync: %v", n)
+	}
+	stop()
+	if _, err := s.Reconcile(t.Context(), "billing", false); err != nil {
+		t.Fatal(err)
+	}
+	if parts, n := n.take("lab_results"), ledger.take(); len(parts) < 2 || n[drchrono.Backfill] == 0 || n[drchrono.Scheduled]+n[drchrono.Interactive] > 0 {
+		t.Errorf("reconciliation, %d parts: %v", len(parts), n)
+	}
+}
+
+// booking lets an instance book its calls in another ledger.
+func (r *rig) booking(ledger drchrono.Ledger) func(*pipeline.Config) {
+	return func(c *pipeline.Config) {
+		source, err := drchrono.New(drchrono.Config{
+			BaseURL: r.http.URL, Credential: drchrono.Credential{ClientID: "app", ClientSecret: "secret", RefreshToken: "seed"},
+			Ledger: ledger, Vault: c.Store.Credentials(), PerSecond: 10_000, Backoff: time.Millisecond, Poll: time.Millisecond,
+		})
+		if err != nil {
+			r.Fatal(err)
+		}
+		c.Source = source
 	}
 }
 
@@ -227,6 +256,43 @@ func TestADeclarationThatCannotBeAffordedIsRefused(t *testing.T) {
 	paused := other
 	paused.Paused = true
 	if e := declare("second", paused, "* * * * *"); e != nil {
+		t.Error(e)
+	}
+}
+
+// A part is a page however short, and a list that is read in parts is seldom read whole: what its runs asked for
+// counts, not what it holds.
+func TestAListInPartsCostsThePagesThatItsRunsRead(t *testing.T) {
+	r := newRig(t, 1)
+	s, _ := r.instance(func(c *pipeline.Config) {
+		c.CallsPerHour, c.Datasets = 500, map[string]pipeline.Dataset{"billing": {Feeds: []feed.Feed{feed.LabOrders, feed.LabResults}}}
+	})
+	declare := func(schedule string) string {
+		spec := spec
+		spec.Schedule = schedule
+		if _, err := s.Put(t.Context(), "billing", spec); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+	run := func(full bool, read, pages int) {
+		r.exec(`insert into august.run (pipeline, state, generation, "full") values ('billing', 'succeeded', 1, $1)`, full)
+		r.exec(`insert into august.feed_run (run_id, feed, ordinal, state, read, pages, finished_at) select max(id), 'lab_results', 1, 'succeeded', $1, $2, now() from august.run`, read, pages)
+	}
+	if e := declare("0 0 * * *"); e != "" {
+		t.Fatal(e)
+	}
+	r.exec(`update august.run set state = 'succeeded'`)
+	run(true, 100*250, 100) // no ordinary run yet: what it holds counts
+	if e := declare("*/10 * * * *"); !strings.Contains(e, "lab_results 100 = 101") {
+		t.Errorf("error %q", e)
+	}
+	run(false, 60, 30)
+	run(false, 20, 10)
+	if e := declare("*/2 * * * *"); !strings.Contains(e, "lab_results 20 = 21") {
+		t.Errorf("error %q", e)
+	}
+	if e := declare("*/10 * * * *"); e != "" {
 		t.Error(e)
 	}
 }

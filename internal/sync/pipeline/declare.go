@@ -292,15 +292,14 @@ func (s *Service) status(ctx context.Context, p runtimeapi.Pipeline) (runtimeapi
 		return st, err
 	}
 	d := s.cfg.Datasets[p.Spec.Dataset]
-	for _, f := range d.Feeds {
+	for i := range d.Feeds {
+		f := &d.Feeds[i]
 		if age, ok := ages[feedKey{p.Name, f.Name}]; ok {
 			st.Lag[f.Name] = age
 		}
-		var n int64
-		if err := pool.QueryRow(ctx, `select count(*) from `+pgx.Identifier{"drchrono", f.Name}.Sanitize()+` where deleted_at_source is null`).Scan(&n); err != nil {
+		if st.Rows[f.Name], err = s.cfg.Store.Held(ctx, f); err != nil {
 			return st, err
 		}
-		st.Rows[f.Name] = n
 	}
 	if d.Status != nil {
 		return st, d.Status(ctx, pool, p.Spec, &st)

@@ -15,7 +15,7 @@ func code(err error) string {
 }
 
 func TestADatasetHasOneEnabledPipeline(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 1)
 	s, _ := r.instance()
 	put := func(name string, paused bool) error {
 		spec := spec
@@ -47,7 +47,7 @@ func TestADatasetHasOneEnabledPipeline(t *testing.T) {
 }
 
 func TestOfTwoFirstDeclarationsOneWins(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 1)
 	errs := make([]error, 4)
 	var all sync.WaitGroup
 	for i := range errs {

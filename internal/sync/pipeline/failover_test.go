@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 // A sync under way rides through what a failover does to the database's address. No process starts anew,
 // and the rows are those of a sync that nothing disturbed.
 func TestASyncRidesThroughAFailover(t *testing.T) {
+	t.Parallel() // it waits, most of the time
 	for name, c := range map[string]struct {
 		// happen breaks the address and returns when the database is back
 		happen func(t *testing.T, r *rig, p *pgtest.Proxy, standby *pgtest.Standby)
@@ -43,7 +45,8 @@ func TestASyncRidesThroughAFailover(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, 60)
+			t.Parallel()
+			r := newRig(t, 60, few...)
 			var standby *pgtest.Standby
 			if c.copied {
 				standby = pgtest.NewStandby(t)
@@ -99,36 +102,42 @@ func TestASyncRidesThroughAFailover(t *testing.T) {
 // A session's lock must not outlive a client that vanished: the one writer of a Coda table would be none.
 // The server finds out by itself, within seconds.
 func TestAVanishedClientsLocksAreFreed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1)
 	proxy := pgtest.NewProxy(t, r.db)
 	direct := r.store
 	r.db = proxy.Database()
-	for name, begin := range map[string]string{"idle": `select 1`, "in a transaction": `begin`} {
-		t.Run(name, func(t *testing.T) {
-			conn, err := r.connect().Pool().Acquire(t.Context())
+	locks := map[int]string{4711: "idle", 4712: "in a transaction"}
+	for lock, state := range locks {
+		conn, err := r.connect().Pool().Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Release()
+		if state != "idle" {
+			_, err = conn.Exec(t.Context(), `begin`)
+		}
+		if err == nil {
+			_, err = conn.Exec(t.Context(), `select pg_advisory_lock($1)`, lock)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	proxy.BlackHole()
+	defer proxy.Heal()
+	began := time.Now()
+	for lock, state := range locks {
+		r.until("the lock of a client that was "+state+" is free", func() bool {
+			tx, err := direct.Pool().Begin(t.Context())
 			if err != nil {
-				t.Fatal(err)
+				return false
 			}
-			defer conn.Release()
-			for _, sql := range []string{begin, `select pg_advisory_lock(4711)`} {
-				if _, err := conn.Exec(t.Context(), sql); err != nil {
-					t.Fatal(err)
-				}
-			}
-			proxy.BlackHole()
-			defer proxy.Heal()
-			began := time.Now()
-			r.until("the lock is free", func() bool {
-				tx, err := direct.Pool().Begin(t.Context())
-				if err != nil {
-					return false
-				}
-				defer func() { _ = tx.Rollback(t.Context()) }()
-				var free bool
-				return tx.QueryRow(t.Context(), `select pg_try_advisory_xact_lock(4711)`).Scan(&free) == nil && free
-			})
-			t.Logf("free after %v", time.Since(began).Round(time.Millisecond))
+			defer func() { _ = tx.Rollback(t.Context()) }()
+			var free bool
+			return tx.QueryRow(t.Context(), `select pg_try_advisory_xact_lock($1)`, lock).Scan(&free) == nil && free
 		})
+		t.Logf("%s: free after %v at most", state, time.Since(began).Round(time.Millisecond))
 	}
 }
 
@@ -144,16 +153,20 @@ func TestABusyPoolSaysSo(t *testing.T) {
 		}
 		defer conn.Release()
 	}
+	var calls sync.WaitGroup
 	for name, call := range map[string]func() error{
 		"list":   func() error { _, err := s.List(t.Context()); return err },
 		"get":    func() error { _, err := s.Get(t.Context(), "billing"); return err },
 		"put":    func() error { _, err := s.Put(t.Context(), "billing", spec); return err },
 		"delete": func() error { return s.Delete(t.Context(), "billing") },
 	} {
-		err := call()
-		e, ok := err.(*runtimeapi.Error)
-		if !ok || e.Code != runtimeapi.CodeUnavailable || !strings.Contains(e.Message, "all 2 database connections of this instance are at work") {
-			t.Errorf("%s: %v", name, err)
-		}
+		calls.Go(func() {
+			err := call()
+			e, ok := err.(*runtimeapi.Error)
+			if !ok || e.Code != runtimeapi.CodeUnavailable || !strings.Contains(e.Message, "all 2 database connections of this instance are at work") {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
+	calls.Wait()
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
 	sandbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 )
 
@@ -34,7 +35,7 @@ func TestASyncGetsOverFaultsThatPass(t *testing.T) {
 		"a token endpoint that fails":  {Kind: sandbox.FaultStatus, Endpoint: "o/token", Times: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, 40)
+			r := newRig(t, 40, few...)
 			r.server.AddFault(fault)
 			s, _ := r.instance()
 			r.start(s)
@@ -61,7 +62,7 @@ func TestASyncSaysWhatIsWrongWhenAFaultStays(t *testing.T) {
 		"bulk that fails": {sandbox.Fault{Kind: sandbox.FaultFailed, Endpoint: "line_items_list"}, "gave up on a bulk page"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, 20)
+			r := newRig(t, 20, few...)
 			r.server.Set(func(s *sandbox.Settings) { s.PageCaps["patient_payments"] = 5 })
 			id := r.server.AddFault(c.fault)
 			s, _ := r.instance()
@@ -94,7 +95,7 @@ func TestASyncSaysWhatIsWrongWhenAFaultStays(t *testing.T) {
 }
 
 func TestRotatedTokensLastThroughAnything(t *testing.T) {
-	r := newRig(t, 30)
+	r := newRig(t, 30, few...)
 	// Tokens that die in mid-sync, and are not good at once.
 	r.server.Set(func(s *sandbox.Settings) { s.Rotate, s.FreshTokenMillis = true, 5 })
 	s, _ := r.instance()
@@ -122,7 +123,7 @@ func TestRotatedTokensLastThroughAnything(t *testing.T) {
 }
 
 func TestADeadGrantStopsTheRunAndANewSecretHeals(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	r.exec(`insert into august.credential (application, refresh_token, seed) values ('app', 'revoked', sha256('seed'))`)
 	s, _ := r.instance()
 	r.start(s)
@@ -179,7 +180,7 @@ func (r *rig) without(list string, hide func(object map[string]any) bool) {
 }
 
 func TestAMissedRowIsAskedForBeforeItCountsAsGone(t *testing.T) {
-	r := newRig(t, 30)
+	r := newRig(t, 30, few...)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)
@@ -198,7 +199,7 @@ func TestAMissedRowIsAskedForBeforeItCountsAsGone(t *testing.T) {
 
 // Rows that change during a full sync of a list ordered by change move to its end, which was read first.
 func TestRowsThatMoveWhileTheyAreReadAreNotGone(t *testing.T) {
-	r := newRig(t, 80)
+	r := newRig(t, 80, feed.Appointments)
 	s, _ := r.instance(func(c *pipeline.Config) { c.Fetchers = 1 })
 	r.start(s)
 	r.put(s, spec)
@@ -230,7 +231,7 @@ func TestRowsThatMoveWhileTheyAreReadAreNotGone(t *testing.T) {
 }
 
 func TestAFullSyncRefusesToDropAnImplausibleShare(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, few...)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)
@@ -264,7 +265,7 @@ func TestBulkListsOfOtherShapes(t *testing.T) {
 		"arrays called data": func(s *sandbox.Settings) { s.Envelope = "data"; s.BulkCompleted = true; s.BulkPolls = 3 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, 30)
+			r := newRig(t, 30, few...)
 			r.server.Set(set)
 			s, _ := r.instance()
 			r.start(s)
@@ -313,7 +314,7 @@ func TestDeriveRunsInTheRunsTransactionWithTheNewestSpec(t *testing.T) {
 }
 
 func TestSchedulesFireAndDeclarationsAreIdempotent(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	s, _ := r.instance()
 	r.start(s)
 	every := spec
@@ -353,7 +354,7 @@ func TestSchedulesFireAndDeclarationsAreIdempotent(t *testing.T) {
 }
 
 func TestARowAtFaultIsSetAsideAndSaid(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 )
 
@@ -93,7 +94,7 @@ func TestEveryInstanceKnowsTheLagOfEachFeed(t *testing.T) {
 
 // A full sweep that missed too much to be believed makes nothing fresh.
 func TestAnImplausibleSweepLeavesTheLag(t *testing.T) {
-	r := newRig(t, 40)
+	r := newRig(t, 10, feed.Doctors, feed.Offices)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)

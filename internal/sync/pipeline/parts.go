@@ -28,14 +28,23 @@ func (p *pass) plan(ctx context.Context, d Dataset) error {
 		return err
 	}
 	if !p.feed.Split.Always {
-		whole, err := p.cfg.Store.WholeCost(ctx, p.feed)
+		held, err := p.cfg.Store.Held(ctx, p.feed)
 		if err != nil {
 			return err
 		}
-		if len(values) > whole {
+		if whole := int(held)/drchrono.ListSize + 1; len(values) > whole {
 			p.log.InfoContext(ctx, "the list is read whole", "parts_due", len(values), "calls_estimated", whole)
 			return nil
 		}
+	}
+	return p.into(ctx, values)
+}
+
+// into settles that the sweep reads these parts.
+func (p *pass) into(ctx context.Context, values []string) error {
+	if p.keep != nil { // there is no checkpoint to note it in
+		p.sweep.Values, p.sweep.Pages = values, nil
+		return nil
 	}
 	return p.cfg.Store.Divide(ctx, p.feed, &p.sweep, values)
 }
@@ -46,6 +55,12 @@ func (p *pass) wanted(ctx context.Context, d Dataset) ([]string, error) {
 		return p.cfg.Store.Parts(ctx, p.feed)
 	}
 	return d.Due(ctx, p.cfg.Store.Pool(), p.feed.Name, p.sweep.ReadAt.Add(-dueMargin))
+}
+
+// tooLong tells that the list failed as long ones do, and can be read in parts instead.
+func (p *pass) tooLong(err error) bool {
+	k := drchrono.KindOf(err)
+	return p.feed.Split != nil && p.sweep.Values == nil && (k == drchrono.Unavailable || k == drchrono.Malformed)
 }
 
 // divide goes over to parts when the list could not be read whole, which happens to long ones. That a
@@ -67,7 +82,7 @@ func (p *pass) divide(ctx context.Context, d Dataset, failure error) error {
 		return failure
 	}
 	p.log.WarnContext(ctx, "the list cannot be read whole; it is read in parts", "parts", len(values), "error", failure)
-	if err := p.cfg.Store.Divide(ctx, p.feed, &p.sweep, values); err != nil {
+	if err := p.into(ctx, values); err != nil {
 		return err
 	}
 	p.load()

@@ -14,26 +14,35 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 )
 
-// reads notes with which order each list of what belongs to orders was asked for, "" for none.
+// reads notes which part of each list that can be read in parts was asked for: the order, or the doctor, "" for
+// none.
 type reads struct {
 	mu     sync.Mutex
 	of     map[string][]string // by list
-	answer func(list, order string) int
+	answer func(list, part string) int
+}
+
+// tooLong answers as the source does when a list is too long for it: an order's results can be read, all cannot.
+func tooLong(list, part string) int {
+	if list == "lab_results" && part == "" {
+		return http.StatusInternalServerError
+	}
+	return 0
 }
 
 // watch puts notes on every read. refuse, when set, answers with a status.
-func (r *rig) watch(refuse func(list, order string) int) *reads {
+func (r *rig) watch(refuse func(list, part string) int) *reads {
 	n := &reads{of: map[string][]string{}, answer: refuse}
 	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
-		list, order := strings.TrimPrefix(q.URL.Path, "/api/"), q.URL.Query().Get("order")
-		if list == "lab_tests" || list == "lab_results" {
+		list, query := strings.TrimPrefix(q.URL.Path, "/api/"), q.URL.Query()
+		if part := query.Get("order") + query.Get("doctor"); list == "lab_tests" || list == "lab_results" || list == "eobs" {
 			n.mu.Lock()
 			status := 0
 			if n.answer != nil {
-				status = n.answer(list, order)
+				status = n.answer(list, part)
 			}
 			if status == 0 {
-				n.of[list] = append(n.of[list], order)
+				n.of[list] = append(n.of[list], part)
 			}
 			n.mu.Unlock()
 			if status != 0 {
@@ -48,7 +57,7 @@ func (r *rig) watch(refuse func(list, order string) int) *reads {
 	return n
 }
 
-// take is the orders that a list was asked for since the last call.
+// take is the parts of a list that were asked for since the last call.
 func (n *reads) take(list string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -57,7 +66,7 @@ func (n *reads) take(list string) []string {
 	return got
 }
 
-func (n *reads) refuse(f func(list, order string) int) {
+func (n *reads) refuse(f func(list, part string) int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.answer = f
@@ -81,7 +90,7 @@ func (r *rig) edited(errs ...error) {
 }
 
 func TestOnlyOrdersThatAreDueAreReadAgain(t *testing.T) {
-	r := newRig(t, 80)
+	r := newRig(t, 80, laboratory...)
 	n := r.watch(nil)
 	s, _ := r.instance()
 	r.start(s)
@@ -141,7 +150,7 @@ func TestOnlyOrdersThatAreDueAreReadAgain(t *testing.T) {
 }
 
 func TestAListThatCannotBeReadWholeIsReadInParts(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, laboratory...)
 	parts := 0
 	n := r.watch(func(list, order string) int {
 		switch {
@@ -212,7 +221,7 @@ func TestAListThatCannotBeReadWholeIsReadInParts(t *testing.T) {
 
 // A list that fails because the source is down must not be taken for one that is too long.
 func TestASourceThatIsDownDividesNothing(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, laboratory...)
 	n := r.watch(func(list, _ string) int {
 		if list == "lab_results" {
 			return http.StatusBadGateway
@@ -234,7 +243,7 @@ func TestASourceThatIsDownDividesNothing(t *testing.T) {
 // Checks of payers are read doctor by doctor, whole each time: what is gone shows at once, also of a
 // doctor who has left.
 func TestEOBsAreReadByDoctor(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, always(feed.Doctors, feed.EOBs)...)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)
@@ -280,7 +289,7 @@ func TestAFeedRests(t *testing.T) {
 
 // Two pipelines may sweep one table: neither takes for gone what the other has just brought.
 func TestDatasetsShareAFeed(t *testing.T) {
-	r := newRig(t, 40)
+	r := newRig(t, 40, append(slices.Clone(few), feed.LabDocuments)...)
 	a, _ := r.instance()
 	b, _ := r.instance()
 	r.start(a)

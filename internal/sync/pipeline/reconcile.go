@@ -52,7 +52,7 @@ func (s *Service) Reconcile(ctx context.Context, name string, repair bool) (runt
 		return report, err
 	}
 	log := s.cfg.Log.With("pipeline", name, "run", l.run)
-	work, stop := context.WithCancelCause(ctx)
+	work, stop := context.WithCancelCause(drchrono.WithClass(ctx, drchrono.Backfill))
 	var beat sync.WaitGroup
 	beat.Go(func() { s.heartbeat(work, l, stop) })
 	defer func() { stop(nil); beat.Wait() }()
@@ -74,8 +74,8 @@ func (s *Service) reconcile(ctx context.Context, l lease, d Dataset, report *run
 		return err
 	}
 	for i := range d.Feeds {
-		c := comparison{pass: pass{Service: s, lease: l, feed: &d.Feeds[i], log: log.With("feed", d.Feeds[i].Name), pages: map[int]store.SweepPage{}}, repair: report.Repair, seen: map[string]sight{}}
-		one, err := c.run(ctx)
+		c := comparison{pass: pass{Service: s, lease: l, feed: &d.Feeds[i], log: log.With("feed", d.Feeds[i].Name)}, repair: report.Repair, seen: map[string]sight{}}
+		one, err := c.run(ctx, d)
 		if err != nil {
 			return fmt.Errorf("reconcile %s: %w", c.feed.Name, err)
 		}
@@ -138,24 +138,28 @@ type sight struct {
 	diff    string
 }
 
-func (c *comparison) run(ctx context.Context) (runtimeapi.ReconcileFeed, error) {
+func (c *comparison) run(ctx context.Context, d Dataset) (runtimeapi.ReconcileFeed, error) {
 	c.one = runtimeapi.ReconcileFeed{Feed: c.feed.Name, Differ: []runtimeapi.ReconcileBucket{}}
 	c.keep = c.compare
 	c.sweep = store.Sweep{Full: true, Since: c.feed.SinceAll}
 	if err := c.cfg.Store.Pool().QueryRow(ctx, `select nextval('august.sweep_number'), clock_timestamp()`).Scan(&c.sweep.ID, &c.sweep.Started); err != nil {
 		return c.one, err
 	}
-	// The pages of a sweep that belongs to nobody: those of this one, and of reconciliations that died.
-	defer func() {
-		_, _ = c.cfg.Store.Pool().Exec(context.WithoutCancel(ctx), `delete from august.sweep_page p where sweep = $1`, c.sweep.ID)
-	}()
-	if err := c.patiently(ctx, func() error { return c.read(ctx) }); err != nil {
+	if err := c.plan(ctx, d); err != nil {
 		return c.one, err
 	}
-	if err := c.count(ctx); err != nil {
+	c.load()
+	err := c.patiently(ctx, func() error {
+		err := c.read(ctx)
+		if c.tooLong(err) {
+			err = c.divide(ctx, d, err)
+		}
+		return err
+	})
+	if err != nil {
 		return c.one, err
 	}
-	return c.one, nil
+	return c.one, c.count(ctx)
 }
 
 // patiently waits out a spent call budget: what was read is not read again.
@@ -172,6 +176,7 @@ func (c *comparison) patiently(ctx context.Context, do func() error) error {
 			return ctx.Err()
 		case <-time.After(max(time.Until(source.Until), time.Second)):
 		}
+		c.requests = requests{} // what was submitted is in the database
 	}
 }
 
@@ -187,7 +192,7 @@ func (c *comparison) compare(ctx context.Context, page store.Page) (store.Counts
 	}
 	if c.repair && len(diffs) > 0 {
 		force := page
-		force.Sweep, force.Rows, force.Bad, force.Again = c.sweep.ID, nil, nil, true
+		force.Sweep, force.Rows, force.Bad, force.Again = 0, nil, nil, true
 		for _, r := range page.Rows {
 			if _, ok := kinds[r.Key]; ok {
 				force.Rows, force.Force = append(force.Rows, r), append(force.Force, r.Key)

@@ -4,24 +4,26 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 )
 
 func TestReconcileFindsAndRepairsOnlyWhatDiffers(t *testing.T) {
-	r := newRig(t, 60)
+	r := newRig(t, 60, few...)
 	s, _ := r.instance()
 	stop := r.start(s)
 	r.put(s, spec)
 	r.ended(s, runtimeapi.RunSucceeded)
 	stop()
 	clean, err := s.Reconcile(t.Context(), "billing", false)
-	if err != nil || clean.Drift != 0 || clean.Left != 0 || len(clean.Feeds) != len(feeds) {
+	if err != nil || clean.Drift != 0 || clean.Left != 0 || len(clean.Feeds) != len(few) {
 		t.Fatalf("%+v, %v", clean, err)
 	}
 	for _, f := range clean.Feeds {
@@ -77,8 +79,51 @@ func TestReconcileFindsAndRepairsOnlyWhatDiffers(t *testing.T) {
 	}
 }
 
+// A list is compared as a sync reads it: in parts where it cannot be read whole, or never is.
+func TestReconcileReadsListsInParts(t *testing.T) {
+	r := newRig(t, 30, append(always(feed.Doctors, feed.EOBs), laboratory...)...)
+	n := r.watch(tooLong)
+	s, _ := r.instance()
+	stop := r.start(s)
+	r.put(s, spec)
+	r.ended(s, runtimeapi.RunSucceeded)
+	stop()
+	order := r.one(`select lab_order from drchrono.lab_results order by id limit 1`)
+	for _, sql := range []string{
+		`insert into drchrono.lab_results select made.* from drchrono.lab_results t, generate_series(1, 3) n, jsonb_populate_record(t, jsonb_build_object('id', n)) made
+			where t.id = (select min(id) from drchrono.lab_results where lab_order = ` + order + `)`,
+		`delete from drchrono.lab_results where id > 3 and lab_order = ` + order,
+		`update drchrono.eobs set total_paid = total_paid + 1 where id in (select id from drchrono.eobs order by id limit 2)`,
+	} {
+		r.exec(sql)
+	}
+	lost := 0
+	for _, row := range r.clinic.View(clinic.LabResults, 0) {
+		if row.Field("lab_order") == order {
+			lost++
+		}
+	}
+	n.take("lab_results")
+	n.take("eobs")
+	report, err := s.Reconcile(t.Context(), "billing", true)
+	if err != nil || report.Drift != int64(lost+3+2) || report.Left != 0 {
+		t.Errorf("%d lost: %+v, %v", lost, report, err)
+	}
+	r.equal()
+	for list, parts := range map[string]clinic.Kind{"lab_results": clinic.LabOrders, "eobs": clinic.Doctors} {
+		got := n.take(list)
+		slices.Sort(got)
+		if slices.Contains(got, "") || len(slices.Compact(got)) != r.clinic.Count(parts) {
+			t.Errorf("%s were read of %v", list, got)
+		}
+	}
+	if n := r.one(`select count(*) from august.sweep_page`); n != "0" {
+		t.Errorf("%s pages are left", n)
+	}
+}
+
 func TestReconcileAndSyncDoNotMix(t *testing.T) {
-	r := newRig(t, 20)
+	r := newRig(t, 20, few...)
 	s, _ := r.instance()
 	r.put(s, spec) // pending: nothing runs yet
 	if _, err := s.Reconcile(t.Context(), "billing", true); !errors.Is(err, pipeline.ErrBusy) {

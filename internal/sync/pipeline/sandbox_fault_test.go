@@ -20,8 +20,8 @@ import (
 // columns, as the decoder reads them.
 func (r *rig) raw(shapes ...sandbox.Shape) {
 	r.Helper()
-	for i := range feeds {
-		f := &feeds[i]
+	for i := range r.feeds {
+		f := &r.feeds[i]
 		d := feed.NewDecoder(f)
 		line := func(raw string) string {
 			row, err := d.Decode([]byte(raw))
@@ -96,7 +96,11 @@ func TestASyncGetsOverEveryFaultThatPasses(t *testing.T) {
 		"a page that shows the one before": {Kind: sandbox.FaultRepeat, Endpoint: "patient_payments", Page: 2, Times: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, 25)
+			read := few
+			if fault.Chance > 0 { // it takes many calls to be sure to meet it
+				read = feeds
+			}
+			r := newRig(t, 25, read...)
 			s, _ := r.instance()
 			r.start(s)
 			if fault.Kind == sandbox.FaultLose || fault.Kind == sandbox.FaultRepeat {
@@ -127,7 +131,7 @@ func TestASyncGetsOverEveryFaultThatPasses(t *testing.T) {
 
 // A first sync that was not shown a row finds it the next time that it reads all.
 func TestARowThatTheFirstSyncMissedComesLater(t *testing.T) {
-	r := newRig(t, 40)
+	r := newRig(t, 40, few...)
 	r.server.AddFault(sandbox.Fault{Kind: sandbox.FaultLose, Rows: 4, Page: 2})
 	s, _ := r.instance()
 	r.start(s)
@@ -148,8 +152,8 @@ func TestASyncGetsOverSettings(t *testing.T) {
 		"refresh tokens that are not said":      func(s *sandbox.Settings) { s.Rotate, s.RefreshUnsaid, s.AccessTokenSeconds = false, true, 1 },
 		"refresh tokens that rotate":            func(s *sandbox.Settings) { s.Rotate, s.AccessTokenSeconds = true, 1 },
 		"new tokens not known at once":          func(s *sandbox.Settings) { s.FreshTokenMillis, s.AccessTokenSeconds = 5, 1 },
-		"a throttle that says when in a header": func(s *sandbox.Settings) { s.PerSecond, s.RetryAfter, s.WaitUnsaid = 100, true, true },
-		"a throttle that counts refused calls":  func(s *sandbox.Settings) { s.PerSecond, s.Hot = 100, true },
+		"a throttle that says when in a header": func(s *sandbox.Settings) { s.PerSecond, s.RetryAfter, s.WaitUnsaid = 40, true, true },
+		"a throttle that counts refused calls":  func(s *sandbox.Settings) { s.PerSecond, s.Hot = 40, true },
 		"pages past the end that repeat":        func(s *sandbox.Settings) { s.BulkNoPagination, s.BulkRepeats = every, true },
 		"bulk lists that answer at once":        func(s *sandbox.Settings) { s.BulkDirect = every },
 		"bulk lists that answer with data":      func(s *sandbox.Settings) { s.BulkDirect, s.Envelope = every, "data" },
@@ -157,7 +161,11 @@ func TestASyncGetsOverSettings(t *testing.T) {
 		"lists that trail":                      func(s *sandbox.Settings) { s.ReadLagMillis = 3000 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, 15)
+			read := few
+			if strings.Contains(name, "token") { // there is time for some to expire
+				read = feeds
+			}
+			r := newRig(t, 15, read...)
 			r.server.Set(set)
 			s, _ := r.instance()
 			r.start(s)
@@ -181,6 +189,7 @@ func TestObjectsOfOtherShapes(t *testing.T) {
 	for _, shapes := range each {
 		t.Run(fmt.Sprint(shapes), func(t *testing.T) {
 			r := newRig(t, 15)
+			r.server.Set(func(s *sandbox.Settings) { s.PageCaps = nil }) // it is the objects that matter, not the pages
 			s, _ := r.instance()
 			r.start(s)
 			r.put(s, spec)
@@ -222,7 +231,7 @@ func TestASyncSaysWhatIsWrongWithAPage(t *testing.T) {
 		"bulk results that expire":    {sandbox.Fault{Kind: sandbox.FaultExpired, Endpoint: "transactions_list"}, "gave up on a bulk page"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, 40)
+			r := newRig(t, 40, few...)
 			r.server.Set(func(s *sandbox.Settings) { s.PageCaps["patient_payments"] = 5 })
 			r.server.AddFault(c.fault)
 			s, _ := r.instance()
@@ -243,7 +252,7 @@ func TestASyncSaysWhatIsWrongWithAPage(t *testing.T) {
 
 // The answer with the new refresh token was lost, and the old one is dead: only a person helps, and is asked to.
 func TestALostRotationAsksForAPerson(t *testing.T) {
-	r := newRig(t, 5)
+	r := newRig(t, 5, few...)
 	r.server.AddFault(sandbox.Fault{Kind: sandbox.FaultCut, Endpoint: "o/token", Times: 1})
 	s, _ := r.instance()
 	r.start(s)
@@ -265,7 +274,7 @@ func TestARollingLimitParksTheRun(t *testing.T) {
 		"no time at all":     {fault: &sandbox.Fault{Kind: sandbox.FaultThrottle, Skip: 12}, least: 50 * time.Second, most: 61 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, 30)
+			r := newRig(t, 30, few...)
 			if c.set != nil {
 				r.server.Set(c.set)
 			}
@@ -291,7 +300,7 @@ func TestARollingLimitParksTheRun(t *testing.T) {
 
 // An edit that the lists do not show yet is not lost: the next sync steps back far enough.
 func TestAnEditThatTheListsTrailIsReadLater(t *testing.T) {
-	r := newRig(t, 30)
+	r := newRig(t, 30, few...)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)
@@ -318,7 +327,7 @@ func TestAnEditThatTheListsTrailIsReadLater(t *testing.T) {
 
 // An insurer's status that comes without a new updated_at is found when all is read again.
 func TestAChangeWithoutANewTimeIsFoundByAFullSync(t *testing.T) {
-	r := newRig(t, 30)
+	r := newRig(t, 30, few...)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)

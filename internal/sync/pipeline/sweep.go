@@ -49,7 +49,8 @@ func (s *Service) syncFeed(ctx context.Context, l lease, d Dataset, f *feed.Feed
 			return err
 		}
 		p.load()
-		err = p.read(drchrono.WithClass(ctx, p.class()))
+		reading := drchrono.WithClass(ctx, p.class())
+		err = p.read(reading)
 		// A cursor from an earlier run may have expired: then the sweep begins anew, once.
 		if k := drchrono.KindOf(err); len(w.Pages) > 0 && p.sweep.Values == nil && !restarted && (k == drchrono.Rejected || k == drchrono.NotFound || k == drchrono.Malformed) {
 			log.WarnContext(ctx, "stored pages do not lead on; the sweep begins anew", "error", err)
@@ -58,8 +59,8 @@ func (s *Service) syncFeed(ctx context.Context, l lease, d Dataset, f *feed.Feed
 			}
 			continue
 		}
-		if k := drchrono.KindOf(err); f.Split != nil && p.sweep.Values == nil && (k == drchrono.Unavailable || k == drchrono.Malformed) {
-			err = p.divide(ctx, d, err)
+		if p.tooLong(err) {
+			err = p.divide(reading, d, err)
 		}
 		if err != nil {
 			return err

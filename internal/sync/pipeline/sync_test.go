@@ -9,7 +9,7 @@ import (
 )
 
 func TestFirstDeclarationSyncsThePracticeInFull(t *testing.T) {
-	r := newRig(t, 80)
+	r := newRig(t, 40)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)
@@ -42,7 +42,7 @@ func TestFirstDeclarationSyncsThePracticeInFull(t *testing.T) {
 }
 
 func TestIncrementalSyncPicksUpEditsAndDeletions(t *testing.T) {
-	r := newRig(t, 40)
+	r := newRig(t, 40, few...)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
@@ -11,7 +12,8 @@ import (
 
 // A row can be missed because others moved while the pages were read. So what a complete sweep missed
 // is looked for again before it counts as gone: up to this many rows one by one, a call each; more of
-// them by reading the whole list a second time, which then costs less.
+// them by reading the whole list a second time, which then costs less. What was missed in parts is always
+// asked for: it may have moved to a part that is not read, however often the others are.
 const verified = 100
 
 // verification is the number of the page that holds rows which were missed and are still there.
@@ -29,6 +31,9 @@ func (p *pass) gone(ctx context.Context) ([]store.Gone, error) {
 	}
 	if len(missing) <= verified {
 		return p.verify(ctx, missing)
+	}
+	if p.sweep.Values != nil {
+		return nil, p.each(drchrono.WithClass(ctx, p.class()), missing)
 	}
 	missed, err := p.cfg.Store.Missed(ctx, p.feed, p.lease.pipeline)
 	if err != nil {
@@ -60,6 +65,26 @@ func (p *pass) gone(ctx context.Context) ([]store.Gone, error) {
 	}
 	p.log.WarnContext(ctx, "rows were missed for the first time; the next full sync judges them", "rows", len(fresh))
 	return gone, p.cfg.Store.NoteMissed(ctx, p.feed, p.holder(), p.lease.pipeline, p.sweep, fresh, false)
+}
+
+// each asks for many rows and marks at once what is gone, so that a run whose budget ends in between goes on from
+// there.
+func (p *pass) each(ctx context.Context, missing []string) error {
+	p.log.WarnContext(ctx, "rows were missed in parts; each is asked for before it is marked as deleted", "rows", len(missing))
+	for some := range slices.Chunk(missing, verified) {
+		gone, err := p.verify(ctx, some)
+		if len(gone) > 0 {
+			c, e := p.cfg.Store.MarkGone(ctx, p.feed, p.holder(), gone)
+			if e != nil {
+				return e
+			}
+			p.note(ctx, c, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // verify asks for each missed row and returns those that are really gone. The others are stored as

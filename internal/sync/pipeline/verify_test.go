@@ -6,11 +6,12 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
+	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
 
 // More rows than are asked for one by one are judged by a second read.
 func TestManyMissedRowsAreJudgedByASecondRead(t *testing.T) {
-	r := newRig(t, 120)
+	r := newRig(t, 120, feed.Transactions)
 	s, _ := r.instance()
 	r.start(s)
 	r.put(s, spec)

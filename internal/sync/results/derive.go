@@ -21,10 +21,10 @@ func supersede(ctx context.Context, tx pgx.Tx) error {
 			select lab_test, observation_key from drchrono.lab_results where deleted_at_source is null
 			group by 1, 2 having count(*) > 1 or count(superseded_by) > 0
 		)
-		select id, lab_test, observation_key, coalesce(status, ''), test_performed, superseded_by
+		select id, lab_test, observation_key, coalesce(status, ''), test_performed, abnormal_severity = $1, superseded_by
 		from drchrono.lab_results join several using (lab_test, observation_key)
 		where deleted_at_source is null
-		order by lab_test, observation_key, id`)
+		order by lab_test, observation_key, id`, string(labs.Critical))
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,7 @@ func supersede(ctx context.Context, tx pgx.Tx) error {
 		id       int64
 		status   string
 		done     *time.Time
+		critical bool
 		by       *int64
 		versions []labs.Version
 		noted    []*int64
@@ -59,12 +60,12 @@ func supersede(ctx context.Context, tx pgx.Tx) error {
 		}
 		versions, noted = versions[:0], noted[:0]
 	}
-	if _, err := pgx.ForEachRow(rows, []any{&id, &at.test, &at.key, &status, &done, &by}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&id, &at.test, &at.key, &status, &done, &critical, &by}, func() error {
 		if at != last {
 			settle()
 			last = at
 		}
-		v := labs.Version{ID: id, Status: labs.ParseStatus(status)}
+		v := labs.Version{ID: id, Status: labs.ParseStatus(status), Critical: critical}
 		if done != nil {
 			v.Performed = *done
 		}

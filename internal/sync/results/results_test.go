@@ -181,6 +181,43 @@ func TestDerive(t *testing.T) {
 	}
 }
 
+// A critical value waits for nobody: not for the laboratory to call it final, and not behind a result of before.
+func TestDerive_criticalBeforeItIsFinal(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.merge(&feed.LabOrders, `{"id":40,"patient":5000001,"doctor":30001,"status":"S","timestamp":"2026-03-04T08:00:00"}`)
+	b.merge(&feed.LabTests, `{"id":1,"lab_order":40,"name":"Metabolic panel","status":"P"}`)
+	want := func(want string) {
+		t.Helper()
+		if b.derive(); b.queue() != want {
+			t.Errorf("the queue is %s, want %s", b.queue(), want)
+		}
+	}
+	for _, flag := range []string{"LL", "HH", "<", ">", "AA"} {
+		b.merge(&feed.LabResults, result(10, 1, "K", "P", "2.1", flag, "2026-03-04T09:00:00"))
+		want("1:k 10 open critical, and not yet final")
+	}
+	b.merge(&feed.LabResults, result(10, 1, "K", "P", "2.1", "L", "2026-03-04T09:00:00"))
+	want("null")
+	b.merge(&feed.LabResults, result(11, 1, "K", "F", "88", "N", "2026-03-04T10:00:00"))
+	want("null")
+	b.merge(&feed.LabResults, result(12, 1, "K", "P", "2.1", "LL", "2026-03-04T11:00:00"))
+	want("1:k 12 open critical, and not yet final")
+	if got := b.value(`select progress from labs.order_progress`); got != "partial_results" {
+		t.Errorf("more is to come, and the order is %s", got)
+	}
+	if got := b.value(`select concat_ws(' ', payload->>'severity', payload->>'reason') from august.outbox where payload is not null`); got != "critical critical, and not yet final" {
+		t.Errorf("Coda is told %s", got)
+	}
+	b.exec(`insert into labs.acknowledgement (source, observation, result, status, fingerprint, acknowledged_by)
+		select source, observation, result, status, fingerprint, 'clinician@example.test' from labs.review`)
+	want("1:k 12 acknowledged acknowledged")
+	b.merge(&feed.LabResults, result(13, 1, "K", "F", "2.1", "LL", "2026-03-04T11:00:00"))
+	want("1:k 13 acknowledged acknowledged")
+	b.merge(&feed.LabResults, result(14, 1, "K", "P", "1.9", "LL", "2026-03-04T12:00:00"))
+	want("1:k 14 reopened changed after it was acknowledged")
+}
+
 func TestDerive_signOffs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

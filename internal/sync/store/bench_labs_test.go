@@ -1,17 +1,12 @@
 package store_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
-	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
 // benchResults makes lab results as the source writes them, in every form of value and range.
@@ -34,19 +29,13 @@ func benchResults() []json.RawMessage {
 // page, of the size that the source's list has.
 func BenchmarkMergeResults(b *testing.B) {
 	f, objects := &feed.LabResults, benchResults()
-	var copied []byte
-	d := feed.NewDecoder(f)
-	for _, o := range objects {
-		row, err := d.Decode(o)
-		if err != nil {
-			b.Fatal(err)
-		}
-		copied = row.AppendCopy(copied)
-	}
-	run := func(name string, work func(*bench) error) {
+	copied := benchLines(b, f, objects)
+	for name, work := range map[string]func(*bench){
+		"floor":     func(b *bench) { b.byHand(f, copied) },
+		"pages=250": func(b *bench) { b.byPages(f, 250, 4, objects) },
+	} {
 		b.Run(name, func(b *testing.B) {
 			bb := newBench(b)
-			bb.exec(`insert into august.feed_run (run_id, feed, ordinal) values ($1, 'lab_results', 1) on conflict do nothing`, bb.holder.Run)
 			var spent time.Duration
 			for b.Loop() {
 				b.StopTimer()
@@ -54,58 +43,10 @@ func BenchmarkMergeResults(b *testing.B) {
 				bb.exec(`checkpoint`)
 				b.StartTimer()
 				began := time.Now()
-				if err := work(bb); err != nil {
-					b.Fatal(err)
-				}
+				work(bb)
 				spent += time.Since(began)
 			}
 			b.ReportMetric(float64(benchRows)*float64(b.N)/spent.Seconds(), "rows/s")
 		})
 	}
-	run("floor", func(b *bench) error {
-		conn, err := b.Pool().Acquire(b.Context())
-		if err != nil {
-			return err
-		}
-		defer conn.Release()
-		cols := f.CopyColumns()
-		typed := strings.Join(cols[:len(cols)-1], ", ")
-		var set []string
-		for _, c := range cols[1 : len(cols)-1] {
-			set = append(set, c+" = excluded."+c)
-		}
-		if _, err := conn.Exec(b.Context(), `begin; create temp table by_hand on commit drop as select `+typed+`, false as source_deleted from drchrono.lab_results with no data`); err != nil {
-			return err
-		}
-		if _, err := conn.Conn().PgConn().CopyFrom(b.Context(), bytes.NewReader(copied), `copy by_hand from stdin`); err != nil {
-			return err
-		}
-		if _, err := conn.Exec(b.Context(), `insert into drchrono.lab_results as t (`+typed+`, observed_at) select `+typed+`, now() from by_hand
-			on conflict (id) do update set `+strings.Join(set, ", ")+`, observed_at = excluded.observed_at where t.content_hash <> excluded.content_hash`); err != nil {
-			return err
-		}
-		_, err = conn.Exec(b.Context(), `commit`)
-		return err
-	})
-	run("pages=250", func(b *bench) error {
-		const size = 250
-		var g errgroup.Group
-		g.SetLimit(4)
-		for n := 0; n*size < len(objects); n++ {
-			g.Go(func() error {
-				d := feed.NewDecoder(f)
-				p := store.Page{Sweep: 1, Number: n + 1, At: time.Now()}
-				for _, o := range objects[n*size : min((n+1)*size, len(objects))] {
-					row, err := d.Decode(o)
-					if err != nil {
-						return err
-					}
-					p.Rows = append(p.Rows, row)
-				}
-				_, err := b.MergePage(b.Context(), f, b.holder, p)
-				return err
-			})
-		}
-		return g.Wait()
-	})
 }

@@ -29,7 +29,7 @@ type Holder struct {
 
 // Page is one page of a feed, decoded.
 type Page struct {
-	Sweep  int64
+	Sweep  int64 // 0: none, and no checkpoint
 	Number int
 	Again  bool      // the sweep has stored it before
 	Next   string    // cursor of the page that follows
@@ -90,7 +90,9 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 		if len(rows) > 0 {
 			b.Queue(qUnquarantine, f.Name, keys[:len(rows)])
 		}
-		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
+		if p.Sweep != 0 {
+			b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
+		}
 		for _, bad := range p.Bad {
 			key := bad.Key
 			if key == "" {
@@ -290,7 +292,8 @@ on conflict (feed, key) do update set reason = excluded.reason, raw = excluded.r
 const qUnquarantine = `delete from drchrono.quarantine where feed = $1 and key = any($2)`
 
 // newestByKey drops all but the newest of rows with the same key, which one merge could not take,
-// and sorts by key, so that pages merged side by side lock rows in the same order.
+// and sorts by key, so that pages merged side by side lock rows in the same order. Of rows on one page
+// a time that counts comes after none.
 func newestByKey(f *feed.Feed, rows []feed.Row, at time.Time) []feed.Row {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b feed.Row) int {

@@ -123,7 +123,11 @@ func (s *Store) MarkGone(ctx context.Context, f *feed.Feed, h Holder, gone []Gon
 		if err := hold(ctx, tx, h); err != nil {
 			return err
 		}
-		return mark(ctx, tx, f, gone, &c)
+		if err := mark(ctx, tx, f, gone, &c); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `update august.feed_run set deleted = deleted + $3 where run_id = $1 and feed = $2`, h.Run, f.Name, c.Deleted)
+		return err
 	})
 	return c, err
 }

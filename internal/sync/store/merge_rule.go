@@ -15,20 +15,25 @@ import (
 // a page, when it was asked for; see MergeRows for a delivery. Of two sightings of a row the newer is
 // the one with
 //
-//  1. the later time of change; for want of one, the later moment;
+//  1. the later time of change, when both have one that counts. When one of the two has none, or one that
+//     lies further in the future than a time zone explains, the moments decide alone: else a row from the
+//     year 2999 would never change again, and a row whose time was once illegible would wait for a change
+//     to be put right;
 //  2. when the times are equal, the later moment: the source's times have whole seconds, and a row
 //     may change twice within one;
 //  3. when the moments are equal, too, the greater hash, so that everybody picks the same.
 //
-// That is one order over all sightings, so whatever order they arrive in, and however often, the same
-// one wins. Nothing is written for a sighting of what is stored already, not even its moment. So the
-// order of arrival could tell only when content comes back within one time of change (A, B, then A
-// again in the same second, or ever, in a feed without times) and B is merged after both: B stays
-// until the next read, as each reads the last day anew.
+// Among sightings whose times count, and in a feed without times, that is one order: whatever order they
+// arrive in, and however often, the same one wins. Where some times do not count it is none: a page, a
+// later one without a legible time, and a young change that was delivered late may each be newer than the
+// one before, and the first newer than the last again. But a sighting that is newer than each of the
+// others wins in whatever order they come, and a page that shows the row as it is now is such a one: none
+// has a later moment, and none a later time. So what such sightings leave lasts until the row is read again.
 //
-// A time of change is not always one. When one of the two has none, or one that lies further in the
-// future than a time zone explains, the moments decide alone: else a row from the year 2999 would never
-// change again, and a row whose time was once illegible would wait for a change to be put right.
+// A sighting of what is stored already moves the moment while that could decide a tie, and else writes
+// nothing. So the order of arrival could tell when content comes back (A, B, then A again), B ties with it
+// or its time does not count, and B is merged after both, as by a second pipeline of the feed: B stays
+// until the row is read again.
 //
 // A row is marked as deleted with the moment at which it was found gone. A sighting from before that
 // moment does not bring it back, even if its content is newer and is stored; one from after does. A
@@ -57,23 +62,22 @@ func changedAt(f *feed.Feed, r feed.Row, at time.Time) string {
 
 // qTrusted tells whether a row's time of change counts.
 func qTrusted(f *feed.Feed, row string) string {
-	if f.Version == "" {
-		return "true"
-	}
 	return fmt.Sprintf("coalesce(%[1]s.%[2]s <= %[1]s.observed_at at time zone 'UTC' + interval '%[3]d hours', false)", row, ident(f.Version), int(zones.Hours()))
 }
 
-// qNewer tells whether row a comes after row b in the order of sightings; "or equal" as op says.
-func qNewer(f *feed.Feed, a, op, b string) string {
-	moments := fmt.Sprintf("(%[1]s.observed_at, %[1]s.content_hash) %[2]s (%[3]s.observed_at, %[3]s.content_hash)", a, op, b)
+// qNewer tells whether row a is the newer sighting.
+func qNewer(f *feed.Feed, a, b string) string {
+	moments := fmt.Sprintf("(%[1]s.observed_at, %[1]s.content_hash) > (%[2]s.observed_at, %[2]s.content_hash)", a, b)
 	if f.Version == "" {
 		return moments
 	}
-	return fmt.Sprintf(`case when %[4]s and %[5]s then (%[1]s.%[6]s, %[1]s.observed_at, %[1]s.content_hash) %[2]s (%[3]s.%[6]s, %[3]s.observed_at, %[3]s.content_hash)
-		else %[7]s end`, a, op, b, qTrusted(f, a), qTrusted(f, b), ident(f.Version), moments)
+	return fmt.Sprintf(`case when %[3]s and %[4]s then (%[1]s.%[5]s, %[1]s.observed_at, %[1]s.content_hash) > (%[2]s.%[5]s, %[2]s.observed_at, %[2]s.content_hash)
+		else %[6]s end`, a, b, qTrusted(f, a), qTrusted(f, b), ident(f.Version), moments)
 }
 
-// qSettled tells that no sighting that is still to come can tie with the row and win.
+// qSettled tells that the row's moment may stay as it is: the row was seen after the second in which it
+// changed, wherever that was, so no other content of that second is younger. In a feed without times one
+// page is enough; else each read would write every row.
 func qSettled(f *feed.Feed, row string) string {
 	if f.Version == "" {
 		return fmt.Sprintf("isfinite(%s.observed_at)", row) // else a delivery's
@@ -133,7 +137,7 @@ func qMerge(f *feed.Feed) string {
 	where t.content_hash <> excluded.content_hash and %[3]s
 	or t.deleted_at_source is not null and excluded.deleted_at_source is null and excluded.observed_at > t.deleted_at_source
 		and (t.content_hash = excluded.content_hash or %[3]s)`,
-		strings.Join(set, ", "), flagged, qNewer(f, "excluded", ">", "t")))
+		strings.Join(set, ", "), flagged, qNewer(f, "excluded", "t")))
 }
 
 // qInsert adds staged rows that are not known.

@@ -21,7 +21,7 @@ func newBench(t testing.TB) *bench {
 	b := &bench{TB: t, Store: open(t), holder: store.Holder{Run: 1, Instance: "me"}}
 	b.exec(`insert into august.pipeline (name, spec) values ('p', '{}')`)
 	b.exec(`insert into august.run (pipeline, state, generation, lease_owner) values ('p', 'running', 1, 'me')`)
-	for i, f := range []string{"line_items", "appointments", "line_item_deletions", "transactions", "doctors"} {
+	for i, f := range []string{"line_items", "appointments", "line_item_deletions", "transactions", "doctors", "lab_results", "lab_tests"} {
 		b.exec(`insert into august.feed_run (run_id, feed, ordinal) values (1, $1, $2)`, f, i)
 	}
 	return b
@@ -99,6 +99,28 @@ func TestMergeTakesWhatIsNewer(t *testing.T) {
 		c := b.merge(f, noon.Add(time.Duration(s.minutes)*time.Minute), s.object)
 		if c.Changed != s.changed || billed() != s.billed {
 			t.Errorf("%s: changed %d, billed %s; want %d, %s", s.what, c.Changed, billed(), s.changed, s.billed)
+		}
+	}
+}
+
+// Content that comes back writes nothing, so a page from in between, whose time is illegible, wins when it
+// is merged last. The next read puts that right.
+func TestALatePageWithoutATimeLastsUntilTheNextRead(t *testing.T) {
+	b, f := newBench(t), &feed.LineItems
+	for _, s := range []struct {
+		hours  int
+		object string
+		billed string
+	}{
+		{24, lineItem(1, "10.00", "2026-03-04T10:00:00"), "10.00"},
+		{26, lineItem(1, "10.00", "2026-03-04T10:00:00"), "10.00"},
+		{25, lineItem(1, "20.00", "junk"), "20.00"},
+		{27, lineItem(1, "10.00", "2026-03-04T10:00:00"), "10.00"},
+		{26, lineItem(1, "20.00", "junk"), "10.00"},
+	} {
+		b.merge(f, noon.Add(time.Duration(s.hours)*time.Hour), s.object)
+		if got := b.one(`select billed from drchrono.line_items`); got != s.billed {
+			t.Errorf("asked for after %d hours: billed %s, want %s", s.hours, got, s.billed)
 		}
 	}
 }

@@ -14,17 +14,12 @@ func (w Sweep) NeedsParts(f *feed.Feed) bool {
 	return f.Split != nil && w.Values == nil && (f.Split.Always || !w.Full)
 }
 
-// listPage is the page size of lists: what a call brings at most.
-const listPage = 250
-
-// WholeCost estimates how many calls the feed's list takes when it is read whole, by the rows that are
-// held of it.
-func (s *Store) WholeCost(ctx context.Context, f *feed.Feed) (int, error) {
-	var held int
-	if err := s.pool.QueryRow(ctx, fmt.Sprintf("select count(*) from %s where deleted_at_source is null", table(f))).Scan(&held); err != nil {
+// Held counts the rows of a feed that are not deleted.
+func (s *Store) Held(ctx context.Context, f *feed.Feed) (n int64, err error) {
+	if err := s.pool.QueryRow(ctx, fmt.Sprintf("select count(*) from %s where deleted_at_source is null", table(f))).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count the rows of %s: %w", f.Name, err)
 	}
-	return held/listPage + 1, nil
+	return n, nil
 }
 
 // Parts lists every value that the feed's split can take: the keys of the parent's rows, and what rows of

@@ -134,11 +134,15 @@ const (
 	plausibleShare = 0.20
 )
 
-// Missing lists the rows that a complete full sweep has not seen and that were not written since it
-// began. Beyond a plausible share it returns an *ImplausibleError; a sweep with a row whose key was
-// unreadable proves nothing and misses none.
+// judges tells that what a complete sweep has not seen may be gone: one that was full, or one of all of
+// some parts.
+func (w Sweep) judges(f *feed.Feed) bool { return f.Sweep && (w.Full || f.Split != nil) }
+
+// Missing lists the rows that a complete sweep has not seen, although it read where they would be, and that
+// were not written since it began. Beyond a plausible share it returns an *ImplausibleError; a sweep with a
+// row whose key was unreadable proves nothing and misses none.
 func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, error) {
-	if !f.Sweep || !w.Full && f.Split == nil {
+	if !w.judges(f) {
 		return nil, nil
 	}
 	var within string // the parts that were read
@@ -200,7 +204,7 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 			from p where c.pipeline = $1 and c.feed = $2 and c.sweep = $3`, pipeline, f.Name, w.ID, keep); err != nil {
 			return err
 		}
-		if w.Full && !keep {
+		if w.judges(f) && !keep {
 			if _, err := tx.Exec(ctx, `update august.checkpoint set missed = '{}', missed_sweep = null where pipeline = $1 and feed = $2 and missed_sweep <> $3`, pipeline, f.Name, w.ID); err != nil {
 				return err
 			}

@@ -10,7 +10,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
 
-// Missed is what an earlier full sweep did not see either, and left for the next one to judge.
+// Missed is what an earlier sweep did not see, and left for the next one that judges to decide on.
 func (s *Store) Missed(ctx context.Context, f *feed.Feed, pipeline string) (keys []string, err error) {
 	err = s.pool.QueryRow(ctx, `select missed from august.checkpoint where pipeline = $1 and feed = $2`, pipeline, f.Name).Scan(&keys)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -22,8 +22,8 @@ func (s *Store) Missed(ctx context.Context, f *feed.Feed, pipeline string) (keys
 	return keys, nil
 }
 
-// NoteMissed leaves keys for the next full sweep to judge, in place of what was left before. With
-// again it also ends this sweep, unjudged, so that the next one begins at once and is full.
+// NoteMissed leaves keys for the next sweep that judges, in place of what was left before. With again it
+// also ends this sweep as if it had not been, so that the next one begins at once and reads as much.
 func (s *Store) NoteMissed(ctx context.Context, f *feed.Feed, h Holder, pipeline string, w Sweep, keys []string, again bool) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := hold(ctx, tx, h); err != nil {

@@ -166,3 +166,44 @@ func TestOnlyTheRunsHolderClosesASweep(t *testing.T) {
 		t.Errorf("the sweep is closed: %+v, %v", again, err)
 	}
 }
+
+// What was missed waits for a sweep that can tell. Of line items that is a full one, of a list that is read in
+// parts any.
+func TestWhatWasMissedWaitsForASweepThatJudges(t *testing.T) {
+	b := newBench(t)
+	for _, f := range []*feed.Feed{&feed.LineItems, &feed.LabResults} {
+		open := func(full bool) store.Sweep {
+			t.Helper()
+			var since *time.Time
+			if full {
+				since = now()
+			}
+			w, err := b.OpenSweep(t.Context(), f, "p", since)
+			if err != nil || w.Full != full {
+				t.Fatalf("%s: %+v, %v", f.Name, w, err)
+			}
+			return w
+		}
+		finish := func(w store.Sweep, left int) {
+			t.Helper()
+			if _, err := b.CloseSweep(t.Context(), f, b.holder, "p", w, nil, false); err != nil {
+				t.Fatal(err)
+			}
+			if missed, err := b.Missed(t.Context(), f, "p"); err != nil || len(missed) != left {
+				t.Errorf("%s: %d are left to judge, %v, want %d", f.Name, len(missed), err, left)
+			}
+		}
+		w := open(true)
+		b.sweepPage(f, w, 1, time.Now(), 0, `{"id":1,"updated_at":"2026-03-04T10:00:00"}`)
+		if err := b.NoteMissed(t.Context(), f, b.holder, "p", w, []string{"7", "8"}, false); err != nil {
+			t.Fatal(err)
+		}
+		finish(w, 2) // by the next one
+		if f.Split == nil {
+			finish(open(false), 2)
+			finish(open(true), 0)
+		} else {
+			finish(open(false), 0)
+		}
+	}
+}

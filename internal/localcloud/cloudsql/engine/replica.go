@@ -17,9 +17,6 @@ import (
 // slotPrefix begins the names of replicas' slots.
 const slotPrefix = "august_replica_"
 
-// ErrReplica says that a cluster follows another one.
-var ErrReplica = errors.New("the cluster is a replica")
-
 // Source is where a server in recovery gets its WAL from. For a replica that is the feed of another cluster,
 // which is at the same place whichever of its nodes is primary.
 type Source struct {
@@ -230,12 +227,12 @@ func (c *Cluster) receives(ctx context.Context) (ok bool, err error) {
 
 // reseed makes the replica anew from its source.
 func (c *Cluster) reseed(ctx context.Context) error {
-	c.fence()
-	_ = c.standby().stop(ctx, syscall.SIGQUIT)
-	_ = c.primary().stop(ctx, syscall.SIGQUIT)
 	if c.source == nil {
 		return errors.New("the replica has no primary")
 	}
+	c.fence()
+	_ = c.standby().stop(ctx, syscall.SIGQUIT)
+	_ = c.primary().stop(ctx, syscall.SIGQUIT)
 	if err := c.primary().copyFrom(ctx, *c.source); err != nil {
 		return fmt.Errorf("copy the primary instance anew: %w", err)
 	}
@@ -323,23 +320,24 @@ func (c *Cluster) Promote(ctx context.Context) error {
 	if !c.state.Spec.Standby {
 		return nil
 	}
-	return c.engage(ctx, logEnd(c.standby().log))
+	if err := c.engage(ctx, logEnd(c.standby().log)); err != nil {
+		// Promoted it is, whatever becomes of its standby; the watch goes on trying.
+		c.opt.Log.Error("standby of a promoted replica does not follow", "instance", c.opt.Name, "error", err)
+		return c.fallOut(ctx)
+	}
+	return nil
 }
 
-// Position answers up to where the primary has written: once a replica is there and clients are fenced, it
+// position answers up to where the primary has written: once a replica is there and clients are fenced, it
 // has everything.
 func (c *Cluster) position(ctx context.Context) (lsn string, err error) {
 	err = c.primary().query(ctx, []any{&lsn}, "SELECT pg_current_wal_flush_lsn()::text")
 	return lsn, err
 }
 
-// Reach waits until the replica has replayed up to a position.
+// Reach waits, for as long as ctx lasts, until the replica has replayed up to a position.
 func (c *Cluster) Reach(ctx context.Context, lsn string) error {
-	patience := 10 * time.Minute
-	if deadline, ok := ctx.Deadline(); ok {
-		patience = time.Until(deadline)
-	}
-	return until(ctx, c.at.Load(), patience, "the replica does not catch up",
+	return until(ctx, c.at.Load(), 24*time.Hour, "the replica does not catch up",
 		"SELECT coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false)", lsn)
 }
 
@@ -351,7 +349,7 @@ func (c *Cluster) StepDown(ctx context.Context, reach func(ctx context.Context, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state.Replica {
-		return ErrReplica
+		return nil // done before
 	}
 	c.front.fence()
 	c.primary().disconnect(ctx)

@@ -54,18 +54,26 @@ func (c *Cluster) rebuildStandby(ctx context.Context) error {
 	return c.follow(ctx)
 }
 
-// copyFrom makes the data directory anew as a copy of a running server.
+// copyFrom makes the data directory anew as a copy of a running server. What was there stays until the copy
+// is complete: a source that cannot be reached costs nothing.
 func (s *server) copyFrom(ctx context.Context, from Source) error {
-	if err := os.RemoveAll(s.data); err != nil {
+	fresh := s.data + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
 		return err
 	}
-	if err := s.bin.folder(s.data); err != nil {
+	if err := s.bin.folder(fresh); err != nil {
 		return err
 	}
 	// What a copy that failed leaves is removed by the next one: by then the programs of a killed
 	// supervisor may be cleaning up, too.
-	return s.bin.run(ctx, "pg_basebackup", "--pgdata="+s.data, "--dbname="+from.connString("august_copy")+" dbname=postgres",
-		"--wal-method=stream", "--slot="+from.Slot, "--checkpoint=fast", "--no-password", "--no-clean")
+	if err := s.bin.run(ctx, "pg_basebackup", "--pgdata="+fresh, "--dbname="+from.connString("august_copy")+" dbname=postgres",
+		"--wal-method=stream", "--slot="+from.Slot, "--checkpoint=fast", "--no-password", "--no-clean"); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(s.data); err != nil {
+		return err
+	}
+	return os.Rename(fresh, s.data)
 }
 
 // startStandby starts the standby that is there. One that cannot follow the primary any more (its copy
@@ -123,8 +131,8 @@ func (c *Cluster) engage(ctx context.Context, began int64) error {
 	if err := c.primary().query(ctx, nil, "CHECKPOINT"); err != nil {
 		return err
 	}
-	var lsn string
-	if err := c.primary().query(ctx, []any{&lsn}, "SELECT pg_current_wal_flush_lsn()::text"); err != nil {
+	lsn, err := c.position(ctx)
+	if err != nil {
 		return err
 	}
 	if err := until(ctx, c.primary(), standbyPatience, "the standby does not become synchronous", `SELECT EXISTS (SELECT FROM pg_stat_replication
@@ -149,6 +157,9 @@ func (c *Cluster) attached(ctx context.Context, began int64) error {
 	for {
 		if ok, err := c.streaming(waiting); err != nil || ok {
 			return err
+		}
+		if !c.standby().running() {
+			return errors.New("the standby does not run")
 		}
 		if why := diverged(c.standby().log, began); why != "" {
 			return fmt.Errorf("the standby cannot follow: %s", why)

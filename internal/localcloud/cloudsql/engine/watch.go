@@ -105,7 +105,12 @@ func (c *Cluster) tendPrimary(ctx context.Context) bool {
 		return c.primary().running()
 	}
 	c.opt.Log.Warn("primary ended unexpectedly, recovering it", "instance", c.opt.Name)
-	if err := c.comeBack(ctx); err != nil {
+	err := c.comeBack(ctx)
+	if err != nil && c.state.Replica && ctx.Err() == nil {
+		c.opt.Log.Warn("replica does not recover, copying its primary anew", "instance", c.opt.Name, "error", err)
+		err = c.reseed(ctx)
+	}
+	if err != nil {
 		c.opt.Log.Error("primary does not recover", "instance", c.opt.Name, "error", err)
 		return false
 	}
