@@ -198,7 +198,7 @@ func (r *rig) fetch(f *feed.Feed, rows int) {
 			if err != nil {
 				r.Fatal(err)
 			}
-			next = "" // which null leaves so
+			next = ""                                          // which null leaves so
 			_, tail, _ := bytes.Cut(page, []byte(`],"next":`)) // the source's last member
 			if err := json.Unmarshal(bytes.TrimSuffix(tail, []byte("}")), &next); err != nil {
 				r.Fatal("no next page: ", err)
