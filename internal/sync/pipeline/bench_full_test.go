@@ -2,8 +2,8 @@ package pipeline_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,12 +62,12 @@ func benchFullSync(parent *testing.B, f *feed.Feed, size clinic.Size) {
 	nothing := func() {}
 	floor := func() { r.load(f, lines) }
 	fetch := func() { r.fetch(f, len(source)) }
-	first := func() { r.put(s, runtimeapi.PipelineSpec{Dataset: f.Name}); r.awaited(time.Minute) }
+	first := func() { r.put(s, runtimeapi.PipelineSpec{Dataset: f.Name}); r.awaited() }
 	again := func() {
 		if _, err := s.Sync(r.Context(), "billing", runtimeapi.SyncRequest{Full: true}); err != nil {
 			r.Fatal(err)
 		}
-		r.awaited(time.Minute)
+		r.awaited()
 	}
 	floor() // the first load of a new cluster is slower than any other, which would flatter the rest
 	for _, c := range []struct {
@@ -118,9 +118,9 @@ func benchFullSync(parent *testing.B, f *feed.Feed, size clinic.Size) {
 }
 
 // awaited waits for the run that was asked for. A look at every moment would be part of the work.
-func (r *rig) awaited(atMost time.Duration) {
+func (r *rig) awaited() {
 	r.Helper()
-	for deadline := time.Now().Add(atMost); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		switch r.one(`select state from august.run order by id desc limit 1`) {
 		case runtimeapi.RunSucceeded:
 			return
@@ -192,49 +192,56 @@ func (r *rig) load(f *feed.Feed, lines []byte) {
 // fetch gets a feed's pages as the runtime does and looks at nothing but where to go on.
 func (r *rig) fetch(f *feed.Feed, rows int) {
 	r.Helper()
-	call := func(method, url string) []byte {
-		q, err := http.NewRequestWithContext(r.Context(), method, url, nil)
-		if err != nil {
-			r.Fatal(err)
-		}
-		q.Header.Set("Authorization", "Bearer "+byHand)
-		a, err := r.http.Client().Do(q)
-		if err != nil {
-			r.Fatal(err)
-		}
-		defer func() { _ = a.Body.Close() }()
-		body, err := io.ReadAll(a.Body)
-		if err != nil || a.StatusCode >= 300 {
-			r.Fatalf("%s: %v", a.Status, err)
-		}
-		return body
-	}
 	if f.Bulk == "" {
 		for next := r.http.URL + f.Path + "?page_size=250"; next != ""; {
-			_, tail, ok := bytes.Cut(call(http.MethodGet, next), []byte(`],"next":`)) // the source's last member
-			if err := json.Unmarshal(bytes.TrimSuffix(tail, []byte("}")), &next); !ok || err != nil {
-				r.Fatal("no next page: ", err)
+			page, err := r.call(http.MethodGet, next)
+			if err != nil {
+				r.Fatal(err)
 			}
-			if bytes.HasPrefix(tail, []byte("null")) {
-				next = ""
+			next = ""                                          // which null leaves so
+			_, tail, _ := bytes.Cut(page, []byte(`],"next":`)) // the source's last member
+			if err := json.Unmarshal(bytes.TrimSuffix(tail, []byte("}")), &next); err != nil {
+				r.Fatal("no next page: ", err)
 			}
 		}
 		return
 	}
 	var g errgroup.Group
-	g.SetLimit(12) // pipeline.defaultFetchers
+	g.SetLimit(12) // as many as the runtime fetches
 	for n := range (rows + drchrono.BulkSize - 1) / drchrono.BulkSize {
 		g.Go(func() error {
 			list := r.http.URL + f.Bulk
-			var submitted struct{ UUID string }
-			if err := json.Unmarshal(call(http.MethodPost, fmt.Sprintf("%s?page=%d&page_size=%d&order_by=%s", list, n+1, drchrono.BulkSize, f.Order)), &submitted); err != nil {
+			answer, err := r.call(http.MethodPost, fmt.Sprintf("%s?page=%d&page_size=%d&order_by=%s", list, n+1, drchrono.BulkSize, f.Order))
+			if err != nil {
 				return err
 			}
-			call(http.MethodGet, list+"?uuid="+submitted.UUID)
-			return context.Cause(r.Context())
+			var submitted struct{ UUID string }
+			if err := json.Unmarshal(answer, &submitted); err != nil {
+				return err
+			}
+			_, err = r.call(http.MethodGet, list+"?uuid="+submitted.UUID)
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		r.Fatal(err)
 	}
+}
+
+// call makes one call that is not the runtime's.
+func (r *rig) call(method, url string) ([]byte, error) {
+	q, err := http.NewRequestWithContext(r.Context(), method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	q.Header.Set("Authorization", "Bearer "+byHand)
+	a, err := r.http.Client().Do(q)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = a.Body.Close() }()
+	if a.StatusCode >= http.StatusMultipleChoices {
+		return nil, errors.New(a.Status)
+	}
+	return io.ReadAll(a.Body)
 }

@@ -55,7 +55,7 @@ func benchThrottled(b *testing.B, perHour int, hour time.Duration) {
 		b.StartTimer()
 		began := time.Now()
 		r.put(s, spec)
-		r.awaited(5 * time.Minute)
+		r.awaited()
 		ended := time.Now()
 		got := r.one(`select (select count(*) from drchrono.line_items) + (select count(*) from drchrono.transactions)`)
 		if got != fmt.Sprint(rows) {
