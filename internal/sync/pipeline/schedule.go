@@ -278,11 +278,21 @@ func (s *Service) heartbeat(ctx context.Context, l lease, stop context.CancelCau
 			return
 		case err == nil:
 			renewed = began
+		case errors.Is(err, pgx.ErrNoRows) && s.hasEnded(ctx, l):
+			return // by this instance, which waits for the commit's answer; or by another one, which the next page tells
 		case errors.Is(err, pgx.ErrNoRows) || time.Since(renewed) > s.cfg.Lease:
 			stop(store.ErrLeaseLost)
 			return
 		}
 	}
+}
+
+func (s *Service) hasEnded(ctx context.Context, l lease) bool {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Lease/2)
+	defer cancel()
+	var ended bool
+	err := s.cfg.Store.Pool().QueryRow(ctx, `select state in ('succeeded', 'failed') from august.run where id = $1`, l.run).Scan(&ended)
+	return err == nil && ended
 }
 
 // isDatabase tells a failure of the database's service, which passes, from every other error.
