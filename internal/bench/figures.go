@@ -42,7 +42,8 @@ var figures = []figure{
 	{what: "full sync under DrChrono's limit of the second", of: "sync/pipeline.ThrottledSync/second", unit: "rows/s", floor: "ceiling-rows/s", share: 90},
 	{what: "· and of the hour (made shorter), resumed across it", of: "sync/pipeline.ThrottledSync/hour", unit: "rows/s", floor: "ceiling-rows/s", share: 90},
 
-	{what: "push to Coda under its limit", of: "sync/coda.Push", unit: "rows/s", floor: "ceiling-rows/s"},
+	{what: "push to Coda under its limit", of: "sync/coda.Push/even", unit: "rows/s", floor: "ceiling-rows/s"},
+	{what: "· when some writes are slow to arrive", of: "sync/coda.Push/uneven", unit: "rows/s", floor: "ceiling-rows/s"},
 
 	{what: "failover: writes interrupted, worst of 20", of: "localcloud/cloudsql.Failover", unit: "rto-ms-max", shown: "ms", most: 15_000},
 	{what: "restore to a moment, until the clone answers", of: "localcloud/cloudsql.PointInTimeRecovery", unit: "clone-s", shown: "s", floor: "floor-s"},
