@@ -112,7 +112,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 				Validators:          []validator.String{serviceAccountEmail()},
 			},
 			"database": schema.SingleNestedAttribute{
-				MarkdownDescription: "The database that the runtime keeps its data in. The runtime makes and migrates its own schemas there.",
+				MarkdownDescription: "The database that the runtime keeps its data in, PostgreSQL 14 or newer. The runtime makes and migrates its own schemas there.",
 				Required:            true,
 				Attributes: map[string]schema.Attribute{
 					"instance": schema.StringAttribute{

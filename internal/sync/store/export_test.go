@@ -10,6 +10,9 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
 )
 
+// NewEnough is newEnough.
+var NewEnough = newEnough
+
 // ReserveNow books as a call does that has given way to others for long enough.
 func ReserveNow(ctx context.Context, t *Throttle, application string, class drchrono.Class, maxWait time.Duration) (drchrono.Slot, error) {
 	slot, _, err := t.book(ctx, application, class, maxWait, ahead[drchrono.Interactive])

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -106,6 +107,18 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 // Close closes every connection.
 func (s *Store) Close() { s.pool.Close() }
 
+// oldest is the first PostgreSQL that has all that the statements use: bit_xor over rows came with it.
+const oldest = 14
+
+// newEnough refuses a server that is too old, rather than have a statement fail weeks later.
+func newEnough(version string) error {
+	major, _, _ := strings.Cut(version, ".")
+	if n, err := strconv.Atoi(major); err == nil && n < oldest {
+		return fmt.Errorf("the database runs PostgreSQL %s, and the runtime needs %d or newer: upgrade the instance first", version, oldest)
+	}
+	return nil // "17beta1" is new enough, too
+}
+
 // Migrate brings the schema up to this build's. It only ever goes forward, and a schema newer than
 // this build is left alone: every migration is safe beside the previous revision.
 func (s *Store) Migrate(ctx context.Context) error {
@@ -126,6 +139,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("connect to migrate: %w", err)
 	}
 	defer conn.Release()
+	if err := newEnough(conn.Conn().PgConn().ParameterStatus("server_version")); err != nil {
+		return err
+	}
 	// tern's own lock does not cover the creation of its table.
 	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", migrationLock); err != nil {
 		return fmt.Errorf("wait for other migrations: %w", err)

@@ -95,6 +95,15 @@ func TestReportsOfEarlierComparisonsStay(t *testing.T) {
 	}
 }
 
+func TestOldServersAreRefused(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]bool{"9.6.24": false, "13.11 (Debian 13.11-0)": false, "14.0": true, "15.18": true, "17beta1": true, "18": true, "": true} {
+		if err := store.NewEnough(version); (err == nil) != want {
+			t.Errorf("%q: %v", version, err)
+		}
+	}
+}
+
 func TestEveryTableAndColumnOfPatientDataIsExplained(t *testing.T) {
 	s := open(t)
 	rows, err := s.Pool().Query(t.Context(), `
