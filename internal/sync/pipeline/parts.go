@@ -144,11 +144,19 @@ func (p *pass) load() {
 	}
 }
 
-// last is the newest stored page of a part, from page number "after", and where it leads.
+// last is the page of a part, from page number "after", up to which all are stored, and where it leads. The pages of
+// a list that is read whole are numbered one by one, and may be stored in another order than they were read in; those of
+// a part are not, and are.
 func (p *pass) last(after int, part string) (number int, next string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	number = after
+	if part == "" {
+		for page, ok := p.pages[max(after, 1)]; ok; page, ok = p.pages[number+1] {
+			number, next = page.Number, page.Next
+		}
+		return number, next
+	}
 	for n, page := range p.pages {
 		if n >= number && n != verification && page.Part == part {
 			number, next = n, page.Next

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -299,4 +300,41 @@ func TestAPoolOfTwoConnectionsIsEnough(t *testing.T) {
 		t.Fatalf("%+v\n%s", run, r.logs)
 	}
 	r.equal()
+}
+
+// Pages of a list are merged side by side: an instance that dies may leave a later one stored and an earlier one not.
+func TestAPageThatIsMissingBetweenStoredOnesIsRead(t *testing.T) {
+	r := newRig(t, 60, always(feed.Doctors, feed.PatientPayments)...)
+	const spent, missing = 6, 3
+	var lists atomic.Int64
+	r.front = func(w http.ResponseWriter, q *http.Request, api http.Handler) {
+		switch {
+		case strings.HasPrefix(q.URL.Path, "/api/patient_payments/"):
+			t.Error("a row is looked for that was to be read with its page")
+		case q.URL.Path == "/api/patient_payments" && lists.Add(1) == spent:
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = io.WriteString(w, `{"detail":"Request was throttled. Expected available in 700 seconds."}`)
+			return
+		}
+		api.ServeHTTP(w, q)
+	}
+	s, _ := r.instance()
+	r.start(s)
+	r.put(s, spec)
+	r.ended(s, runtimeapi.RunParked)
+	if got := r.one(`select count(*) from august.sweep_page where part = '' and next <> ''`); got != strconv.Itoa(spent-1) {
+		t.Fatalf("%s pages are stored, want %d", got, spent-1)
+	}
+	r.exec(`with p as (delete from august.sweep_page where page = ` + strconv.Itoa(missing) + ` returning keys)
+		delete from drchrono.patient_payments where id::text in (select unnest(keys) from p)`)
+	r.exec(`update august.throttle set paused_until = now(), next_at = now()`)
+	r.exec(`update august.run set resume_at = now() where state = 'parked'`)
+	r.ended(s, runtimeapi.RunSucceeded)
+	r.equal()
+	// All of the list, the refused call, and what had been read before the page that is missing not again.
+	pages, _ := strconv.ParseInt(r.one(`select (count(*) + 19) / 20 from drchrono.patient_payments`), 10, 64)
+	if want := pages + 1 + spent - missing; lists.Load() != want {
+		t.Errorf("%d calls for %d pages, want %d", lists.Load(), pages, want)
+	}
 }

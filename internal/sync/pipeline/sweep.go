@@ -106,9 +106,12 @@ func (p *pass) params() url.Values {
 	return q
 }
 
+// mergers is how many pages of a list are merged at a time. More bring nothing, and each is lost when the process dies.
+const mergers = 4
+
 // cursor follows a list from the last stored page, or from page number "after" that the caller has
-// stored. The next page is fetched while the last is merged. The pages of a part are numbered
-// among those of all parts.
+// stored. The next page is fetched while the last ones are decoded and merged, several at a time: those of a part one
+// after another, as parts are read beside each other. The pages of a part are numbered among those of all parts.
 func (p *pass) cursor(ctx context.Context, path string, params url.Values, after int, part string) error {
 	number, next := p.last(after, part)
 	if number > 0 && next == "" {
@@ -148,14 +151,20 @@ func (p *pass) cursor(ctx context.Context, path string, params url.Values, after
 			seen[next] = true
 		}
 	})
-	g.Go(func() error {
-		for f := range pages {
-			if err := p.merge(ctx, f.number, f.page); err != nil {
-				return err
+	atOnce := mergers
+	if part != "" {
+		atOnce = 1
+	}
+	for range atOnce {
+		g.Go(func() error {
+			for f := range pages {
+				if err := p.merge(ctx, f.number, f.page); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 	return g.Wait()
 }
 
