@@ -30,6 +30,7 @@ const (
 // needs no restart.
 var baseParams = map[string]string{ // #nosec G101 -- no credentials
 	"shared_buffers":               "64MB",
+	"dynamic_shared_memory_type":   "mmap", // in the data folder, and gone with it: a cluster that is killed leaves the others in /dev/shm
 	"max_connections":              "100",
 	"wal_level":                    "replica",
 	"wal_log_hints":                "on",
