@@ -301,8 +301,9 @@ func BenchmarkDerive(bench *testing.B) {
 	b.exec(`analyze`)
 	began := time.Now()
 	b.derive()
-	bench.ReportMetric(time.Since(began).Seconds(), "first-s")
+	first := time.Since(began)
 	for bench.Loop() {
 		b.derive()
 	}
+	bench.ReportMetric(first.Seconds(), "first-s") // the loop forgets what was reported before it
 }
