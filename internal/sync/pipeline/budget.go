@@ -9,6 +9,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/advise"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
 
@@ -94,7 +95,7 @@ func scheduleOf(cron string, paused bool) advise.Schedule {
 
 // CallFeed is how a feed is paged, for the budget of calls.
 func CallFeed(f *feed.Feed) advise.CallFeed {
-	c := advise.CallFeed{Name: f.Name, PageSize: advise.ListPage, PerPage: 1, Whole: !f.Since}
+	c := advise.CallFeed{Name: f.Name, PageSize: drchrono.ListSize, PerPage: 1, Whole: !f.Since}
 	if f.Bulk != "" {
 		c.PageSize, c.PerPage = advise.BulkPage, advise.BulkPerPage
 	}
