@@ -13,7 +13,7 @@ import (
 func program(t *testing.T) source {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
+		t.Skip("git is not installed: make conformance needs it, and nothing that is left untested here does")
 	}
 	dir := t.TempDir()
 	for name, body := range map[string]string{"go.mod": "module example.test/program\n", "main.go": "package main\n\nfunc main() {}\n"} {
