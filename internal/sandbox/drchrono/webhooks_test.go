@@ -108,20 +108,24 @@ func (r *rig) subscribe(to *receiver, events ...string) int {
 }
 
 // deliveries waits until none is pending.
-func (r *rig) deliveries() []drchrono.Delivery {
+func (r *rig) deliveries() (all []drchrono.Delivery) {
 	r.t.Helper()
-	for {
-		var all []drchrono.Delivery
+	r.until("none is pending", func() bool {
+		all = nil
 		if err := json.Unmarshal(r.flip("GET", "deliveries/app", "", http.StatusOK), &all); err != nil {
 			r.t.Fatal(err)
 		}
-		if !slices.ContainsFunc(all, func(d drchrono.Delivery) bool { return d.State == drchrono.DeliveryPending }) {
-			return all
-		}
-		select {
-		case <-r.t.Context().Done():
-			r.t.Fatalf("still pending: %v", all)
-		case <-time.After(time.Millisecond):
+		return !slices.ContainsFunc(all, func(d drchrono.Delivery) bool { return d.State == drchrono.DeliveryPending })
+	})
+	return all
+}
+
+// until waits for something that is a matter of milliseconds.
+func (r *rig) until(what string, is func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("waited in vain until %s", what)
 		}
 	}
 }
@@ -237,9 +241,7 @@ func TestWebhook_triesFourTimes(t *testing.T) {
 				}
 				before := len(to.received())
 				r.flip("POST", "deliveries/app/"+all[0].ID+"/again", "", http.StatusNoContent)
-				for len(to.received()) == before {
-					time.Sleep(time.Millisecond)
-				}
+				r.until("it is sent again", func() bool { return len(to.received()) > before })
 				r.flip("POST", "deliveries/app/none/again", "", http.StatusBadRequest)
 			})
 		}
@@ -283,9 +285,7 @@ func TestWebhook_losesDoublesAndShuffles(t *testing.T) {
 	t.Run("doubled", func(t *testing.T) {
 		t.Parallel()
 		r, to := send(t, func(s *drchrono.Settings) { s.WebhookDuplicates = 1 }, 3)
-		for len(to.received()) < 6 {
-			time.Sleep(time.Millisecond)
-		}
+		r.until("each came twice", func() bool { return len(to.received()) >= 6 })
 		times := map[string]int{}
 		for _, got := range to.received() {
 			times[got.id]++
