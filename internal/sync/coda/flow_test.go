@@ -56,16 +56,24 @@ func TestPusher_slowWay(t *testing.T) {
 	}
 }
 
-// A write that is still on its way occupies its place, whoever asks.
+// A write that is still on its way occupies its place, whoever asks. Here the first one arrives with the sixth: if two
+// others go in each window, there is a place for it, and not if three do.
 func TestPusher_longUnderWay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.another("other", sandbox.StagingDoc, 900)
 	b.want(900, 12)
 	cfg := b.fast()
+	others := make(chan struct{})
 	cfg.URL = b.way(func(write int64) time.Duration {
-		if write == 1 {
-			return cfg.Window * 3 / 2
+		switch write {
+		case 1:
+			select {
+			case <-others:
+			case <-t.Context().Done():
+			}
+		case 6:
+			close(others)
 		}
 		return 0
 	})
