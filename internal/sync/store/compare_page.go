@@ -11,14 +11,11 @@ import (
 // ComparePage notes how a page's rows differ from what is stored and, with repair, writes those that do, in one
 // transaction with the page's checkpoint: what is noted as repaired is, whatever happens then.
 func (s *Store) ComparePage(ctx context.Context, f *feed.Feed, h Holder, pipeline string, p Page, repair bool) (Counts, error) {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.staging(ctx, f)
 	if err != nil {
-		return Counts{}, during("connect to compare", f, err)
-	}
-	defer conn.Release()
-	if err := stage(ctx, conn, f); err != nil {
 		return Counts{}, err
 	}
+	defer conn.Release()
 	rows := newestByKey(f, p.Rows, p.At)
 	counts := Counts{Read: int64(len(p.Rows) + len(p.Bad))}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {

@@ -68,14 +68,11 @@ type Counts struct {
 // MergePage stores a page's rows and its checkpoint in one transaction. Rows that are unchanged, or
 // older than what is stored, are left alone; see merge_rule.go.
 func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (Counts, error) {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.staging(ctx, f)
 	if err != nil {
-		return Counts{}, fmt.Errorf("connect to merge %s: %w", f.Name, err)
-	}
-	defer conn.Release()
-	if err := stage(ctx, conn, f); err != nil {
 		return Counts{}, err
 	}
+	defer conn.Release()
 	rows := newestByKey(f, p.Rows, p.At)
 	counts := Counts{Read: int64(len(p.Rows) + len(p.Bad))}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -242,6 +239,19 @@ func progress(ctx context.Context, tx pgx.Tx, feed string, h Holder, c Counts, b
 		return ErrLeaseLost
 	}
 	return nil
+}
+
+// staging is a connection with the feed's staging table.
+func (s *Store) staging(ctx context.Context, f *feed.Feed) (*pgxpool.Conn, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to stage %s: %w", f.Name, err)
+	}
+	if err := stage(ctx, conn, f); err != nil {
+		conn.Release()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // stage makes this connection's staging table for the feed. It empties itself at each commit.
