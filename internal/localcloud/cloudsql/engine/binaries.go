@@ -59,9 +59,12 @@ func (b Binaries) command(ctx context.Context, name string, args ...string) *exe
 	return cmd
 }
 
-// run executes a program to its end; its last words become the error.
+// run executes a program to its end; its last words become the error. Once ctx has ended, so do the program
+// and its children: pg_basebackup has one that goes on to stream WAL, and holds the pipe of its last words open.
 func (b Binaries) run(ctx context.Context, name string, args ...string) error {
 	cmd := b.command(ctx, name, args...)
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // its session is its group
+	cmd.WaitDelay = stopPatience
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
