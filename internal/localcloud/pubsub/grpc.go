@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
@@ -75,4 +76,22 @@ func (f *Face) ServeGRPC(l net.Listener) error {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
+}
+
+// StopGRPC ends the streams, lets the calls in hand end, and then cuts off what is left.
+func (f *Face) StopGRPC(ctx context.Context) {
+	f.ending.Do(func() { close(f.closed) })
+	ended := make(chan struct{})
+	go func() {
+		f.grpc.GracefulStop()
+		close(ended)
+	}()
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		f.grpc.Stop()
+		<-ended
+	}
 }

@@ -42,7 +42,8 @@ type Face struct {
 	log    *slog.Logger
 	faults faults.List[Fault]
 	grpc   *grpc.Server
-	closed chan struct{} // closed when the face is
+	closed chan struct{} // closed when the face stops
+	ending sync.Once
 
 	mu      sync.Mutex
 	topics  map[string]*topic        // by name: projects/p/topics/t
@@ -96,14 +97,8 @@ func (f *Face) Name() string { return "pubsub" }
 func (f *Face) Start(context.Context) error { return nil }
 
 // Close ends the streams and leaves everything on disk.
-func (f *Face) Close(context.Context) error {
-	select {
-	case <-f.closed:
-		return nil
-	default:
-		close(f.closed)
-	}
-	f.grpc.Stop()
+func (f *Face) Close(ctx context.Context) error {
+	f.StopGRPC(ctx)
 	f.stop()
 	f.tidied.Wait()
 	f.mu.Lock()

@@ -188,7 +188,7 @@ func TestFilters(t *testing.T) {
 		`attributes.event="PING"`: false, `attributes.event != "PING"`: true, `attributes.none != "x"`: true,
 		`hasPrefix(attributes.event, "PATIENT_")`: true, `hasPrefix(attributes.event, "LAB")`: false,
 		`NOT attributes:none`: true, `-attributes:event`: false, `attributes:none OR attributes:lane`: true,
-		`attributes:event AND attributes.lane = "4"`: false,
+		`attributes:event AND attributes.lane = "4"`:               false,
 		`(attributes:none AND attributes:none) OR attributes:lane`: true, `NOT (attributes:none OR attributes:event)`: false,
 		`attributes."odd key" = "q\"q"`: true,
 	} {
