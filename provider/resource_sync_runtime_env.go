@@ -33,6 +33,7 @@ const (
 	envDrChronoURL      = "AUGUST_DRCHRONO_URL"
 	envDrChronoOAuth    = "AUGUST_DRCHRONO_OAUTH"
 	envDrChronoWebhook  = "AUGUST_DRCHRONO_WEBHOOK_SECRET"
+	envDrChronoNext     = "AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT"
 	envDrChronoCalls    = "AUGUST_DRCHRONO_CALLS_PER_HOUR"
 	envDrChronoReserve  = "AUGUST_DRCHRONO_RESERVE_PERCENT"
 	envCodaURL          = "AUGUST_CODA_URL"
@@ -79,6 +80,7 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 		value(envDrChronoURL, d.URL.ValueString())
 		secret(envDrChronoOAuth, d.OAuthSecret)
 		secret(envDrChronoWebhook, d.WebhookSecret)
+		secret(envDrChronoNext, d.NextSecret)
 		number(envDrChronoCalls, d.CallsPerHour)
 		number(envDrChronoReserve, d.ReservePercent)
 	}
@@ -87,6 +89,7 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 		secret(envCodaToken, c.TokenSecret)
 		number(envCodaWrites, c.WritesPer10s)
 	}
+	m.pubsubVariables(ctx, value, diags)
 	if c := objectAs[controlModel](ctx, m.Control, diags); c != nil {
 		var callers []string
 		diags.Append(c.AllowedCallers.ElementsAs(ctx, &callers, false)...)
@@ -176,6 +179,7 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	drchrono.URL = v.string(envDrChronoURL)
 	drchrono.OAuthSecret = v.secret(envDrChronoOAuth, drchrono.OAuthSecret)
 	drchrono.WebhookSecret = v.secret(envDrChronoWebhook, drchrono.WebhookSecret)
+	drchrono.NextSecret = v.secret(envDrChronoNext, drchrono.NextSecret)
 	drchrono.CallsPerHour, drchrono.ReservePercent = v.numberOrNull(envDrChronoCalls), v.numberOrNull(envDrChronoReserve)
 	m.DrChrono = objectOf(ctx, drchronoTypes, drchrono, diags)
 
@@ -188,6 +192,7 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 		m.Coda = objectOf(ctx, codaTypes, coda, diags)
 	}
 
+	m.flattenPubSub(ctx, v, diags)
 	control := controlModel{Issuer: v.string(envIssuer)}
 	if was := objectAs[controlModel](ctx, m.Control, diags); was != nil {
 		control.Audience = was.Audience

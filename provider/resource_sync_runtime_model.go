@@ -27,6 +27,7 @@ type syncRuntimeModel struct {
 	Database           types.Object   `tfsdk:"database"`
 	DrChrono           types.Object   `tfsdk:"drchrono"`
 	Coda               types.Object   `tfsdk:"coda"`
+	PubSub             types.Object   `tfsdk:"pubsub"`
 	Control            types.Object   `tfsdk:"control"`
 	Scaling            types.Object   `tfsdk:"scaling"`
 	Concurrency        types.Int64    `tfsdk:"concurrency"`
@@ -38,6 +39,7 @@ type syncRuntimeModel struct {
 	Labels             types.Map      `tfsdk:"labels"`
 	DeletionProtection types.Bool     `tfsdk:"deletion_protection"`
 	URI                types.String   `tfsdk:"uri"`
+	WebhookURL         types.String   `tfsdk:"webhook_url"`
 	Audience           types.String   `tfsdk:"audience"`
 	Revision           types.String   `tfsdk:"revision"`
 	Ready              types.Bool     `tfsdk:"ready"`
@@ -63,6 +65,7 @@ type drchronoModel struct {
 	URL           types.String `tfsdk:"url"`
 	OAuthSecret   types.String `tfsdk:"oauth_secret"`
 	WebhookSecret types.String `tfsdk:"webhook_secret"`
+	NextSecret    types.String `tfsdk:"webhook_secret_next"`
 
 	CallsPerHour   types.Int64 `tfsdk:"calls_per_hour"`
 	ReservePercent types.Int64 `tfsdk:"reserve_percent"`
@@ -94,7 +97,7 @@ var (
 		"connection_name": types.StringType, "address": types.StringType,
 	}
 	drchronoTypes = map[string]attr.Type{
-		"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType,
+		"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType, "webhook_secret_next": types.StringType,
 		"calls_per_hour": types.Int64Type, "reserve_percent": types.Int64Type,
 	}
 	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType, "writes_per_10s": types.Int64Type}
@@ -219,7 +222,7 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 	if m.DeletionProtection.IsNull() {
 		m.DeletionProtection = types.BoolValue(false)
 	}
-	m.URI = stringOrNull(live.Uri)
+	m.settleURI(stringOrNull(live.Uri))
 	m.Revision = stringOrNull(cloudrun.Revision(live))
 
 	m.Ready, m.Problem = types.BoolValue(cloudrun.Ready(live)), types.StringNull()
@@ -233,6 +236,14 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 	}
 	if len(drift) > 0 {
 		m.addProblem("Changed behind Terraform's back: " + strings.Join(drift, "; ") + ".")
+	}
+}
+
+// settleURI sets the service's address, and what follows from it.
+func (m *syncRuntimeModel) settleURI(uri types.String) {
+	m.URI, m.WebhookURL = uri, uri
+	if uri.ValueString() != "" {
+		m.WebhookURL = types.StringValue(strings.TrimSuffix(uri.ValueString(), "/") + webhookPath)
 	}
 }
 

@@ -135,7 +135,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"direct": flag("Whether to connect to the instance's own address, private when it has one, instead of through the Cloud SQL connector. " +
 						"The connector encrypts and signs in by IAM; prefer it in production."),
 					"port": number("Port of the database, with `direct`, from 1 to 65535. Default: `5432`.", defaultDatabasePort, int64validator.Between(1, 65535)),
-					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats. Default: `4`. "+
+					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats; from 4 with `drchrono.webhook_secret`, for deliveries. Default: `4`. "+
 						"The plan refuses a pool that the instance has too few connections for: those of `scaling.max_instances`, of a new revision beside them while it is rolled out, and of `reserved_connections`.",
 						defaultPoolMax, int64validator.Between(leastPoolMax, 100)),
 					"max_connections": schema.Int64Attribute{
@@ -161,7 +161,8 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"url": text("Base URL of DrChrono.", defaultDrChronoURL, baseURL()),
 					"oauth_secret": secret("Secret that holds a JSON object with `client_id`, `client_secret` and the first `refresh_token`. "+
 						"DrChrono rotates the refresh token; the runtime keeps the rotated one in its database.", true),
-					"webhook_secret": secret("Secret token of the webhook, as set in DrChrono. This version hands it to the runtime, which does not receive webhooks yet.", false),
+					"webhook_secret":      secret("Secret token of the webhook at `webhook_url`, as set in DrChrono: with it the runtime receives DrChrono's deliveries, and refuses those that do not show it.", false),
+					"webhook_secret_next": secret("Secret token that takes over from `webhook_secret`. While both are set, deliveries may show either, so that the token can be changed in DrChrono without losing one.", false),
 					"calls_per_hour": schema.Int64Attribute{
 						MarkdownDescription: "Calls that DrChrono lets the application make in a clock hour, where it was raised from `500` on request (api@drchrono.com). " +
 							"All instances share this budget; a pipeline whose schedule does not fit into it is refused.",
@@ -191,6 +192,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					},
 				},
 			},
+			"pubsub": pubsubAttribute(),
 			"control": schema.SingleNestedAttribute{
 				MarkdownDescription: "Who may call the runtime's control API, which `august_sync_pipeline` uses.",
 				Required:            true,
@@ -229,7 +231,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			"memory": text("Memory of an instance in mebibytes or gibibytes, such as `512Mi` or `2Gi`: from `512Mi` to `32Gi`, and from `2Gi` with 4 processors, `4Gi` with 6 or 8.", "512Mi",
 				stringvalidator.RegexMatches(regexp.MustCompile(`^[1-9][0-9]*(Mi|Gi)$`), "is no amount of memory: write a number with Mi or Gi, such as \"512Mi\"")),
 			"timeout_seconds": number("Longest time that a request may take, in seconds, from 1 to 3600. Default: `300`.", 300, int64validator.Between(1, 3600)),
-			"public":          flag("Whether Cloud Run lets requests in without a Google identity. Webhooks of DrChrono, which a later version receives, have none. The runtime checks every request itself, whatever this says."),
+			"public":          flag("Whether Cloud Run lets requests in without a Google identity. DrChrono's webhooks have none: to receive them this has to be `true`. The runtime checks every request itself, whatever this says."),
 			"ingress": text("Where requests may come from: `all`, `internal` or `internal_and_cloud_load_balancing`.", "all",
 				stringvalidator.OneOf(ingressNames()...)),
 			"labels": schema.MapAttribute{
@@ -248,6 +250,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			},
 			"deletion_protection": flag("Whether Terraform refuses to delete the service."),
 			"uri":                 computed("Address of the service."),
+			"webhook_url":         computed("Address to give DrChrono as the webhook's callback URL."),
 			"audience":            computed("Audience that the control API's callers must ask a token for."),
 			"revision":            computed("Name of the revision that serves."),
 			"ready": schema.BoolAttribute{

@@ -75,6 +75,15 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"memory", with("memory", "512"), "memory", "512Mi"},
 		{"too little memory", with("memory", "256Mi"), "memory", "512Mi to 32Gi"},
 		{"too little memory for so many processors", func(c map[string]any) { c["cpu"], c["memory"] = "4", "1Gi" }, "memory", "2048Mi"},
+		{"topic's form", with("pubsub", map[string]any{"topic": "projects/p/subscriptions/abc", "subscription": "abc"}), "pubsub.topic", "does not refer to a topic"},
+		{"subscription's form", with("pubsub", map[string]any{"topic": "abc", "subscription": "a/b"}), "pubsub.subscription", "projects/project/subscriptions/name"},
+		{"Pub/Sub's address", with("pubsub", map[string]any{"topic": "abc", "subscription": "abc", "endpoint": "pubsub.test:443"}), "pubsub.endpoint", "https"},
+		{"a queue for nothing", with("pubsub", map[string]any{"topic": "abc", "subscription": "abc"}), "pubsub", "drchrono.webhook_secret"},
+		{"the next secret alone", inside("drchrono", map[string]any{"webhook_secret_next": "new"}), "drchrono.webhook_secret_next", "webhook_secret, which is not set"},
+		{"pool with a webhook", func(c map[string]any) {
+			inside("drchrono", map[string]any{"webhook_secret": "drchrono-webhook"})(c)
+			inside("database", map[string]any{"pool_max": 3})(c)
+		}, "database.pool_max", "4 or more"},
 		{"ingress", with("ingress", "INGRESS_TRAFFIC_ALL"), "ingress", "internal_and_cloud_load_balancing"},
 		{"our label", with("labels", map[string]any{"managed-by": "me"}), `labels["managed-by"]`, "managed-by"},
 	} {
@@ -86,7 +95,7 @@ func TestSyncRuntime_validates(t *testing.T) {
 	// Nothing that is unknown is judged.
 	noErrors(t, p.validate("august_sync_runtime", map[string]any{
 		"name": unknown{}, "image": unknown{}, "service_account": unknown{}, "database": unknown{}, "drchrono": unknown{},
-		"coda": unknown{}, "control": unknown{}, "scaling": unknown{}, "memory": unknown{}, "labels": unknown{},
+		"coda": unknown{}, "control": unknown{}, "pubsub": unknown{}, "scaling": unknown{}, "memory": unknown{}, "labels": unknown{},
 	}))
 	noErrors(t, p.validate("august_sync_runtime", someRuntime(func(c map[string]any) {
 		inside("database", map[string]any{"direct": unknown{}, "password_secret": nil})(c)
@@ -103,6 +112,7 @@ func TestAccSyncRuntime_planRefuses(t *testing.T) {
 		"project": accProject, "region": localtest.Region, "access_token": "local",
 		"endpoints": map[string]any{
 			"cloud_sql": cloud.Endpoints.CloudSQL, "cloud_run": cloud.Endpoints.CloudRun, "secret_manager": cloud.Endpoints.SecretManager,
+			"pubsub": cloud.Endpoints.PubSub,
 		},
 	}))
 	for _, tt := range []struct {
@@ -114,6 +124,10 @@ func TestAccSyncRuntime_planRefuses(t *testing.T) {
 		{
 			"secret", inside("drchrono", map[string]any{"oauth_secret": "no-such-secret"}), "drchrono.oauth_secret",
 			[]string{`Secret "no-such-secret" does not exist in project feel-august-platform`, "google_secret_manager_secret"},
+		},
+		{
+			"next secret", inside("drchrono", map[string]any{"webhook_secret": "drchrono-webhook", "webhook_secret_next": "drchrono-webhook:9"}),
+			"drchrono.webhook_secret_next", []string{"no version 9"},
 		},
 		{
 			"secret elsewhere", inside("coda", map[string]any{"token_secret": "projects/other-project/secrets/coda-token"}), "coda.token_secret",

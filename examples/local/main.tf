@@ -88,6 +88,12 @@ resource "august_sync_runtime" "sync" {
     webhook_secret = "drchrono-webhook"
   }
 
+  # Deliveries of the webhook wait here, in the order of each object, until they are applied.
+  pubsub = {
+    topic        = "drchrono-deliveries"
+    subscription = "august-sync"
+  }
+
   coda = {
     url          = var.coda_url
     token_secret = "coda-token"

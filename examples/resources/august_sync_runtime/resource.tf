@@ -17,6 +17,13 @@ resource "august_sync_runtime" "sync" {
     webhook_secret = "drchrono-webhook"
   }
 
+  # Made by google_pubsub_topic and google_pubsub_subscription, with enable_message_ordering: deliveries wait here until
+  # they are applied, in the order of each object.
+  pubsub = {
+    topic        = "drchrono-deliveries"
+    subscription = "august-sync"
+  }
+
   coda = {
     token_secret = "coda-token"
 
@@ -35,6 +42,11 @@ resource "august_sync_runtime" "sync" {
 
   # DrChrono cannot present a Google identity; the runtime checks every call itself.
   public = true
+}
+
+output "webhook_url" {
+  description = "The callback URL of the webhook, for DrChrono's settings."
+  value       = august_sync_runtime.sync.webhook_url
 }
 
 output "uri" {
