@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"math"
 	"net/http"
 	"regexp"
 	"strings"
@@ -126,7 +127,7 @@ func checkSubscription(s *pubsubpb.Subscription) error {
 		s.ExpirationPolicy = &pubsubpb.ExpirationPolicy{Ttl: durationpb.New(defaultExpiry)}
 	}
 	if ttl := s.GetExpirationPolicy().GetTtl(); ttl != nil { // without one it never expires
-		if err := checkSpan("expirationPolicy.ttl", ttl, max(minExpiry, s.GetMessageRetentionDuration().AsDuration()), 365*day); err != nil {
+		if err := checkSpan("expirationPolicy.ttl", ttl, minExpiry, math.MaxInt64); err != nil {
 			return err
 		}
 	}
