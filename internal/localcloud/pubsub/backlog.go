@@ -26,7 +26,7 @@ type subscription struct {
 	lanes   map[string][]*entry
 	out     map[uint64]*entry
 	resting map[uint64]*entry
-	acked   []*message // retained, for seeking back
+	acked   map[uint64]*message // retained, for seeking back
 
 	wake  chan struct{} // closed, and made anew, when there may be something to take
 	timer *time.Timer
@@ -66,7 +66,7 @@ func (f *Face) newSubscription(id uint64, meta *pubsubpb.Subscription) (*subscri
 	}
 	s := &subscription{
 		id: id, meta: meta, policy: &iampb.Policy{}, match: match,
-		backlog: map[uint64]*entry{}, wake: make(chan struct{}), tick: f.tick,
+		backlog: map[uint64]*entry{}, acked: map[uint64]*message{}, wake: make(chan struct{}), tick: f.tick,
 	}
 	s.rebuild()
 	return s, nil
@@ -216,12 +216,12 @@ func (s *subscription) markAcked(m *message) {
 	}
 	delete(s.backlog, m.seq)
 	if s.meta.GetRetainAckedMessages() {
-		s.acked = append(s.acked, m)
+		s.acked[m.seq] = m
 	}
 }
 
 func (s *subscription) markUnacked(m *message) {
-	s.acked = slices.DeleteFunc(s.acked, func(a *message) bool { return a == m })
+	delete(s.acked, m.seq)
 	s.backlog[m.seq] = &entry{msg: m}
 }
 

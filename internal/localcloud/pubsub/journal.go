@@ -44,14 +44,14 @@ func appendFrame(to, record []byte) []byte {
 	return append(to, record...)
 }
 
-// openJournal reads every record, in order, and makes the journal ready for more. A last frame that a
-// crash has left half written was never answered, and is cut off.
-func openJournal(path string, read func(record []byte) error) (*journal, error) {
+// openJournal reads every record, in order, and makes the journal ready for more. What a crash has left
+// half written at the end was never answered, and is cut off; it says how much that was.
+func openJournal(path string, read func(record []byte) error) (j *journal, cut int64, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	good, err := readFrames(file, read)
+	good, whole, err := readFrames(file, read)
 	if err == nil {
 		err = file.Truncate(good)
 	}
@@ -63,19 +63,20 @@ func openJournal(path string, read func(record []byte) error) (*journal, error) 
 	}
 	if err != nil {
 		_ = file.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
-	j := &journal{path: path, file: file, size: good, kick: make(chan struct{}, 1), ended: make(chan struct{})}
+	j = &journal{path: path, file: file, size: good, kick: make(chan struct{}, 1), ended: make(chan struct{})}
 	go j.write()
-	return j, nil
+	return j, whole - good, nil
 }
 
-// readFrames answers where the last whole frame ends.
-func readFrames(file *os.File, read func(record []byte) error) (good int64, err error) {
+// readFrames answers where the last whole frame ends, and where the file does.
+func readFrames(file *os.File, read func(record []byte) error) (good, whole int64, err error) {
 	body, err := io.ReadAll(file)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	whole = int64(len(body))
 	for rest := body; len(rest) >= frameHead; {
 		n := int64(binary.LittleEndian.Uint32(rest))
 		if n > int64(len(rest)-frameHead) {
@@ -86,12 +87,12 @@ func readFrames(file *os.File, read func(record []byte) error) (good int64, err 
 			break
 		}
 		if err := read(record); err != nil {
-			return good, err
+			return good, whole, err
 		}
 		good += frameHead + n
 		rest = rest[frameHead+n:]
 	}
-	return good, nil
+	return good, whole, nil
 }
 
 // add appends records. done is called, from another goroutine and in the order of the calls, once

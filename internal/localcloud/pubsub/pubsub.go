@@ -38,12 +38,13 @@ type Options struct {
 
 // Face is the local Pub/Sub.
 type Face struct {
-	dir    string
-	log    *slog.Logger
-	faults faults.List[Fault]
-	grpc   *grpc.Server
-	closed chan struct{} // closed when the face stops
-	ending sync.Once
+	dir     string
+	log     *slog.Logger
+	faults  faults.List[Fault]
+	grpc    *grpc.Server
+	closed  chan struct{} // closed when the face stops
+	ending  sync.Once
+	closing sync.Once
 
 	mu      sync.Mutex
 	topics  map[string]*topic        // by name: projects/p/topics/t
@@ -99,6 +100,12 @@ func (f *Face) Start(context.Context) error { return nil }
 // Close ends the streams and leaves everything on disk.
 func (f *Face) Close(ctx context.Context) error {
 	f.StopGRPC(ctx)
+	var err error
+	f.closing.Do(func() { err = f.close() })
+	return err
+}
+
+func (f *Face) close() error {
 	f.stop()
 	f.tidied.Wait()
 	f.mu.Lock()

@@ -147,7 +147,7 @@ func (f *Face) ack(s *subscription, ids []string) error {
 		}
 		s.settle(e)
 		if s.meta.GetRetainAckedMessages() {
-			s.acked = append(s.acked, e.msg)
+			s.acked[e.msg.seq] = e.msg
 		}
 		records = append(records, numbers(recordAcked, s.id, e.msg.seq))
 	}

@@ -93,12 +93,16 @@ func (r *reader) text(n uint64) string {
 // replay brings the messages back, and the subscriptions' parts in them.
 func (f *Face) replay() error {
 	known := map[uint64]*message{}
+	var cut int64
 	var err error
-	f.journal, err = openJournal(filepath.Join(f.dir, "messages.journal"), func(record []byte) error {
+	f.journal, cut, err = openJournal(filepath.Join(f.dir, "messages.journal"), func(record []byte) error {
 		return f.apply(record, known)
 	})
 	if err != nil {
 		return err
+	}
+	if cut > 0 {
+		f.log.Warn("cut off what was half written at the end of the journal", "bytes", cut)
 	}
 	for _, seq := range slices.Sorted(maps.Keys(known)) {
 		m := known[seq]

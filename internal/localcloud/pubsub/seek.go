@@ -34,7 +34,7 @@ func (f *Face) Seek(_ context.Context, req *pubsubpb.SeekRequest) (*pubsubpb.See
 			records = append(records, numbers(recordAcked, s.id, seq))
 		}
 	}
-	retained := slices.Clone(s.acked)
+	retained := slices.Collect(maps.Values(s.acked))
 	if t, ok := f.topics[s.meta.GetTopic()]; ok {
 		retained = append(retained, t.kept...)
 	}
@@ -61,7 +61,7 @@ func (f *Face) drop(s *subscription, unwanted func(*message) bool) {
 			records = append(records, numbers(recordAcked, s.id, seq))
 		}
 	}
-	s.acked = slices.DeleteFunc(s.acked, unwanted)
+	maps.DeleteFunc(s.acked, func(_ uint64, m *message) bool { return unwanted(m) })
 	s.notify()
 	if len(records) > 0 {
 		f.journal.add(nil, records...)

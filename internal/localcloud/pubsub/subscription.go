@@ -74,17 +74,19 @@ func (f *Face) UpdateSubscription(_ context.Context, req *pubsubpb.UpdateSubscri
 	if err := checkSubscription(next); err != nil {
 		return nil, err
 	}
-	if err := f.checkDeadLetter(next); err != nil {
-		return nil, err
-	}
 	before := s.meta
+	if next.GetDeadLetterPolicy().GetDeadLetterTopic() != before.GetDeadLetterPolicy().GetDeadLetterTopic() {
+		if err := f.checkDeadLetter(next); err != nil {
+			return nil, err
+		}
+	}
 	s.meta = next
 	if err := f.save(); err != nil {
 		s.meta = before
 		return nil, err
 	}
 	if !next.GetRetainAckedMessages() {
-		s.acked = nil
+		clear(s.acked)
 	}
 	return f.show(s), nil
 }
