@@ -56,7 +56,10 @@ func TestDeadline(t *testing.T) {
 		t.Fatalf("after the deadline: %v", again)
 	}
 	r.ack(drain, again...)
-	if got := words(r.pull(drain, false)); got != "a2" {
+	r.mu.Lock()
+	out := r.take(r.subs[drain], nil, time.Millisecond, 1) // a shorter deadline than one may ask for
+	r.mu.Unlock()
+	if got := words(out) + " " + words(r.pull(drain, true)); got != "a2 a2" {
 		t.Fatalf("after a1: %s", got)
 	}
 }
@@ -249,17 +252,66 @@ func TestHalfWrittenJournal(t *testing.T) {
 		}
 		again.end()
 	}
+
+	// Damage in the middle: nothing after it can be trusted, and none of it comes back later.
+	r = start(t, t.TempDir())
+	r.declare()
+	r.publish("a", "a1")
+	r.publish("b", "b1")
+	r.publish("d", "d1")
+	r.end()
+	if body, err = os.ReadFile(journalOf(r.dir)); err != nil {
+		t.Fatal(err)
+	}
+	body[len(whole)+frameHead+1]++
+	if err := os.WriteFile(journalOf(r.dir), body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, r.dir)
+	again.publish("c", "c1") // as long as what was damaged
+	again = again.again(false)
+	if got := words(again.pull(drain, false)); got != "a1 c1" {
+		t.Errorf("after damage: %q", got)
+	}
+}
+
+// A message that is on its way to the disk while the journal is written anew is not lost.
+func TestPublishedWhileTheJournalShrinks(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.declare()
+	done := make(chan error, 1)
+	r.mu.Lock()
+	r.Face.publish(r.topics[events], []*pubsubpb.PubsubMessage{{Data: []byte("x")}}, nil, func(err error) { done <- err })
+	for { // on disk, and nobody knows yet
+		info, err := os.Stat(journalOf(r.dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size() == r.journal.length() {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	err := r.compact(0)
+	r.mu.Unlock()
+	if err != nil || <-done != nil {
+		t.Fatal(err)
+	}
+	r = r.again(true)
+	if got := words(r.pull(drain, false)); got != "x" {
+		t.Errorf("after a kill: %q", got)
+	}
 }
 
 // The journal shrinks to what is still wanted, and no number is used again.
 func TestJournalShrinks(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.declare()
+	r.publish("a", "wanted")
 	for range 20 {
 		r.publish("", strings.Repeat("x", 1<<10))
 	}
-	r.ack(drain, r.pull(drain, false)...)
-	r.publish("a", "wanted")
+	r.ack(drain, r.pull(drain, false)[1:]...)
 	r.mu.Lock()
 	last, before := r.lastSeq, r.journal.length()
 	err := r.compact(0)

@@ -82,8 +82,8 @@ func (f *Face) take(s *subscription, w *window, deadline time.Duration, most int
 		s.lease(e, now.Add(deadline), w)
 		r := &pubsubpb.ReceivedMessage{AckId: s.ackID(e), Message: e.msg.pb}
 		if dead != nil {
-			r.DeliveryAttempt = int32(e.attempts) //nolint:gosec // a count
-			tried = append(tried, numbers(recordTried, s.id, e.msg.seq, uint64(e.attempts)))
+			r.DeliveryAttempt = int32(e.attempts)                                            //nolint:gosec // a count
+			tried = append(tried, numbers(recordTried, s.id, e.msg.seq, uint64(e.attempts))) //nolint:gosec // a count
 		}
 		out = append(out, r)
 		size += e.msg.size

@@ -156,7 +156,7 @@ func (f *Face) applyPublished(r *reader, size int, known map[uint64]*message) er
 		if s == nil || again {
 			continue // the subscription was deleted
 		}
-		s.backlog[m.seq] = &entry{msg: m, attempts: int(flags >> 1)} //nolint:gosec // a count
+		s.backlog[m.seq] = &entry{msg: m, attempts: int(flags >> 1)}
 		if flags&1 != 0 {
 			s.markAcked(m)
 		}

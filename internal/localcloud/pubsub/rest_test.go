@@ -154,6 +154,16 @@ func TestRefusals(t *testing.T) {
 	if s := r.subs[drain]; s.meta.GetAckDeadlineSeconds() != 10 {
 		t.Error("a refused update has changed the subscription")
 	}
+
+	// What does not hold any more is no reason to refuse a change of something else.
+	c := r.rest().Projects
+	if _, err := c.Topics.Delete(dead).Do(); err != nil {
+		t.Fatal(err)
+	}
+	update := &rest.UpdateSubscriptionRequest{Subscription: &rest.Subscription{AckDeadlineSeconds: 20}, UpdateMask: "ackDeadlineSeconds"}
+	if _, err := c.Subscriptions.Patch(drain, update).Do(); err != nil {
+		t.Errorf("without its dead-letter topic: %v", err)
+	}
 }
 
 func TestPolicy(t *testing.T) {

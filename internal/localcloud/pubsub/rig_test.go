@@ -45,7 +45,7 @@ func start(t testing.TB, dir string) *rig {
 	http1, rpc := Split(l)
 	mux := http.NewServeMux()
 	f.Register(mux)
-	srv := &http.Server{Handler: mux} //nolint:gosec // of a test
+	srv := &http.Server{Handler: mux}
 	go func() { _ = srv.Serve(http1) }()
 	go func() { _ = f.ServeGRPC(rpc) }()
 	r := &rig{Face: f, t: t, dir: dir, addr: l.Addr().String()}
