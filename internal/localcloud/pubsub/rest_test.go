@@ -131,6 +131,7 @@ func TestRefusals(t *testing.T) {
 		"exists":                 {"PUT", "subscriptions/drain", `{"topic":"` + events + `"}`, 409},
 		"no mask":                {"PATCH", "subscriptions/drain", `{"subscription":{}}`, 400},
 		"order is for ever":      {"PATCH", "subscriptions/drain?updateMask=enableMessageOrdering", `{"subscription":{}}`, 400},
+		"no such topic":          {"PATCH", "subscriptions/drain?updateMask=deadLetterPolicy", `{"subscription":{"deadLetterPolicy":{"deadLetterTopic":"` + dead + `-not"}}}`, 404},
 		"no such field":          {"PATCH", "subscriptions/drain?updateMask=ackDeadlineSeconds,sparkles", `{"subscription":{"ackDeadlineSeconds":60}}`, 400},
 		"nothing in the message": {"POST", "topics/events:publish", `{"messages":[{"orderingKey":"a"}]}`, 400},
 		"no message":             {"POST", "topics/events:publish", `{}`, 400},
