@@ -72,10 +72,10 @@ type settled struct {
 	err   error
 }
 
-func newInbox(pool *pgxpool.Pool, quota *quota, notify func(), log *slog.Logger, meters *meters) *inbox {
+func newInbox(ctx context.Context, pool *pgxpool.Pool, quota *quota, notify func(), log *slog.Logger, meters *meters) *inbox {
 	b := &inbox{pool: pool, quota: quota, notify: notify, log: log, meters: meters,
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
-	go b.run()
+	go b.run(ctx)
 	return b
 }
 
@@ -85,9 +85,9 @@ func (b *inbox) close() {
 	<-b.done
 }
 
-// put returns when the delivery is committed, and tells whether it was new.
-func (b *inbox) put(d Delivery) (fresh bool, err error) {
-	if !b.quota.admits() {
+// put returns when the delivery is committed, and tells whether it was new. It waits for nobody longer than patience.
+func (b *inbox) put(ctx context.Context, d Delivery) (fresh bool, err error) {
+	if !b.quota.admits(ctx) {
 		return false, errInboxFull
 	}
 	e := &entry{delivery: d, settled: make(chan settled, 1)}
@@ -122,7 +122,7 @@ func (b *inbox) waiting() int {
 	return len(b.queue)
 }
 
-func (b *inbox) run() {
+func (b *inbox) run(ctx context.Context) {
 	defer close(b.done)
 	pause := firstRetry
 	for {
@@ -135,7 +135,7 @@ func (b *inbox) run() {
 				return
 			}
 		}
-		if b.write(batch, rows) {
+		if b.write(ctx, batch, rows) {
 			pause = firstRetry
 			continue
 		}
@@ -180,17 +180,17 @@ func (b *inbox) giveBack(batch []*entry) {
 }
 
 // write commits a batch and answers it. It is false when the database is away: then it answered nothing.
-func (b *inbox) write(batch []*entry, rows []Delivery) bool {
-	fresh, err := b.insert(rows)
+func (b *inbox) write(ctx context.Context, batch []*entry, rows []Delivery) bool {
+	fresh, err := b.insert(ctx, rows)
 	switch {
 	case err == nil:
-		b.settle(batch, rows, fresh)
+		b.settle(ctx, batch, rows, fresh)
 		b.said(nil)
 		return true
 	case refused(err) && len(rows) > 1: // one row must not fail its neighbours
 		half := len(rows) / 2
 		for _, part := range [][2]int{{0, half}, {half, len(rows)}} {
-			if entries := batch[part[0]:part[1]]; !b.write(entries, rows[part[0]:part[1]]) {
+			if entries := batch[part[0]:part[1]]; !b.write(ctx, entries, rows[part[0]:part[1]]) {
 				b.giveBack(entries)
 			}
 		}
@@ -211,7 +211,7 @@ func (b *inbox) write(batch []*entry, rows []Delivery) bool {
 }
 
 // settle answers a batch that is committed.
-func (b *inbox) settle(batch []*entry, rows []Delivery, fresh map[string]int) {
+func (b *inbox) settle(ctx context.Context, batch []*entry, rows []Delivery, fresh map[string]int) {
 	var size int64
 	for i, e := range batch {
 		d := &rows[i]
@@ -222,9 +222,9 @@ func (b *inbox) settle(batch []*entry, rows []Delivery, fresh map[string]int) {
 		}
 		e.settled <- settled{fresh: isNew}
 	}
-	b.meters.batch.Record(context.Background(), int64(len(batch)))
+	b.meters.batch.Record(ctx, int64(len(batch)))
 	if size > 0 {
-		b.quota.add(size)
+		b.quota.add(ctx, size)
 		b.notify()
 	}
 }
@@ -248,7 +248,7 @@ const insertRows = `insert into august.inbox (delivery, digest, event, kind, key
 	returning delivery`
 
 // insert commits rows, and tells how many of each delivery id were new.
-func (b *inbox) insert(rows []Delivery) (map[string]int, error) {
+func (b *inbox) insert(ctx context.Context, rows []Delivery) (map[string]int, error) {
 	n := len(rows)
 	ids, events, kinds, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	digests, objects := make([][]byte, n), make([][]byte, n)
@@ -258,7 +258,7 @@ func (b *inbox) insert(rows []Delivery) (map[string]int, error) {
 		ids[i], digests[i], events[i], kinds[i], keys[i] = d.ID, d.Digest, d.Event, d.Subject.Kind, d.Subject.Key
 		lanes[i], practices[i], objects[i] = d.Subject.Lane(), d.Practice, d.Object
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
+	ctx, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()
 	answer, err := b.pool.Query(ctx, insertRows, ids, digests, events, kinds, keys, lanes, practices, objects)
 	if err != nil {

@@ -170,6 +170,27 @@ func TestInbox_outage(t *testing.T) {
 	}
 }
 
+// A connection whose server takes no writes any more, as after a failover, is not used again.
+func TestInbox_demoted(t *testing.T) {
+	t.Parallel()
+	g := simpleRig(t, nil)
+	if code := g.post("PATIENT_MODIFY", "before", object(0)); code != 200 {
+		t.Fatalf("before: %d", code)
+	}
+	g.exec(`create table demoted as select pid from pg_stat_activity where datname = current_database() and query like 'insert into august.inbox%';
+		create function demoted() returns trigger language plpgsql as $$ begin
+			if pg_backend_pid() in (select pid from demoted) then raise 'cannot execute INSERT in a read-only transaction' using errcode = '25006'; end if;
+			return new;
+		end $$;
+		create trigger demoted before insert on august.inbox for each row execute function demoted()`)
+	if code := g.post("PATIENT_MODIFY", "after", object(1)); code != 200 || g.stored("true") != 2 {
+		t.Errorf("after: %d", code)
+	}
+	if log := g.log.String(); !strings.Contains(log, "takes no writes") {
+		t.Errorf("logged %s", log)
+	}
+}
+
 // A database that stays away: every delivery is answered, with 503, and leaves no room taken.
 func TestInbox_longOutage(t *testing.T) {
 	t.Parallel()
@@ -209,7 +230,7 @@ func TestInbox_fullQueue(t *testing.T) {
 	g.r.inbox.mu.Lock()
 	g.r.inbox.queue = slices.Repeat([]*entry{{gone: true}}, mostQueued)
 	g.r.inbox.mu.Unlock()
-	if _, err := g.r.inbox.put(Delivery{}); !errors.Is(err, errBusy) {
+	if _, err := g.r.inbox.put(t.Context(), Delivery{}); !errors.Is(err, errBusy) {
 		t.Errorf("got %v", err)
 	}
 	g.r.inbox.wake <- struct{}{} // those whose callers have left take no place
@@ -259,7 +280,7 @@ func (g *rig) measure() {
 	q.mu.Lock()
 	q.measures = true
 	q.mu.Unlock()
-	q.measure()
+	q.measure(context.Background())
 }
 
 // A measurement that is under way does not lose what is added meanwhile.
@@ -270,9 +291,9 @@ func TestQuota_addsWhileItMeasures(t *testing.T) {
 	q.mu.Lock()
 	q.measures, q.next = true, time.Now().Add(time.Hour)
 	q.mu.Unlock()
-	q.add(2 << 20)
-	q.measure() // of an empty table
-	if q.bytes() != 2<<20 || q.admits() {
+	q.add(t.Context(), 2<<20)
+	q.measure(t.Context()) // of an empty table
+	if q.bytes() != 2<<20 || q.admits(t.Context()) {
 		t.Errorf("%d bytes are known", q.bytes())
 	}
 }

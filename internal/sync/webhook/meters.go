@@ -65,11 +65,10 @@ func newMeters(meter metric.Meter, r *Receiver) (*meters, error) {
 }
 
 // note counts a delivery; event is a stranger's text until the secret was right.
-func (m *meters) note(event, outcome string, began time.Time) {
+func (m *meters) note(ctx context.Context, event, outcome string, began time.Time) {
 	if !Known(event) {
 		event = "other"
 	}
-	ctx := context.Background()
 	m.deliveries.Add(ctx, 1, metric.WithAttributes(attribute.String("event", event), attribute.String("outcome", outcome)))
 	switch outcome {
 	case outcomePubSub, outcomeInbox, outcomeDuplicate:

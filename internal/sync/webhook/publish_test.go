@@ -162,7 +162,7 @@ func TestPublish_ambiguous(t *testing.T) {
 		defer close(done)
 		d := Parse("d-1", "TASK_MODIFY", []byte(object(1)), moment)
 		data, attributes := encode(d)
-		b.Server.PublishOrdered(topic, data, attributes, d.Subject.OrderingKey())
+		b.PublishOrdered(topic, data, attributes, d.Subject.OrderingKey())
 		return ctx.Err()
 	})
 	if code := g.post("TASK_MODIFY", "d-1", object(1)); code != 200 {

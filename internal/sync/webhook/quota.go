@@ -43,17 +43,17 @@ type quota struct {
 }
 
 // admits tells whether there is room.
-func (q *quota) admits() bool {
+func (q *quota) admits(ctx context.Context) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.full {
-		q.refresh()
+		q.refresh(ctx)
 	}
 	return !q.full
 }
 
 // add counts what was written.
-func (q *quota) add(size int64) {
+func (q *quota) add(ctx context.Context, size int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.held += size
@@ -61,7 +61,7 @@ func (q *quota) add(size int64) {
 		q.added += size
 	}
 	q.judge()
-	q.refresh()
+	q.refresh(ctx)
 }
 
 // bytes is what waits, as far as is known.
@@ -85,16 +85,16 @@ func (q *quota) judge() {
 }
 
 // refresh measures beside whoever asks, when it is time.
-func (q *quota) refresh() {
+func (q *quota) refresh(ctx context.Context) {
 	if q.measures || time.Now().Before(q.next) {
 		return
 	}
 	q.measures, q.added = true, 0
-	go q.measure()
+	go q.measure(context.WithoutCancel(ctx))
 }
 
-func (q *quota) measure() {
-	ctx, cancel := context.WithTimeout(context.Background(), measureTime)
+func (q *quota) measure(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, measureTime)
 	defer cancel()
 	began := time.Now()
 	var held int64

@@ -77,7 +77,7 @@ func New(ctx context.Context, cfg Config) (*Receiver, error) {
 	if notify == nil {
 		notify = func() {}
 	}
-	r.inbox = newInbox(cfg.Pool, &quota{pool: cfg.Beside, most: int64(cfg.MaxMB) << 20, log: log}, notify, log, r.meters)
+	r.inbox = newInbox(context.WithoutCancel(ctx), cfg.Pool, &quota{pool: cfg.Beside, most: int64(cfg.MaxMB) << 20, log: log}, notify, log, r.meters)
 	return r, nil
 }
 
@@ -104,7 +104,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) {
 	began := time.Now()
 	event := req.Header.Get("X-Drchrono-Event")
 	status, outcome := r.answer(w, req, event, began)
-	r.meters.note(event, outcome, began)
+	r.meters.note(req.Context(), event, outcome, began)
 	switch status {
 	case http.StatusOK:
 		w.WriteHeader(status)
@@ -180,7 +180,7 @@ func (r *Receiver) keep(ctx context.Context, d Delivery) (outcome string) {
 	if r.pubsub != nil && r.pubsub.publish(ctx, d, false) == nil {
 		return outcomePubSub
 	}
-	fresh, err := r.inbox.put(d)
+	fresh, err := r.inbox.put(ctx, d)
 	switch {
 	case err == nil && fresh:
 		return outcomeInbox

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -140,6 +141,19 @@ func TestReceive_withoutSecret(t *testing.T) {
 	}
 	if w := g.do(httptest.NewRequest(http.MethodGet, Path+"?msg=x", nil)); w.Code != 503 {
 		t.Errorf("a proof without a secret: %d %s", w.Code, w.Body)
+	}
+}
+
+// A sender that hangs up while its delivery is being written has sent it.
+func TestReceive_hungUp(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	for name, g := range map[string]*rig{"inbox": simpleRig(t, nil), "pubsub": simpleRig(t, b.configure)} {
+		ctx, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		if w := g.do(request(secretNow, "PATIENT_MODIFY", "1", object(1)).WithContext(ctx)); w.Code != 200 || g.counted("PATIENT_MODIFY", name) != "1" {
+			t.Errorf("%s: %d", name, w.Code)
+		}
 	}
 }
 

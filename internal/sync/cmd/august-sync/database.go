@@ -23,17 +23,20 @@ func open(ctx context.Context, cfg config.Config) (*store.Store, func(instance s
 }
 
 // openBoth is open with a connection for the webhook's inbox beside, which nothing else may use: a delivery does not
-// queue behind a sync. It is one of those that the instance may have.
+// queue behind a sync. It is one of those that the instance may have. Without a secret no delivery is taken, and there is
+// none.
 func openBoth(ctx context.Context, cfg config.Config) (db, inbox *store.Store, dial func(instance string) pgconn.DialFunc, err error) {
+	if !cfg.DrChrono.WebhookSecret.Set() {
+		db, dial, err = open(ctx, cfg)
+		return db, db, dial, err
+	}
 	sc, dial := settings(cfg)
 	own := sc
 	own.MaxConns = 1
+	sc.MaxConns--
 	own.Configure = func(pc *pgxpool.Config) error {
 		pc.ConnConfig.RuntimeParams["synchronous_commit"] = "on" // whatever the database's own default: 200 means durable
 		return nil
-	}
-	if cfg.DrChrono.WebhookSecret.Set() { // else no delivery is taken, and nothing connects
-		sc.MaxConns--
 	}
 	if inbox, err = store.Open(ctx, own); err != nil {
 		return nil, nil, nil, err

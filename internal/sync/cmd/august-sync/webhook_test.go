@@ -23,6 +23,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
 	drbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 )
 
@@ -269,4 +270,59 @@ func TestServe_killedReceiving(t *testing.T) {
 		}
 	}
 	t.Logf("%d deliveries in %d attempts, %d rows", len(acked), tries.Load(), len(have))
+}
+
+// An instance has as many connections as AUGUST_DATABASE_POOL_MAX says, the inbox's own among them.
+func TestOpenBoth(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 10)
+	for _, secret := range []string{webhookSecret, ""} {
+		b.env["AUGUST_DRCHRONO_WEBHOOK_SECRET"] = secret
+		b.env["AUGUST_DATABASE_POOL_MAX"] = "5"
+		cfg, err := config.Load(func(name string) (string, bool) { value, ok := b.env[name]; return value, ok })
+		if err != nil {
+			t.Fatal(err)
+		}
+		db, inbox, _, err := openBoth(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		defer inbox.Close()
+		most := db.Pool().Config().MaxConns
+		if inbox != db {
+			most += inbox.Pool().Config().MaxConns
+		}
+		if most != 5 || (inbox == db) != (secret == "") {
+			t.Errorf("with the secret %q there may be %d connections", secret, most)
+		}
+	}
+}
+
+// Whatever the database's default is, the inbox's commits are flushed before they are answered.
+func TestOpenBoth_durable(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 10)
+	conn, err := pgx.Connect(t.Context(), b.db.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(background()) }()
+	if _, err := conn.Exec(t.Context(), "alter database "+b.db.Name+" set synchronous_commit = off"); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(func(name string) (string, bool) { value, ok := b.env[name]; return value, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, inbox, _, err := openBoth(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	defer inbox.Close()
+	var mode string
+	if err := inbox.Pool().QueryRow(t.Context(), "show synchronous_commit").Scan(&mode); err != nil || mode != "on" {
+		t.Errorf("synchronous_commit is %q, %v", mode, err)
+	}
 }
