@@ -161,7 +161,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"url": text("Base URL of DrChrono.", defaultDrChronoURL, baseURL()),
 					"oauth_secret": secret("Secret that holds a JSON object with `client_id`, `client_secret` and the first `refresh_token`. "+
 						"DrChrono rotates the refresh token; the runtime keeps the rotated one in its database.", true),
-					"webhook_secret": secret("Secret token of the webhook, as set in DrChrono. This version hands it to the runtime, which does not receive webhooks yet.", false),
+					"webhook_secret": secret("Secret token of the webhook, as set in DrChrono. The runtime takes deliveries in that carry it, at `/webhooks/drchrono`, and none without it. They have one of the `pool_max` connections to themselves, so there have to be 4.", false),
 					"calls_per_hour": schema.Int64Attribute{
 						MarkdownDescription: "Calls that DrChrono lets the application make in a clock hour, where it was raised from `500` on request (api@drchrono.com). " +
 							"All instances share this budget; a pipeline whose schedule does not fit into it is refused.",
@@ -229,7 +229,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			"memory": text("Memory of an instance in mebibytes or gibibytes, such as `512Mi` or `2Gi`: from `512Mi` to `32Gi`, and from `2Gi` with 4 processors, `4Gi` with 6 or 8.", "512Mi",
 				stringvalidator.RegexMatches(regexp.MustCompile(`^[1-9][0-9]*(Mi|Gi)$`), "is no amount of memory: write a number with Mi or Gi, such as \"512Mi\"")),
 			"timeout_seconds": number("Longest time that a request may take, in seconds, from 1 to 3600. Default: `300`.", 300, int64validator.Between(1, 3600)),
-			"public":          flag("Whether Cloud Run lets requests in without a Google identity. Webhooks of DrChrono, which a later version receives, have none. The runtime checks every request itself, whatever this says."),
+			"public":          flag("Whether Cloud Run lets requests in without a Google identity. Webhooks of DrChrono have none. The runtime checks every request itself, whatever this says."),
 			"ingress": text("Where requests may come from: `all`, `internal` or `internal_and_cloud_load_balancing`.", "all",
 				stringvalidator.OneOf(ingressNames()...)),
 			"labels": schema.MapAttribute{

@@ -302,8 +302,14 @@ func TestQuota_addsWhileItMeasures(t *testing.T) {
 func TestInbox_fullDisk(t *testing.T) {
 	t.Parallel()
 	g := simpleRig(t, nil)
-	g.exec(`create function full_disk() returns trigger language plpgsql as $$ begin raise 'no space left on device' using errcode = '53100'; end $$;
+	g.exec(`create sequence attempts; create function full_disk() returns trigger language plpgsql as $$ begin
+			perform nextval('attempts'); raise 'no space left on device' using errcode = '53100'; end $$;
 		create trigger full_disk before insert on august.inbox execute function full_disk()`)
+	code := g.post("PATIENT_MODIFY", "first", object(0))
+	var attempts int
+	if err := g.admin.QueryRow(context.Background(), "select last_value from attempts").Scan(&attempts); err != nil || code != 503 || attempts != 1 {
+		t.Errorf("answered %d after %d attempts, %v", code, attempts, err)
+	}
 	if codes := g.posts(0, 20)(); codes[503] != 20 {
 		t.Errorf("answered %v", codes)
 	}

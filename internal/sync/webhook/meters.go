@@ -3,10 +3,13 @@ package webhook
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
 
 // What became of a delivery, as the metrics name it.
@@ -66,7 +69,7 @@ func newMeters(meter metric.Meter, r *Receiver) (*meters, error) {
 
 // note counts a delivery; event is a stranger's text until the secret was right.
 func (m *meters) note(ctx context.Context, event, outcome string, began time.Time) {
-	if !Known(event) {
+	if event != Ping && !slices.Contains(runtimeapi.WebhookEvents, event) {
 		event = "other"
 	}
 	m.deliveries.Add(ctx, 1, metric.WithAttributes(attribute.String("event", event), attribute.String("outcome", outcome)))

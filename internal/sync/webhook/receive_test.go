@@ -57,6 +57,11 @@ func TestReceive(t *testing.T) {
 	if w := g.do(r); w.Code != 413 {
 		t.Errorf("too large, without a length: %d", w.Code)
 	}
+	r = request(secretNow, "PATIENT_MODIFY", "endless", "")
+	r.Body, r.ContentLength = io.NopCloser(unreadable{t}), 1<<50
+	if w := g.do(r); w.Code != 413 {
+		t.Errorf("too large for any memory: %d", w.Code)
+	}
 	r = request(secretNow, "PATIENT_MODIFY", "short", "{}")
 	r.ContentLength = 100
 	if w := g.do(r); w.Code != 400 || g.stored("delivery = 'short'") != 0 {
