@@ -36,7 +36,7 @@ type quota struct {
 
 	mu       sync.Mutex
 	held     int64 // measured, and added since
-	added    int64 // while a measurement is under way
+	added    int64 // while a measurement is under way; it may see that too, and then it counts twice until the next
 	next     time.Time
 	measures bool
 	full     bool
