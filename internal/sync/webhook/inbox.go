@@ -50,6 +50,8 @@ type inbox struct {
 	log    *slog.Logger
 	meters *meters
 
+	patience, writeTime time.Duration
+
 	wake chan struct{} // something was queued
 	quit chan struct{}
 	done chan struct{}
@@ -73,7 +75,7 @@ type settled struct {
 }
 
 func newInbox(ctx context.Context, pool *pgxpool.Pool, quota *quota, notify func(), log *slog.Logger, meters *meters) *inbox {
-	b := &inbox{pool: pool, quota: quota, notify: notify, log: log, meters: meters,
+	b := &inbox{pool: pool, quota: quota, notify: notify, log: log, meters: meters, patience: patience, writeTime: writeTime,
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 	go b.run(ctx)
 	return b
@@ -102,7 +104,7 @@ func (b *inbox) put(ctx context.Context, d Delivery) (fresh bool, err error) {
 	case b.wake <- struct{}{}:
 	default:
 	}
-	late := time.NewTimer(patience)
+	late := time.NewTimer(b.patience)
 	defer late.Stop()
 	select {
 	case s := <-e.settled:
@@ -258,7 +260,7 @@ func (b *inbox) insert(ctx context.Context, rows []Delivery) (map[string]int, er
 		ids[i], digests[i], events[i], kinds[i], keys[i] = d.ID, d.Digest, d.Event, d.Subject.Kind, d.Subject.Key
 		lanes[i], practices[i], objects[i] = d.Subject.Lane(), d.Practice, d.Object
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeTime)
+	ctx, cancel := context.WithTimeout(ctx, b.writeTime)
 	defer cancel()
 	answer, err := b.pool.Query(ctx, insertRows, ids, digests, events, kinds, keys, lanes, practices, objects)
 	if err != nil {

@@ -148,6 +148,7 @@ func TestInbox_outage(t *testing.T) {
 			db := migrated(t)
 			proxy := pgtest.NewProxy(t, db)
 			g := newRig(t, db, proxy.Database(), nil)
+			g.r.inbox.writeTime = writeTime // after which a connection that says nothing is given up
 			if code := g.post("PATIENT_MODIFY", "before", object(0)); code != 200 {
 				t.Fatalf("before: %d", code)
 			}
@@ -198,6 +199,7 @@ func TestInbox_longOutage(t *testing.T) {
 	proxy := pgtest.NewProxy(t, db)
 	proxy.Refuse()
 	g := newRig(t, db, proxy.Database(), nil)
+	g.r.inbox.patience = 100 * time.Millisecond
 	if codes := g.posts(0, 50)(); codes[503] != 50 {
 		t.Errorf("answered %v", codes)
 	}
@@ -205,6 +207,7 @@ func TestInbox_longOutage(t *testing.T) {
 		t.Errorf("counted %q", got)
 	}
 	proxy.Heal()
+	g.r.inbox.patience = time.Minute
 	if codes := g.posts(0, 50)(); codes[200] != 50 || g.stored("true") != 50 {
 		t.Errorf("afterwards %v, %d rows", codes, g.stored("true"))
 	}

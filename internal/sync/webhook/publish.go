@@ -31,6 +31,7 @@ var errOpen = errors.New("not asked: Pub/Sub has just failed")
 type publisher struct {
 	client  *pubsub.TopicAdminClient
 	topic   string
+	timeout time.Duration
 	breaker breaker
 	log     *slog.Logger
 }
@@ -67,7 +68,7 @@ func newPublisher(ctx context.Context, topic, endpoint string, log *slog.Logger)
 		return nil, fmt.Errorf("prepare Pub/Sub: %w", err)
 	}
 	client.CallOptions.Publish = nil // no retries: the inbox is the second try
-	return &publisher{client: client, topic: topic, log: log}, nil
+	return &publisher{client: client, topic: topic, timeout: publishTime, log: log}, nil
 }
 
 // publish returns when the broker has the delivery. It does not ask a broker that has just failed, except for a probe
@@ -77,7 +78,7 @@ func (p *publisher) publish(ctx context.Context, d Delivery, last bool) error {
 	if !try && !last {
 		return errOpen
 	}
-	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	data, attributes := encode(d)
 	_, err := p.client.Publish(ctx, &pubsubpb.PublishRequest{

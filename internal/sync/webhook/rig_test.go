@@ -100,6 +100,11 @@ func newRig(t testing.TB, db, at pgtest.Database, change func(*Config)) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = g.r.Close() })
+	// Nothing is given up because the machine is slow; a test that is about giving up sets its own time.
+	g.r.inbox.patience, g.r.inbox.writeTime = time.Minute, time.Minute
+	if g.r.pubsub != nil {
+		g.r.pubsub.timeout = time.Minute
+	}
 	g.r.Mount(g.mux)
 	return g
 }
