@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
 
@@ -81,6 +82,7 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 			return err
 		}
 		b := &pgx.Batch{}
+		audit.Run(h.Run).Queue(b)
 		if len(staged) > 0 {
 			if err := copyRows(ctx, tx, f, staged); err != nil {
 				return err
@@ -118,6 +120,8 @@ type Delivery struct {
 	Rows     []feed.Row // created or changed
 	Deleted  []feed.Row // deleted, with the content they had
 	Received time.Time  // by this database's clock
+
+	Source audit.Source // of the audit trail, with the deliveries by key; none: the transaction has said it
 }
 
 // hintAge is how old a delivery's content may be when it arrives: DrChrono repeats one that was
@@ -152,6 +156,9 @@ func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, d Delive
 		return c, err
 	}
 	b := &pgx.Batch{}
+	if d.Source.Kind != "" {
+		d.Source.Queue(b)
+	}
 	if f.Version == "" {
 		b.Queue(qInsert(f), pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
 	} else {
