@@ -36,6 +36,7 @@ comment on column august.audit.deliveries is 'Delivery of the webhook that broug
 -- Hashes do not compress.
 alter table august.audit alter column before set storage external, alter column after set storage external;
 create index audit_sealed on august.audit (cluster, txid, id);
+create index audit_retired on august.audit (id) where operation = 'retire';
 
 create table august.audit_block (
     number    bigint      primary key,
