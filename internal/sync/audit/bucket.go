@@ -111,6 +111,11 @@ func (n *newFile) Close() error {
 	return os.Link(n.File.Name(), n.path) // a rename would write over
 }
 
+func (n *newFile) abandon() {
+	_ = n.File.Close()
+	_ = os.Remove(n.File.Name())
+}
+
 func (f folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
 	return os.Open(f.path(name))
 }

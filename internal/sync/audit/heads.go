@@ -38,40 +38,31 @@ var headForm = regexp.MustCompile(`^([0-9]{16})-([0-9a-f]{64})\.json$`)
 // headEvery is the time from one head to the next. A head proves all blocks before it, too.
 const headEvery = time.Minute
 
-// ExportHead writes the head of the newest block, unless it is there or the last one is younger than headEvery. It
-// returns when the newest was written, by the database's clock; zero: none ever was.
-func ExportHead(ctx context.Context, pool *pgxpool.Pool, bucket Bucket, address string) (at time.Time, err error) {
+// ExportHead writes the head of the newest block, unless it is there or the last one is younger than headEvery.
+func ExportHead(ctx context.Context, pool *pgxpool.Pool, bucket Bucket, address string) error {
 	var b Block
 	var now time.Time
-	var written *time.Time
-	var number int64
-	err = pool.QueryRow(ctx, `
-		select b.number, b.cluster, b.from_xid, b.to_xid, b.entries, b.root, b.previous, b.sealed_at, b.hash, clock_timestamp(), h.written_at, coalesce(h.number, 0)
-		from august.audit_block b left join august.audit_head h on h.bucket = $1 order by b.number desc limit 1`, address).
-		Scan(append(b.fields(), &now, &written, &number)...)
+	err := pool.QueryRow(ctx, `
+		select b.number, b.cluster, b.from_xid, b.to_xid, b.entries, b.root, b.previous, b.sealed_at, b.hash, clock_timestamp()
+		from august.audit_block b left join august.audit_head h on h.bucket = $1
+		where b.number > coalesce(h.number, 0) and coalesce(h.written_at < clock_timestamp() - $2::interval, true) order by b.number desc limit 1`, address, headEvery).
+		Scan(append(b.fields(), &now)...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return at, nil
+		return nil
 	}
 	if err != nil {
-		return at, err
-	}
-	if written != nil {
-		at = *written
-	}
-	if number >= b.Number || !at.IsZero() && now.Sub(at) < headEvery {
-		return at, nil
+		return err
 	}
 	body, err := json.Marshal(Head{1, b.Number, b.head(), b.Cluster, b.From, b.To, b.SealedAt.UTC(), now.UTC()})
 	if err != nil {
-		return at, err
+		return err
 	}
 	if err := bucket.Create(ctx, headFolder+"/"+headName(b.Number, b.head()), append(body, '\n')); err != nil {
-		return at, err
+		return fmt.Errorf("write the head of block %d: %w", b.Number, err)
 	}
-	err = pool.QueryRow(ctx, `insert into august.audit_head as h (bucket, number, written_at) values ($1, $2, $3)
-		on conflict (bucket) do update set number = greatest(h.number, excluded.number), written_at = greatest(h.written_at, excluded.written_at)
-		returning written_at`, address, b.Number, now).Scan(&at)
-	return at, err
+	_, err = pool.Exec(ctx, `insert into august.audit_head as h (bucket, number, written_at) values ($1, $2, $3)
+		on conflict (bucket) do update set number = greatest(h.number, excluded.number), written_at = greatest(h.written_at, excluded.written_at)`, address, b.Number, now)
+	return err
 }
 
 // headReader goes through the heads of a bucket beside the blocks.

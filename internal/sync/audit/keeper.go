@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -40,7 +41,7 @@ type state struct {
 	at       time.Time
 	unsealed time.Duration
 	blocks   int64
-	head     time.Duration // since the newest one was written; negative: none was
+	behind   time.Duration // since the oldest block was sealed that no head covers
 }
 
 // NewKeeper prepares a keeper.
@@ -56,8 +57,10 @@ func (k *Keeper) Run(ctx context.Context) {
 	var kept time.Time
 	for {
 		k.chore(ctx, "seal", func() error { _, err := Seal(ctx, k.cfg.Pool); return err })
-		head := k.export(ctx)
-		k.chore(ctx, "measure", func() error { return k.measure(ctx, head) })
+		if k.cfg.Bucket != "" {
+			k.chore(ctx, "export", func() error { return k.export(ctx) })
+		}
+		k.chore(ctx, "measure", func() error { return k.measure(ctx) })
 		if time.Since(kept) >= keepEvery {
 			kept = time.Now()
 			k.chore(ctx, "partitions", func() error { return Ahead(ctx, k.cfg.Pool, kept) })
@@ -102,54 +105,45 @@ func (k *Keeper) chore(ctx context.Context, what string, do func() error) {
 // exportTime is for one head: a bucket that says nothing must not keep blocks from being sealed.
 const exportTime = 10 * time.Second
 
-// export writes the newest head, and returns when the newest one was written.
-func (k *Keeper) export(ctx context.Context) (at time.Time) {
-	if k.cfg.Bucket == "" {
-		return at
-	}
-	k.chore(ctx, "export", func() (err error) {
-		ctx, cancel := context.WithTimeout(ctx, exportTime)
-		defer cancel()
-		if k.bucket == nil {
-			if k.bucket, err = OpenBucket(ctx, k.cfg.Bucket); err != nil {
-				return err
-			}
+// export writes the newest head.
+func (k *Keeper) export(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, exportTime)
+	defer cancel()
+	if k.bucket == nil {
+		if k.bucket, err = OpenBucket(ctx, k.cfg.Bucket); err != nil {
+			return err
 		}
-		at, err = ExportHead(ctx, k.cfg.Pool, k.bucket, k.cfg.Bucket)
-		return err
-	})
-	return at
+	}
+	return ExportHead(ctx, k.cfg.Pool, k.bucket, k.cfg.Bucket)
 }
 
 // measure notes how the trail stands.
-func (k *Keeper) measure(ctx context.Context, head time.Time) error {
-	s := state{at: time.Now(), head: -1}
-	var unsealed, headAge *float64
+func (k *Keeper) measure(ctx context.Context) error {
+	s := state{at: time.Now()}
+	var unsealed, behind float64
 	err := k.cfg.Pool.QueryRow(ctx, `
-		select extract(epoch from clock_timestamp() - (select min(at) from august.audit where cluster = august.audit_cluster() and txid >= coalesce(
-				(select to_xid from august.audit_block where cluster = august.audit_cluster() order by to_xid desc limit 1), '0'::xid8)))::float8,
-			coalesce((select max(number) from august.audit_block), 0), extract(epoch from clock_timestamp() - nullif($1::timestamptz, '0001-01-01 00:00:00Z'))::float8`,
-		head).Scan(&unsealed, &s.blocks, &headAge)
+		select coalesce((select extract(epoch from clock_timestamp() - min(at)) from august.audit where cluster = august.audit_cluster() and txid >= coalesce(
+				(select to_xid from august.audit_block where cluster = august.audit_cluster() order by to_xid desc limit 1), '0'::xid8)), 0)::float8,
+			coalesce((select max(number) from august.audit_block), 0),
+			coalesce((select extract(epoch from clock_timestamp() - sealed_at) from august.audit_block
+				where number > coalesce((select number from august.audit_head where bucket = $1), 0) order by number limit 1), 0)::float8`,
+		k.cfg.Bucket).Scan(&unsealed, &s.blocks, &behind)
 	if err != nil {
 		return fmt.Errorf("measure the audit trail: %w", err)
 	}
-	if unsealed != nil {
-		s.unsealed = time.Duration(*unsealed * float64(time.Second))
-	}
-	if headAge != nil {
-		s.head = time.Duration(*headAge * float64(time.Second))
-	}
+	s.unsealed, s.behind = time.Duration(unsealed*float64(time.Second)), time.Duration(behind*float64(time.Second))
 	k.state.Store(&s)
 	return nil
 }
 
-// instrument makes the metrics. An age goes on growing when the keeper can measure no more.
+// instrument makes the metrics.
 func (k *Keeper) instrument() error {
 	m := k.cfg.Meter
-	_, err := m.Float64ObservableGauge("august.audit.unsealed", metric.WithUnit("s"), metric.WithDescription("age of the oldest entry of the audit trail that is in no block yet"),
-		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+	// An age that is not zero goes on growing when the keeper can measure no more.
+	age := func(name, about string, of func(*state) time.Duration) error {
+		_, err := m.Float64ObservableGauge(name, metric.WithUnit("s"), metric.WithDescription(about), metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
 			if s := k.state.Load(); s != nil {
-				age := s.unsealed
+				age := of(s)
 				if age > 0 {
 					age += time.Since(s.at)
 				}
@@ -157,25 +151,18 @@ func (k *Keeper) instrument() error {
 			}
 			return nil
 		}))
-	if err != nil {
 		return err
 	}
-	_, err = m.Int64ObservableGauge("august.audit.blocks", metric.WithDescription("number of the newest block of the audit trail"),
+	errs := []error{age("august.audit.unsealed", "age of the oldest entry of the audit trail that is in no block yet", func(s *state) time.Duration { return s.unsealed })}
+	if k.cfg.Bucket != "" {
+		errs = append(errs, age("august.audit.unexported", "age of the oldest block of the audit trail that no head in the bucket covers yet", func(s *state) time.Duration { return s.behind }))
+	}
+	_, err := m.Int64ObservableGauge("august.audit.blocks", metric.WithDescription("number of the newest block of the audit trail"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			if s := k.state.Load(); s != nil {
 				o.Observe(s.blocks)
 			}
 			return nil
 		}))
-	if err != nil {
-		return err
-	}
-	_, err = m.Float64ObservableGauge("august.audit.head.age", metric.WithUnit("s"), metric.WithDescription("time since the newest head of the audit trail was exported"),
-		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
-			if s := k.state.Load(); s != nil && s.head >= 0 {
-				o.Observe((s.head + time.Since(s.at)).Seconds())
-			}
-			return nil
-		}))
-	return err
+	return errors.Join(append(errs, err)...)
 }

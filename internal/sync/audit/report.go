@@ -19,6 +19,7 @@ const (
 	HeadDiffers    = "head differs"
 	ChainShort     = "chain shorter than its heads"
 	BadRetirement  = "retirement before its time"
+	ExportChanged  = "export changed"
 	TriggerMissing = "trigger missing"
 )
 

@@ -85,6 +85,11 @@ func (u *upload) Close() error {
 	return <-u.done
 }
 
+func (u *upload) abandon() {
+	_ = u.CloseWithError(errors.New("abandoned"))
+	<-u.done
+}
+
 func (b *storageBucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	answer, err := b.objects.Get(b.bucket, path.Join(b.prefix, name)).Context(ctx).Download()
 	if says(err, http.StatusNotFound) {

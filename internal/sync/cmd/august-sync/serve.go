@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/control"
@@ -133,9 +134,16 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
-	var pushing sync.WaitGroup
-	pushing.Go(func() { pusher.Run(ctx) })
-	defer pushing.Wait()
+	keeper, err := audit.NewKeeper(audit.Config{
+		Pool: db.Pool(), Bucket: cfg.Audit.Bucket, Retention: cfg.Audit.RetentionDays, Log: log, Meter: metrics.Meter("audit"),
+	})
+	if err != nil {
+		return err
+	}
+	var beside sync.WaitGroup
+	beside.Go(func() { pusher.Run(ctx) })
+	beside.Go(func() { keeper.Run(ctx) })
+	defer beside.Wait()
 	return service.Run(ctx)
 }
 
