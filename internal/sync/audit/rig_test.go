@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"testing"
@@ -171,3 +172,5 @@ func (r *rig) head(b audit.Bucket, address string) {
 const soon = time.Nanosecond // everything unsealed is too old
 
 func itoa(n int64) string { return fmt.Sprint(n) }
+
+func sha256Hex(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s))) }
