@@ -181,3 +181,31 @@ func TestAppendOnly(t *testing.T) {
 		t.Errorf("%s tables have the rights that an owner has by default", got)
 	}
 }
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if err := pgx.BeginFunc(t.Context(), r.pool, func(tx pgx.Tx) error {
+		b := &pgx.Batch{}
+		audit.Source{Kind: audit.KindWebhook, Deliveries: map[string]string{"2": "d2"}}.Queue(b)
+		b.Queue(`insert into drchrono.offices (id, raw, content_hash, observed_at) select n, '{}', sha256(n::text::bytea), now() from generate_series(1, 3) n`)
+		return tx.SendBatch(t.Context(), b).Close()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.exec(`update drchrono.offices set deleted_at_source = now() where id >= 2`)
+	r.exec(`update drchrono.offices set deleted_at_source = null`)
+	r.exec(`update drchrono.offices set content_hash = sha256('x') where id < 3`)
+	r.exec(`update drchrono.offices set name = 'x'`)
+	r.exec(`update drchrono.offices set content_hash = '' where id = 3`)
+	r.exec(`truncate drchrono.offices`)
+	if got := r.one(`select string_agg(concat_ws(' ', operation, source, delivery, content_changed, by_hand, deleted_before, deleted_after, before is null, after is null), e'\n' order by at, id)
+		from august.audit_history('drchrono.offices', '2')`); got != strings.Join([]string{
+		"insert webhook d2 t f f f t f", "update sql f f f t f f", "update sql f f t f f f", "update sql t f f f f f", "update sql t t f f f f", "truncate sql f f f t t",
+	}, "\n") {
+		t.Errorf("the history is\n%s", got)
+	}
+	if got := r.one(`select count(*)::text from august.audit_history('drchrono.offices', '2', now())`); got != "0" {
+		t.Errorf("%s entries from now on", got)
+	}
+}

@@ -30,7 +30,13 @@ type errand struct {
 // reconcile begins the command.
 func (b *bundle) reconcile(args ...string) *errand {
 	b.t.Helper()
-	e := &errand{bundle: b, cmd: exec.Command(binary, append([]string{"reconcile"}, args...)...), done: make(chan struct{})}
+	return b.errand(append([]string{"reconcile"}, args...)...)
+}
+
+// errand begins a command.
+func (b *bundle) errand(args ...string) *errand {
+	b.t.Helper()
+	e := &errand{bundle: b, cmd: exec.Command(binary, args...), done: make(chan struct{})}
 	for name, value := range b.env {
 		e.cmd.Env = append(e.cmd.Env, name+"="+value)
 	}

@@ -245,3 +245,21 @@ select august.audit_watch(c.oid, '{observed_at}')
 from pg_class c where c.relnamespace = 'drchrono'::regnamespace and c.relkind = 'r' and c.relname <> 'quarantine' order by c.relname;
 select august.audit_watch('billing.claim'), august.audit_watch('billing.mismatch'), august.audit_watch('labs.review'), august.audit_watch('labs.acknowledgement');
 select august.audit_watch('august.pipeline', '{created_at,updated_at,next_run,last_full,next_reconcile,reconcile_due}');
+
+-- For people: what became of one row. There is no index on keys, which would cost every page more than it is worth: this reads
+-- the months that it is asked for.
+create function august.audit_history(of_relation text, of_key text, since timestamptz default '-infinity', until timestamptz default 'infinity')
+returns table (at timestamptz, id bigint, txid xid8, actor text, source text, source_id text, delivery text, operation text,
+    content_changed boolean, by_hand boolean, deleted_before boolean, deleted_after boolean, before bytea, after bytea)
+language sql stable as $$
+    select a.at, a.id, a.txid, a.actor, a.source, a.source_id, a.deliveries[k.n], a.operation,
+        case when k.n is not null then k.before is distinct from k.after end, coalesce(k.flag & 4 > 0, false), coalesce(k.flag & 1 > 0, false), coalesce(k.flag & 2 > 0, false), k.before, k.after
+    from august.audit a left join lateral (
+        select n, substr(a.before, 32 * n - 31, 32) as before, substr(a.after, 32 * n - 31, 32) as after, coalesce(substr(a.flags, n, 1), '0')::integer as flag
+        from generate_subscripts(a.keys, 1) n where a.keys[n] = of_key
+    ) k on true
+    where a.relation = of_relation and (a.keys @> array[of_key] or a.operation = 'truncate') and a.at >= since and a.at < until
+    order by a.at, a.id
+$$;
+comment on function august.audit_history(text, text, timestamptz, timestamptz) is
+    'What became of one row: august.audit_history(''drchrono.patients'', ''1''). by_hand: a column changed and the hash of what was received did not. A truncation has no hashes.';
