@@ -127,10 +127,20 @@ func (h *headReader) hold(r *Report, b Block) error {
 	return nil
 }
 
-// rest are the heads of blocks beyond the chain's end.
-func (h *headReader) rest(r *Report) error {
-	for ; !h.ended; r.Heads++ {
-		r.add(h.number, ChainShort, "there is a head of it in the bucket, and the chain ends at block %d", r.Last.Number)
+// rest are the heads of blocks beyond the chain's end: they were either made while the chain was looked at, or are gone.
+func (h *headReader) rest(ctx context.Context, q querier, r *Report) error {
+	for h != nil && !h.ended {
+		r.Heads++
+		b := Block{}
+		err := q.QueryRow(ctx, `select hash from august.audit_block where number = $1`, h.number).Scan(&b.Hash)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			r.add(h.number, ChainShort, "there is a head of it in the bucket, and the chain ends at block %d", r.Last.Number)
+		case err != nil:
+			return err
+		case h.hash != b.head():
+			r.add(h.number, HeadDiffers, "the bucket's head has the hash %s, and the block %s", h.hash, b.head())
+		}
 		if err := h.next(); err != nil {
 			return err
 		}

@@ -116,14 +116,6 @@ func (c *chain) add(b Block) error {
 	return nil
 }
 
-// end holds the chain against heads of blocks that it does not have.
-func (c *chain) end() error {
-	if c.heads == nil {
-		return nil
-	}
-	return c.heads.rest(c.report)
-}
-
 // tally holds entries against a block that they should be all of.
 type tally struct {
 	block  Block

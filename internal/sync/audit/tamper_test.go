@@ -1,7 +1,9 @@
 package audit_test
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
@@ -138,6 +140,49 @@ func (r *rig) remake(from int64) {
 	r.Helper()
 	r.tamper(`delete from august.audit_block where number >= $1`, from)
 	r.seal()
+}
+
+// A runtime that seals and exports while it is verified is no tampering.
+func TestVerifyBesideTheKeeper(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	b, address := bucket(t)
+	r.blocks(3)
+	r.head(b, address)
+	grown := false
+	report := r.good(audit.Verification{Heads: growing{b, func() {
+		if !grown {
+			grown = true
+			r.blocks(1)
+			r.head(b, address)
+		}
+	}}})
+	if !grown || report.Heads != 2 || report.Blocks != 3 {
+		t.Errorf("%+v", report)
+	}
+}
+
+// growing is a bucket that something happens to before the end of a list.
+type growing struct {
+	audit.Bucket
+	happens func()
+}
+
+func (g growing) List(ctx context.Context, folder, from string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		last := ""
+		for name, err := range g.Bucket.List(ctx, folder, from) {
+			if last = name; !yield(name, err) {
+				return
+			}
+		}
+		g.happens()
+		for name, err := range g.Bucket.List(ctx, folder, last+"~") {
+			if !yield(name, err) {
+				return
+			}
+		}
+	}
 }
 
 func TestVerifySaysWhenThereIsNoTrail(t *testing.T) {

@@ -60,6 +60,9 @@ func Verify(ctx context.Context, v Verification) (Report, error) {
 		}
 		return v.triggers(ctx, tx, &r)
 	})
+	if err == nil {
+		err = heads.rest(ctx, v.Pool, &r)
+	}
 	r.order()
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "42703" || pg.Code == "3F000") {
@@ -108,7 +111,7 @@ func (v *Verification) chain(ctx context.Context, tx pgx.Tx, r *Report, heads *h
 			v.Progress(*r)
 		}
 	}
-	return errors.Join(blocks.close(ctx), c.end())
+	return blocks.close(ctx)
 }
 
 // entries holds each cluster's entries against its blocks; both come in the order of transactions.
@@ -184,15 +187,13 @@ func (v *Verification) unsealed(ctx context.Context, r *Report, cluster int64, e
 	var err error
 	for ; err == nil && e != nil; e, err = entries.next(ctx) {
 		r.Unsealed++
-		if oldest == nil || e.At.Before(oldest.At) {
+		ended := cluster != entries.cluster || e.TxID < entries.xmin
+		if ended && (oldest == nil || e.At.Before(oldest.At)) {
 			oldest = e
 		}
 	}
 	if err != nil || oldest == nil {
 		return err
-	}
-	if cluster == entries.cluster && oldest.TxID >= entries.xmin {
-		return nil // still under way, as far as anybody can tell
 	}
 	if age := entries.now.Sub(oldest.At); age > v.MaxUnsealed {
 		r.add(0, EntryUnsealed, "entry %d was written %s ago and is in no block: either no runtime serves, or blocks at the end of the chain were removed", oldest.ID, span(age))
