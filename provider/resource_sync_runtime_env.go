@@ -38,6 +38,8 @@ const (
 	envCodaURL          = "AUGUST_CODA_URL"
 	envCodaToken        = "AUGUST_CODA_TOKEN" //nolint:gosec // the name of a variable, not what it holds
 	envCodaWrites       = "AUGUST_CODA_WRITES_PER_10S"
+	envAuditBucket      = "AUGUST_AUDIT_BUCKET"
+	envAuditRetention   = "AUGUST_AUDIT_RETENTION_DAYS"
 	envControlAudience  = "AUGUST_CONTROL_AUDIENCE"
 	envControlCallers   = "AUGUST_CONTROL_CALLERS"
 	envIssuer           = "AUGUST_OIDC_ISSUER"
@@ -86,6 +88,12 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 		value(envCodaURL, c.URL.ValueString())
 		secret(envCodaToken, c.TokenSecret)
 		number(envCodaWrites, c.WritesPer10s)
+	}
+	if a := objectAs[auditModel](ctx, m.Audit, diags); a != nil {
+		if !a.Bucket.IsNull() {
+			value(envAuditBucket, a.Bucket.ValueString())
+		}
+		number(envAuditRetention, a.RetentionDays)
 	}
 	if c := objectAs[controlModel](ctx, m.Control, diags); c != nil {
 		var callers []string
@@ -186,6 +194,14 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	coda.TokenSecret = v.secret(envCodaToken, coda.TokenSecret)
 	if m.Coda = types.ObjectNull(codaTypes); v.has(envCodaURL) || v.has(envCodaToken) {
 		m.Coda = objectOf(ctx, codaTypes, coda, diags)
+	}
+
+	audit := auditModel{Bucket: v.string(envAuditBucket), RetentionDays: v.numberOrNull(envAuditRetention)}
+	// An empty block declares nothing, and stays.
+	if was := objectAs[auditModel](ctx, m.Audit, diags); was != nil || v.has(envAuditBucket) || v.has(envAuditRetention) {
+		m.Audit = objectOf(ctx, auditTypes, audit, diags)
+	} else {
+		m.Audit = types.ObjectNull(auditTypes)
 	}
 
 	control := controlModel{Issuer: v.string(envIssuer)}

@@ -27,6 +27,7 @@ type syncRuntimeModel struct {
 	Database           types.Object   `tfsdk:"database"`
 	DrChrono           types.Object   `tfsdk:"drchrono"`
 	Coda               types.Object   `tfsdk:"coda"`
+	Audit              types.Object   `tfsdk:"audit"`
 	Control            types.Object   `tfsdk:"control"`
 	Scaling            types.Object   `tfsdk:"scaling"`
 	Concurrency        types.Int64    `tfsdk:"concurrency"`
@@ -75,6 +76,11 @@ type codaModel struct {
 	WritesPer10s types.Int64 `tfsdk:"writes_per_10s"`
 }
 
+type auditModel struct {
+	Bucket        types.String `tfsdk:"bucket"`
+	RetentionDays types.Int64  `tfsdk:"retention_days"`
+}
+
 type controlModel struct {
 	AllowedCallers types.Set    `tfsdk:"allowed_callers"`
 	Issuer         types.String `tfsdk:"issuer"`
@@ -98,6 +104,7 @@ var (
 		"calls_per_hour": types.Int64Type, "reserve_percent": types.Int64Type,
 	}
 	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType, "writes_per_10s": types.Int64Type}
+	auditTypes   = map[string]attr.Type{"bucket": types.StringType, "retention_days": types.Int64Type}
 	controlTypes = map[string]attr.Type{
 		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}

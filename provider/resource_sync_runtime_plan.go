@@ -157,6 +157,7 @@ func (m *syncRuntimeModel) ready(state *syncRuntimeModel) {
 		{m.ServiceAccount, state.ServiceAccount},
 		{m.DrChrono, state.DrChrono},
 		{m.Coda, state.Coda},
+		{m.Audit, state.Audit},
 		{m.Control, state.Control},
 		{m.Audience, state.Audience},
 		{m.Concurrency, state.Concurrency},

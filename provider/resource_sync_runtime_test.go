@@ -67,6 +67,8 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"calls", inside("drchrono", map[string]any{"calls_per_hour": 5}), "drchrono.calls_per_hour", "between 10"},
 		{"reserve", inside("drchrono", map[string]any{"reserve_percent": 95}), "drchrono.reserve_percent", "between 0 and 90"},
 		{"writes", inside("coda", map[string]any{"token_secret": "coda-token", "writes_per_10s": 11}), "coda.writes_per_10s", "between 1 and 10"},
+		{"a folder for a bucket", inside("audit", map[string]any{"bucket": "file:///srv/audit"}), "audit.bucket", "gs://bucket/prefix"},
+		{"retention", inside("audit", map[string]any{"retention_days": -1}), "audit.retention_days", "between 0 and 36500"},
 		{"no callers", inside("control", map[string]any{"allowed_callers": []any{}}), "control.allowed_callers", "at least 1"},
 		{"audience", inside("control", map[string]any{"audience": "a,b"}), "control.audience", "commas"},
 		{"scaling", inside("scaling", map[string]any{"min_instances": 5}), "scaling.min_instances", "max_instances"},

@@ -24,6 +24,11 @@ resource "august_sync_runtime" "sync" {
     writes_per_10s = 2
   }
 
+  # Whoever can write everything in the database cannot make its audit trail anew unseen.
+  audit = {
+    bucket = "gs://feel-august-audit/production"
+  }
+
   control = {
     allowed_callers = ["terraform@feel-august-platform.iam.gserviceaccount.com"]
   }
