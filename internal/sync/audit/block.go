@@ -39,7 +39,7 @@ func (b *Block) Sum() []byte {
 	w.number(uint64(b.Entries)) //nolint:gosec // two's complement
 	w.bytes(b.Root)
 	w.bytes(b.Previous)
-	w.number(uint64(b.SealedAt.UnixMicro())) //nolint:gosec // two's complement
+	w.number(uint64(b.SealedAt.UnixMicro()))
 	return w.sum(nil)
 }
 

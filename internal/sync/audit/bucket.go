@@ -104,16 +104,16 @@ type newFile struct {
 }
 
 func (n *newFile) Close() error {
-	defer func() { _ = os.Remove(n.File.Name()) }()
+	defer func() { _ = os.Remove(n.Name()) }()
 	if err := errors.Join(n.Sync(), n.File.Close()); err != nil {
 		return err
 	}
-	return os.Link(n.File.Name(), n.path) // a rename would write over
+	return os.Link(n.Name(), n.path) // a rename would write over
 }
 
 func (n *newFile) abandon() {
 	_ = n.File.Close()
-	_ = os.Remove(n.File.Name())
+	_ = os.Remove(n.Name())
 }
 
 func (f folder) Open(_ context.Context, name string) (io.ReadCloser, error) {

@@ -126,8 +126,8 @@ func TestBuckets(t *testing.T) {
 		if strings.Join(names, "") != "bcde" {
 			t.Errorf("%s lists %v", address, names)
 		}
-		for range b.List(ctx, "nothing", "") {
-			t.Errorf("%s lists what is not there", address)
+		for name, err := range b.List(ctx, "nothing", "") {
+			t.Errorf("%s lists what is not there: %s, %v", address, name, err)
 		}
 		r, err := b.Open(ctx, "heads/a")
 		if err != nil {

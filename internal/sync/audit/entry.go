@@ -73,8 +73,8 @@ func (e *Entry) fields() []any {
 // Digest is the entry's.
 func (e *Entry) Digest() (d [sha256.Size]byte) {
 	w := newWriter("august/audit/entry/1")
-	w.number(uint64(e.ID))             //nolint:gosec // two's complement
-	w.number(uint64(e.At.UnixMicro())) //nolint:gosec // two's complement
+	w.number(uint64(e.ID)) //nolint:gosec // two's complement
+	w.number(uint64(e.At.UnixMicro()))
 	w.number(e.TxID)
 	w.number(uint64(e.Cluster)) //nolint:gosec // two's complement
 	w.text(e.Actor)

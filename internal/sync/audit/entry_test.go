@@ -43,7 +43,7 @@ func FuzzDigest(f *testing.F) {
 	f.Add("", "", "", "", "", []byte(nil), []byte(nil), "", int64(-1), false, true)
 	f.Fuzz(func(t *testing.T, actor, source, id, key1, key2 string, before, after []byte, flags string, n int64, hasFlags, hasDeliveries bool) {
 		for _, s := range []string{actor, source, id, key1, key2, flags} {
-			if raw, _ := json.Marshal(s); !json.Valid(raw) || string(mustUnquote(t, raw)) != s {
+			if raw, _ := json.Marshal(s); !json.Valid(raw) || mustUnquote(t, raw) != s {
 				t.Skip("PostgreSQL holds UTF-8 only")
 			}
 		}

@@ -168,7 +168,24 @@ func TestLossOfAPartition(t *testing.T) {
 	r.blocks(2)
 	r.exec(`drop table ` + r.one(`select tableoid::regclass::text from august.audit order by id limit 1`))
 	r.finds(audit.Verification{}, 1, audit.EntryMissing)
+	forge := func(upper string, days int) {
+		t.Helper()
+		r.exec(`insert into august.audit (cluster, source, source_id, relation, operation, keys, after) values (august.audit_cluster(), 'keeper', 'retention', 'august.audit', 'retire',
+			array[json_build_object('partition', 'x', 'lower', now() - interval '7 years', 'upper', now() - $1::interval, 'days', $2::integer, 'cluster', august.audit_cluster()::text,
+				'first', 1, 'last', 1, 'entries', 1, 'edges', '[]'::json)::text], '')`, upper, days)
+	}
+	forge("2500 days", 2200) // nothing tells it from the truth but who wrote it
+	if report := r.good(audit.Verification{}); report.Retirements[0].Actor != r.db.User {
+		t.Errorf("%+v", report.Retirements)
+	}
+	forge("2 days", 2200)
+	r.finds(audit.Verification{}, 0, audit.BadRetirement)
+}
+
+func TestRetirementsForTooShortATime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
 	r.exec(`insert into august.audit (cluster, source, source_id, relation, operation, keys, after) values (august.audit_cluster(), 'keeper', 'retention', 'august.audit', 'retire',
-		array[json_build_object('partition', 'x', 'lower', now() - interval '7 years', 'upper', now() - interval '2 days', 'days', 1, 'cluster', august.audit_cluster()::text, 'first', 1, 'last', 1, 'entries', 1, 'edges', '[]'::json)::text], '')`)
+		array['{"partition": "x", "lower": "2020-01-01T00:00:00Z", "upper": "2020-02-01T00:00:00Z", "days": 2, "cluster": "1", "first": 1, "last": 1, "entries": 1, "edges": []}'], '')`)
 	r.finds(audit.Verification{}, 0, audit.BadRetirement)
 }

@@ -87,7 +87,7 @@ func (u *upload) Close() error {
 
 func (u *upload) abandon() {
 	_ = u.CloseWithError(errors.New("abandoned"))
-	<-u.done
+	_ = <-u.done
 }
 
 func (b *storageBucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {

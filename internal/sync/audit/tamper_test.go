@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"testing"
+	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 )
@@ -140,6 +141,33 @@ func (r *rig) remake(from int64) {
 	r.Helper()
 	r.tamper(`delete from august.audit_block where number >= $1`, from)
 	r.seal()
+}
+
+// A block that was made anew with a hash that fits no longer fits the one behind it.
+func TestVerifyHoldsBlocksAgainstEachOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.blocks(5)
+	var b audit.Block
+	if err := r.pool.QueryRow(t.Context(), `select number, cluster, from_xid, to_xid, entries, root, previous, sealed_at from august.audit_block where number = 3`).
+		Scan(&b.Number, &b.Cluster, &b.From, &b.To, &b.Entries, &b.Root, &b.Previous, &b.SealedAt); err != nil {
+		t.Fatal(err)
+	}
+	b.SealedAt = b.SealedAt.Add(-time.Hour)
+	r.tamper(`update august.audit_block set sealed_at = $1, hash = $2 where number = 3`, b.SealedAt, b.Sum())
+	r.finds(audit.Verification{}, 4, audit.BlockChanged)
+}
+
+// The entries of a block that is gone are in no other.
+func TestVerifyNamesEntriesOutsideOfBlocks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.blocks(5)
+	r.tamper(`delete from august.audit_block where number = 3`)
+	report := r.verify(audit.Verification{})
+	if len(report.Findings) != 2 || report.Findings[0].Kind != audit.BlockMissing || report.Findings[1].Block != 4 || report.Findings[1].Kind != audit.EntryOutside || report.Entries != 12 {
+		t.Errorf("found %v in %d entries", report.Findings, report.Entries)
+	}
 }
 
 // A runtime that seals and exports while it is verified is no tampering.

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -105,6 +106,19 @@ func TestEntriesOfDerivedTables(t *testing.T) {
 	if got := r.one(`select (count(*) filter (where before is distinct from previous) = 0 and count(distinct after) = 2)::text from (
 			select id, before, after, lag(after) over (order by id) as previous from august.audit) x`); got != "true" {
 		t.Error("an entry does not go on from where the one before ended")
+	}
+	// However a session likes to read times and bytes.
+	r.exec(`insert into labs.acknowledgement (source, observation, result, status, fingerprint, acknowledged_by) values ('lab_results', '5', 1, 'final', 'f', 'somebody')`)
+	conn, err := pgx.Connect(t.Context(), r.db.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.Exec(t.Context(), `set datestyle = 'German'; set timezone = 'Asia/Tokyo'; set bytea_output = 'escape'; update labs.acknowledgement set withdrawn_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.one(`select (count(*) = 1)::text from august.audit i, august.audit u where i.relation = 'labs.acknowledgement' and u.relation = i.relation and i.operation = 'insert' and u.operation = 'update' and i.after = u.before`); got != "true" {
+		t.Error("the hash of a row hangs on the session's settings")
 	}
 	r.exec(`insert into labs.review (source, observation, result, state, reason, status, abnormal_state, direction, severity, basis, test, name, fingerprint)
 		values ('lab_results', '5:x/y', 1, 'open', '', '', '', '', '', '', '', '', '')`)

@@ -213,9 +213,13 @@ begin
         kind := 'sql';
         whose := current_setting('application_name');
     end if;
-    if tg_op = 'INSERT' then%s
-    elsif tg_op = 'DELETE' then%s
-    elsif tg_op = 'UPDATE' then%s
+    -- An upsert fires two triggers, and one of them mostly has nothing to say.
+    if tg_op = 'INSERT' then
+        if not exists (select from n) then return null; end if;%s
+    elsif tg_op = 'DELETE' then
+        if not exists (select from o) then return null; end if;%s
+    elsif tg_op = 'UPDATE' then
+        if not exists (select from n) then return null; end if;%s
     else
         insert into august.audit (cluster, source, source_id, relation, operation, keys) values (august.audit_cluster(), kind, whose, %L, 'truncate', '{}');
     end if;
