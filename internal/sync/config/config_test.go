@@ -33,11 +33,27 @@ func TestLoad_defaults(t *testing.T) {
 	if cfg.Port != 8080 || cfg.Database.PoolMax != 4 || cfg.Database.Port != 5432 || cfg.LogLevel != slog.LevelInfo ||
 		cfg.DrChrono.URL != "https://app.drchrono.com" || cfg.Coda.URL != "https://coda.io/apis/v1" ||
 		cfg.Control.Issuer != "https://accounts.google.com" || cfg.Coda.Token.Set() ||
+		cfg.Audit.Bucket != "" || cfg.Audit.RetentionDays != 2200 ||
 		cfg.DrChrono.CallsPerHour != 500 || cfg.DrChrono.ReservePercent != 10 || cfg.Coda.Writes != 3 {
 		t.Errorf("defaults are %+v", cfg)
 	}
 	if cfg.Database.Project() != "feel-august-platform" || cfg.DrChrono.ClientSecret.Reveal() != canary {
 		t.Errorf("read %q and the wrong secret", cfg.Database.Project())
+	}
+}
+
+func TestLoad_audit(t *testing.T) {
+	t.Parallel()
+	settings := environment(map[string]string{"AUGUST_AUDIT_BUCKET": "gs://trail/production", "AUGUST_AUDIT_RETENTION_DAYS": "0"})
+	for _, load := range []func(Lookup) (Config, error){Load, LoadDatabase} {
+		cfg, err := load(settings)
+		if err != nil || cfg.Audit != (Audit{Bucket: "gs://trail/production"}) {
+			t.Errorf("read %+v, %v", cfg.Audit, err)
+		}
+		if _, err := load(environment(map[string]string{"AUGUST_AUDIT_BUCKET": "/srv/" + canary, "AUGUST_AUDIT_RETENTION_DAYS": "-1"})); err == nil ||
+			!strings.Contains(err.Error(), "AUGUST_AUDIT_BUCKET must be gs://") || !strings.Contains(err.Error(), "AUGUST_AUDIT_RETENTION_DAYS") || strings.Contains(err.Error(), canary) {
+			t.Errorf("refused with %v", err)
+		}
 	}
 }
 
