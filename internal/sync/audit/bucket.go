@@ -111,9 +111,8 @@ func (n *newFile) Close() error {
 	return os.Link(n.Name(), n.path) // a rename would write over
 }
 
-func (n *newFile) abandon() {
-	_ = n.File.Close()
-	_ = os.Remove(n.Name())
+func (n *newFile) abandon() error {
+	return errors.Join(n.File.Close(), os.Remove(n.Name()))
 }
 
 func (f folder) Open(_ context.Context, name string) (io.ReadCloser, error) {

@@ -83,8 +83,8 @@ func Export(ctx context.Context, x Exported) (Manifest, error) {
 
 // abandon ends an object without making it.
 func abandon(w io.WriteCloser) {
-	if a, ok := w.(interface{ abandon() }); ok {
-		a.abandon()
+	if a, ok := w.(interface{ abandon() error }); ok {
+		_ = a.abandon() // the reason to abandon it is told instead
 	}
 }
 

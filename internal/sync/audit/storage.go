@@ -85,9 +85,9 @@ func (u *upload) Close() error {
 	return <-u.done
 }
 
-func (u *upload) abandon() {
-	_ = u.CloseWithError(errors.New("abandoned"))
-	_ = <-u.done
+func (u *upload) abandon() error {
+	_ = u.CloseWithError(errors.New("abandoned")) // never fails
+	return <-u.done
 }
 
 func (b *storageBucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
