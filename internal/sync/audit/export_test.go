@@ -2,7 +2,8 @@ package audit
 
 import (
 	"context"
-	"time"
+	"io"
+	"os"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -10,7 +11,7 @@ import (
 // BlockEntries is blockEntries.
 const BlockEntries = blockEntries
 
-// SealAndHang seals a block and never commits it.
+// SealAndHang seals a block and never commits it. It ends with its input.
 func SealAndHang(ctx context.Context, config *pgx.ConnConfig) {
 	config.RuntimeParams["application_name"] = "hangs"
 	conn, err := pgx.ConnectConfig(ctx, config)
@@ -24,5 +25,6 @@ func SealAndHang(ctx context.Context, config *pgx.ConnConfig) {
 	if made, err := sealNext(ctx, tx, blockEntries); err != nil || !made {
 		panic("nothing was sealed")
 	}
-	time.Sleep(time.Hour)
+	_, _ = io.Copy(io.Discard, os.Stdin) // ends with whoever started this
+	os.Exit(1)
 }

@@ -129,14 +129,20 @@ func TestSealKilled(t *testing.T) {
 		r.settle()
 		c := exec.Command(os.Args[0], "-test.run", "^TestSealKilled$")
 		c.Env = append(os.Environ(), "AUGUST_TEST_SEAL="+r.db.URL())
+		if _, err := c.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
 		out := &strings.Builder{}
 		c.Stderr = out
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
 		const hanging = `select (count(*) > 0)::text from pg_stat_activity where datname = current_database() and application_name = 'hangs' and state = 'idle in transaction' and query like 'insert into august.audit_block%'`
+		t.Cleanup(func() { _ = c.Process.Kill() })
 		for deadline := time.Now().Add(time.Minute); r.one(hanging) != "true"; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
+				_ = c.Process.Kill()
+				_ = c.Wait()
 				t.Fatalf("it does not seal: %s", out)
 			}
 		}
