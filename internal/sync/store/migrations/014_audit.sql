@@ -230,11 +230,11 @@ end $body$$fn$, fn,
         -- A full join cannot become a nested loop, whatever number of rows the plan was made for.
         format(put, format($$
             select coalesce(%1$s, %2$s) as key, 2 * coalesce(%8$s, 0) + coalesce(%7$s, 0) + case when %9$s then 4 else 0 end as flag,
-                case when o is null then decode(repeat('00', 32), 'hex') when %9$s then sha256(convert_to(%5$s, 'UTF8')) else %3$s end as before,
-                case when n is null then decode(repeat('00', 32), 'hex') when %9$s then sha256(convert_to(%6$s, 'UTF8')) else %4$s end as after
+                case when o.%12$I is null then decode(repeat('00', 32), 'hex') when %9$s then sha256(convert_to(%5$s, 'UTF8')) else %3$s end as before,
+                case when n.%12$I is null then decode(repeat('00', 32), 'hex') when %9$s then sha256(convert_to(%6$s, 'UTF8')) else %4$s end as after
             from o full join n on %10$s where %11$s$$,
             format(key_of, 'n'), format(key_of, 'o'), format(hash_of, 'o'), format(hash_of, 'n'), format(text_of, 'o'), format(text_of, 'n'),
-            format(gone, 'o'), format(gone, 'n'), beside, joined, differ)),
+            format(gone, 'o'), format(gone, 'n'), beside, joined, differ, keys[1])),
         relation);
     execute format('comment on function %s() is %L', fn, array_to_string(columns, ','));
     execute format('create or replace trigger audit_insert after insert on %s referencing new table as n for each statement execute function %s()', target, fn);
