@@ -219,7 +219,7 @@ func (d *Drain) take(ctx context.Context, tx pgx.Tx, shares []share) ([]*task, w
 // qWaiting is the first deliveries of each lane, up to a sum of bytes, in the order in which they came.
 const qWaiting = `
 select id, delivery, event, kind, key, object, received_at from (
-	select i.*, sum(octet_length(object)) over (order by lane, id rows between unbounded preceding and 1 preceding) as before
+	select i.*, sum(octet_length(object)) over (order by i.lane, i.id rows between unbounded preceding and 1 preceding) as before
 	from unnest($1::smallint[], $2::integer[]) u(lane, most)
 	cross join lateral (select * from august.inbox where state = 'pending' and lane = u.lane order by id limit u.most) i
 ) b where coalesce(before, 0) < $3 order by id`

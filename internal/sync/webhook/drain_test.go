@@ -29,19 +29,19 @@ func TestDrain_settles(t *testing.T) {
 	r.start(r.drain(r.db))
 	r.settled()
 	for id, want := range map[string]string{
-		"1":  "applied  false",
-		"2":  "ignored no enabled pipeline names the event false",
-		"3":  "ignored pipeline billing names the event, and its dataset holds no such objects false",
-		"4":  "unknown DrChrono is not known to send this event true",
-		"5":  "ignored it only asks for an answer false",
-		"7":  "parked billed: not a decimal number true",
-		"8":  "parked it holds no object false",
-		"9":  "parked it is no JSON true",
-		"10": "parked it names no event: something else than the receiver made it true",
+		"1":  "applied  f",
+		"2":  "ignored no enabled pipeline names the event f",
+		"3":  "ignored pipeline billing names the event, and its dataset holds no such objects f",
+		"4":  "unknown DrChrono is not known to send this event t",
+		"5":  "ignored it only asks for an answer f",
+		"7":  "parked billed: not a decimal t",
+		"8":  "parked it holds no object f",
+		"9":  "parked it is no JSON t",
+		"10": "parked it names no event: something else than the receiver made it t",
 	} {
 		r.is("delivery "+id, want, `select concat(state, ' ', reason, ' ', object is not null) from august.inbox where delivery = $1`, id)
 	}
-	r.is("delivery 6", "parked true", `select concat(state, ' ', object is not null) from august.inbox where delivery = '6'`)
+	r.is("delivery 6", "parked t", `select concat(state, ' ', object is not null) from august.inbox where delivery = '6'`)
 	r.is("attempts and moments", "10", `select count(*) from august.inbox where attempts = 1 and settled_at >= received_at`)
 	r.is("rows", "1 10.00", `select concat(count(*), ' ', max(billed)) from drchrono.line_items`)
 	r.is("marks", "billing", `select string_agg(pipeline, ',') from august.derive_mark`)
