@@ -45,6 +45,9 @@ var figures = []figure{
 	{what: "push to Coda under its limit", of: "sync/coda.Push/even", unit: "rows/s", floor: "ceiling-rows/s"},
 	{what: "· when some writes are slow to arrive", of: "sync/coda.Push/uneven", unit: "rows/s", floor: "ceiling-rows/s"},
 
+	{what: "webhook: deliveries durable in the inbox", of: "sync/webhook.Receive/inbox", unit: "deliveries/s", beside: "floor", share: 50},
+	{what: "webhook: what receiving adds to a publish, 99 in 100", of: "sync/webhook.Publish", unit: "added-p99-ms", shown: "ms", most: 5},
+
 	{what: "failover: writes interrupted, worst of 20", of: "localcloud/cloudsql.Failover", unit: "rto-ms-max", shown: "ms", most: 15_000},
 	{what: "restore to a moment, until the clone answers", of: "localcloud/cloudsql.PointInTimeRecovery", unit: "clone-s", shown: "s", floor: "floor-s"},
 	{what: "drill: digest of 100,000 rows", of: "sync/probe.Digest", unit: "ms/100k-rows", shown: "ms", floor: "ms-to-read"},

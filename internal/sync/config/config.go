@@ -22,6 +22,8 @@ type Config struct {
 
 	Database Database
 	DrChrono DrChrono
+	Webhook  Webhook
+	PubSub   PubSub
 	Coda     Coda
 	Control  Control
 }
@@ -34,7 +36,7 @@ type Database struct {
 	Host     string // set: plain TCP to this host; empty: the Cloud SQL connector with IAM
 	Port     int
 	Password Secret // only with Host
-	PoolMax  int
+	PoolMax  int    // all connections of the instance, the inbox's own included
 }
 
 // Project is the Google Cloud project that the instance is in.
@@ -53,6 +55,19 @@ type DrChrono struct {
 	WebhookSecretNext Secret // accepted too, while a rotation is under way
 	CallsPerHour      int    // the application's limit; DrChrono raises it on request
 	ReservePercent    int    // of the hour's calls, which full syncs leave to everything else
+}
+
+// Webhook says how deliveries are received. Without a secret in DrChrono none is.
+type Webhook struct {
+	Verify     bool // answer DrChrono's question whether the secret is known
+	InboxMaxMB int  // of deliveries that may wait in the database
+}
+
+// PubSub says where deliveries are kept until they are applied. Without a topic it is the database alone.
+type PubSub struct {
+	Topic        string // projects/p/topics/t
+	Subscription string // projects/p/subscriptions/s
+	Endpoint     string // http://host:port, in plain text and without credentials; empty: Google's
 }
 
 // Coda says where Coda is. Without a token no Coda view is served.
@@ -83,6 +98,15 @@ func Load(lookup Lookup) (Config, error) {
 		LogLevel: r.level("AUGUST_LOG_LEVEL"),
 		Database: r.database(),
 		DrChrono: r.drchrono(),
+		Webhook: Webhook{
+			Verify:     r.flag("AUGUST_WEBHOOK_VERIFY", true),
+			InboxMaxMB: r.number("AUGUST_WEBHOOK_INBOX_MAX_MB", 1024, 1, 1_000_000),
+		},
+		PubSub: PubSub{
+			Topic:        r.resource("AUGUST_PUBSUB_TOPIC", "topics"),
+			Subscription: r.resource("AUGUST_PUBSUB_SUBSCRIPTION", "subscriptions"),
+			Endpoint:     r.plain("AUGUST_PUBSUB_ENDPOINT"),
+		},
 		Coda: Coda{
 			URL:   r.address("AUGUST_CODA_URL", "https://coda.io/apis/v1"),
 			Token: r.secret("AUGUST_CODA_TOKEN"),
@@ -96,8 +120,20 @@ func Load(lookup Lookup) (Config, error) {
 			Issuer:    r.address("AUGUST_OIDC_ISSUER", "https://accounts.google.com"),
 		},
 	}
+	if cfg.DrChrono.WebhookSecret.Set() && cfg.Database.PoolMax < leastWithInbox {
+		r.wrong("AUGUST_DATABASE_POOL_MAX", fmt.Sprintf("must be %d or more with AUGUST_DRCHRONO_WEBHOOK_SECRET: the webhook's inbox has a connection of its own", leastWithInbox))
+	}
+	if cfg.DrChrono.WebhookSecretNext.Set() && !cfg.DrChrono.WebhookSecret.Set() {
+		r.wrong("AUGUST_DRCHRONO_WEBHOOK_SECRET", "is not set, and AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT is: give the current secret, with the next one beside it")
+	}
+	if (cfg.PubSub.Topic == "") != (cfg.PubSub.Subscription == "") {
+		r.wrong("AUGUST_PUBSUB_SUBSCRIPTION", "goes with AUGUST_PUBSUB_TOPIC: what one instance publishes another has to pull")
+	}
 	return cfg, r.err()
 }
+
+// leastWithInbox is the smallest AUGUST_DATABASE_POOL_MAX when there is an inbox.
+const leastWithInbox = 4
 
 // LoadDatabase reads only what a command needs that works on the database alone.
 func LoadDatabase(lookup Lookup) (Config, error) {
@@ -219,6 +255,34 @@ func (r *reader) address(name, otherwise string) string {
 		return otherwise
 	}
 	return value
+}
+
+func (r *reader) flag(name string, otherwise bool) bool {
+	value := r.text(name, strconv.FormatBool(otherwise))
+	is, err := strconv.ParseBool(value)
+	if err != nil {
+		r.wrong(name, "must be true or false")
+		return otherwise
+	}
+	return is
+}
+
+// resource reads the name of a resource of Pub/Sub.
+func (r *reader) resource(name, kind string) string {
+	value := r.text(name, "")
+	if parts := strings.Split(value, "/"); value != "" && (len(parts) != 4 || parts[0] != "projects" || parts[1] == "" || parts[2] != kind || parts[3] == "") {
+		r.wrong(name, "must be a full name, projects/{project}/"+kind+"/{name}")
+	}
+	return value
+}
+
+// plain reads an address that is reached without encryption: the local cloud's.
+func (r *reader) plain(name string) string {
+	value := r.text(name, "")
+	if u, err := url.Parse(value); value != "" && (err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "") {
+		r.wrong(name, "must be http://host:port")
+	}
+	return strings.TrimRight(value, "/")
 }
 
 func (r *reader) list(name string) []string {

@@ -26,6 +26,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
+	"github.com/feel-august/terraform-provider-august/internal/sync/webhook"
 )
 
 // Cloud Run kills ten seconds after SIGTERM. Requests get the first part of that, then connections
@@ -54,8 +55,17 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 		Issuer: cfg.Control.Issuer, Audiences: cfg.Control.Audiences, Callers: cfg.Control.Callers,
 		HTTP: &http.Client{Timeout: 10 * time.Second}, Log: log,
 	}, log)
-	ready := newReadiness()
+	db, own, dial, err := openBoth(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	receiver, err := openReceiver(ctx, cfg, db, own, log, metrics)
+	if err != nil {
+		return err
+	}
+	ready := newReadiness(receiver.Receives)
 	mux := http.NewServeMux()
+	receiver.Mount(mux)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.Handle("GET /readyz", ready)
 	mux.Handle("GET /metrics", metrics.Handler())
@@ -82,10 +92,6 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	go func() { served <- server.Serve(listener) }()
 	log.Info("listening", "port", cfg.Port, "version", buildVersion())
 
-	db, dial, err := open(ctx, cfg)
-	if err != nil {
-		return err
-	}
 	// The parts outlive ctx by nothing: they end with it, and the server drains beside them.
 	var parts sync.WaitGroup
 	parts.Go(func() {
@@ -100,7 +106,11 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	}
 	ready.set("stopping")
 	log.Info("stopping")
-	windDown(context.WithoutCancel(ctx), server, &parts, db, metrics, log)
+	windDown(context.WithoutCancel(ctx), server, &parts, func() {
+		_ = receiver.Close()
+		own.Close()
+		db.Close()
+	}, metrics, log)
 	if err != nil && !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 		return err
 	}
@@ -137,6 +147,17 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	pushing.Go(func() { pusher.Run(ctx) })
 	defer pushing.Wait()
 	return service.Run(ctx)
+}
+
+// openReceiver prepares what takes the webhook's deliveries. It works before the database is there, and without it when
+// there is Pub/Sub.
+func openReceiver(ctx context.Context, cfg config.Config, db, own *store.Store, log *slog.Logger, metrics *telemetry.Metrics) (*webhook.Receiver, error) {
+	return webhook.New(ctx, webhook.Config{
+		Secret: cfg.DrChrono.WebhookSecret.Reveal(), Next: cfg.DrChrono.WebhookSecretNext.Reveal(), NoVerify: !cfg.Webhook.Verify,
+		Pool: own.Pool(), Beside: db.Pool(), MaxMB: cfg.Webhook.InboxMaxMB,
+		Topic: cfg.PubSub.Topic, Endpoint: cfg.PubSub.Endpoint,
+		Log: log, Meter: metrics.Meter("webhook"),
+	})
 }
 
 // openSource prepares the client of DrChrono. Whoever has one draws on the same budget of calls.
@@ -184,7 +205,7 @@ func migrated(ctx context.Context, db *store.Store, log *slog.Logger, ready *rea
 			return 0, ctx.Err()
 		}
 		why := store.Reason(err)
-		ready.set(why)
+		ready.waits(err)
 		if why != said {
 			log.Warn("waiting for the database", "reason", why, "error", err)
 			said = why
@@ -206,7 +227,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 // windDown lets requests and parts end, then closes what they used. Nothing in it waits for long.
-func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, db *store.Store, metrics *telemetry.Metrics, log *slog.Logger) {
+func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, closeAll func(), metrics *telemetry.Metrics, log *slog.Logger) {
 	draining, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	ended := make(chan struct{})
@@ -221,7 +242,7 @@ func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, d
 		log.Warn("runs did not end in time; their leases expire by themselves")
 	}
 	closed := make(chan struct{})
-	go func() { db.Close(); close(closed) }()
+	go func() { closeAll(); close(closed) }()
 	last, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	_ = metrics.Shutdown(last)
