@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 )
 
 // Config is everything the runtime is told.
@@ -26,6 +28,7 @@ type Config struct {
 	PubSub   PubSub
 	Coda     Coda
 	Control  Control
+	Audit    Audit
 }
 
 // Database says where the database is and how to get in.
@@ -77,6 +80,12 @@ type Coda struct {
 	Writes int // row writes in ten seconds
 }
 
+// Audit says how long the audit trail is kept, and where its heads go.
+type Audit struct {
+	Bucket        string // gs://bucket/prefix or file:///folder; empty: heads go nowhere
+	RetentionDays int    // 0: for ever
+}
+
 // Control says who may call the control API.
 type Control struct {
 	Audiences []string // of the tokens; none: the control API is off
@@ -119,6 +128,7 @@ func Load(lookup Lookup) (Config, error) {
 			Callers:   r.callers("AUGUST_CONTROL_CALLERS"),
 			Issuer:    r.address("AUGUST_OIDC_ISSUER", "https://accounts.google.com"),
 		},
+		Audit: r.audit(),
 	}
 	if cfg.DrChrono.WebhookSecret.Set() && cfg.Database.PoolMax < leastWithInbox {
 		r.wrong("AUGUST_DATABASE_POOL_MAX", fmt.Sprintf("must be %d or more with AUGUST_DRCHRONO_WEBHOOK_SECRET: the webhook's inbox has a connection of its own", leastWithInbox))
@@ -138,8 +148,21 @@ const leastWithInbox = 4
 // LoadDatabase reads only what a command needs that works on the database alone.
 func LoadDatabase(lookup Lookup) (Config, error) {
 	r := reader{lookup: lookup}
-	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database()}
+	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database(), Audit: r.audit()}
 	return cfg, r.err()
+}
+
+// sixYears is what 45 CFR 164.316(b)(2)(i) asks for, and a few days.
+const sixYears = 2200
+
+func (r *reader) audit() Audit {
+	a := Audit{Bucket: r.text("AUGUST_AUDIT_BUCKET", ""), RetentionDays: r.number("AUGUST_AUDIT_RETENTION_DAYS", sixYears, 0, 36500)}
+	if a.Bucket != "" {
+		if err := audit.CheckBucketURL(a.Bucket); err != nil {
+			r.wrong("AUGUST_AUDIT_BUCKET", err.Error())
+		}
+	}
+	return a
 }
 
 var instanceForm = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]*:[a-z0-9-]+:[a-z][a-z0-9-]*$`)

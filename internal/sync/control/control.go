@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 )
 
 // Pipelines keeps the declared pipelines. Errors meant for the caller are *runtimeapi.Error; any
@@ -35,7 +36,7 @@ type Pipelines interface {
 
 // Caller checks who calls. The error is a *runtimeapi.Error that says nothing about the token.
 type Caller interface {
-	Check(r *http.Request) error
+	Check(r *http.Request) (who string, err error)
 }
 
 // Server is the control API. It answers from the start; until Ready it says that it is not.
@@ -90,10 +91,12 @@ const maxBody = 1 << 20
 func (s *Server) guard(serve func(*backend, http.ResponseWriter, *http.Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if err := s.caller.Check(r); err != nil {
+		who, err := s.caller.Check(r)
+		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
+		r = r.WithContext(audit.With(r.Context(), audit.Source{Kind: audit.KindControl, ID: who}))
 		behind := s.behind.Load()
 		if behind == nil {
 			s.fail(w, r, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "the runtime waits for its database; /readyz says how it stands"})

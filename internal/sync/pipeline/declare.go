@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
@@ -83,6 +84,9 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 		return p, err
 	}
 	err = pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		if err := audit.From(ctx).Set(ctx, tx); err != nil {
+			return err
+		}
 		// One declaration at a time: two first ones of a pipeline agree on who is first, and two pipelines on
 		// who has the dataset.
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('august.pipeline', 0))`); err != nil {
@@ -184,6 +188,9 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 		return s.unavailable(ctx, "delete pipeline", err)
 	}
 	err := pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		if err := audit.From(ctx).Set(ctx, tx); err != nil {
+			return err
+		}
 		rows, _ := tx.Query(ctx, `
 			select sweep from august.checkpoint where pipeline = $1 and sweep is not null
 			union all select f.sweep from august.reconcile_feed f join august.run r on r.id = f.run_id where r.pipeline = $1`, name)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
@@ -119,6 +120,9 @@ func (s *Service) finish(ctx context.Context, l lease, implausible *store.Implau
 			return fmt.Errorf("read the stored spec: %w", err)
 		}
 		dataset = s.cfg.Datasets[spec.Dataset]
+		if err := audit.Run(l.run).Set(ctx, tx); err != nil {
+			return err
+		}
 		reconciled := l.kind == runtimeapi.KindReconcile
 		if dataset.Derive != nil && (!reconciled || l.repair) {
 			if err := dataset.Derive(ctx, tx, spec, l.run); err != nil {

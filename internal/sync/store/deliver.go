@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
 
@@ -34,7 +35,9 @@ const hintAge = 12 * time.Hour
 // since, and brings no row back that was found deleted since. A feed without times cannot tell an old
 // delivery from a new one: there it only adds rows that are not known, older than any page. The next
 // read settles both.
-func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, list []Delivery) (Counts, error) {
+//
+// The audit trail has what changes as the source's; one without a kind leaves it to what the transaction has said.
+func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, source audit.Source, list []Delivery) (Counts, error) {
 	c := Counts{Read: int64(len(list))}
 	if len(list) == 0 {
 		return c, nil
@@ -50,6 +53,9 @@ func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, list []D
 	}
 	keys := rowKeys(rows)
 	b := &pgx.Batch{}
+	if source.Kind != "" {
+		source.Queue(b)
+	}
 	count := func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) }
 	if f.Version == "" {
 		b.Queue(qMergeDelivered(f, "do nothing"), keys, ats).QueryRow(count)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
 
@@ -80,6 +81,7 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 			return err
 		}
 		b := &pgx.Batch{}
+		audit.Run(h.Run).Queue(b)
 		if len(staged) > 0 {
 			if err := copyRows(ctx, tx, f, staged); err != nil {
 				return err

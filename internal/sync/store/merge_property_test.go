@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
@@ -131,7 +132,7 @@ func (b *bench) arrive(f *feed.Feed, s sighting, number int) error {
 		deliveries[i] = store.Delivery{Row: row, Deleted: s.deleted, Received: s.at}
 	}
 	return pgx.BeginFunc(b.Context(), b.Pool(), func(tx pgx.Tx) error {
-		_, err := b.MergeRows(b.Context(), tx, f, deliveries)
+		_, err := b.MergeRows(b.Context(), tx, f, audit.Source{}, deliveries)
 		return err
 	})
 }
@@ -293,7 +294,7 @@ func TestADeliveryIsAHint(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 2 {
-		c, err := b.MergeRows(t.Context(), tx, f, delivered(lineItem(10+i, "1.00", "2026-03-04T06:00:00")))
+		c, err := b.MergeRows(t.Context(), tx, f, audit.Source{}, delivered(lineItem(10+i, "1.00", "2026-03-04T06:00:00")))
 		if err != nil || c.Changed != 1 {
 			t.Errorf("%+v, %v", c, err)
 		}

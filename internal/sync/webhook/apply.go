@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
@@ -171,14 +172,7 @@ func (a *applier) mergeFeed(ctx context.Context, tx pgx.Tx, list []*task) (chang
 	for key, t := range by {
 		deliveries[key] = t.ID
 	}
-	told, err := json.Marshal(deliveries)
-	if err != nil {
-		return false, err
-	}
-	if _, err := tx.Exec(ctx, `select set_config('august.audit_source', 'webhook', true), set_config('august.audit_deliveries', $1, true)`, string(told)); err != nil {
-		return false, fmt.Errorf("say who changes rows: %w", err)
-	}
-	c, err := a.store.MergeRows(ctx, tx, list[0].feed, rows)
+	c, err := a.store.MergeRows(ctx, tx, list[0].feed, audit.Source{Kind: audit.KindWebhook, Deliveries: deliveries}, rows)
 	return c.Changed+c.Deleted > 0, err
 }
 

@@ -44,11 +44,11 @@ func (d *Drain) instrument(cfg DrainConfig) {
 		metric.WithDescription("Time from the receipt of a delivery to its commit, by event."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 600, 3600))
 	note(err)
-	d.deliveries, err = m.Int64Counter("august.webhook.deliveries", metric.WithDescription("Deliveries settled, by event, state and the way they came."))
+	d.deliveries, err = m.Int64Counter("august.webhook.settled", metric.WithDescription("Deliveries settled, by event, state and the way they came."))
 	note(err)
 	d.duplicates, err = m.Int64Counter("august.webhook.duplicates", metric.WithDescription("Deliveries that Pub/Sub handed out and that were settled before."))
 	note(err)
-	left, err := m.Int64ObservableGauge("august.webhook.inbox", metric.WithDescription("Deliveries in the inbox that are pending or parked, whichever instance took them."))
+	left, err := m.Int64ObservableGauge("august.webhook.left", metric.WithDescription("Deliveries in the inbox that are pending or parked, whichever instance took them."))
 	note(err)
 	oldest, err := m.Float64ObservableGauge("august.webhook.oldest", metric.WithUnit("s"), metric.WithDescription("Age of the oldest pending delivery in the inbox; 0 when none is."))
 	note(err)

@@ -17,17 +17,17 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 )
 
-// broker is Pub/Sub's own test server, with one topic and one ordered subscription.
-type broker struct {
+// drainBroker is Pub/Sub's own test server, with one topic and one ordered subscription.
+type drainBroker struct {
 	*drainRig
 	server *pstest.Server
 }
 
 const topicName, subscriptionName = "projects/p/topics/deliveries", "projects/p/subscriptions/drain"
 
-func (r *drainRig) broker() *broker {
+func (r *drainRig) broker() *drainBroker {
 	r.Helper()
-	b := &broker{r, pstest.NewServer()}
+	b := &drainBroker{r, pstest.NewServer()}
 	r.Cleanup(func() { _ = b.server.Close() })
 	c := b.client()
 	if _, err := c.TopicAdminClient.CreateTopic(context.Background(), &pubsubpb.Topic{Name: topicName}); err != nil {
@@ -41,7 +41,7 @@ func (r *drainRig) broker() *broker {
 	return b
 }
 
-func (b *broker) client() *pubsub.Client {
+func (b *drainBroker) client() *pubsub.Client {
 	b.Helper()
 	conn, err := grpc.NewClient(b.server.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -55,11 +55,11 @@ func (b *broker) client() *pubsub.Client {
 	return c
 }
 
-func (b *broker) drain(db pgtest.Database) *Drain {
+func (b *drainBroker) drain(db pgtest.Database) *Drain {
 	return b.drainRig.drain(db, func(cfg *DrainConfig) { cfg.Subscriber = b.client().Subscriber(subscriptionName) })
 }
 
-func (b *broker) publish(list ...Delivery) {
+func (b *drainBroker) publish(list ...Delivery) {
 	for _, d := range list {
 		data, attributes := encode(d)
 		b.server.PublishOrdered(topicName, data, attributes, d.Subject.OrderingKey())
@@ -67,7 +67,7 @@ func (b *broker) publish(list ...Delivery) {
 }
 
 // acknowledged waits until Pub/Sub holds nothing more.
-func (b *broker) acknowledged() {
+func (b *drainBroker) acknowledged() {
 	b.Helper()
 	b.until("acknowledgements", func() bool {
 		for _, m := range b.server.Messages() {

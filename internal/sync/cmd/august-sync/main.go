@@ -33,8 +33,8 @@ func main() {
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "august-sync:", err)
-		if errors.Is(err, errDrift) {
-			os.Exit(exitDrift)
+		if errors.Is(err, errDrift) || errors.Is(err, errTampering) {
+			os.Exit(exitFound)
 		}
 		os.Exit(1)
 	}
@@ -83,6 +83,9 @@ It reads its configuration from the environment, once:
   AUGUST_CODA_TOKEN                    secret; without it no Coda view is served
   AUGUST_CODA_WRITES_PER_10S           row writes that the token's user may make in ten seconds (3)
 
+  AUGUST_AUDIT_BUCKET                  where heads of the audit trail go, gs://bucket/prefix or file:///folder; unset: nowhere
+  AUGUST_AUDIT_RETENTION_DAYS          for which its entries are kept (2200, which is six years); 0: for ever
+
   AUGUST_CONTROL_AUDIENCE              audiences of control API tokens, by comma; without it the API is off
   AUGUST_CONTROL_CALLERS               e-mail addresses that may call it, by comma
   AUGUST_OIDC_ISSUER                   https://accounts.google.com
@@ -119,6 +122,7 @@ func command() *cobra.Command {
 			RunE:  func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), os.LookupEnv, os.Stderr) },
 		},
 		reconcileCommand(),
+		auditCommand(),
 		&cobra.Command{
 			Use:   "version",
 			Short: "Print the version and exit",

@@ -115,7 +115,7 @@ func TestReconcile(t *testing.T) {
 		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
 	}
 	b.exec(damage...)
-	if report, code, logs := b.reconcile("billing").ended(); code != exitDrift || report.Left != drift || !strings.Contains(logs, "--repair") {
+	if report, code, logs := b.reconcile("billing").ended(); code != exitFound || report.Left != drift || !strings.Contains(logs, "--repair") {
 		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
 	}
 	if report, code, logs := b.reconcile("billing", "--repair").ended(); code != 0 || report.Drift != drift || report.Left != 0 {
@@ -159,7 +159,7 @@ func TestReconcile_uncompared(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, code, logs := b.reconcile("billing", "--repair").ended()
-	if code != exitDrift || report.Drift != 0 || report.Uncompared != 1 || !strings.Contains(logs, "line_items: 1 rows of the source could not be decoded") {
+	if code != exitFound || report.Drift != 0 || report.Uncompared != 1 || !strings.Contains(logs, "line_items: 1 rows of the source could not be decoded") {
 		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/control"
@@ -59,7 +60,11 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	receiver, err := openReceiver(ctx, cfg, db, own, log, metrics)
+	drain, err := openDrain(ctx, cfg, db, log, metrics)
+	if err != nil {
+		return err
+	}
+	receiver, err := openReceiver(ctx, cfg, db, own, drain.Notify, log, metrics)
 	if err != nil {
 		return err
 	}
@@ -95,7 +100,7 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	// The parts outlive ctx by nothing: they end with it, and the server drains beside them.
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		if err := work(ctx, cfg, db, dial, log, metrics, api, ready, began); err != nil && ctx.Err() == nil {
+		if err := work(ctx, cfg, db, dial, drain, log, metrics, api, ready, began); err != nil && ctx.Err() == nil {
 			log.Error("the runtime stopped working", "error", err)
 			served <- err
 		}
@@ -119,7 +124,7 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 }
 
 // work waits for the database, then runs pipelines and the push to Coda until ctx ends.
-func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(string) pgconn.DialFunc, log *slog.Logger, metrics *telemetry.Metrics, api *control.Server, ready *readiness, began time.Time) error {
+func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(string) pgconn.DialFunc, drain *webhook.Drain, log *slog.Logger, metrics *telemetry.Metrics, api *control.Server, ready *readiness, began time.Time) error {
 	schema, err := migrated(ctx, db, log, ready)
 	if err != nil {
 		return err
@@ -143,19 +148,27 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
-	var pushing sync.WaitGroup
-	pushing.Go(func() { pusher.Run(ctx) })
-	defer pushing.Wait()
+	keeper, err := audit.NewKeeper(audit.Config{
+		Pool: db.Pool(), Bucket: cfg.Audit.Bucket, Retention: cfg.Audit.RetentionDays, Log: log, Meter: metrics.Meter("audit"),
+	})
+	if err != nil {
+		return err
+	}
+	var beside sync.WaitGroup
+	beside.Go(func() { pusher.Run(ctx) })
+	beside.Go(func() { keeper.Run(ctx) })
+	beside.Go(func() { drain.Run(ctx) })
+	defer beside.Wait()
 	return service.Run(ctx)
 }
 
 // openReceiver prepares what takes the webhook's deliveries. It works before the database is there, and without it when
 // there is Pub/Sub.
-func openReceiver(ctx context.Context, cfg config.Config, db, own *store.Store, log *slog.Logger, metrics *telemetry.Metrics) (*webhook.Receiver, error) {
+func openReceiver(ctx context.Context, cfg config.Config, db, own *store.Store, notify func(), log *slog.Logger, metrics *telemetry.Metrics) (*webhook.Receiver, error) {
 	return webhook.New(ctx, webhook.Config{
 		Secret: cfg.DrChrono.WebhookSecret.Reveal(), Next: cfg.DrChrono.WebhookSecretNext.Reveal(), NoVerify: !cfg.Webhook.Verify,
 		Pool: own.Pool(), Beside: db.Pool(), MaxMB: cfg.Webhook.InboxMaxMB,
-		Topic: cfg.PubSub.Topic, Endpoint: cfg.PubSub.Endpoint,
+		Topic: cfg.PubSub.Topic, Endpoint: cfg.PubSub.Endpoint, Notify: notify,
 		Log: log, Meter: metrics.Meter("webhook"),
 	})
 }
