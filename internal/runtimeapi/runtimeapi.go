@@ -96,6 +96,7 @@ type ReconcileRequest struct {
 // Kinds of runs.
 const (
 	KindSync      = "sync"      // reads what is new, or everything, and merges it
+	KindDerive    = "derive"    // reads nothing, and computes what follows from deliveries of the webhook
 	KindReconcile = "reconcile" // reads everything, compares it, and repairs what differs when it is to
 )
 

@@ -29,6 +29,9 @@ func (s *Service) execute(ctx context.Context, l lease, log *slog.Logger) error 
 	if l.kind == runtimeapi.KindReconcile {
 		return s.reconcile(ctx, l, d, log)
 	}
+	if l.kind == runtimeapi.KindDerive {
+		return s.finish(ctx, l, nil)
+	}
 	done, err := s.openFeeds(ctx, l, d.Feeds)
 	if err != nil {
 		return err
@@ -125,6 +128,10 @@ func (s *Service) finish(ctx context.Context, l lease, implausible *store.Implau
 		}
 		reconciled := l.kind == runtimeapi.KindReconcile
 		if dataset.Derive != nil && (!reconciled || l.repair) {
+			// First: what is marked from now on may not be seen.
+			if _, err := tx.Exec(ctx, `delete from august.derive_mark where pipeline = $1`, l.pipeline); err != nil {
+				return err
+			}
 			if err := dataset.Derive(ctx, tx, spec, l.run); err != nil {
 				if ctx.Err() != nil || isDatabase(err) || tx.Conn().IsClosed() {
 					return err

@@ -218,7 +218,7 @@ func (s *Service) settle(ctx context.Context, l lease, log *slog.Logger, state s
 
 func (s *Service) giveBack(ctx context.Context, l lease, state string, attempt int, resume *time.Time, message string) error {
 	return pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
-		over := state == runtimeapi.RunFailed && l.kind == runtimeapi.KindReconcile
+		over := state == runtimeapi.RunFailed && l.kind != runtimeapi.KindSync
 		if over { // a sync follows; the pipeline is locked before its run, as everywhere
 			if _, err := tx.Exec(ctx, `select from august.pipeline where name = $1 for update`, l.pipeline); err != nil {
 				return err
