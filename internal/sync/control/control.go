@@ -50,6 +50,7 @@ type Server struct {
 type backend struct {
 	pipelines Pipelines
 	probes    Probes
+	shelf     Shelf
 	info      runtimeapi.Info
 }
 
@@ -67,6 +68,8 @@ func New(caller Caller, log *slog.Logger) *Server {
 		"GET " + pipeline + runtimeapi.PathStatus:         s.status,
 		"GET " + pipeline + runtimeapi.PathRuns + "/{id}": s.run,
 		"DELETE " + probe:                                 s.forget,
+		"GET " + runtimeapi.PathParked:                    s.parked,
+		"POST /v1/webhooks/{verb}":                        s.settleParked,
 	} {
 		s.mux.Handle(pattern, s.answer(serve))
 	}
@@ -79,8 +82,8 @@ func New(caller Caller, log *slog.Logger) *Server {
 }
 
 // Ready gives the server what it serves.
-func (s *Server) Ready(pipelines Pipelines, probes Probes, info runtimeapi.Info) {
-	s.behind.Store(&backend{pipelines: pipelines, probes: probes, info: info})
+func (s *Server) Ready(pipelines Pipelines, probes Probes, shelf Shelf, info runtimeapi.Info) {
+	s.behind.Store(&backend{pipelines: pipelines, probes: probes, shelf: shelf, info: info})
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }

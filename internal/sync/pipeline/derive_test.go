@@ -57,7 +57,9 @@ func TestDerivesAfterWebhooks(t *testing.T) {
 	}
 	r.mark("another")
 	r.unmarked()
-	r.until("the run's end", func() bool { return r.one(`select count(*) from august.run where kind = 'derive' and state = 'succeeded'`) == "1" })
+	r.until("the run's end", func() bool {
+		return r.one(`select count(*) from august.run where kind = 'derive' and state = 'succeeded'`) == "1"
+	})
 	if n := times.Load(); n != 2 {
 		t.Errorf("derived %d times, with the sync's", n)
 	}

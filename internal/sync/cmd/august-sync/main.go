@@ -33,7 +33,7 @@ func main() {
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "august-sync:", err)
-		if errors.Is(err, errDrift) || errors.Is(err, errTampering) {
+		if errors.Is(err, errDrift) || errors.Is(err, errTampering) || errors.Is(err, errNoneParked) {
 			os.Exit(exitFound)
 		}
 		os.Exit(1)
@@ -122,6 +122,7 @@ func command() *cobra.Command {
 			RunE:  func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), os.LookupEnv, os.Stderr) },
 		},
 		reconcileCommand(),
+		webhookCommand(),
 		auditCommand(),
 		&cobra.Command{
 			Use:   "version",

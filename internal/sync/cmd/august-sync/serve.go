@@ -144,7 +144,7 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	probes := probe.New(probe.Config{
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
-	api.Ready(service, probes, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
+	api.Ready(service, probes, webhook.Shelf{Store: db}, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
 	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 

@@ -1,43 +1,30 @@
 package main
 
 import (
-	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
-	"cloud.google.com/go/pubsub/v2/pstest"
 	"github.com/jackc/pgx/v5"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
-	drbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
-	"github.com/feel-august/terraform-provider-august/internal/sync/config"
-	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
 
-const callback = "/webhooks/drchrono"
-
-// post delivers as DrChrono does. The status is 0 when there was no answer.
-func post(url, secret, event, id, body string) int {
-	req, err := http.NewRequest(http.MethodPost, url+callback, strings.NewReader(body))
+// deliver posts a delivery as DrChrono does, and answers the status; 0 when there was no answer.
+func (p *process) deliver(id, event, object string) int {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+"/webhooks/drchrono", strings.NewReader(`{"receiver":{},"object":`+object+`}`))
 	if err != nil {
-		panic(err)
+		p.t.Fatal(err)
 	}
-	req.Header.Set("X-Drchrono-Signature", secret)
-	req.Header.Set("X-Drchrono-Event", event)
-	req.Header.Set("X-Drchrono-Delivery", id)
+	for name, value := range map[string]string{"X-drchrono-event": event, "X-drchrono-delivery": id, "X-drchrono-signature": webhookSecret} {
+		req.Header.Set(name, value)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0
@@ -46,283 +33,143 @@ func post(url, secret, event, id, body string) int {
 	return res.StatusCode
 }
 
-// received is how often each delivery is in the inbox.
-func (b *bundle) received() map[string]int {
+// query reads one value as text.
+func (b *bundle) query(sql string, args ...any) string {
 	b.t.Helper()
 	conn, err := pgx.Connect(background(), b.db.URL())
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(background()) }()
-	rows, err := conn.Query(background(), "select delivery from august.inbox")
-	if err != nil {
-		b.t.Fatal(err)
+	var text string
+	if err := conn.QueryRow(background(), "select coalesce(("+sql+")::text, 'null')", args...).Scan(&text); err != nil {
+		b.t.Fatalf("%s: %v", sql, err)
 	}
-	out := map[string]int{}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for _, id := range ids {
-		out[id]++
-	}
-	return out
+	return text
 }
 
-// The sandbox's webhook, set up and verified as a person does it, and its deliveries, through the process as it ships.
-func TestServe_webhook(t *testing.T) {
+// A delivery changes a line item, and with it the claim, the outbox and Coda, without a sync.
+func TestServe_webhookToCoda(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 20)
+	b := setup(t, 80)
 	p := b.start("serve").ready()
-
-	status, body := p.get(callback + "?msg=hello")
-	mac := hmac.New(sha256.New, []byte(webhookSecret))
-	mac.Write([]byte("hello"))
-	if want := `{"secret_token":"` + hex.EncodeToString(mac.Sum(nil)) + `"}`; status != 200 || strings.TrimSpace(body) != want {
-		t.Errorf("the proof is %d %s", status, body)
+	spec := billing()
+	spec.Schedule, spec.WebhookEvents = "0 0 29 2 *", []string{"LINE_ITEM_MODIFY"}
+	c := b.client(p)
+	if _, err := c.PutPipeline(t.Context(), "billing", spec); err != nil {
+		t.Fatal(err)
 	}
-	for secret, want := range map[string]int{webhookSecret: 200, "wrong": 401, "": 401} {
-		if got := post(p.url, secret, "TASK_CREATE", "by hand", `{"object":{"id":1}}`); got != want {
-			t.Errorf("with the secret %q: %d", secret, got)
-		}
-	}
-	if got := post(p.url, webhookSecret, drbox.Ping, "ping", `{"object":null}`); got != 200 {
-		t.Errorf("a ping: %d", got)
-	}
-
-	hook, _ := json.Marshal(drbox.Webhook{URL: p.url + callback, Secret: webhookSecret, Events: []string{"PATIENT_MODIFY", "LINE_ITEM_MODIFY"}})
-	var made struct{ ID int }
-	b.sandbox("POST", "webhooks/august-production", string(hook), &made)
-	b.sandbox("POST", fmt.Sprintf("webhooks/august-production/%d/verify", made.ID), "", nil)
-	t.Cleanup(b.drchrono.Close)
-	for _, kind := range []clinic.Kind{clinic.Patients, clinic.LineItems} {
-		for _, o := range b.clinic.All(kind)[:10] {
-			if err := b.clinic.Touch(kind, fmt.Sprint(o["id"])); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	var sent []drbox.Delivery
-	p.until("every delivery is answered", func() bool {
-		sent = nil
-		b.sandbox("GET", "deliveries/august-production", "", &sent)
-		for _, d := range sent {
-			if d.State != drbox.DeliveryDelivered {
-				return false
-			}
-		}
-		return len(sent) == 20
+	p.until("a sync that is in Coda", func() bool {
+		s, err := c.Status(t.Context(), "billing")
+		return err == nil && s.LastFull != nil && s.LastRun.State == runtimeapi.RunSucceeded && len(s.Coda) == 1 && s.Coda[0].Pending == 0 && s.Coda[0].Rows > 0
 	})
-	have := b.received()
-	for _, d := range sent {
-		if have[d.ID] != 1 {
-			t.Errorf("delivery %s is in the inbox %d times", d.ID, have[d.ID])
-		}
+	// A line item of a group that the summary shows whole.
+	raw := b.query(`select l.raw from drchrono.line_items l join (
+			select appointment, level, counts, count(*) over (partition by to_char(service_date, 'YYYY-MM'), status, counts) as many from billing.claim
+		) c on c.appointment = l.appointment and c.counts and c.level = 1
+		where l.deleted_at_source is null and l.billed > 0 order by many desc, l.id limit 1`)
+	var object map[string]any
+	if err := json.Unmarshal([]byte(raw), &object); err != nil {
+		t.Fatal(err)
 	}
-	if len(have) != 21 || have["by hand"] != 1 {
-		t.Errorf("%d deliveries in the inbox", len(have))
-	}
-	_, metrics := p.get("/metrics")
-	if !strings.Contains(metrics, `august_webhook_deliveries_total{event="PATIENT_MODIFY",outcome="inbox"} 10`) {
-		t.Error("/metrics does not count deliveries")
-	}
-	p.stop()
-	b.clean("the log", p.log())
-	b.clean("/metrics", metrics)
-	b.neverStored(webhookSecret)
-}
-
-// sandbox uses a switch of DrChrono's sandbox.
-func (b *bundle) sandbox(method, path, body string, into any) {
-	b.t.Helper()
-	req, err := http.NewRequestWithContext(background(), method, b.env["AUGUST_DRCHRONO_URL"]+"/_sandbox/"+path, strings.NewReader(body))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode/100 != 2 {
-		b.t.Fatalf("%s %s: %s", method, path, res.Status)
-	}
-	if into != nil {
-		if err := json.NewDecoder(res.Body).Decode(into); err != nil {
-			b.t.Fatal(err)
-		}
-	}
-}
-
-// neverStored looks for a text in the inbox.
-func (b *bundle) neverStored(text string) {
-	b.t.Helper()
-	conn, err := pgx.Connect(background(), b.db.URL())
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(background()) }()
-	var n int
-	if err := conn.QueryRow(background(), `select count(*) from august.inbox i where position($1::bytea in coalesce(object, '')) > 0 or strpos(i::text, $2) > 0`,
-		[]byte(text), text).Scan(&n); err != nil || n > 0 {
-		b.t.Errorf("%d rows of the inbox hold %q, %v", n, text, err)
-	}
-}
-
-// With its database away from the start an instance takes deliveries all the same, when there is Pub/Sub, and is ready for
-// them in Cloud Run's eyes.
-func TestServe_receivesWithoutDatabase(t *testing.T) {
-	t.Parallel()
-	b := setup(t, 10)
-	proxy := pgtest.NewProxy(t, b.db)
-	proxy.Refuse()
-	b.env["AUGUST_DATABASE_PORT"] = fmt.Sprint(proxy.Database().Port)
-	broker := pstest.NewServer()
-	t.Cleanup(func() { _ = broker.Close() })
-	conn, err := grpc.NewClient(broker.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	const billed = `select sum(billed) from billing.claim`
+	const outbox = `select string_agg(encode(hash, 'hex'), ',' order by key) from august.outbox`
+	was, sent := b.query(billed), b.query(outbox)
+	object["billed"], object["updated_at"] = "4321.00", time.Now().UTC().Format("2006-01-02T15:04:05")
+	changed, err := json.Marshal(object)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
-	const topic = "projects/feel-august-platform/topics/drchrono"
-	if _, err := pubsubpb.NewPublisherClient(conn).CreateTopic(t.Context(), &pubsubpb.Topic{Name: topic}); err != nil {
-		t.Fatal(err)
+	if code := p.deliver("d1", "LINE_ITEM_MODIFY", string(changed)); code != http.StatusOK {
+		t.Fatalf("answered %d", code)
 	}
-	b.env["AUGUST_PUBSUB_TOPIC"], b.env["AUGUST_PUBSUB_SUBSCRIPTION"] = topic, "projects/feel-august-platform/subscriptions/drchrono"
-	b.env["AUGUST_PUBSUB_ENDPOINT"] = "http://" + broker.Addr
-	p := b.start("serve")
-	p.until("it receives", func() bool {
-		code, body := p.get("/readyz")
-		return code == http.StatusOK && strings.Contains(body, `"receiving"`) && strings.Contains(body, "the database refuses connections")
+	p.until("the claim", func() bool { return b.query(billed) != was })
+	p.until("the outbox", func() bool { return b.query(outbox) != sent })
+	p.until("Coda", func() bool {
+		return b.query(`select count(*) from august.outbox where sent is distinct from null and sent_at >= changed_at`) == b.query(`select count(*) from august.outbox`)
 	})
-	if got := post(p.url, webhookSecret, "TASK_CREATE", "d-1", `{"object":{"id":1}}`); got != 200 || len(broker.Messages()) != 1 {
-		t.Errorf("a delivery is answered %d, %d messages", got, len(broker.Messages()))
+	if kinds := b.query(`select string_agg(kind, ',' order by id) from august.run`); kinds != "sync,derive" {
+		t.Errorf("runs: %s", kinds)
 	}
-	proxy.Heal()
-	p.until("readiness", func() bool {
-		code, body := p.get("/readyz")
-		return code == http.StatusOK && strings.Contains(body, `"ready"`)
-	})
-	p.stop()
+	if source := b.query(`select distinct source || ' ' || operation from august.audit where relation like '%line_items' and source <> 'run'`); source != "webhook update" {
+		t.Errorf("audited as %s", source)
+	}
 	b.clean("the log", p.log())
+	p.stop()
 }
 
-// A runtime that is killed under load, again and again, has every delivery that it has answered with 200, once.
-func TestServe_killedReceiving(t *testing.T) {
+// A runtime that is killed again and again applies each delivery that it has answered with 200, exactly once.
+func TestServe_webhookKilled(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 10)
-	var url atomic.Pointer[string]
-	start := func() *process {
-		p := b.start("serve").ready()
-		url.Store(&p.url)
-		return p
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	b := setup(t, 5)
+	p := b.start("serve").ready()
+	spec, err := json.Marshal(runtimeapi.PipelineSpec{Dataset: "billing", WebhookEvents: []string{"LINE_ITEM_MODIFY"}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	p := start()
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	var senders sync.WaitGroup
+	b.exec(`insert into august.pipeline (name, spec) values ('billing', '` + string(spec) + `')`)
 	var mu sync.Mutex
-	acked := map[string]bool{}
-	var tries atomic.Int64
-	for s := range 16 {
-		senders.Go(func() {
-			rnd := rand.New(rand.NewPCG(uint64(s), 1))
-			for n := 0; ctx.Err() == nil; n++ {
-				id, body := fmt.Sprintf("%d-%d", s, n), fmt.Sprintf(`{"object":{"id":%d}}`, n)
-				for again := true; again; again = rnd.IntN(4) == 0 { // some come twice
-					for ctx.Err() == nil {
-						tries.Add(1)
-						if post(*url.Load(), webhookSecret, "LINE_ITEM_MODIFY", id, body) == 200 {
-							mu.Lock()
-							acked[id] = true
-							mu.Unlock()
-							break
-						}
-						time.Sleep(time.Millisecond)
+	acknowledged := map[string]bool{}
+	newest := map[int]int{} // of each line item, the newest version that was acknowledged
+	version := 0
+	for round := range 5 {
+		if round > 0 {
+			p = b.start("serve").ready()
+		}
+		stop := make(chan struct{})
+		var senders sync.WaitGroup
+		for range 8 {
+			senders.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					mu.Lock()
+					version++
+					v := version
+					mu.Unlock()
+					item := 1 + v%50
+					id := fmt.Sprint("d", v)
+					object := fmt.Sprintf(`{"id":%d,"appointment":1,"billed":"%d.00","updated_at":%q}`, item, v, time.Date(2026, 3, 4, 0, 0, v, 0, time.UTC).Format("2006-01-02T15:04:05"))
+					if p.deliver(id, "LINE_ITEM_MODIFY", object) == http.StatusOK {
+						mu.Lock()
+						acknowledged[id] = true
+						newest[item] = max(newest[item], v)
+						mu.Unlock()
 					}
 				}
-			}
-		})
-	}
-	count := func() int { mu.Lock(); defer mu.Unlock(); return len(acked) }
-	for range 4 {
-		target := count() + 100 + rand.IntN(300)
-		p.until("deliveries are answered", func() bool { return count() >= target })
+			})
+		}
+		before := len(acknowledged)
+		p.until("deliveries", func() bool { mu.Lock(); defer mu.Unlock(); return len(acknowledged) > before+20+rnd.IntN(100) })
 		_ = p.cmd.Process.Kill()
 		<-p.done
-		p = start()
+		close(stop)
+		senders.Wait()
 	}
-	// Asked to stop, it finishes what it has taken.
-	target := count() + 100
-	p.until("deliveries are answered", func() bool { return count() >= target })
+	p = b.start("serve").ready()
+	p.until("an empty inbox", func() bool { return b.query(`select count(*) from august.inbox where state = 'pending'`) == "0" })
+	t.Logf("%d deliveries acknowledged of %d", len(acknowledged), version)
+	ids := make([]string, 0, len(acknowledged))
+	for id := range acknowledged {
+		ids = append(ids, id)
+	}
+	if n := b.query(`select count(*) from august.inbox where state = 'applied' and delivery = any($1)`, ids); n != fmt.Sprint(len(ids)) {
+		t.Errorf("%s of them are applied", n)
+	}
+	if n := b.query(`select count(*) from august.inbox where state <> 'applied' or attempts <> 1`); n != "0" {
+		t.Errorf("%s deliveries were not applied exactly once", n)
+	}
+	for item, v := range newest {
+		// A newer one may have been committed whose answer was lost.
+		if got := b.query(`select coalesce(max((billed >= $2::integer)::text), 'gone') from drchrono.line_items where id = $1`, item, v); got != "true" {
+			t.Errorf("line item %d has not reached version %d: %s", item, v, got)
+		}
+	}
 	p.stop()
-	stop()
-	senders.Wait()
-	have := b.received()
-	for id := range acked {
-		if have[id] != 1 {
-			t.Errorf("delivery %s was answered with 200 and is in the inbox %d times", id, have[id])
-		}
-	}
-	for id, n := range have {
-		if n != 1 {
-			t.Errorf("delivery %s is there %d times", id, n)
-		}
-	}
-	t.Logf("%d deliveries in %d attempts, %d rows", len(acked), tries.Load(), len(have))
-}
-
-// An instance has as many connections as AUGUST_DATABASE_POOL_MAX says, the inbox's own among them.
-func TestOpenBoth(t *testing.T) {
-	t.Parallel()
-	b := setup(t, 10)
-	for _, secret := range []string{webhookSecret, ""} {
-		b.env["AUGUST_DRCHRONO_WEBHOOK_SECRET"] = secret
-		b.env["AUGUST_DATABASE_POOL_MAX"] = "5"
-		cfg, err := config.Load(func(name string) (string, bool) { value, ok := b.env[name]; return value, ok })
-		if err != nil {
-			t.Fatal(err)
-		}
-		db, inbox, _, err := openBoth(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		defer inbox.Close()
-		most := db.Pool().Config().MaxConns
-		if inbox != db {
-			most += inbox.Pool().Config().MaxConns
-		}
-		if most != 5 || (inbox == db) != (secret == "") {
-			t.Errorf("with the secret %q there may be %d connections", secret, most)
-		}
-	}
-}
-
-// Whatever the database's default is, the inbox's commits are flushed before they are answered.
-func TestOpenBoth_durable(t *testing.T) {
-	t.Parallel()
-	b := setup(t, 10)
-	conn, err := pgx.Connect(t.Context(), b.db.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(background()) }()
-	if _, err := conn.Exec(t.Context(), "alter database "+b.db.Name+" set synchronous_commit = off"); err != nil {
-		t.Fatal(err)
-	}
-	cfg, err := config.Load(func(name string) (string, bool) { value, ok := b.env[name]; return value, ok })
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, inbox, _, err := openBoth(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	defer inbox.Close()
-	var mode string
-	if err := inbox.Pool().QueryRow(t.Context(), "show synchronous_commit").Scan(&mode); err != nil || mode != "on" {
-		t.Errorf("synchronous_commit is %q, %v", mode, err)
-	}
 }
