@@ -303,6 +303,9 @@ func (s *Service) status(ctx context.Context, p runtimeapi.Pipeline) (runtimeapi
 	if err := pool.QueryRow(ctx, `select coalesce(max(used), 0) from august.throttle where hour = date_trunc('hour', clock_timestamp())`).Scan(&st.CallsThisHour); err != nil {
 		return st, err
 	}
+	if st.Webhook, err = s.webhook(ctx, p.Spec.WebhookEvents); err != nil {
+		return st, err
+	}
 	d := s.cfg.Datasets[p.Spec.Dataset]
 	for i := range d.Feeds {
 		f := &d.Feeds[i]
