@@ -37,7 +37,9 @@ func (d *syncStatusDataSource) Metadata(_ context.Context, req datasource.Metada
 // Schema implements datasource.DataSource.
 func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	text, number, truth := shownText, shownNumber, shownTruth
-	millis := func(about string) schema.Float64Attribute { return schema.Float64Attribute{MarkdownDescription: about, Computed: true} }
+	millis := func(about string) schema.Float64Attribute {
+		return schema.Float64Attribute{MarkdownDescription: about, Computed: true}
+	}
 	counts := func(description string) schema.MapAttribute {
 		return schema.MapAttribute{MarkdownDescription: description, Computed: true, ElementType: types.Int64Type}
 	}

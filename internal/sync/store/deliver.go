@@ -94,15 +94,9 @@ func newestDelivered(f *feed.Feed, list []Delivery) ([]feed.Row, []pgtype.Timest
 	newest := make(map[string]sighting, len(list))
 	for _, d := range list {
 		young := sighting{d.Row, d.Received.Add(-hintAge)}
-		old, known := newest[d.Row.Key]
-		switch {
-		case !known || isNewer(f, young.row, young.at, old.row, old.at):
-		case old.row.Hash == young.row.Hash:
-			young.at = later(young.at, old.at)
-		default:
-			continue
+		if old, known := newest[d.Row.Key]; !known || isNewer(f, young.row, young.at, old.row, old.at) {
+			newest[d.Row.Key] = young
 		}
-		newest[d.Row.Key] = young
 	}
 	all := make([]sighting, 0, len(newest))
 	for _, s := range newest {
@@ -118,13 +112,6 @@ func newestDelivered(f *feed.Feed, list []Delivery) ([]feed.Row, []pgtype.Timest
 		}
 	}
 	return rows, ats
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // qDelivered is the staged rows s with their moments m.at: those of keys $1 are $2.

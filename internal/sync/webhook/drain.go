@@ -165,6 +165,7 @@ func (d *Drain) waiting(ctx context.Context) ([]share, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look into the inbox: %w", err)
 	}
+	//nolint:gosec // spreads instances over the lanes; nothing hangs on its being hard to guess
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	left := int32(mostRows)
 	for i := range all {
@@ -184,13 +185,13 @@ func (d *Drain) take(ctx context.Context, tx pgx.Tx, shares []share) ([]*task, w
 	}
 	// What a lane holds is read by a statement of its own: one that waited for the lock would not see what its holder did.
 	rows, _ := tx.Query(ctx, `select lane, most from unnest($1::smallint[], $2::integer[]) u(lane, most) where pg_try_advisory_xact_lock($3, lane)`, lanes, mosts, laneLock)
-	lanes, mosts = lanes[:0], mosts[:0]
-	var s share
-	if _, err := pgx.ForEachRow(rows, []any{&s.lane, &s.most}, func() error {
-		lanes, mosts = append(lanes, s.lane), append(mosts, s.most)
-		return nil
-	}); err != nil || len(lanes) == 0 {
+	held, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s share, err error) { return s, row.Scan(&s.lane, &s.most) })
+	if err != nil || len(held) == 0 {
 		return nil, wishes{}, err
+	}
+	lanes, mosts = lanes[:len(held)], mosts[:len(held)]
+	for i, s := range held {
+		lanes[i], mosts[i] = s.lane, s.most
 	}
 	var list []*task
 	var w wishes

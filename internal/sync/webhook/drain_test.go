@@ -131,6 +131,24 @@ func TestDrain_bytes(t *testing.T) {
 	r.is("the newest", "11.00", `select billed from drchrono.line_items`)
 }
 
+// A batch is bounded by rows, too, and takes the first ones.
+func TestDrain_rows(t *testing.T) {
+	t.Parallel()
+	r := newDrainRig(t)
+	r.arrive(mixed(0, 40)...) // in other lanes, too
+	for i := range mostRows + 20 {
+		r.arrive(delivery(fmt.Sprint("m", 40+i), "LINE_ITEM_MODIFY", lineItem(1, fmt.Sprintf("%d.00", i), "2026-03-05T10:00:00")))
+	}
+	d := r.drain(r.db)
+	if n, err := d.pass(t.Context()); n > mostRows || n < mostRows/2 || err != nil {
+		t.Errorf("the first batch held %d deliveries, %v", n, err)
+	}
+	r.is("pending before one that is applied, in its lane", "0", `select count(*) from august.inbox p where state = 'pending' and exists (select from august.inbox where lane = p.lane and id > p.id and state = 'applied')`)
+	r.start(d)
+	r.settled()
+	r.is("the newest", fmt.Sprintf("%d.00", mostRows+19), `select billed from drchrono.line_items where id = 1`)
+}
+
 // Lanes that another instance holds are left alone, and are free when its session ends.
 func TestDrain_lanes(t *testing.T) {
 	t.Parallel()

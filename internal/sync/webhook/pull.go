@@ -22,6 +22,7 @@ func (d *Drain) pull(ctx context.Context) {
 	messages := make(chan *pubsub.Message) // without a buffer: what waits is counted by the client's limits
 	s := d.cfg.Subscriber
 	s.ReceiveSettings.MaxOutstandingMessages, s.ReceiveSettings.MaxOutstandingBytes = 2*mostRows, 4*mostBytes
+	s.ReceiveSettings.MaxDurationPerAckExtension = 10 * time.Second // what a killed instance held comes again so soon
 	s.ReceiveSettings.ShutdownOptions = &pubsub.ShutdownOptions{Behavior: pubsub.ShutdownBehaviorWaitForProcessing, Timeout: 3 * time.Second}
 	ended := make(chan struct{})
 	go func() {

@@ -10,6 +10,7 @@ import (
 	pubsub "cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
+	"github.com/jackc/pgx/v5"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -101,6 +102,31 @@ func TestPull(t *testing.T) {
 	b.is("rows", "10.00,21.00", `select string_agg(billed::text, ',' order by id) from drchrono.line_items`)
 	if strings.Contains(b.logs.String(), "SYNTHETIC") {
 		t.Errorf("a value was logged: %s", b.logs)
+	}
+}
+
+// A message that is in a batch twice is one delivery.
+func TestPull_twiceInABatch(t *testing.T) {
+	t.Parallel()
+	r := newDrainRig(t)
+	d := r.drain(r.db)
+	one, two := delivery("1", "LINE_ITEM_MODIFY", lineItem(1, "1.00", "2026-03-04T10:00:00")), delivery("2", "LINE_ITEM_MODIFY", lineItem(1, "1.00", "2026-03-04T10:00:00"))
+	for _, want := range []string{"21", ""} {
+		err := d.inTransaction(t.Context(), func(tx pgx.Tx, _ bool) error {
+			list := []*task{{Delivery: two, state: applied}, {Delivery: one, state: applied}, {Delivery: two, state: applied}}
+			fresh, err := d.keep(t.Context(), tx, list)
+			got := ""
+			for _, t := range fresh {
+				got += t.ID
+			}
+			if got != want {
+				t.Errorf("new, in their order: %q, want %q", got, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
