@@ -111,6 +111,26 @@ func TestDrain_outageParksNothing(t *testing.T) {
 	r.is("state", "applied 1", `select concat(state, ' ', attempts) from august.inbox`)
 }
 
+// Nor is it while a delivery at fault is isolated.
+func TestDrain_outageWhileIsolating(t *testing.T) {
+	t.Parallel()
+	r := newDrainRig(t)
+	r.exec(`alter table drchrono.line_items add constraint poisonous check (code <> '99213')`)
+	r.exec(`alter table drchrono.transactions rename to elsewhere`)
+	r.arrive(delivery("1", "LINE_ITEM_CREATE", lineItem(1, "10.00", "2026-03-04T10:00:00")),
+		delivery("2", "LINE_ITEM_TRANSACTION_DELETE", `{"id":1,"updated_at":"2026-03-04T10:00:00"}`))
+	d := r.drain(r.db)
+	if n, err := d.pass(t.Context()); n != 0 || err == nil {
+		t.Errorf("%d deliveries settled, %v", n, err)
+	}
+	r.is("states", "pending pending", `select string_agg(state, ' ') from august.inbox`)
+	r.exec(`alter table drchrono.elsewhere rename to transactions`)
+	if n, err := d.pass(t.Context()); n != 2 || err != nil {
+		t.Errorf("%d deliveries settled, %v", n, err)
+	}
+	r.is("states", "parked applied", `select string_agg(state, ' ' order by id) from august.inbox`)
+}
+
 // A batch is bounded by bytes, and goes on where it stopped.
 func TestDrain_bytes(t *testing.T) {
 	t.Parallel()
