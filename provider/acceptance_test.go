@@ -77,10 +77,11 @@ provider "august" {
     secret_manager  = %q
     iam_credentials = %q
     monitoring      = %q
+    pubsub          = %q
   }
 }
 `, accProject, localtest.Region, localcloud.ServiceAccount("terraform", accProject),
-		c.Endpoints.CloudSQL, c.Endpoints.CloudRun, c.Endpoints.SecretManager, c.Endpoints.IAMCredentials, c.Endpoints.Monitoring)
+		c.Endpoints.CloudSQL, c.Endpoints.CloudRun, c.Endpoints.SecretManager, c.Endpoints.IAMCredentials, c.Endpoints.Monitoring, c.Endpoints.PubSub)
 }
 
 // expectChanged is a plan check that an update changes these attributes, and no others.

@@ -21,6 +21,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/image"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/monitoring"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/pubsub"
 )
 
 // clients is what the provider block comes to: settings, and clients made when first used.
@@ -233,6 +234,15 @@ func (c *clients) Monitoring(ctx context.Context) (*monitoring.Client, error) {
 		return nil, err
 	}
 	return monitoring.New(ctx, options...)
+}
+
+// PubSub is the client of the Pub/Sub API.
+func (c *clients) PubSub(ctx context.Context) (*pubsub.Client, error) {
+	options, err := c.options(ctx, c.pubSub)
+	if err != nil {
+		return nil, err
+	}
+	return pubsub.New(ctx, options...)
 }
 
 // Secrets is the client of the Secret Manager API.

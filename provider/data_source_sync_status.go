@@ -37,6 +37,9 @@ func (d *syncStatusDataSource) Metadata(_ context.Context, req datasource.Metada
 // Schema implements datasource.DataSource.
 func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	text, number, truth := shownText, shownNumber, shownTruth
+	millis := func(about string) schema.Float64Attribute {
+		return schema.Float64Attribute{MarkdownDescription: about, Computed: true}
+	}
 	counts := func(description string) schema.MapAttribute {
 		return schema.MapAttribute{MarkdownDescription: description, Computed: true, ElementType: types.Int64Type}
 	}
@@ -66,8 +69,8 @@ func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequ
 			"healthy": truth("Whether nothing is found that is worse than `info`."),
 			"findings": findingsAttribute("Everything in which the pipeline falls short, the worst first; empty when there is nothing. Codes: "+
 				codeList([]string{
-					"UNREACHABLE", "NOT_DECLARED", "NEVER_SYNCED", "LAST_RUN_FAILED", "ROWS_LEFT_OUT", "LAGGING", "LAG_UNKNOWN", "PAUSED", "CODA_FAILING",
-					"PARKED", "CODA_BEHIND", "BOOKS_DIFFER",
+					"UNREACHABLE", "NOT_DECLARED", "NEVER_SYNCED", "LAST_RUN_FAILED", "ROWS_LEFT_OUT", "LAGGING", "LAG_UNKNOWN", "DRIFT_LEFT", "NOT_COMPARED",
+					"RECONCILE_FAILED", "RECONCILE_OVERDUE", "PAUSED", "WEBHOOK_PARKED", "WEBHOOK_SLOW", "CODA_FAILING", "PARKED", "CODA_BEHIND", "BOOKS_DIFFER",
 				})+".", "LAGGING",
 				"`critical`: data is missing, or nothing goes on by itself; `warning`: data is older or less complete than was meant; `info`: it passes by itself, or is the data's own affair."),
 			"paused":   truth("Whether the pipeline rests."),
@@ -107,6 +110,18 @@ func (d *syncStatusDataSource) Schema(_ context.Context, _ datasource.SchemaRequ
 					"left":        number("Of them, those that were not repaired."),
 					"uncompared":  number("Rows, and parts of lists, of which it is not known whether they differ."),
 					"problem":     text("What kept it from comparing everything, and what to do; null when nothing did."),
+				},
+			},
+			"webhook": schema.SingleNestedAttribute{
+				MarkdownDescription: "How deliveries of the events that the pipeline names in `webhook_events` fare; null when it names none.",
+				Computed:            true,
+				Attributes: map[string]schema.Attribute{
+					"p50_ms":        millis("Time from receipt to commit that half of the last hour's deliveries stayed below, in milliseconds, as measured of the newest 10,000; null when there was none."),
+					"p95_ms":        millis("The same of 95 in 100."),
+					"p99_ms":        millis("The same of 99 in 100."),
+					"parked":        number("Deliveries that could not be applied and wait for a person: see `august-sync webhook parked`."),
+					"pending":       number("Deliveries in the inbox that wait to be applied, of all events, without those that Pub/Sub holds."),
+					"last_delivery": text("When the newest was received, in RFC 3339; null when there was none of late."),
 				},
 			},
 			"lag_seconds": schema.MapAttribute{

@@ -26,6 +26,7 @@ type syncStatusModel struct {
 	LastFull      types.Object `tfsdk:"last_full"`
 	NextReconcile types.String `tfsdk:"next_reconcile"`
 	LastReconcile types.Object `tfsdk:"last_reconcile"`
+	Webhook       types.Object `tfsdk:"webhook"`
 	LagSeconds    types.Map    `tfsdk:"lag_seconds"`
 	Rows          types.Map    `tfsdk:"rows"`
 	Claims        types.Map    `tfsdk:"claims"`
@@ -61,6 +62,15 @@ type lastReconcileModel struct {
 	Problem    types.String `tfsdk:"problem"`
 }
 
+type webhookStatusModel struct {
+	P50          types.Float64 `tfsdk:"p50_ms"`
+	P95          types.Float64 `tfsdk:"p95_ms"`
+	P99          types.Float64 `tfsdk:"p99_ms"`
+	Parked       types.Int64   `tfsdk:"parked"`
+	Pending      types.Int64   `tfsdk:"pending"`
+	LastDelivery types.String  `tfsdk:"last_delivery"`
+}
+
 type mismatchModel struct {
 	Reason   types.String `tfsdk:"reason"`
 	Severity types.String `tfsdk:"severity"`
@@ -83,6 +93,10 @@ var (
 		"run": types.Int64Type, "started_at": types.StringType, "finished_at": types.StringType, "repair": types.BoolType,
 		"drift": types.Int64Type, "left": types.Int64Type, "uncompared": types.Int64Type, "problem": types.StringType,
 	}
+	webhookStatusTypes = map[string]attr.Type{
+		"p50_ms": types.Float64Type, "p95_ms": types.Float64Type, "p99_ms": types.Float64Type,
+		"parked": types.Int64Type, "pending": types.Int64Type, "last_delivery": types.StringType,
+	}
 	mismatchTypes   = map[string]attr.Type{"reason": types.StringType, "severity": types.StringType, "count": types.Int64Type}
 	codaStatusTypes = map[string]attr.Type{"rows": types.Int64Type, "pending": types.Int64Type, "error": types.StringType}
 )
@@ -98,6 +112,7 @@ func (m *syncStatusModel) settle() (maxLag time.Duration) {
 	maxLag, _ = time.ParseDuration(m.MaxLag.ValueString()) // the schema has checked it
 	m.ID = types.StringValue(m.declared().address())
 	m.LastRun, m.LastFull, m.LastReconcile = types.ObjectNull(syncRunTypes), types.ObjectNull(fullSyncTypes), types.ObjectNull(lastReconcileTypes)
+	m.Webhook = types.ObjectNull(webhookStatusTypes)
 	m.LagSeconds, m.Rows, m.Claims = types.MapNull(types.Float64Type), types.MapNull(types.Int64Type), types.MapNull(types.Int64Type)
 	m.Mismatches = types.ListNull(types.ObjectType{AttrTypes: mismatchTypes})
 	m.CodaViews = types.MapNull(types.ObjectType{AttrTypes: codaStatusTypes})
@@ -140,6 +155,11 @@ func (m *syncStatusModel) flatten(ctx context.Context, status runtimeapi.Status)
 			Drift: types.Int64Value(r.Drift), Left: types.Int64Value(r.Left), Uncompared: types.Int64Value(r.Uncompared), Problem: stringOrNull(r.Problems()),
 		}, &diags)
 	}
+	if w := status.Webhook; w != nil {
+		m.Webhook = objectOf(ctx, webhookStatusTypes, webhookStatusModel{
+			milliOrNull(w.P50Ms), milliOrNull(w.P95Ms), milliOrNull(w.P99Ms), types.Int64Value(w.Parked), types.Int64Value(w.Pending), momentOrNull(w.LastDelivery),
+		}, &diags)
+	}
 	lag := map[string]attr.Value{}
 	for feed, seconds := range status.Lag {
 		lag[feed] = types.Float64Value(milli(seconds))
@@ -176,6 +196,13 @@ func countsOf(counts map[string]int64) types.Map {
 		values[name] = types.Int64Value(n)
 	}
 	return types.MapValueMust(types.Int64Type, values)
+}
+
+func milliOrNull(v *float64) types.Float64 {
+	if v == nil {
+		return types.Float64Null()
+	}
+	return types.Float64Value(milli(*v))
 }
 
 // milli rounds to three places.

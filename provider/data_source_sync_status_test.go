@@ -74,6 +74,7 @@ func TestAccSyncStatus_badTimes(t *testing.T) {
 			{Feed: "offices"}, {Feed: "doctors", Problem: "3 rows could not be decoded"},
 		}},
 		ReconcileRun: &runtimeapi.Run{ID: 10, Kind: runtimeapi.KindReconcile, State: runtimeapi.RunQueued}, NextReconcile: &later, ReconcileDue: &at,
+		Webhook:    &runtimeapi.WebhookStatus{P50Ms: new(12.5), P95Ms: new(5000.25), P99Ms: new(7000.0), Parked: 4, Pending: 5, LastDelivery: &later},
 		Mismatches: []runtimeapi.MismatchCount{{Reason: "posting_drift", Severity: runtimeapi.MismatchFault, Count: 2}},
 		Coda:       []runtimeapi.CodaStatus{{View: "billing_summary", Rows: 7, Pending: 3, Error: "the table is gone"}},
 	}}
@@ -107,7 +108,7 @@ output "books_that_differ" { # as the example has it
 	}
 	nothing := func(code string) []statecheck.StateCheck {
 		checks := []statecheck.StateCheck{syncCodes([2]string{code, "critical"}), inSyncStatus("healthy", knownvalue.Bool(false)), inSyncStatus("id", knownvalue.NotNull())}
-		for _, attribute := range []string{"paused", "next_run", "last_run", "last_full", "next_reconcile", "last_reconcile", "lag_seconds", "rows", "claims", "mismatches", "coda_views", "calls_this_hour"} {
+		for _, attribute := range []string{"paused", "next_run", "last_run", "last_full", "next_reconcile", "last_reconcile", "webhook", "lag_seconds", "rows", "claims", "mismatches", "coda_views", "calls_this_hour"} {
 			checks = append(checks, inSyncStatus(attribute, knownvalue.Null()))
 		}
 		return checks
@@ -120,7 +121,7 @@ output "books_that_differ" { # as the example has it
 				Config: config(billing + "\n max_lag = \"1h\""),
 				ConfigStateChecks: []statecheck.StateCheck{
 					syncCodes([2]string{"LAGGING", "warning"}, [2]string{"LAG_UNKNOWN", "warning"}, [2]string{"DRIFT_LEFT", "warning"}, [2]string{"NOT_COMPARED", "warning"},
-						[2]string{"PAUSED", "warning"}, [2]string{"CODA_FAILING", "warning"},
+						[2]string{"PAUSED", "warning"}, [2]string{"WEBHOOK_PARKED", "warning"}, [2]string{"WEBHOOK_SLOW", "warning"}, [2]string{"CODA_FAILING", "warning"},
 						[2]string{"PARKED", "info"}, [2]string{"BOOKS_DIFFER", "info"}),
 					inSyncStatus("healthy", knownvalue.Bool(false)),
 					inSyncStatus("id", knownvalue.StringExact(f.url+"/v1/pipelines/billing")),
@@ -137,6 +138,10 @@ output "books_that_differ" { # as the example has it
 						"finished_at": knownvalue.StringExact("2026-03-02T10:01:30Z"), "seconds": knownvalue.Float64Exact(90.001), "rows": knownvalue.Int64Exact(120),
 					})),
 					inSyncStatus("next_reconcile", knownvalue.StringExact("2026-03-02T10:01:30Z")),
+					inSyncStatus("webhook", knownvalue.ObjectExact(map[string]knownvalue.Check{
+						"p50_ms": knownvalue.Float64Exact(12.5), "p95_ms": knownvalue.Float64Exact(5000.25), "p99_ms": knownvalue.Float64Exact(7000),
+						"parked": knownvalue.Int64Exact(4), "pending": knownvalue.Int64Exact(5), "last_delivery": knownvalue.StringExact("2026-03-02T10:01:30Z"),
+					})),
 					inSyncStatus("last_reconcile", knownvalue.ObjectExact(map[string]knownvalue.Check{
 						"run": knownvalue.Int64Exact(6), "started_at": knownvalue.StringExact("2026-03-02T10:00:00Z"), "finished_at": knownvalue.StringExact("2026-03-02T10:01:30Z"),
 						"repair": knownvalue.Bool(true), "drift": knownvalue.Int64Exact(12), "left": knownvalue.Int64Exact(2), "uncompared": knownvalue.Int64Exact(3),

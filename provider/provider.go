@@ -97,7 +97,7 @@ func (p *augustProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 					"cloud_sql":       endpoint("the Cloud SQL Admin API", "AUGUST_CLOUD_SQL_ENDPOINT"),
 					"cloud_run":       endpoint("the Cloud Run Admin API", "AUGUST_CLOUD_RUN_ENDPOINT"),
 					"secret_manager":  endpoint("the Secret Manager API", "AUGUST_SECRET_MANAGER_ENDPOINT"),
-					"pubsub":          endpoint("the Pub/Sub API, which no resource of this version calls", "AUGUST_PUBSUB_ENDPOINT"),
+					"pubsub":          endpoint("the Pub/Sub API", "AUGUST_PUBSUB_ENDPOINT"),
 					"iam_credentials": endpoint("the IAM Service Account Credentials API", "AUGUST_IAM_CREDENTIALS_ENDPOINT"),
 					"monitoring":      endpoint("the Cloud Monitoring API", "AUGUST_MONITORING_ENDPOINT"),
 				},

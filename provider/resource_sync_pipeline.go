@@ -118,8 +118,8 @@ func (r *syncPipelineResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				Default:             booldefault.StaticBool(false),
 			},
 			"webhook_events": schema.SetAttribute{
-				MarkdownDescription: "Events of DrChrono that concern the pipeline, such as `APPOINTMENT_MODIFY`. " +
-					"This version checks and keeps them; its runtime does not receive webhooks yet, and syncs by schedule and on request.",
+				MarkdownDescription: "Events of DrChrono that the pipeline applies as they come, such as `APPOINTMENT_MODIFY`. " +
+					"Deliveries of other events are kept for a while and change nothing; what they are about comes with the next sync.",
 				Optional:    true,
 				ElementType: types.StringType,
 				Validators:  []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},

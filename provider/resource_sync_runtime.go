@@ -239,6 +239,10 @@ func (r *syncRuntimeResource) prepare(ctx context.Context, plan, state *syncRunt
 	if diags.HasError() {
 		return nil, cloudrun.Spec{}
 	}
+	r.settlePubSub(ctx, plan, diags)
+	if r.checkPubSub(ctx, *plan, true, diags); diags.HasError() {
+		return nil, cloudrun.Spec{}
+	}
 	plan.settleNames()
 	return client, plan.expand(ctx, diags)
 }
@@ -249,7 +253,7 @@ func (r *syncRuntimeResource) save(ctx context.Context, plan *syncRuntimeModel, 
 	state *tfsdk.State, identity *tfsdk.ResourceIdentity, diags *diag.Diagnostics,
 ) {
 	if plan.URI.IsUnknown() {
-		plan.URI = types.StringValue(live.Uri)
+		plan.settleURI(types.StringValue(live.Uri))
 	}
 	if plan.Revision.IsUnknown() {
 		plan.Revision = types.StringValue(cloudrun.Revision(live))

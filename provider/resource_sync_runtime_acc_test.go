@@ -28,6 +28,9 @@ const fullRuntime = `
     token_secret   = "projects/feel-august-platform/secrets/coda-token/versions/1"
     writes_per_10s = 5
   }
+  audit = {
+    retention_days = 2300
+  }
   scaling = {
     min_instances = 1
     max_instances = 5

@@ -33,11 +33,16 @@ const (
 	envDrChronoURL      = "AUGUST_DRCHRONO_URL"
 	envDrChronoOAuth    = "AUGUST_DRCHRONO_OAUTH"
 	envDrChronoWebhook  = "AUGUST_DRCHRONO_WEBHOOK_SECRET"
+	envDrChronoNext     = "AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT"
+	envWebhookVerify    = "AUGUST_WEBHOOK_VERIFY"
+	envWebhookInboxMax  = "AUGUST_WEBHOOK_INBOX_MAX_MB"
 	envDrChronoCalls    = "AUGUST_DRCHRONO_CALLS_PER_HOUR"
 	envDrChronoReserve  = "AUGUST_DRCHRONO_RESERVE_PERCENT"
 	envCodaURL          = "AUGUST_CODA_URL"
 	envCodaToken        = "AUGUST_CODA_TOKEN" //nolint:gosec // the name of a variable, not what it holds
 	envCodaWrites       = "AUGUST_CODA_WRITES_PER_10S"
+	envAuditBucket      = "AUGUST_AUDIT_BUCKET"
+	envAuditRetention   = "AUGUST_AUDIT_RETENTION_DAYS"
 	envControlAudience  = "AUGUST_CONTROL_AUDIENCE"
 	envControlCallers   = "AUGUST_CONTROL_CALLERS"
 	envIssuer           = "AUGUST_OIDC_ISSUER"
@@ -79,6 +84,11 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 		value(envDrChronoURL, d.URL.ValueString())
 		secret(envDrChronoOAuth, d.OAuthSecret)
 		secret(envDrChronoWebhook, d.WebhookSecret)
+		secret(envDrChronoNext, d.NextSecret)
+		if !d.WebhookVerify.IsNull() {
+			value(envWebhookVerify, strconv.FormatBool(d.WebhookVerify.ValueBool()))
+		}
+		number(envWebhookInboxMax, d.WebhookInboxMaxMB)
 		number(envDrChronoCalls, d.CallsPerHour)
 		number(envDrChronoReserve, d.ReservePercent)
 	}
@@ -86,6 +96,13 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 		value(envCodaURL, c.URL.ValueString())
 		secret(envCodaToken, c.TokenSecret)
 		number(envCodaWrites, c.WritesPer10s)
+	}
+	m.pubsubVariables(ctx, value, diags)
+	if a := objectAs[auditModel](ctx, m.Audit, diags); a != nil {
+		if !a.Bucket.IsNull() {
+			value(envAuditBucket, a.Bucket.ValueString())
+		}
+		number(envAuditRetention, a.RetentionDays)
 	}
 	if c := objectAs[controlModel](ctx, m.Control, diags); c != nil {
 		var callers []string
@@ -120,6 +137,15 @@ func (v variables) number(name string, otherwise int64) types.Int64 {
 		n = otherwise
 	}
 	return types.Int64Value(n)
+}
+
+// flagOrNull is a flag that is in the environment only where it is declared.
+func (v variables) flagOrNull(name string) types.Bool {
+	is, err := strconv.ParseBool(v.text(name))
+	if err != nil {
+		return types.BoolNull()
+	}
+	return types.BoolValue(is)
 }
 
 // numberOrNull is a number that is in the environment only where it is declared.
@@ -176,6 +202,8 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	drchrono.URL = v.string(envDrChronoURL)
 	drchrono.OAuthSecret = v.secret(envDrChronoOAuth, drchrono.OAuthSecret)
 	drchrono.WebhookSecret = v.secret(envDrChronoWebhook, drchrono.WebhookSecret)
+	drchrono.NextSecret = v.secret(envDrChronoNext, drchrono.NextSecret)
+	drchrono.WebhookVerify, drchrono.WebhookInboxMaxMB = v.flagOrNull(envWebhookVerify), v.numberOrNull(envWebhookInboxMax)
 	drchrono.CallsPerHour, drchrono.ReservePercent = v.numberOrNull(envDrChronoCalls), v.numberOrNull(envDrChronoReserve)
 	m.DrChrono = objectOf(ctx, drchronoTypes, drchrono, diags)
 
@@ -186,6 +214,15 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	coda.TokenSecret = v.secret(envCodaToken, coda.TokenSecret)
 	if m.Coda = types.ObjectNull(codaTypes); v.has(envCodaURL) || v.has(envCodaToken) {
 		m.Coda = objectOf(ctx, codaTypes, coda, diags)
+	}
+
+	m.flattenPubSub(ctx, v, diags)
+	audit := auditModel{Bucket: v.string(envAuditBucket), RetentionDays: v.numberOrNull(envAuditRetention)}
+	// An empty block declares nothing, and stays.
+	if was := objectAs[auditModel](ctx, m.Audit, diags); was != nil || v.has(envAuditBucket) || v.has(envAuditRetention) {
+		m.Audit = objectOf(ctx, auditTypes, audit, diags)
+	} else {
+		m.Audit = types.ObjectNull(auditTypes)
 	}
 
 	control := controlModel{Issuer: v.string(envIssuer)}

@@ -27,6 +27,8 @@ type syncRuntimeModel struct {
 	Database           types.Object   `tfsdk:"database"`
 	DrChrono           types.Object   `tfsdk:"drchrono"`
 	Coda               types.Object   `tfsdk:"coda"`
+	PubSub             types.Object   `tfsdk:"pubsub"`
+	Audit              types.Object   `tfsdk:"audit"`
 	Control            types.Object   `tfsdk:"control"`
 	Scaling            types.Object   `tfsdk:"scaling"`
 	Concurrency        types.Int64    `tfsdk:"concurrency"`
@@ -38,6 +40,7 @@ type syncRuntimeModel struct {
 	Labels             types.Map      `tfsdk:"labels"`
 	DeletionProtection types.Bool     `tfsdk:"deletion_protection"`
 	URI                types.String   `tfsdk:"uri"`
+	WebhookURL         types.String   `tfsdk:"webhook_url"`
 	Audience           types.String   `tfsdk:"audience"`
 	Revision           types.String   `tfsdk:"revision"`
 	Ready              types.Bool     `tfsdk:"ready"`
@@ -63,6 +66,10 @@ type drchronoModel struct {
 	URL           types.String `tfsdk:"url"`
 	OAuthSecret   types.String `tfsdk:"oauth_secret"`
 	WebhookSecret types.String `tfsdk:"webhook_secret"`
+	NextSecret    types.String `tfsdk:"webhook_secret_next"`
+
+	WebhookVerify     types.Bool  `tfsdk:"webhook_verify"`
+	WebhookInboxMaxMB types.Int64 `tfsdk:"webhook_inbox_max_mb"`
 
 	CallsPerHour   types.Int64 `tfsdk:"calls_per_hour"`
 	ReservePercent types.Int64 `tfsdk:"reserve_percent"`
@@ -73,6 +80,11 @@ type codaModel struct {
 	TokenSecret types.String `tfsdk:"token_secret"`
 
 	WritesPer10s types.Int64 `tfsdk:"writes_per_10s"`
+}
+
+type auditModel struct {
+	Bucket        types.String `tfsdk:"bucket"`
+	RetentionDays types.Int64  `tfsdk:"retention_days"`
 }
 
 type controlModel struct {
@@ -94,10 +106,12 @@ var (
 		"connection_name": types.StringType, "address": types.StringType,
 	}
 	drchronoTypes = map[string]attr.Type{
-		"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType,
+		"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType, "webhook_secret_next": types.StringType,
+		"webhook_verify": types.BoolType, "webhook_inbox_max_mb": types.Int64Type,
 		"calls_per_hour": types.Int64Type, "reserve_percent": types.Int64Type,
 	}
 	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType, "writes_per_10s": types.Int64Type}
+	auditTypes   = map[string]attr.Type{"bucket": types.StringType, "retention_days": types.Int64Type}
 	controlTypes = map[string]attr.Type{
 		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}
@@ -219,7 +233,7 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 	if m.DeletionProtection.IsNull() {
 		m.DeletionProtection = types.BoolValue(false)
 	}
-	m.URI = stringOrNull(live.Uri)
+	m.settleURI(stringOrNull(live.Uri))
 	m.Revision = stringOrNull(cloudrun.Revision(live))
 
 	m.Ready, m.Problem = types.BoolValue(cloudrun.Ready(live)), types.StringNull()
@@ -233,6 +247,14 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 	}
 	if len(drift) > 0 {
 		m.addProblem("Changed behind Terraform's back: " + strings.Join(drift, "; ") + ".")
+	}
+}
+
+// settleURI sets the service's address, and what follows from it.
+func (m *syncRuntimeModel) settleURI(uri types.String) {
+	m.URI, m.WebhookURL = uri, uri
+	if uri.ValueString() != "" {
+		m.WebhookURL = types.StringValue(strings.TrimSuffix(uri.ValueString(), "/") + webhookPath)
 	}
 }
 

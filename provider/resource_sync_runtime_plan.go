@@ -49,6 +49,27 @@ func (r *syncRuntimeResource) ValidateConfig(ctx context.Context, req resource.V
 		}
 	}
 	checkMemory(config, &resp.Diagnostics)
+	checkWebhook(ctx, config, &resp.Diagnostics)
+}
+
+// checkWebhook holds to each other what the webhook needs.
+func checkWebhook(ctx context.Context, config syncRuntimeModel, diags *diag.Diagnostics) {
+	d := objectAs[drchronoModel](ctx, config.DrChrono, diags)
+	if d == nil {
+		return
+	}
+	if d.WebhookSecret.IsNull() && !d.NextSecret.IsNull() {
+		failAt(diags, path.Root("drchrono").AtName("webhook_secret_next"), "Webhook's secret missing",
+			"This is the secret that takes over from webhook_secret, which is not set. Set webhook_secret, with the next one beside it while both are in use.", nil)
+	}
+	if d.WebhookSecret.IsNull() && !config.PubSub.IsNull() && !config.PubSub.IsUnknown() {
+		failAt(diags, path.Root("pubsub"), "Webhook's secret missing",
+			"Nothing would be published: the runtime receives no webhooks without drchrono.webhook_secret. Set it, or leave pubsub out.", nil)
+	}
+	if b := objectAs[databaseModel](ctx, config.Database, diags); b != nil && !d.WebhookSecret.IsNull() && !b.PoolMax.IsNull() && b.PoolMax.ValueInt64() == leastPoolMax {
+		failAt(diags, path.Root("database").AtName("pool_max"), "Pool too small",
+			fmt.Sprintf("With drchrono.webhook_secret one connection is for the webhook's deliveries. Set pool_max to %d or more.", leastPoolMax+1), nil)
+	}
 }
 
 // checkMemory holds memory to what Cloud Run gives with so many processors that are never taken away.
@@ -107,6 +128,8 @@ func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.Modif
 	live := r.locateDatabase(ctx, &plan, state, false, &resp.Diagnostics)
 	plan.checkBudgetAtPlan(ctx, state, live, &resp.Diagnostics)
 	r.checkSecrets(ctx, plan, &resp.Diagnostics)
+	r.planPubSub(ctx, &plan, config, &resp.Diagnostics)
+	r.checkPubSub(ctx, plan, false, &resp.Diagnostics)
 	plan.settleNames()
 	plan.ready(state)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
@@ -145,11 +168,12 @@ func reportPlace(title string, project, location error, diags *diag.Diagnostics)
 // is tried again.
 func (m *syncRuntimeModel) ready(state *syncRuntimeModel) {
 	m.Ready, m.Problem = types.BoolValue(true), types.StringNull()
-	m.URI, m.Revision = types.StringUnknown(), types.StringUnknown()
+	m.Revision = types.StringUnknown()
+	m.settleURI(types.StringUnknown())
 	if state == nil {
 		return
 	}
-	m.URI = state.URI
+	m.settleURI(state.URI)
 	same := state.Ready.ValueBool() && state.Problem.IsNull()
 	same = same && deployed(m.Database) == deployed(state.Database)
 	for _, pair := range [][2]interface{ String() string }{
@@ -157,6 +181,8 @@ func (m *syncRuntimeModel) ready(state *syncRuntimeModel) {
 		{m.ServiceAccount, state.ServiceAccount},
 		{m.DrChrono, state.DrChrono},
 		{m.Coda, state.Coda},
+		{m.PubSub, state.PubSub},
+		{m.Audit, state.Audit},
 		{m.Control, state.Control},
 		{m.Audience, state.Audience},
 		{m.Concurrency, state.Concurrency},
@@ -261,6 +287,7 @@ func (r *syncRuntimeResource) checkSecrets(ctx context.Context, plan syncRuntime
 	}
 	if d := objectAs[drchronoModel](ctx, plan.DrChrono, diags); d != nil {
 		references["drchrono.oauth_secret"], references["drchrono.webhook_secret"] = d.OAuthSecret, d.WebhookSecret
+		references["drchrono.webhook_secret_next"] = d.NextSecret
 	}
 	if c := objectAs[codaModel](ctx, plan.Coda, diags); c != nil {
 		references["coda.token_secret"] = c.TokenSecret
@@ -272,7 +299,7 @@ func (r *syncRuntimeResource) checkSecrets(ctx context.Context, plan syncRuntime
 		}
 		return
 	}
-	order := []string{"database.password_secret", "drchrono.oauth_secret", "drchrono.webhook_secret", "coda.token_secret"}
+	order := []string{"database.password_secret", "drchrono.oauth_secret", "drchrono.webhook_secret", "drchrono.webhook_secret_next", "coda.token_secret"}
 	found := make([]error, len(order))
 	var group errgroup.Group
 	for i, where := range order {

@@ -135,7 +135,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"direct": flag("Whether to connect to the instance's own address, private when it has one, instead of through the Cloud SQL connector. " +
 						"The connector encrypts and signs in by IAM; prefer it in production."),
 					"port": number("Port of the database, with `direct`, from 1 to 65535. Default: `5432`.", defaultDatabasePort, int64validator.Between(1, 65535)),
-					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats. Default: `4`. "+
+					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats; from 4 with `drchrono.webhook_secret`, for deliveries. Default: `4`. "+
 						"The plan refuses a pool that the instance has too few connections for: those of `scaling.max_instances`, of a new revision beside them while it is rolled out, and of `reserved_connections`.",
 						defaultPoolMax, int64validator.Between(leastPoolMax, 100)),
 					"max_connections": schema.Int64Attribute{
@@ -161,7 +161,17 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"url": text("Base URL of DrChrono.", defaultDrChronoURL, baseURL()),
 					"oauth_secret": secret("Secret that holds a JSON object with `client_id`, `client_secret` and the first `refresh_token`. "+
 						"DrChrono rotates the refresh token; the runtime keeps the rotated one in its database.", true),
-					"webhook_secret": secret("Secret token of the webhook, as set in DrChrono. This version hands it to the runtime, which does not receive webhooks yet.", false),
+					"webhook_secret":      secret("Secret token of the webhook at `webhook_url`, as set in DrChrono: with it the runtime receives DrChrono's deliveries, and refuses those that do not show it. They have one of the `pool_max` connections to themselves, so there have to be 4.", false),
+					"webhook_secret_next": secret("Secret token that takes over from `webhook_secret`. While both are set, deliveries may show either, so that the token can be changed in DrChrono without losing one.", false),
+					"webhook_verify": schema.BoolAttribute{
+						MarkdownDescription: "Whether the runtime answers DrChrono's *Verify webhook*, for which it signs a text that anybody may send; `true` when it is left out. Once verified, nothing needs it until the address or the secret changes.",
+						Optional:            true,
+					},
+					"webhook_inbox_max_mb": schema.Int64Attribute{
+						MarkdownDescription: "Megabytes of deliveries that may wait in the database, from `1` to `1000000`; `1024` when it is left out. Beyond that DrChrono is told to try again later, rather than the database's disk filled.",
+						Optional:            true,
+						Validators:          []validator.Int64{int64validator.Between(1, 1_000_000)},
+					},
 					"calls_per_hour": schema.Int64Attribute{
 						MarkdownDescription: "Calls that DrChrono lets the application make in a clock hour, where it was raised from `500` on request (api@drchrono.com). " +
 							"All instances share this budget; a pipeline whose schedule does not fit into it is refused.",
@@ -188,6 +198,26 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 						Optional: true,
 						// Coda allows no more than ten writes of any sort in six seconds, and these may come all at once.
 						Validators: []validator.Int64{int64validator.Between(1, 10)},
+					},
+				},
+			},
+			"pubsub": pubsubAttribute(),
+			"audit": schema.SingleNestedAttribute{
+				MarkdownDescription: "The audit trail, which the runtime keeps in any case: how long, and where the proof goes that nobody made it anew.",
+				Optional:            true,
+				Attributes: map[string]schema.Attribute{
+					"bucket": schema.StringAttribute{
+						MarkdownDescription: "Bucket for the heads of the trail's blocks, as `gs://bucket/prefix`; a locked retention policy keeps them from everybody. The service account needs " +
+							"`roles/storage.objectCreator` on it. Left out, whoever can write everything in the database can make the trail anew unseen.",
+						Optional: true,
+						Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^gs://[a-z0-9][a-z0-9._-]*[a-z0-9](/[^/?#]+)*$`),
+							"is no bucket of Cloud Storage: write gs://bucket or gs://bucket/prefix")},
+					},
+					"retention_days": schema.Int64Attribute{
+						MarkdownDescription: "Days for which entries are kept, from `0`, for ever, to `36500`; `2200` when it is left out, which is the six years of 45 CFR 164.316(b)(2)(i). " +
+							"Whole months are removed, and their removal is recorded.",
+						Optional:   true,
+						Validators: []validator.Int64{int64validator.Between(0, 36500)},
 					},
 				},
 			},
@@ -229,7 +259,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			"memory": text("Memory of an instance in mebibytes or gibibytes, such as `512Mi` or `2Gi`: from `512Mi` to `32Gi`, and from `2Gi` with 4 processors, `4Gi` with 6 or 8.", "512Mi",
 				stringvalidator.RegexMatches(regexp.MustCompile(`^[1-9][0-9]*(Mi|Gi)$`), "is no amount of memory: write a number with Mi or Gi, such as \"512Mi\"")),
 			"timeout_seconds": number("Longest time that a request may take, in seconds, from 1 to 3600. Default: `300`.", 300, int64validator.Between(1, 3600)),
-			"public":          flag("Whether Cloud Run lets requests in without a Google identity. Webhooks of DrChrono, which a later version receives, have none. The runtime checks every request itself, whatever this says."),
+			"public":          flag("Whether Cloud Run lets requests in without a Google identity. DrChrono's webhooks have none: to receive them this has to be `true`. The runtime checks every request itself, whatever this says."),
 			"ingress": text("Where requests may come from: `all`, `internal` or `internal_and_cloud_load_balancing`.", "all",
 				stringvalidator.OneOf(ingressNames()...)),
 			"labels": schema.MapAttribute{
@@ -248,6 +278,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			},
 			"deletion_protection": flag("Whether Terraform refuses to delete the service."),
 			"uri":                 computed("Address of the service."),
+			"webhook_url":         computed("Address to give DrChrono as the webhook's callback URL."),
 			"audience":            computed("Audience that the control API's callers must ask a token for."),
 			"revision":            computed("Name of the revision that serves."),
 			"ready": schema.BoolAttribute{

@@ -66,7 +66,10 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"url", inside("drchrono", map[string]any{"url": "http://app.drchrono.com"}), "drchrono.url", "https"},
 		{"calls", inside("drchrono", map[string]any{"calls_per_hour": 5}), "drchrono.calls_per_hour", "between 10"},
 		{"reserve", inside("drchrono", map[string]any{"reserve_percent": 95}), "drchrono.reserve_percent", "between 0 and 90"},
+		{"inbox", inside("drchrono", map[string]any{"webhook_inbox_max_mb": 0}), "drchrono.webhook_inbox_max_mb", "between 1 and 1000000"},
 		{"writes", inside("coda", map[string]any{"token_secret": "coda-token", "writes_per_10s": 11}), "coda.writes_per_10s", "between 1 and 10"},
+		{"a folder for a bucket", inside("audit", map[string]any{"bucket": "file:///srv/audit"}), "audit.bucket", "gs://bucket/prefix"},
+		{"retention", inside("audit", map[string]any{"retention_days": -1}), "audit.retention_days", "between 0 and 36500"},
 		{"no callers", inside("control", map[string]any{"allowed_callers": []any{}}), "control.allowed_callers", "at least 1"},
 		{"audience", inside("control", map[string]any{"audience": "a,b"}), "control.audience", "commas"},
 		{"scaling", inside("scaling", map[string]any{"min_instances": 5}), "scaling.min_instances", "max_instances"},
@@ -75,6 +78,15 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"memory", with("memory", "512"), "memory", "512Mi"},
 		{"too little memory", with("memory", "256Mi"), "memory", "512Mi to 32Gi"},
 		{"too little memory for so many processors", func(c map[string]any) { c["cpu"], c["memory"] = "4", "1Gi" }, "memory", "2048Mi"},
+		{"topic's form", with("pubsub", map[string]any{"topic": "projects/p/subscriptions/abc", "subscription": "abc"}), "pubsub.topic", "does not refer to a topic"},
+		{"subscription's form", with("pubsub", map[string]any{"topic": "abc", "subscription": "a/b"}), "pubsub.subscription", "projects/project/subscriptions/name"},
+		{"Pub/Sub's address", with("pubsub", map[string]any{"topic": "abc", "subscription": "abc", "endpoint": "pubsub.test:443"}), "pubsub.endpoint", "https"},
+		{"a queue for nothing", with("pubsub", map[string]any{"topic": "abc", "subscription": "abc"}), "pubsub", "drchrono.webhook_secret"},
+		{"the next secret alone", inside("drchrono", map[string]any{"webhook_secret_next": "new"}), "drchrono.webhook_secret_next", "webhook_secret, which is not set"},
+		{"pool with a webhook", func(c map[string]any) {
+			inside("drchrono", map[string]any{"webhook_secret": "drchrono-webhook"})(c)
+			inside("database", map[string]any{"pool_max": 3})(c)
+		}, "database.pool_max", "4 or more"},
 		{"ingress", with("ingress", "INGRESS_TRAFFIC_ALL"), "ingress", "internal_and_cloud_load_balancing"},
 		{"our label", with("labels", map[string]any{"managed-by": "me"}), `labels["managed-by"]`, "managed-by"},
 	} {
@@ -86,7 +98,7 @@ func TestSyncRuntime_validates(t *testing.T) {
 	// Nothing that is unknown is judged.
 	noErrors(t, p.validate("august_sync_runtime", map[string]any{
 		"name": unknown{}, "image": unknown{}, "service_account": unknown{}, "database": unknown{}, "drchrono": unknown{},
-		"coda": unknown{}, "control": unknown{}, "scaling": unknown{}, "memory": unknown{}, "labels": unknown{},
+		"coda": unknown{}, "control": unknown{}, "pubsub": unknown{}, "scaling": unknown{}, "memory": unknown{}, "labels": unknown{},
 	}))
 	noErrors(t, p.validate("august_sync_runtime", someRuntime(func(c map[string]any) {
 		inside("database", map[string]any{"direct": unknown{}, "password_secret": nil})(c)
@@ -103,6 +115,7 @@ func TestAccSyncRuntime_planRefuses(t *testing.T) {
 		"project": accProject, "region": localtest.Region, "access_token": "local",
 		"endpoints": map[string]any{
 			"cloud_sql": cloud.Endpoints.CloudSQL, "cloud_run": cloud.Endpoints.CloudRun, "secret_manager": cloud.Endpoints.SecretManager,
+			"pubsub": cloud.Endpoints.PubSub,
 		},
 	}))
 	for _, tt := range []struct {
@@ -114,6 +127,10 @@ func TestAccSyncRuntime_planRefuses(t *testing.T) {
 		{
 			"secret", inside("drchrono", map[string]any{"oauth_secret": "no-such-secret"}), "drchrono.oauth_secret",
 			[]string{`Secret "no-such-secret" does not exist in project feel-august-platform`, "google_secret_manager_secret"},
+		},
+		{
+			"next secret", inside("drchrono", map[string]any{"webhook_secret": "drchrono-webhook", "webhook_secret_next": "drchrono-webhook:9"}),
+			"drchrono.webhook_secret_next", []string{"no version 9"},
 		},
 		{
 			"secret elsewhere", inside("coda", map[string]any{"token_secret": "projects/other-project/secrets/coda-token"}), "coda.token_secret",

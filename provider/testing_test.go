@@ -14,7 +14,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"google.golang.org/api/option"
 	"google.golang.org/api/secretmanager/v1"
+	"google.golang.org/api/sqladmin/v1"
 
+	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 )
 
@@ -53,23 +55,12 @@ func (c beforeCheck) CheckPlan(_ context.Context, req plancheck.CheckPlanRequest
 // secretValues is every secret of the landing zone, to look for where none may be.
 func secretValues(t *testing.T, cloud *localtest.Cloud) []string {
 	t.Helper()
-	api, err := secretmanager.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
-	if err != nil {
-		t.Fatal(err)
-	}
 	var values []string
 	for _, name := range []string{"august-db-password", "drchrono-oauth", "drchrono-webhook", "coda-token"} {
-		got, err := api.Projects.Secrets.Versions.Access("projects/" + accProject + "/secrets/" + name + "/versions/latest").Do()
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw, err := base64.StdEncoding.DecodeString(got.Payload.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := secretValue(t, cloud, name)
 		var parts map[string]string
-		if json.Unmarshal(raw, &parts) != nil {
-			parts = map[string]string{"": string(raw)}
+		if json.Unmarshal([]byte(raw), &parts) != nil {
+			parts = map[string]string{"": raw}
 		}
 		delete(parts, "client_id")
 		for _, value := range parts {
@@ -77,4 +68,27 @@ func secretValues(t *testing.T, cloud *localtest.Cloud) []string {
 		}
 	}
 	return values
+}
+
+// secretValue is the newest version of a secret of the landing zone.
+func secretValue(t *testing.T, cloud *localtest.Cloud, name string) string {
+	t.Helper()
+	api, err := secretmanager.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := api.Projects.Secrets.Versions.Access("projects/" + accProject + "/secrets/" + name + "/versions/latest").Do()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(got.Payload.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// databaseOf is how a test reaches the runtime's database on an instance.
+func databaseOf(instance *sqladmin.DatabaseInstance, password string) string {
+	return fmt.Sprintf("host=%s user=august-sync password=%s dbname=august sslmode=require", cloudsql.Address(instance), password)
 }

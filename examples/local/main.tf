@@ -88,6 +88,12 @@ resource "august_sync_runtime" "sync" {
     webhook_secret = "drchrono-webhook"
   }
 
+  # Deliveries of the webhook wait here, in the order of each object, until they are applied.
+  pubsub = {
+    topic        = "drchrono-deliveries"
+    subscription = "august-sync"
+  }
+
   coda = {
     url          = var.coda_url
     token_secret = "coda-token"
@@ -113,6 +119,12 @@ resource "august_sync_pipeline" "billing" {
   name     = "billing"
   dataset  = "billing"
   schedule = local.environment.schedule
+
+  # What DrChrono tells of by itself is in the tables within a second; the schedule brings the rest, and confirms.
+  webhook_events = [
+    "APPOINTMENT_CREATE", "APPOINTMENT_MODIFY", "APPOINTMENT_DELETE", "LINE_ITEM_CREATE", "LINE_ITEM_MODIFY", "LINE_ITEM_DELETE",
+    "LINE_ITEM_TRANSACTION_DELETE", "CASH_PAYMENT_DELETE",
+  ]
 
   coda_views = {
     billing_summary = {
@@ -140,6 +152,8 @@ resource "august_sync_pipeline" "labs" {
   name     = "labs"
   dataset  = "labs"
   schedule = local.environment.labs
+
+  webhook_events = ["LAB_ORDER_CREATE", "LAB_ORDER_MODIFY", "LAB_ORDER_DELETE"]
 
   # What waits for a clinician, a row each, by a key that leads to the patient in the database only. The columns
   # that could tell whose result it is stay out: test, observation and doctor, see phi_columns.

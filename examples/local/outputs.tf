@@ -15,9 +15,10 @@ output "image" {
 output "runtime" {
   description = "The deployed runtime."
   value = {
-    uri      = august_sync_runtime.sync.uri
-    audience = august_sync_runtime.sync.audience
-    revision = august_sync_runtime.sync.revision
+    uri         = august_sync_runtime.sync.uri
+    webhook_url = august_sync_runtime.sync.webhook_url
+    audience    = august_sync_runtime.sync.audience
+    revision    = august_sync_runtime.sync.revision
   }
 }
 

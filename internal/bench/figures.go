@@ -45,10 +45,19 @@ var figures = []figure{
 	{what: "push to Coda under its limit", of: "sync/coda.Push/even", unit: "rows/s", floor: "ceiling-rows/s"},
 	{what: "· when some writes are slow to arrive", of: "sync/coda.Push/uneven", unit: "rows/s", floor: "ceiling-rows/s"},
 
+	{what: "webhook: deliveries durable in the inbox", of: "sync/webhook.Receive/inbox", unit: "deliveries/s", beside: "floor", share: 50},
+	{what: "webhook: deliveries applied from a full inbox", of: "sync/webhook.Drain/inbox", unit: "deliveries/s", beside: "floor", share: 70},
+	{what: "webhook at 1,000/s: delivery to 200, 99 in 100", of: "sync/cmd/august-sync.Webhooks/rate=1000/runtime", unit: "ms-p99", shown: "ms", beside: "floor", most: 15},
+	{what: "· to commit, 95 in 100", of: "sync/cmd/august-sync.Webhooks/rate=1000/runtime", unit: "ms-commit-p95", shown: "ms", most: 200},
+	{what: "webhook at 200/s: delivery to 200, 99 in 100", of: "sync/cmd/august-sync.Webhooks/rate=200/runtime", unit: "ms-p99", shown: "ms", beside: "floor", most: 15},
+	{what: "· to commit, 95 in 100", of: "sync/cmd/august-sync.Webhooks/rate=200/runtime", unit: "ms-commit-p95", shown: "ms", most: 200},
+	{what: "webhook: what receiving adds to a publish, 99 in 100", of: "sync/webhook.Publish", unit: "added-p99-ms", shown: "ms", most: 5},
+
 	{what: "failover: writes interrupted, worst of 20", of: "localcloud/cloudsql.Failover", unit: "rto-ms-max", shown: "ms", most: 15_000},
 	{what: "restore to a moment, until the clone answers", of: "localcloud/cloudsql.PointInTimeRecovery", unit: "clone-s", shown: "s", floor: "floor-s"},
 	{what: "drill: digest of 100,000 rows", of: "sync/probe.Digest", unit: "ms/100k-rows", shown: "ms", floor: "ms-to-read"},
 
+	{what: "scheduled work rests after kill -9 of who does it, worst of 3", of: "sync/cmd/august-sync.Takeover", unit: "s-worst", shown: "s", most: 15},
 	{what: "runtime: process start to ready", of: "sync/cmd/august-sync.Start", unit: "ms-to-ready", shown: "ms", most: 300},
 	{what: "· idle memory", of: "sync/cmd/august-sync.Start", unit: "MB-RSS", shown: "MB", most: 50},
 	{what: "· image", of: "gcp/image.Build", unit: "image-MB", shown: "MB", floor: "floor-MB", most: 25},

@@ -21,7 +21,8 @@ type Description struct {
 	Endpoints Endpoints `json:"endpoints"`
 }
 
-// Endpoints are the addresses of a local cloud. Those of Google's APIs are one and the same.
+// Endpoints are the addresses of a local cloud. Those of Google's APIs are one and the same, but Pub/Sub's,
+// which has to serve gRPC as well, as pubsub.googleapis.com does.
 type Endpoints struct {
 	Google         string `json:"google"` // http://127.0.0.1:P/
 	CloudSQL       string `json:"cloud_sql"`
@@ -29,16 +30,18 @@ type Endpoints struct {
 	SecretManager  string `json:"secret_manager"`
 	IAMCredentials string `json:"iam_credentials"`
 	Monitoring     string `json:"monitoring"`
+	PubSub         string `json:"pubsub"`      // http://127.0.0.1:S/, REST and gRPC
 	Registry       string `json:"registry"`    // 127.0.0.1:R, the first part of an image's name
 	OIDCIssuer     string `json:"oidc_issuer"` // http://127.0.0.1:P/identity
 	DrChrono       string `json:"drchrono"`    // http://127.0.0.1:D
 	Coda           string `json:"coda"`        // http://127.0.0.1:C/apis/v1
 }
 
-func newEndpoints(google, registry, drchrono, coda int) Endpoints {
+func newEndpoints(google, pubsub, registry, drchrono, coda int) Endpoints {
 	root := fmt.Sprintf("http://127.0.0.1:%d/", google)
 	return Endpoints{
 		Google: root, CloudSQL: root, CloudRun: root, SecretManager: root, IAMCredentials: root, Monitoring: root,
+		PubSub:     fmt.Sprintf("http://127.0.0.1:%d/", pubsub),
 		Registry:   fmt.Sprintf("127.0.0.1:%d", registry),
 		OIDCIssuer: root + "identity",
 		DrChrono:   fmt.Sprintf("http://127.0.0.1:%d", drchrono),
@@ -63,12 +66,14 @@ func (d Description) Environ() []string {
 		"AUGUST_CLOUD_SQL_ENDPOINT=" + e.CloudSQL,
 		"AUGUST_CLOUD_RUN_ENDPOINT=" + e.CloudRun,
 		"AUGUST_SECRET_MANAGER_ENDPOINT=" + e.SecretManager,
+		"AUGUST_PUBSUB_ENDPOINT=" + e.PubSub,
 		"AUGUST_IAM_CREDENTIALS_ENDPOINT=" + e.IAMCredentials,
 		"AUGUST_MONITORING_ENDPOINT=" + e.Monitoring,
 		"GOOGLE_OAUTH_ACCESS_TOKEN=local",
 		"GOOGLE_SQL_CUSTOM_ENDPOINT=" + e.CloudSQL + "sql/v1beta4/",
 		"GOOGLE_CLOUD_RUN_V2_CUSTOM_ENDPOINT=" + e.CloudRun + "v2/",
 		"GOOGLE_SECRET_MANAGER_CUSTOM_ENDPOINT=" + e.SecretManager + "v1/",
+		"GOOGLE_PUBSUB_CUSTOM_ENDPOINT=" + e.PubSub + "v1/",
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
+	"google.golang.org/api/pubsub/v1"
 	secretmanager "google.golang.org/api/secretmanager/v1"
 	"google.golang.org/api/sqladmin/v1"
 )
@@ -39,19 +40,24 @@ const (
 	secretOAuth   = "drchrono-oauth"     //nolint:gosec // a name
 	secretWebhook = "drchrono-webhook"
 	secretCoda    = "coda-token"
+
+	topicName        = "drchrono-deliveries"
+	deadTopicName    = topicName + "-dead"
+	subscriptionName = "august-sync"
 )
 
-// landing makes what a project has before this provider comes to it: database, user and secrets, made
+// landing makes what a project has before this provider comes to it: database, user, secrets and queue, made
 // through the APIs with Google's own clients, as hashicorp/google would. What is there stays as it is.
 type landing struct {
 	project string
 	sql     *sqladmin.Service
 	secrets *secretmanager.Service
+	queues  *pubsub.Service
 }
 
 // land makes the landing zones of all environments at once.
-func land(ctx context.Context, endpoint string, p partners) error {
-	opts := []option.ClientOption{option.WithEndpoint(endpoint), option.WithoutAuthentication()}
+func land(ctx context.Context, ends Endpoints, p partners) error {
+	opts := []option.ClientOption{option.WithEndpoint(ends.Google), option.WithoutAuthentication()}
 	sql, err := sqladmin.NewService(ctx, opts...)
 	if err != nil {
 		return err
@@ -60,9 +66,13 @@ func land(ctx context.Context, endpoint string, p partners) error {
 	if err != nil {
 		return err
 	}
+	queues, err := pubsub.NewService(ctx, option.WithEndpoint(ends.PubSub), option.WithoutAuthentication())
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, e := range environments {
-		l := landing{project: e.project, sql: sql, secrets: secrets}
+		l := landing{project: e.project, sql: sql, secrets: secrets, queues: queues}
 		g.Go(func() error {
 			if err := l.make(ctx, p[e.project]); err != nil {
 				return fmt.Errorf("landing zone of %s: %w", e.project, err)
@@ -84,6 +94,9 @@ func (l landing) make(ctx context.Context, p partner) error {
 		if err := l.secret(ctx, name, payload); err != nil {
 			return fmt.Errorf("secret %s: %w", name, err)
 		}
+	}
+	if err := l.queue(ctx); err != nil {
+		return fmt.Errorf("topic %s: %w", topicName, err)
 	}
 	if err := l.instance(ctx); err != nil {
 		return fmt.Errorf("instance %s: %w", instanceName, err)
@@ -115,6 +128,30 @@ func (l landing) secret(ctx context.Context, id, payload string) error {
 		Payload: &secretmanager.SecretPayload{Data: base64.StdEncoding.EncodeToString([]byte(payload))},
 	}).Context(ctx).Do()
 	return err
+}
+
+// queue is where deliveries of DrChrono's webhook wait: a topic, a subscription in order, and a topic for
+// what cannot be delivered, with a subscription, without which Pub/Sub would drop that.
+func (l landing) queue(ctx context.Context) error {
+	topics, subs := "projects/"+l.project+"/topics/", "projects/"+l.project+"/subscriptions/"
+	for _, name := range []string{deadTopicName, topicName} {
+		if _, err := l.queues.Projects.Topics.Create(topics+name, &pubsub.Topic{}).Context(ctx).Do(); err != nil && !isCode(err, http.StatusConflict) {
+			return err
+		}
+	}
+	for name, s := range map[string]*pubsub.Subscription{
+		subscriptionName: {
+			Topic: topics + topicName, EnableMessageOrdering: true, AckDeadlineSeconds: 60, MessageRetentionDuration: "604800s",
+			ExpirationPolicy: &pubsub.ExpirationPolicy{}, // never
+			DeadLetterPolicy: &pubsub.DeadLetterPolicy{DeadLetterTopic: topics + deadTopicName, MaxDeliveryAttempts: 100},
+		},
+		deadTopicName: {Topic: topics + deadTopicName, MessageRetentionDuration: "2678400s", ExpirationPolicy: &pubsub.ExpirationPolicy{}},
+	} {
+		if _, err := l.queues.Projects.Subscriptions.Create(subs+name, s).Context(ctx).Do(); err != nil && !isCode(err, http.StatusConflict) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l landing) instance(ctx context.Context) error {

@@ -26,6 +26,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/identity"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/monitoring"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/pubsub"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/registry"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/secrets"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
@@ -59,7 +60,7 @@ type cloud struct {
 	log      *slog.Logger
 	closers  []func()
 	faces    []face.Face // in the order they start; they stop in reverse
-	servers  []*server
+	servers  []servant
 	registry *registry.Face
 	parties  *sandboxes
 	ends     Endpoints
@@ -216,7 +217,7 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 	}
 	// Bound before anything else is made: a port that another program holds is told at once.
 	ports, listeners := map[string]int{}, map[string]net.Listener{}
-	for _, key := range []string{"google", "drchrono", "coda"} {
+	for _, key := range []string{"google", "pubsub", "drchrono", "coda"} {
 		l, err := p.listen(key)
 		if err != nil {
 			return err
@@ -227,7 +228,7 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 	if ports["registry"], err = p.Port("registry"); err != nil {
 		return err
 	}
-	c.ends = newEndpoints(ports["google"], ports["registry"], ports["drchrono"], ports["coda"])
+	c.ends = newEndpoints(ports["google"], ports["pubsub"], ports["registry"], ports["drchrono"], ports["coda"])
 	base := c.ends.Google[:len(c.ends.Google)-1]
 
 	ids, err := identity.New(identity.Options{Dir: c.path("identity"), Issuer: c.ends.OIDCIssuer})
@@ -239,6 +240,14 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 		return err
 	}
 	if c.registry, err = registry.New(registry.Options{Dir: c.path("registry"), Port: ports["registry"]}); err != nil {
+		return err
+	}
+	queueLog, err := c.logger("pubsub")
+	if err != nil {
+		return err
+	}
+	queue, err := pubsub.New(pubsub.Options{Dir: c.path("pubsub"), Log: queueLog})
+	if err != nil {
 		return err
 	}
 	sqlLog, err := c.logger("cloudsql")
@@ -261,7 +270,7 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 		return err
 	}
 	meters := monitoring.New(monitoring.Options{Metrics: cloudsql.Metrics(), Gauges: sql.Gauges})
-	c.faces = []face.Face{ids, vault, c.registry, sql, meters, run}
+	c.faces = []face.Face{ids, vault, c.registry, queue, sql, meters, run}
 
 	httpLog, err := c.logger("http")
 	if err != nil {
@@ -271,6 +280,10 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 		c.servers = append(c.servers, newServer(listeners[key], handler, httpLog.With("port", key)))
 	}
 	serve("google", google(c.faces, c.status, &c.closing))
+	var rpc net.Listener
+	listeners["pubsub"], rpc = pubsub.Split(listeners["pubsub"])
+	serve("pubsub", google([]face.Face{queue}, c.status, &c.closing))
+	c.servers = append(c.servers, grpcServer{queue, rpc})
 	partnerLog, err := c.logger("sandbox")
 	if err != nil {
 		return err
@@ -300,8 +313,8 @@ func (c *cloud) start(ctx context.Context) error {
 	if c.Empty {
 		return nil
 	}
-	c.say("Making the landing zone: two projects, each with a database, a user and its secrets.")
-	return land(ctx, c.ends.Google, c.parties.partners)
+	c.say("Making the landing zone: two projects, each with a database, a user, its secrets and a queue.")
+	return land(ctx, c.ends, c.parties.partners)
 }
 
 // announce writes cloud.json: from now on others may use the cloud.

@@ -12,10 +12,30 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/face"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/pubsub"
 )
 
 // statusPath is where a running cloud reports to `august-local status`.
 const statusPath = "/_august/status"
+
+// servant serves one listener of the cloud.
+type servant interface {
+	// serve serves until stop; it ends with an error only when the listener fails.
+	serve() error
+	// stop gives requests in hand a moment, then cuts them off.
+	stop(ctx context.Context)
+}
+
+// grpcServer is Pub/Sub's gRPC, which it serves itself.
+type grpcServer struct {
+	face     *pubsub.Face
+	listener net.Listener
+}
+
+func (s grpcServer) serve() error { return s.face.ServeGRPC(s.listener) }
+
+// stop ends the streams, which would not end by themselves.
+func (s grpcServer) stop(ctx context.Context) { s.face.StopGRPC(ctx) }
 
 // server is one HTTP listener of the cloud.
 type server struct {

@@ -49,8 +49,11 @@ func TestRestartKeepsState(t *testing.T) {
 	}
 	address := r.cluster(t, first, "CREATE TABLE kept (word text)", "INSERT INTO kept VALUES ('kept')")
 	uri := deploy(t, first, "hello")
-	if got := r.do(t, "status"); !strings.Contains(got, uri) || !strings.Contains(got, address) {
-		t.Errorf("status does not show the service and the instance:\n%s", got)
+	got := r.do(t, "status")
+	for _, want := range []string{uri, address, first.Endpoints.PubSub, "drchrono-deliveries-dead after 100 attempts"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("status does not show %s:\n%s", want, got)
+		}
 	}
 	refresh := r.secret(t, first, "drchrono-oauth")
 
@@ -85,6 +88,7 @@ func TestKilledSupervisor(t *testing.T) {
 	first := r.up(t)
 	uri := deploy(t, first, "hello")
 	r.cluster(t, first, "CREATE TABLE kept (word text)")
+	publish(t, first, "one", "two", "three")
 
 	r.kill(t, first)
 	if r.strays(t) < 3 {
@@ -98,6 +102,7 @@ func TestKilledSupervisor(t *testing.T) {
 		t.Errorf("%+v became %+v", first, second)
 	}
 	r.cluster(t, second, "INSERT INTO kept VALUES ('after the crash')")
+	receive(t, second, "one", "two", "three")
 	if code := get(t, http.DefaultClient, uri, nil, nil); code != http.StatusOK {
 		t.Errorf("the service answers %d after the crash", code)
 	}

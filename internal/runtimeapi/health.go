@@ -30,6 +30,7 @@ func (s *Status) Findings(maxLag time.Duration) []Finding {
 	if s.Paused {
 		found.add(SeverityWarning, "PAUSED", "The pipeline is paused: nothing new is synced.")
 	}
+	s.webhookFindings(&found)
 	s.codaFindings(&found)
 	s.bookFindings(&found)
 	rank := map[string]int{SeverityCritical: 0, SeverityWarning: 1, SeverityInfo: 2}
@@ -114,6 +115,23 @@ func (s *Status) reconcileFindings(found *health, now time.Time) {
 	}
 	if due := s.ReconcileDue; due != nil && now.Sub(*due) > reconcileLate && !s.Paused {
 		found.add(SeverityWarning, "RECONCILE_OVERDUE", "A reconciliation was due at %s and has not ended: %s.", due.UTC().Format(time.RFC3339), how)
+	}
+}
+
+// webhookSlow is how long a delivery may take from receipt to commit, but for one in twenty.
+const webhookSlow = 5 * time.Second
+
+func (s *Status) webhookFindings(found *health) {
+	w := s.Webhook
+	if w == nil {
+		return
+	}
+	if w.Parked > 0 {
+		found.add(SeverityWarning, "WEBHOOK_PARKED", "%d deliveries of the webhook could not be applied and wait for a person: see august-sync webhook parked.", w.Parked)
+	}
+	if w.P95Ms != nil && *w.P95Ms > float64(webhookSlow.Milliseconds()) {
+		found.add(SeverityWarning, "WEBHOOK_SLOW", "Of the last hour's deliveries one in twenty took longer than %s to be applied, and may take %s; %d wait.",
+			time.Duration(*w.P95Ms*float64(time.Millisecond)).Round(time.Millisecond), webhookSlow, w.Pending)
 	}
 }
 

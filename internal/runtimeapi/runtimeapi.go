@@ -96,6 +96,7 @@ type ReconcileRequest struct {
 // Kinds of runs.
 const (
 	KindSync      = "sync"      // reads what is new, or everything, and merges it
+	KindDerive    = "derive"    // reads nothing, and computes what follows from deliveries of the webhook
 	KindReconcile = "reconcile" // reads everything, compares it, and repairs what differs when it is to
 )
 
@@ -155,6 +156,18 @@ type Status struct {
 	ReconcileRun  *Run               `json:"reconcile_run,omitempty"`   // the newest reconciliation, whatever its state
 	NextReconcile *time.Time         `json:"next_reconcile,omitempty"`  //
 	ReconcileDue  *time.Time         `json:"reconcile_due,omitempty"`   // since when a scheduled one is awaited; nil: none is
+	Webhook       *WebhookStatus     `json:"webhook,omitempty"`         // nil: the pipeline names no event
+}
+
+// WebhookStatus is how deliveries of the events that a pipeline names fare. Latency is the time from receipt to commit,
+// of the newest deliveries of the last hour that were applied at the first try; nil when there was none.
+type WebhookStatus struct {
+	P50Ms        *float64   `json:"p50_ms,omitempty"`
+	P95Ms        *float64   `json:"p95_ms,omitempty"`
+	P99Ms        *float64   `json:"p99_ms,omitempty"`
+	Parked       int64      `json:"parked"`                  // wait for a person
+	Pending      int64      `json:"pending"`                 // wait to be applied, of all events, without those that Pub/Sub holds
+	LastDelivery *time.Time `json:"last_delivery,omitempty"` // receipt of the newest; nil when none is among the newest 10,000 of all events
 }
 
 // Severities of mismatches.

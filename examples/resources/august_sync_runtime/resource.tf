@@ -17,11 +17,23 @@ resource "august_sync_runtime" "sync" {
     webhook_secret = "drchrono-webhook"
   }
 
+  # Made by google_pubsub_topic and google_pubsub_subscription, with enable_message_ordering: deliveries wait here until
+  # they are applied, in the order of each object.
+  pubsub = {
+    topic        = "drchrono-deliveries"
+    subscription = "august-sync"
+  }
+
   coda = {
     token_secret = "coda-token"
 
     # Coda counts writes per user, and this one has other tools: one of the three writes in ten seconds is theirs.
     writes_per_10s = 2
+  }
+
+  # Whoever can write everything in the database cannot make its audit trail anew unseen.
+  audit = {
+    bucket = "gs://feel-august-audit/production"
   }
 
   control = {
@@ -35,6 +47,11 @@ resource "august_sync_runtime" "sync" {
 
   # DrChrono cannot present a Google identity; the runtime checks every call itself.
   public = true
+}
+
+output "webhook_url" {
+  description = "The callback URL of the webhook, for DrChrono's settings."
+  value       = august_sync_runtime.sync.webhook_url
 }
 
 output "uri" {

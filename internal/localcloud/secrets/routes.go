@@ -1,12 +1,7 @@
 package secrets
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -28,18 +23,12 @@ func (f *Face) Register(mux *http.ServeMux) {
 	mux.Handle("POST "+base+"/{secret}/versions/{version}", gapi.Handler(f.postVersion))
 }
 
-// verb splits Google's custom verb off the last segment of a path: "x:addVersion".
-func verb(segment string) (name, verb string) {
-	name, verb, _ = strings.Cut(segment, ":")
-	return name, verb
-}
-
 func parent(r *http.Request) string { return "projects/" + r.PathValue("project") }
 
 func secretName(r *http.Request, id string) string { return parent(r) + "/secrets/" + id }
 
 func (f *Face) getSecret(r *http.Request) (any, error) {
-	id, v := verb(r.PathValue("secret"))
+	id, v := gapi.Verb(r.PathValue("secret"))
 	switch v {
 	case "":
 		return f.get(r, secretName(r, id))
@@ -50,7 +39,7 @@ func (f *Face) getSecret(r *http.Request) (any, error) {
 }
 
 func (f *Face) postSecret(r *http.Request) (any, error) {
-	id, v := verb(r.PathValue("secret"))
+	id, v := gapi.Verb(r.PathValue("secret"))
 	switch v {
 	case "addVersion":
 		return f.addVersion(r, secretName(r, id))
@@ -64,7 +53,7 @@ func (f *Face) postSecret(r *http.Request) (any, error) {
 
 func (f *Face) getVersion(r *http.Request) (any, error) {
 	name := secretName(r, r.PathValue("secret"))
-	number, v := verb(r.PathValue("version"))
+	number, v := gapi.Verb(r.PathValue("version"))
 	switch v {
 	case "":
 		return f.describeVersion(r, name, number)
@@ -76,7 +65,7 @@ func (f *Face) getVersion(r *http.Request) (any, error) {
 
 func (f *Face) postVersion(r *http.Request) (any, error) {
 	name := secretName(r, r.PathValue("secret"))
-	number, v := verb(r.PathValue("version"))
+	number, v := gapi.Verb(r.PathValue("version"))
 	switch v {
 	case "enable", "disable", "destroy":
 		return f.setState(r, name, number, v)
@@ -91,46 +80,5 @@ func noMethod(r *http.Request) error {
 // read decodes a request's body into m. What the message does not know is left out, as fields
 // newer than the client library would be.
 func read(r *http.Request, m proto.Message) error {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, 1<<20))
-	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-		return gapi.Invalid("Request body is longer than %d bytes.", tooLong.Limit)
-	} else if err != nil {
-		return gapi.Invalid("Request body: %v", err)
-	}
-	if len(body) == 0 {
-		return nil
-	}
-	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(body, m); err != nil {
-		// Not the parser's words: they may quote a payload.
-		return gapi.Invalid("Request body is not a valid %s.", m.ProtoReflect().Descriptor().Name())
-	}
-	return nil
-}
-
-// answer encodes m as the request wants it: the official client asks for enums as numbers.
-func answer(r *http.Request, m proto.Message) (any, error) {
-	opts := protojson.MarshalOptions{UseEnumNumbers: strings.Contains(r.URL.Query().Get("$alt"), "enum-encoding=int")}
-	out, err := opts.Marshal(m)
-	return json.RawMessage(out), err
-}
-
-// page cuts a list as pageSize and pageToken say; the token is the offset to go on from.
-func page[T any](r *http.Request, all []T) (cut []T, next string, err error) {
-	q := r.URL.Query()
-	size, from := len(all), 0
-	if s := q.Get("pageSize"); s != "" && s != "0" {
-		if size, err = strconv.Atoi(s); err != nil || size < 0 {
-			return nil, "", gapi.Invalid("pageSize %q is not a count.", s)
-		}
-	}
-	if s := q.Get("pageToken"); s != "" {
-		if from, err = strconv.Atoi(s); err != nil || from < 0 || from > len(all) {
-			return nil, "", gapi.Invalid("pageToken is not valid.")
-		}
-	}
-	to := min(from+size, len(all))
-	if to < len(all) {
-		next = strconv.Itoa(to)
-	}
-	return all[from:to], next, nil
+	return gapi.ReadProto(r, m, protojson.UnmarshalOptions{DiscardUnknown: true})
 }

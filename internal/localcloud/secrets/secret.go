@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -47,7 +46,7 @@ func (f *Face) create(r *http.Request) (any, error) {
 	if err := f.save(); err != nil {
 		return nil, err
 	}
-	return answer(r, s)
+	return gapi.Answer(r, s)
 }
 
 // settleExpiry turns the input-only ttl into the time that it means.
@@ -64,7 +63,7 @@ func (f *Face) get(r *http.Request, name string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(r, s.meta)
+	return gapi.Answer(r, s.meta)
 }
 
 func (f *Face) list(r *http.Request) (any, error) {
@@ -81,11 +80,11 @@ func (f *Face) list(r *http.Request) (any, error) {
 			all = append(all, s.meta)
 		}
 	}
-	cut, next, err := page(r, all)
+	cut, next, err := gapi.PageOf(r, all)
 	if err != nil {
 		return nil, err
 	}
-	return answer(r, &secretmanagerpb.ListSecretsResponse{Secrets: cut, NextPageToken: next, TotalSize: int32(len(all))}) //nolint:gosec // a count
+	return gapi.Answer(r, &secretmanagerpb.ListSecretsResponse{Secrets: cut, NextPageToken: next, TotalSize: int32(len(all))}) //nolint:gosec // a count
 }
 
 func secretField(s *secretmanagerpb.Secret, field string) (string, bool) {
@@ -175,7 +174,7 @@ func (f *Face) update(r *http.Request) (any, error) {
 	if err := f.save(); err != nil {
 		return nil, err
 	}
-	return answer(r, s.meta)
+	return gapi.Answer(r, s.meta)
 }
 
 func maskField(path string) (protoreflect.FieldDescriptor, error) {
@@ -216,15 +215,7 @@ func (f *Face) getPolicy(r *http.Request, name string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(r, policyOf(s))
-}
-
-// policyOf gives an untouched policy the etag that Google's have: gcloud decodes it as base64.
-func policyOf(s *secret) *iampb.Policy {
-	if s.policy.GetEtag() == nil {
-		return &iampb.Policy{Etag: []byte{0x00, 0x20, 0x01}}
-	}
-	return s.policy
+	return gapi.Answer(r, gapi.CurrentPolicy(s.policy))
 }
 
 func (f *Face) setPolicy(r *http.Request, name string) (any, error) {
@@ -238,24 +229,15 @@ func (f *Face) setPolicy(r *http.Request, name string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy := req.GetPolicy()
-	if policy == nil {
-		return nil, gapi.Invalid("The policy field is required.")
+	policy, err := gapi.NextPolicy(s.policy, req.GetPolicy())
+	if err != nil {
+		return nil, err
 	}
-	if got := policy.GetEtag(); len(got) > 0 && string(got) != string(policyOf(s).GetEtag()) {
-		return nil, gapi.Errorf(http.StatusConflict, "ABORTED", "aborted",
-			"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.")
-	}
-	policy.Version = 1 // whatever version the client speaks
-	if slices.ContainsFunc(policy.GetBindings(), func(b *iampb.Binding) bool { return b.GetCondition() != nil }) {
-		policy.Version = 3
-	}
-	policy.Etag = fmt.Appendf(nil, "%x", time.Now().UnixNano())
 	s.policy = policy
 	if err := f.save(); err != nil {
 		return nil, err
 	}
-	return answer(r, policy)
+	return gapi.Answer(r, policy)
 }
 
 func (f *Face) testPermissions(r *http.Request, name string) (any, error) {
@@ -268,5 +250,5 @@ func (f *Face) testPermissions(r *http.Request, name string) (any, error) {
 	if _, err := f.secret(name); err != nil {
 		return nil, err
 	}
-	return answer(r, &iampb.TestIamPermissionsResponse{Permissions: req.GetPermissions()})
+	return gapi.Answer(r, &iampb.TestIamPermissionsResponse{Permissions: req.GetPermissions()})
 }

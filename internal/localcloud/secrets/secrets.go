@@ -22,7 +22,6 @@ import (
 	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/face"
@@ -154,9 +153,9 @@ func (f *Face) save() error {
 	doc := document{}
 	for _, name := range f.names("") {
 		s := f.secrets[name]
-		sd := secretDocument{Secret: raw(s.meta), Policy: raw(s.policy)}
+		sd := secretDocument{Secret: gapi.RawProto(s.meta), Policy: gapi.RawProto(s.policy)}
 		for _, v := range s.versions {
-			sd.Versions = append(sd.Versions, versionDocument{Version: raw(v.meta), Data: v.data})
+			sd.Versions = append(sd.Versions, versionDocument{Version: gapi.RawProto(v.meta), Data: v.data})
 		}
 		doc.Secrets = append(doc.Secrets, sd)
 	}
@@ -230,12 +229,4 @@ func checkEtag(got, want string) error {
 
 func now() *timestamppb.Timestamp {
 	return timestamppb.New(time.Now().UTC().Truncate(time.Microsecond))
-}
-
-func raw(m proto.Message) json.RawMessage {
-	out, err := protojson.Marshal(m)
-	if err != nil {
-		panic(err) // a message made of our own fields always has a JSON form
-	}
-	return out
 }

@@ -55,7 +55,7 @@ func (f *Face) addVersion(r *http.Request, name string) (any, error) {
 		s.versions = s.versions[:len(s.versions)-1]
 		return nil, err
 	}
-	return answer(r, meta)
+	return gapi.Answer(r, meta)
 }
 
 func replicationStatus(rep *secretmanagerpb.Replication) *secretmanagerpb.ReplicationStatus {
@@ -80,7 +80,7 @@ func (f *Face) describeVersion(r *http.Request, name, number string) (any, error
 	if err != nil {
 		return nil, err
 	}
-	return answer(r, v.meta)
+	return gapi.Answer(r, v.meta)
 }
 
 func (f *Face) access(r *http.Request, name, number string) (any, error) {
@@ -93,7 +93,7 @@ func (f *Face) access(r *http.Request, name, number string) (any, error) {
 	if err := v.readable(); err != nil {
 		return nil, err
 	}
-	return answer(r, &secretmanagerpb.AccessSecretVersionResponse{
+	return gapi.Answer(r, &secretmanagerpb.AccessSecretVersionResponse{
 		Name:    v.meta.GetName(),
 		Payload: &secretmanagerpb.SecretPayload{Data: v.data, DataCrc32C: proto.Int64(checksum(v.data))},
 	})
@@ -117,11 +117,11 @@ func (f *Face) listVersions(r *http.Request) (any, error) {
 			all = append(all, v.meta)
 		}
 	}
-	cut, next, err := page(r, all)
+	cut, next, err := gapi.PageOf(r, all)
 	if err != nil {
 		return nil, err
 	}
-	return answer(r, &secretmanagerpb.ListSecretVersionsResponse{Versions: cut, NextPageToken: next, TotalSize: int32(len(all))}) //nolint:gosec // a count
+	return gapi.Answer(r, &secretmanagerpb.ListSecretVersionsResponse{Versions: cut, NextPageToken: next, TotalSize: int32(len(all))}) //nolint:gosec // a count
 }
 
 func versionField(v *secretmanagerpb.SecretVersion, field string) (string, bool) {
@@ -168,5 +168,5 @@ func (f *Face) setState(r *http.Request, name, number, verb string) (any, error)
 	if err := f.save(); err != nil {
 		return nil, err
 	}
-	return answer(r, v.meta)
+	return gapi.Answer(r, v.meta)
 }

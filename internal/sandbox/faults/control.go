@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -13,6 +14,12 @@ type Refuse func(w http.ResponseWriter, status int, detail string)
 type Control struct {
 	Mux    *http.ServeMux
 	Refuse Refuse
+	Root   string // of the settings and the faults; "" is /_sandbox
+}
+
+// path is a switch's own below the root.
+func (c Control) path(method, name string) string {
+	return method + " " + cmp.Or(c.Root, "/_sandbox") + "/" + name
 }
 
 // Handle mounts one switch.
@@ -63,8 +70,8 @@ func (c Control) Finish(w http.ResponseWriter, err error) {
 
 // Settings mounts the switches that stay as they are set. POST takes any of the fields.
 func Settings[S any](c Control, get func() S, set func(S) error) {
-	c.Handle("GET /_sandbox/settings", func(w http.ResponseWriter, _ *http.Request) { c.Reply(w, http.StatusOK, get()) })
-	c.Handle("POST /_sandbox/settings", func(w http.ResponseWriter, r *http.Request) {
+	c.Handle(c.path(http.MethodGet, "settings"), func(w http.ResponseWriter, _ *http.Request) { c.Reply(w, http.StatusOK, get()) })
+	c.Handle(c.path(http.MethodPost, "settings"), func(w http.ResponseWriter, r *http.Request) {
 		var next S
 		// A copy through and through: what is refused must not have reached a list or map of those in force.
 		if body, err := json.Marshal(get()); err != nil || json.Unmarshal(body, &next) != nil {
@@ -83,8 +90,8 @@ func Settings[S any](c Control, get func() S, set func(S) error) {
 
 // Mount mounts the list: what is on, one more, none.
 func (l *List[F]) Mount(c Control) {
-	c.Handle("GET /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) { c.Reply(w, http.StatusOK, l.All()) })
-	c.Handle("POST /_sandbox/faults", func(w http.ResponseWriter, r *http.Request) {
+	c.Handle(c.path(http.MethodGet, "faults"), func(w http.ResponseWriter, _ *http.Request) { c.Reply(w, http.StatusOK, l.All()) })
+	c.Handle(c.path(http.MethodPost, "faults"), func(w http.ResponseWriter, r *http.Request) {
 		var f F
 		if !c.Decode(w, r, &f) {
 			return
@@ -95,7 +102,7 @@ func (l *List[F]) Mount(c Control) {
 		}
 		c.Reply(w, http.StatusCreated, map[string]int{"id": l.Add(f)})
 	})
-	c.Handle("DELETE /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) {
+	c.Handle(c.path(http.MethodDelete, "faults"), func(w http.ResponseWriter, _ *http.Request) {
 		l.Clear()
 		w.WriteHeader(http.StatusNoContent)
 	})

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 )
 
 // Config is everything the runtime is told.
@@ -22,8 +24,11 @@ type Config struct {
 
 	Database Database
 	DrChrono DrChrono
+	Webhook  Webhook
+	PubSub   PubSub
 	Coda     Coda
 	Control  Control
+	Audit    Audit
 }
 
 // Database says where the database is and how to get in.
@@ -34,7 +39,7 @@ type Database struct {
 	Host     string // set: plain TCP to this host; empty: the Cloud SQL connector with IAM
 	Port     int
 	Password Secret // only with Host
-	PoolMax  int
+	PoolMax  int    // all connections of the instance, the inbox's own included
 }
 
 // Project is the Google Cloud project that the instance is in.
@@ -55,11 +60,30 @@ type DrChrono struct {
 	ReservePercent    int    // of the hour's calls, which full syncs leave to everything else
 }
 
+// Webhook says how deliveries are received. Without a secret in DrChrono none is.
+type Webhook struct {
+	Verify     bool // answer DrChrono's question whether the secret is known
+	InboxMaxMB int  // of deliveries that may wait in the database
+}
+
+// PubSub says where deliveries are kept until they are applied. Without a topic it is the database alone.
+type PubSub struct {
+	Topic        string // projects/p/topics/t
+	Subscription string // projects/p/subscriptions/s
+	Endpoint     string // https://host, or http://host:port in plain text and without credentials; empty: Google's
+}
+
 // Coda says where Coda is. Without a token no Coda view is served.
 type Coda struct {
 	URL    string
 	Token  Secret
 	Writes int // row writes in ten seconds
+}
+
+// Audit says how long the audit trail is kept, and where its heads go.
+type Audit struct {
+	Bucket        string // gs://bucket/prefix or file:///folder; empty: heads go nowhere
+	RetentionDays int    // 0: for ever
 }
 
 // Control says who may call the control API.
@@ -83,6 +107,15 @@ func Load(lookup Lookup) (Config, error) {
 		LogLevel: r.level("AUGUST_LOG_LEVEL"),
 		Database: r.database(),
 		DrChrono: r.drchrono(),
+		Webhook: Webhook{
+			Verify:     r.flag("AUGUST_WEBHOOK_VERIFY", true),
+			InboxMaxMB: r.number("AUGUST_WEBHOOK_INBOX_MAX_MB", 1024, 1, 1_000_000),
+		},
+		PubSub: PubSub{
+			Topic:        r.resource("AUGUST_PUBSUB_TOPIC", "topics"),
+			Subscription: r.resource("AUGUST_PUBSUB_SUBSCRIPTION", "subscriptions"),
+			Endpoint:     r.host("AUGUST_PUBSUB_ENDPOINT"),
+		},
 		Coda: Coda{
 			URL:   r.address("AUGUST_CODA_URL", "https://coda.io/apis/v1"),
 			Token: r.secret("AUGUST_CODA_TOKEN"),
@@ -95,15 +128,41 @@ func Load(lookup Lookup) (Config, error) {
 			Callers:   r.callers("AUGUST_CONTROL_CALLERS"),
 			Issuer:    r.address("AUGUST_OIDC_ISSUER", "https://accounts.google.com"),
 		},
+		Audit: r.audit(),
+	}
+	if cfg.DrChrono.WebhookSecret.Set() && cfg.Database.PoolMax < leastWithInbox {
+		r.wrong("AUGUST_DATABASE_POOL_MAX", fmt.Sprintf("must be %d or more with AUGUST_DRCHRONO_WEBHOOK_SECRET: the webhook's inbox has a connection of its own", leastWithInbox))
+	}
+	if cfg.DrChrono.WebhookSecretNext.Set() && !cfg.DrChrono.WebhookSecret.Set() {
+		r.wrong("AUGUST_DRCHRONO_WEBHOOK_SECRET", "is not set, and AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT is: give the current secret, with the next one beside it")
+	}
+	if (cfg.PubSub.Topic == "") != (cfg.PubSub.Subscription == "") {
+		r.wrong("AUGUST_PUBSUB_SUBSCRIPTION", "goes with AUGUST_PUBSUB_TOPIC: what one instance publishes another has to pull")
 	}
 	return cfg, r.err()
 }
 
+// leastWithInbox is the smallest AUGUST_DATABASE_POOL_MAX when there is an inbox.
+const leastWithInbox = 4
+
 // LoadDatabase reads only what a command needs that works on the database alone.
 func LoadDatabase(lookup Lookup) (Config, error) {
 	r := reader{lookup: lookup}
-	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database()}
+	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database(), Audit: r.audit()}
 	return cfg, r.err()
+}
+
+// sixYears is what 45 CFR 164.316(b)(2)(i) asks for, and a few days.
+const sixYears = 2200
+
+func (r *reader) audit() Audit {
+	a := Audit{Bucket: r.text("AUGUST_AUDIT_BUCKET", ""), RetentionDays: r.number("AUGUST_AUDIT_RETENTION_DAYS", sixYears, 0, 36500)}
+	if a.Bucket != "" {
+		if err := audit.CheckBucketURL(a.Bucket); err != nil {
+			r.wrong("AUGUST_AUDIT_BUCKET", err.Error())
+		}
+	}
+	return a
 }
 
 var instanceForm = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]*:[a-z0-9-]+:[a-z][a-z0-9-]*$`)
@@ -217,6 +276,37 @@ func (r *reader) address(name, otherwise string) string {
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		r.wrong(name, "must be an http or https URL without user, query or fragment")
 		return otherwise
+	}
+	return value
+}
+
+func (r *reader) flag(name string, otherwise bool) bool {
+	value := r.text(name, strconv.FormatBool(otherwise))
+	is, err := strconv.ParseBool(value)
+	if err != nil {
+		r.wrong(name, "must be true or false")
+		return otherwise
+	}
+	return is
+}
+
+// resource reads the name of a resource of Pub/Sub.
+func (r *reader) resource(name, kind string) string {
+	value := r.text(name, "")
+	if parts := strings.Split(value, "/"); value != "" && (len(parts) != 4 || parts[0] != "projects" || parts[1] == "" || parts[2] != kind || parts[3] == "") {
+		r.wrong(name, "must be a full name, projects/{project}/"+kind+"/{name}")
+	}
+	return value
+}
+
+// host reads an address without a path, which may be left out.
+func (r *reader) host(name string) string {
+	if r.text(name, "") == "" {
+		return ""
+	}
+	value := r.address(name, "")
+	if u, err := url.Parse(value); err == nil && u.Path != "" {
+		r.wrong(name, "must be https://host or http://host:port, without a path")
 	}
 	return value
 }

@@ -33,11 +33,28 @@ func TestLoad_defaults(t *testing.T) {
 	if cfg.Port != 8080 || cfg.Database.PoolMax != 4 || cfg.Database.Port != 5432 || cfg.LogLevel != slog.LevelInfo ||
 		cfg.DrChrono.URL != "https://app.drchrono.com" || cfg.Coda.URL != "https://coda.io/apis/v1" ||
 		cfg.Control.Issuer != "https://accounts.google.com" || cfg.Coda.Token.Set() ||
-		cfg.DrChrono.CallsPerHour != 500 || cfg.DrChrono.ReservePercent != 10 || cfg.Coda.Writes != 3 {
+		cfg.Audit.Bucket != "" || cfg.Audit.RetentionDays != 2200 ||
+		cfg.DrChrono.CallsPerHour != 500 || cfg.DrChrono.ReservePercent != 10 || cfg.Coda.Writes != 3 ||
+		!cfg.Webhook.Verify || cfg.Webhook.InboxMaxMB != 1024 || cfg.PubSub != (PubSub{}) {
 		t.Errorf("defaults are %+v", cfg)
 	}
 	if cfg.Database.Project() != "feel-august-platform" || cfg.DrChrono.ClientSecret.Reveal() != canary {
 		t.Errorf("read %q and the wrong secret", cfg.Database.Project())
+	}
+}
+
+func TestLoad_audit(t *testing.T) {
+	t.Parallel()
+	settings := environment(map[string]string{"AUGUST_AUDIT_BUCKET": "gs://trail/production", "AUGUST_AUDIT_RETENTION_DAYS": "0"})
+	for _, load := range []func(Lookup) (Config, error){Load, LoadDatabase} {
+		cfg, err := load(settings)
+		if err != nil || cfg.Audit != (Audit{Bucket: "gs://trail/production"}) {
+			t.Errorf("read %+v, %v", cfg.Audit, err)
+		}
+		if _, err := load(environment(map[string]string{"AUGUST_AUDIT_BUCKET": "/srv/" + canary, "AUGUST_AUDIT_RETENTION_DAYS": "-1"})); err == nil ||
+			!strings.Contains(err.Error(), "AUGUST_AUDIT_BUCKET must be gs://") || !strings.Contains(err.Error(), "AUGUST_AUDIT_RETENTION_DAYS") || strings.Contains(err.Error(), canary) {
+			t.Errorf("refused with %v", err)
+		}
 	}
 }
 
@@ -51,6 +68,12 @@ func TestLoad_lists(t *testing.T) {
 		"AUGUST_DRCHRONO_CALLS_PER_HOUR":  "2000",
 		"AUGUST_DRCHRONO_RESERVE_PERCENT": "0",
 		"AUGUST_CODA_WRITES_PER_10S":      "5",
+
+		"AUGUST_WEBHOOK_VERIFY":       "false",
+		"AUGUST_WEBHOOK_INBOX_MAX_MB": "7",
+		"AUGUST_PUBSUB_TOPIC":         "projects/p/topics/t",
+		"AUGUST_PUBSUB_SUBSCRIPTION":  "projects/p/subscriptions/s",
+		"AUGUST_PUBSUB_ENDPOINT":      "http://127.0.0.1:8085/",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +83,9 @@ func TestLoad_lists(t *testing.T) {
 	}
 	if cfg.DrChrono.CallsPerHour != 2000 || cfg.DrChrono.ReservePercent != 0 || cfg.Coda.Writes != 5 {
 		t.Errorf("read %+v and %+v", cfg.DrChrono, cfg.Coda)
+	}
+	if want := (PubSub{"projects/p/topics/t", "projects/p/subscriptions/s", "http://127.0.0.1:8085"}); cfg.PubSub != want || cfg.Webhook != (Webhook{false, 7}) {
+		t.Errorf("read %+v and %+v", cfg.PubSub, cfg.Webhook)
 	}
 }
 
@@ -75,8 +101,13 @@ func TestLoad_listsEveryProblemAtOnce(t *testing.T) {
 		"AUGUST_CODA_URL":          "ftp://" + canary,
 		"AUGUST_CONTROL_CALLERS":   "ok@example.test,*@" + canary,
 
-		"AUGUST_CODA_WRITES_PER_10S": "11",
-		"AUGUST_LOG_LEVEL":           canary,
+		"AUGUST_CODA_WRITES_PER_10S":  "11",
+		"AUGUST_WEBHOOK_VERIFY":       canary,
+		"AUGUST_WEBHOOK_INBOX_MAX_MB": "0",
+		"AUGUST_PUBSUB_TOPIC":         canary,
+		"AUGUST_PUBSUB_SUBSCRIPTION":  "projects/p/topics/" + canary,
+		"AUGUST_PUBSUB_ENDPOINT":      "https://example.test/" + canary,
+		"AUGUST_LOG_LEVEL":            canary,
 	}))
 	if err == nil {
 		t.Fatal("accepted")
@@ -84,6 +115,7 @@ func TestLoad_listsEveryProblemAtOnce(t *testing.T) {
 	for _, name := range []string{
 		"PORT", "AUGUST_DATABASE_INSTANCE", "AUGUST_DATABASE_NAME", "AUGUST_DATABASE_PASSWORD", "AUGUST_DATABASE_POOL_MAX",
 		"AUGUST_DRCHRONO_OAUTH", "AUGUST_CODA_URL", "AUGUST_CODA_WRITES_PER_10S", "AUGUST_CONTROL_CALLERS", "AUGUST_LOG_LEVEL",
+		"AUGUST_WEBHOOK_VERIFY", "AUGUST_WEBHOOK_INBOX_MAX_MB", "AUGUST_PUBSUB_TOPIC", "AUGUST_PUBSUB_SUBSCRIPTION", "AUGUST_PUBSUB_ENDPOINT",
 	} {
 		if !strings.Contains(err.Error(), name+" ") {
 			t.Errorf("says nothing of %s", name)
@@ -99,6 +131,26 @@ func TestLoad_namesMissingCredential(t *testing.T) {
 	_, err := Load(environment(map[string]string{"AUGUST_DRCHRONO_OAUTH": `{"client_id":"x"}`}))
 	if err == nil || !strings.Contains(err.Error(), "lacks client_secret, refresh_token") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestLoad_webhook(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		changes map[string]string
+		problem string
+	}{
+		"a connection for the inbox":    {map[string]string{"AUGUST_DRCHRONO_WEBHOOK_SECRET": canary, "AUGUST_DATABASE_POOL_MAX": "4"}, ""},
+		"no connection for it":          {map[string]string{"AUGUST_DRCHRONO_WEBHOOK_SECRET": canary, "AUGUST_DATABASE_POOL_MAX": "3"}, "AUGUST_DATABASE_POOL_MAX must be 4"},
+		"none needed":                   {map[string]string{"AUGUST_DATABASE_POOL_MAX": "3"}, ""},
+		"a topic that nobody pulls":     {map[string]string{"AUGUST_PUBSUB_TOPIC": "projects/p/topics/t"}, "AUGUST_PUBSUB_SUBSCRIPTION goes with"},
+		"a subscription of no topic":    {map[string]string{"AUGUST_PUBSUB_SUBSCRIPTION": "projects/p/subscriptions/s"}, "AUGUST_PUBSUB_SUBSCRIPTION goes with"},
+		"a next secret without a first": {map[string]string{"AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT": canary}, "AUGUST_DRCHRONO_WEBHOOK_SECRET is not set"},
+	} {
+		_, err := Load(environment(c.changes))
+		if got := fmt.Sprint(err); c.problem == "" && err != nil || c.problem != "" && !strings.Contains(got, c.problem) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

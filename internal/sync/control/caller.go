@@ -46,40 +46,40 @@ var (
 const maxToken = 8 << 10
 
 // Check implements Caller.
-func (o *OIDC) Check(r *http.Request) error {
+func (o *OIDC) Check(r *http.Request) (string, error) {
 	if len(o.Audiences) == 0 {
-		return errControlOff
+		return "", errControlOff
 	}
 	raw, err := bearer(r)
 	if err != nil {
-		return o.refuse(r.Context(), errNoToken, err)
+		return "", o.refuse(r.Context(), errNoToken, err)
 	}
 	verifier, err := o.keys(r.Context())
 	if err != nil {
-		return o.refuse(r.Context(), errIssuerAway, err)
+		return "", o.refuse(r.Context(), errIssuerAway, err)
 	}
 	token, err := verifier.Verify(r.Context(), raw)
 	if err != nil {
 		// The keys are fetched while verifying; an issuer that is away is not the caller's fault.
 		if strings.Contains(err.Error(), "fetching keys") {
-			return o.refuse(r.Context(), errIssuerAway, errors.New("the issuer's keys could not be fetched"))
+			return "", o.refuse(r.Context(), errIssuerAway, errors.New("the issuer's keys could not be fetched"))
 		}
-		return o.refuse(r.Context(), errNoToken, reason(err))
+		return "", o.refuse(r.Context(), errNoToken, reason(err))
 	}
 	if !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(o.Audiences, a) }) {
-		return o.refuse(r.Context(), errNoToken, errAudience)
+		return "", o.refuse(r.Context(), errNoToken, errAudience)
 	}
 	var claims struct {
 		Email    string `json:"email"`
 		Verified any    `json:"email_verified"`
 	}
 	if token.Claims(&claims) != nil || claims.Email == "" || (claims.Verified != true && claims.Verified != "true") {
-		return o.refuse(r.Context(), errNotListed, errUnverified)
+		return "", o.refuse(r.Context(), errNotListed, errUnverified)
 	}
 	if !slices.Contains(o.Callers, strings.ToLower(claims.Email)) {
-		return o.refuse(r.Context(), errNotListed, errNotListed)
+		return "", o.refuse(r.Context(), errNotListed, errNotListed)
 	}
-	return nil
+	return strings.ToLower(claims.Email), nil
 }
 
 func (o *OIDC) refuse(ctx context.Context, answer *runtimeapi.Error, why error) error {

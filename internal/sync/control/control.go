@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 )
 
 // Pipelines keeps the declared pipelines. Errors meant for the caller are *runtimeapi.Error; any
@@ -35,7 +36,7 @@ type Pipelines interface {
 
 // Caller checks who calls. The error is a *runtimeapi.Error that says nothing about the token.
 type Caller interface {
-	Check(r *http.Request) error
+	Check(r *http.Request) (who string, err error)
 }
 
 // Server is the control API. It answers from the start; until Ready it says that it is not.
@@ -49,6 +50,7 @@ type Server struct {
 type backend struct {
 	pipelines Pipelines
 	probes    Probes
+	shelf     Shelf
 	info      runtimeapi.Info
 }
 
@@ -66,6 +68,8 @@ func New(caller Caller, log *slog.Logger) *Server {
 		"GET " + pipeline + runtimeapi.PathStatus:         s.status,
 		"GET " + pipeline + runtimeapi.PathRuns + "/{id}": s.run,
 		"DELETE " + probe:                                 s.forget,
+		"GET " + runtimeapi.PathParked:                    s.parked,
+		"POST /v1/webhooks/{verb}":                        s.settleParked,
 	} {
 		s.mux.Handle(pattern, s.answer(serve))
 	}
@@ -78,8 +82,8 @@ func New(caller Caller, log *slog.Logger) *Server {
 }
 
 // Ready gives the server what it serves.
-func (s *Server) Ready(pipelines Pipelines, probes Probes, info runtimeapi.Info) {
-	s.behind.Store(&backend{pipelines: pipelines, probes: probes, info: info})
+func (s *Server) Ready(pipelines Pipelines, probes Probes, shelf Shelf, info runtimeapi.Info) {
+	s.behind.Store(&backend{pipelines: pipelines, probes: probes, shelf: shelf, info: info})
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
@@ -90,10 +94,12 @@ const maxBody = 1 << 20
 func (s *Server) guard(serve func(*backend, http.ResponseWriter, *http.Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if err := s.caller.Check(r); err != nil {
+		who, err := s.caller.Check(r)
+		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
+		r = r.WithContext(audit.With(r.Context(), audit.Source{Kind: audit.KindControl, ID: who}))
 		behind := s.behind.Load()
 		if behind == nil {
 			s.fail(w, r, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "the runtime waits for its database; /readyz says how it stands"})

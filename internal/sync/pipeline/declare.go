@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
@@ -83,6 +84,9 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 		return p, err
 	}
 	err = pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		if err := audit.From(ctx).Set(ctx, tx); err != nil {
+			return err
+		}
 		// One declaration at a time: two first ones of a pipeline agree on who is first, and two pipelines on
 		// who has the dataset.
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('august.pipeline', 0))`); err != nil {
@@ -157,7 +161,7 @@ func onlySchedule(old, spec runtimeapi.PipelineSpec) bool {
 }
 
 // enqueue asks for a sync. One that is open serves the request too: it sees the newest spec. It follows on a
-// reconciliation that is open. A pipeline that never had a full sync gets a full one.
+// reconciliation or a derivation that is open. A pipeline that never had a full sync gets a full one.
 //
 // A full run that nobody asked for by name goes on from where a failed one of the last day stopped:
 // the feeds that were read in full then are not read in full again.
@@ -173,7 +177,7 @@ func enqueue(ctx context.Context, tx pgx.Tx, name string, full bool) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, `update august.run set then_sync = true, then_full = then_full or $2
-		where pipeline = $1 and kind = 'reconcile' and `+qOpen+` and not (then_sync and (then_full or not $2))`, name, full)
+		where pipeline = $1 and kind <> 'sync' and `+qOpen+` and not (then_sync and (then_full or not $2))`, name, full)
 	return err
 }
 
@@ -184,6 +188,9 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 		return s.unavailable(ctx, "delete pipeline", err)
 	}
 	err := pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
+		if err := audit.From(ctx).Set(ctx, tx); err != nil {
+			return err
+		}
 		rows, _ := tx.Query(ctx, `
 			select sweep from august.checkpoint where pipeline = $1 and sweep is not null
 			union all select f.sweep from august.reconcile_feed f join august.run r on r.id = f.run_id where r.pipeline = $1`, name)
@@ -196,6 +203,9 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 			return err
 		}
 		deleted = tag.RowsAffected()
+		if _, err := tx.Exec(ctx, `delete from august.derive_mark where pipeline = $1`, name); err != nil {
+			return err
+		}
 		// Pages come last, as when a sweep is closed: a run under way must not wait for us while we wait for it.
 		return store.Drop(ctx, tx, sweeps)
 	})
@@ -205,8 +215,8 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 	return s.unavailable(ctx, "delete pipeline", err)
 }
 
-// Sync asks for a run now. It joins a sync that is open, unless that is not full and cannot become so. A reconciliation
-// that is open is returned instead; the sync follows on it.
+// Sync asks for a run now. It joins a sync that is open, unless that is not full and cannot become so. A run of another
+// kind that is open is returned instead; the sync follows on it.
 func (s *Service) Sync(ctx context.Context, name string, req runtimeapi.SyncRequest) (runtimeapi.Run, error) {
 	p, err := s.Get(ctx, name)
 	if err != nil {
@@ -291,6 +301,9 @@ func (s *Service) status(ctx context.Context, p runtimeapi.Pipeline) (runtimeapi
 	}
 	// Applications that the runtime no longer uses are in the ledger, too; their hours have passed.
 	if err := pool.QueryRow(ctx, `select coalesce(max(used), 0) from august.throttle where hour = date_trunc('hour', clock_timestamp())`).Scan(&st.CallsThisHour); err != nil {
+		return st, err
+	}
+	if st.Webhook, err = s.webhook(ctx, p.Spec.WebhookEvents); err != nil {
 		return st, err
 	}
 	d := s.cfg.Datasets[p.Spec.Dataset]

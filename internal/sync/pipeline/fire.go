@@ -26,6 +26,9 @@ func (s *Service) fire(ctx context.Context) error {
 		if err := openQueued(ctx, tx, ""); err != nil {
 			return err
 		}
+		if err := s.fireDerive(ctx, tx); err != nil {
+			return err
+		}
 		rows, _ := tx.Query(ctx, `
 			select name, spec, coalesce(next_run <= now(), false), coalesce(last_full < now() - $1::interval, true) and not exists (
 				-- a full sync that failed is not repeated at every turn of the schedule: it costs the hour's calls

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
@@ -27,6 +28,9 @@ func (s *Service) execute(ctx context.Context, l lease, log *slog.Logger) error 
 	}
 	if l.kind == runtimeapi.KindReconcile {
 		return s.reconcile(ctx, l, d, log)
+	}
+	if l.kind == runtimeapi.KindDerive {
+		return s.finish(ctx, l, nil)
 	}
 	done, err := s.openFeeds(ctx, l, d.Feeds)
 	if err != nil {
@@ -119,8 +123,15 @@ func (s *Service) finish(ctx context.Context, l lease, implausible *store.Implau
 			return fmt.Errorf("read the stored spec: %w", err)
 		}
 		dataset = s.cfg.Datasets[spec.Dataset]
+		if err := audit.Run(l.run).Set(ctx, tx); err != nil {
+			return err
+		}
 		reconciled := l.kind == runtimeapi.KindReconcile
 		if dataset.Derive != nil && (!reconciled || l.repair) {
+			// First: what is marked from now on may not be seen.
+			if _, err := tx.Exec(ctx, `delete from august.derive_mark where pipeline = $1`, l.pipeline); err != nil {
+				return err
+			}
 			if err := dataset.Derive(ctx, tx, spec, l.run); err != nil {
 				if ctx.Err() != nil || isDatabase(err) || tx.Conn().IsClosed() {
 					return err

@@ -3,16 +3,12 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
@@ -222,7 +218,7 @@ func (s *Service) settle(ctx context.Context, l lease, log *slog.Logger, state s
 
 func (s *Service) giveBack(ctx context.Context, l lease, state string, attempt int, resume *time.Time, message string) error {
 	return pgx.BeginFunc(ctx, s.cfg.Store.Pool(), func(tx pgx.Tx) error {
-		over := state == runtimeapi.RunFailed && l.kind == runtimeapi.KindReconcile
+		over := state == runtimeapi.RunFailed && l.kind != runtimeapi.KindSync
 		if over { // a sync follows; the pipeline is locked before its run, as everywhere
 			if _, err := tx.Exec(ctx, `select from august.pipeline where name = $1 for update`, l.pipeline); err != nil {
 				return err
@@ -301,18 +297,7 @@ func isDatabase(err error) bool {
 	if errors.As(err, &source) {
 		return false
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		switch pg.Code[:2] {
-		case "08", "53", "57", "40": // connection, resources, operator intervention (failover), rollback
-			return true
-		}
-		return pg.Code == "25006" // a standby: the failover is under way
-	}
-	var connect *pgconn.ConnectError
-	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded)
+	return store.Outage(err)
 }
 
 // errDerive marks a failure of a dataset's own computation.
@@ -321,9 +306,8 @@ var errDerive = errors.New("computing the dataset failed")
 // reason is what is shown of a failure. PostgreSQL's messages may quote a row's values, so only their
 // code is kept; those of its connections name hosts and users.
 func reason(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return "the database refused a statement (" + strings.TrimSpace("SQLSTATE "+pg.Code+" "+pg.TableName+" "+pg.ConstraintName) + ")"
+	if refused := store.Refused(err); refused != "" {
+		return "the database refused a statement (" + refused + ")"
 	}
 	if isDatabase(err) {
 		return "the database failed again and again: look at the runtime's log, then request a run"

@@ -63,6 +63,7 @@ type Config struct {
 	Lease     time.Duration // life of a lease that is not renewed; default 10 s
 	FullEvery time.Duration // a scheduled run is full when the last full one is older; default 7 days
 	Retry     time.Duration // before a run is tried again after its source failed, four times longer each time; default 30 s
+	Debounce  time.Duration // from the first change by a webhook until what follows from it is computed; default 2 s
 	Workers   int           // runs at a time; default 2
 	Fetchers  int           // pages of one feed in flight; default 12
 
@@ -97,6 +98,7 @@ func New(cfg Config) *Service {
 	setDefault(&cfg.Lease, 10*time.Second)
 	setDefault(&cfg.FullEvery, 7*24*time.Hour)
 	setDefault(&cfg.Retry, 30*time.Second)
+	setDefault(&cfg.Debounce, debounce)
 	setDefault(&cfg.Workers, 2)
 	setDefault(&cfg.Fetchers, defaultFetchers)
 	setDefault(&cfg.CallsPerHour, store.DefaultPerHour)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
 
@@ -34,6 +35,7 @@ func (s *Store) ComparePage(ctx context.Context, f *feed.Feed, h Holder, pipelin
 		}
 		b := &pgx.Batch{}
 		if repair && len(diffs) > 0 {
+			audit.Run(h.Run).Queue(b)
 			queueRepair(b, f, p, diffs, &counts)
 		}
 		_, keyless := pageKeys(nil, p.Bad) // the other keys are noted with their rows

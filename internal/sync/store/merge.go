@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
 
@@ -81,6 +81,7 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 			return err
 		}
 		b := &pgx.Batch{}
+		audit.Run(h.Run).Queue(b)
 		if len(staged) > 0 {
 			if err := copyRows(ctx, tx, f, staged); err != nil {
 				return err
@@ -111,69 +112,6 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 	})
 	counts.Fresh = counts.Changed
 	return counts, err
-}
-
-// Delivery is rows that came unasked, such as a webhook's.
-type Delivery struct {
-	Rows     []feed.Row // created or changed
-	Deleted  []feed.Row // deleted, with the content they had
-	Received time.Time  // by this database's clock
-}
-
-// hintAge is how old a delivery's content may be when it arrives: DrChrono repeats one that was
-// refused for eleven hours. A page that was asked for meanwhile knows better.
-const hintAge = 12 * time.Hour
-
-// MergeRows merges a delivery by the same rules as a page, inside the caller's transaction, which may
-// hold the delivery's inbox row, audit and outbox too. It is safe beside pages and other deliveries;
-// a transaction that merges into several feeds takes them in the order of their names, lest two wait
-// for each other.
-//
-// A delivery may be late or repeated, and does not say when it was made. So its content ranks as if
-// it had been asked for hintAge before it came: it loses a tie against any page that was asked for
-// since, and brings no row back that was found deleted since. A feed without times cannot tell an old
-// delivery from a new one: there it only adds rows that are not known, older than any page. The next
-// read settles both.
-func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, d Delivery) (Counts, error) {
-	at := d.Received.Add(-hintAge)
-	rows := newestByKey(f, append(slices.Clone(d.Rows), d.Deleted...), at)
-	c := Counts{Read: int64(len(d.Rows) + len(d.Deleted))}
-	if len(rows) == 0 {
-		return c, nil
-	}
-	// The table is not remembered as made: the caller's transaction may not be committed.
-	if _, err := tx.Exec(ctx, qStage(f)); err != nil {
-		return c, fmt.Errorf("make the staging table of %s: %w", f.Name, err)
-	}
-	if _, err := tx.Exec(ctx, "delete from "+stageTable(f)); err != nil { // of an earlier delivery in this transaction
-		return c, fmt.Errorf("empty the staging table of %s: %w", f.Name, err)
-	}
-	if err := copyRows(ctx, tx, f, rows); err != nil {
-		return c, err
-	}
-	b := &pgx.Batch{}
-	if f.Version == "" {
-		b.Queue(qInsert(f), pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
-	} else {
-		queueMerge(b, f, at, qTouch(f, "true"), &c) // there are few, and repeated ones come in any order
-	}
-	if len(d.Deleted) > 0 {
-		gone := make([]Gone, len(d.Deleted))
-		for i, r := range d.Deleted {
-			gone[i] = Gone{r.Key, d.Received}
-		}
-		keys, ats := goneColumns(gone)
-		b.Queue(qMark(f), keys, ats).QueryRow(func(row pgx.Row) error {
-			var n int64
-			err := row.Scan(&n)
-			c.Deleted += n
-			return err
-		})
-	}
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return c, fmt.Errorf("merge a delivery of %s: %w", f.Name, err)
-	}
-	return c, nil
 }
 
 // changed leaves out rows that are stored already as they are. Most rows of most pages are, and

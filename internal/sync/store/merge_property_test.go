@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
@@ -126,12 +127,12 @@ func (b *bench) arrive(f *feed.Feed, s sighting, number int) error {
 		_, err := b.MergePage(b.Context(), f, b.holder, store.Page{Sweep: 1 << 40, Number: number, At: s.at, Rows: rows})
 		return err
 	}
-	delivery := store.Delivery{Rows: rows, Received: s.at}
-	if s.deleted {
-		delivery = store.Delivery{Deleted: rows, Received: s.at}
+	deliveries := make([]store.Delivery, len(rows))
+	for i, row := range rows {
+		deliveries[i] = store.Delivery{Row: row, Deleted: s.deleted, Received: s.at}
 	}
 	return pgx.BeginFunc(b.Context(), b.Pool(), func(tx pgx.Tx) error {
-		_, err := b.MergeRows(b.Context(), tx, f, delivery)
+		_, err := b.MergeRows(b.Context(), tx, f, audit.Source{}, deliveries)
 		return err
 	})
 }
@@ -281,19 +282,19 @@ func TestADeliveryIsAHint(t *testing.T) {
 		t.Error("a row that was deleted before its page came is alive")
 	}
 	// Two deliveries in one transaction, and what is rolled back is gone.
-	rows := func(o string) []feed.Row {
+	delivered := func(o string) []store.Delivery {
 		row, err := feed.NewDecoder(f).Decode([]byte(o))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []feed.Row{row}
+		return []store.Delivery{{Row: row, Received: noon}}
 	}
 	tx, err := b.Pool().Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 2 {
-		c, err := b.MergeRows(t.Context(), tx, f, store.Delivery{Rows: rows(lineItem(10+i, "1.00", "2026-03-04T06:00:00")), Received: noon})
+		c, err := b.MergeRows(t.Context(), tx, f, audit.Source{}, delivered(lineItem(10+i, "1.00", "2026-03-04T06:00:00")))
 		if err != nil || c.Changed != 1 {
 			t.Errorf("%+v, %v", c, err)
 		}

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -58,6 +60,15 @@ func changedAt(f *feed.Feed, r feed.Row, at time.Time) string {
 		return ""
 	}
 	return r.Version
+}
+
+// isNewer tells whether row a, of moment at, is the newer sighting: qNewer, for rows that are not stored yet.
+func isNewer(f *feed.Feed, a feed.Row, at time.Time, b feed.Row, bt time.Time) bool {
+	changed, before := changedAt(f, a, at), changedAt(f, b, bt)
+	if changed == "" || before == "" {
+		changed, before = "", ""
+	}
+	return cmp.Or(cmp.Compare(changed, before), at.Compare(bt), bytes.Compare(a.Hash[:], b.Hash[:])) > 0
 }
 
 // qTrusted tells whether a row's time of change counts.
@@ -120,6 +131,11 @@ func qTouch(f *feed.Feed, which string) string {
 // qMark and CloseSweep's, the only statement that changes a synced row: what must be written with
 // every change reads its "merged".
 func qMerge(f *feed.Feed) string {
+	return qInto(f, stageTable(f)+" s", "$1::timestamptz", qNewest(f))
+}
+
+// qNewest is what becomes of a row that is stored already.
+func qNewest(f *feed.Feed) string {
 	cols := mergeColumns(f)
 	var set []string
 	for _, c := range cols[:len(cols)-1] {
@@ -131,17 +147,14 @@ func qMerge(f *feed.Feed) string {
 	if f.Deleted != "" {
 		flagged = fmt.Sprintf(" and t.%s is not true", ident(f.Deleted))
 	}
-	return qInto(f, fmt.Sprintf(`do update set %[1]s, deleted_at_source = case
+	return fmt.Sprintf(`do update set %[1]s, deleted_at_source = case
 		when excluded.deleted_at_source is not null then coalesce(t.deleted_at_source, excluded.deleted_at_source)
 		when excluded.observed_at <= t.deleted_at_source%[2]s then t.deleted_at_source end
 	where t.content_hash <> excluded.content_hash and %[3]s
 	or t.deleted_at_source is not null and excluded.deleted_at_source is null and excluded.observed_at > t.deleted_at_source
 		and (t.content_hash = excluded.content_hash or %[3]s)`,
-		strings.Join(set, ", "), flagged, qNewer(f, "excluded", "t")))
+		strings.Join(set, ", "), flagged, qNewer(f, "excluded", "t"))
 }
-
-// qInsert adds staged rows that are not known.
-func qInsert(f *feed.Feed) string { return qInto(f, "do nothing") }
 
 func mergeColumns(f *feed.Feed) []string {
 	staged := f.CopyColumns()
@@ -149,17 +162,18 @@ func mergeColumns(f *feed.Feed) []string {
 	return append(staged[:n:n], "observed_at", "deleted_at_source")
 }
 
-func qInto(f *feed.Feed, conflict string) string {
+// qInto moves the rows s of a query into the feed's table, each as it was at its moment.
+func qInto(f *feed.Feed, from, moment, conflict string) string {
 	cols := mergeColumns(f)
 	return fmt.Sprintf(`
 with merged as (
 	insert into %[1]s as t (%[2]s)
-	select %[3]s, $1::timestamptz, case when source_deleted then $1::timestamptz end from %[4]s
-	on conflict (%[5]s) %[6]s
-	returning deleted_at_source = $1::timestamptz as gone
+	select %[3]s, %[4]s, case when source_deleted then %[4]s end from %[5]s
+	on conflict (%[6]s) %[7]s
+	returning deleted_at_source = observed_at as gone
 )
 select count(*), count(*) filter (where gone) from merged`,
-		table(f), idents(cols), idents(cols[:len(cols)-2]), stageTable(f), ident(f.Key), conflict)
+		table(f), idents(cols), idents(cols[:len(cols)-2]), moment, from, ident(f.Key), conflict)
 }
 
 // Gone is a row that was found deleted, and when.

@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -36,6 +39,46 @@ func Reason(err error) string {
 	default:
 		return "the database cannot be reached"
 	}
+}
+
+// Outage tells a failure of the database's service, which passes, from every other error.
+func Outage(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:min(2, len(pg.Code))] {
+		case "08", "53", "57", "40": // connection, resources, operator intervention (failover), rollback
+			return true
+		}
+		return pg.Code == "25006" // a standby: the failover is under way
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Unfit tells that the database refused the data that a statement brought: it breaks a type, a constraint, a limit, or a rule
+// that a trigger holds. Other data may pass.
+func Unfit(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code[:min(2, len(pg.Code))] {
+	case "22", "23", "54", "P0":
+		return true
+	}
+	return false
+}
+
+// Refused says which rule a refused statement broke, "" when err is no refusal. PostgreSQL's own message may quote a row's
+// values.
+func Refused(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return ""
+	}
+	return strings.Join(slices.DeleteFunc([]string{"SQLSTATE " + pg.Code, pg.TableName, pg.ColumnName, pg.ConstraintName}, func(s string) bool { return s == "" }), " ")
 }
 
 func refusal(code string) string {

@@ -37,3 +37,18 @@ func TestReason(t *testing.T) {
 		}
 	}
 }
+
+func TestUnfit(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]bool{
+		"22P02": true, "23514": true, "54000": true, "P0001": true, // the data
+		"42703": false, "57P01": false, "53100": false, "40P01": false, "XX000": false, "": false, // not the data's fault
+	} {
+		if got := store.Unfit(fmt.Errorf("merge: %w", &pgconn.PgError{Code: code})); got != want {
+			t.Errorf("%s: %v", code, got)
+		}
+	}
+	if store.Unfit(errors.New("another error")) {
+		t.Error("an error of another sort")
+	}
+}

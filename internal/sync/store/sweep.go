@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 )
 
@@ -227,11 +228,16 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 	return c, err
 }
 
-// hold keeps the run from being taken over until the transaction ends: whoever did would look for
+// hold says that the transaction is the run's, and keeps that from being taken over until it ends: whoever did would look for
 // missing rows among pages that are gone. Its lease can still be renewed.
 func hold(ctx context.Context, tx pgx.Tx, h Holder) error {
 	var run int64
-	err := tx.QueryRow(ctx, `select id from august.run where id = $1 and lease_owner = $2 and state = 'running' for key share`, h.Run, h.Instance).Scan(&run)
+	b := &pgx.Batch{}
+	b.Queue(`select id from august.run where id = $1 and lease_owner = $2 and state = 'running' for key share`, h.Run, h.Instance).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&run)
+	})
+	audit.Run(h.Run).Queue(b)
+	err := tx.SendBatch(ctx, b).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrLeaseLost
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // Requests logs and measures every request that next answers, and turns a panic into a 500. It
-// notes the path, never the query or a header; probes that succeed are logged only for debugging.
+// notes the path, never the query or a header; probes and webhooks are logged only for debugging.
 func (m *Metrics) Requests(log *slog.Logger, next http.Handler) (http.Handler, error) {
 	seconds, err := m.Meter("http").Float64Histogram("http.server.request.duration",
 		metric.WithUnit("s"), metric.WithDescription("time to answer"),
@@ -68,10 +68,13 @@ type logged struct {
 	Latency string `json:"latency"`
 }
 
+// quiet are the paths whose requests are logged only for debugging. The webhook's come by the thousand, and from anybody:
+// its metrics count them, and the receiver says once what is wrong.
+var quiet = map[string]bool{"/livez": true, "/readyz": true, "/metrics": true, "/webhooks/drchrono": true}
+
 func level(r *http.Request, status int) slog.Level {
-	probe := r.URL.Path == "/livez" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics"
 	switch {
-	case probe && status != http.StatusInternalServerError:
+	case quiet[r.URL.Path] && status != http.StatusInternalServerError:
 		return slog.LevelDebug
 	case status >= 500:
 		return slog.LevelError

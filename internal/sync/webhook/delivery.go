@@ -4,12 +4,11 @@
 package webhook
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"hash/fnv"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -53,36 +52,36 @@ func (s Subject) Lane() int16 {
 // a person to look at, and no delivery is refused for its content. id and event are headers; secrets are the
 // webhook's, and nothing of them stays in what is returned.
 func Parse(id, event string, body []byte, received time.Time, secrets ...string) Delivery {
-	d := Delivery{ID: id, Event: event, Received: received}
+	hide := hider(secrets)
+	d := Delivery{ID: hide.text(id, mostID), Event: hide.text(event, mostEvent), Received: received}
 	var envelope struct {
 		Object   json.RawMessage `json:"object"`
-		Practice json.Number     `json:"practice_group_id"`
+		Practice json.RawMessage `json:"practice_group_id"` // a number or a string, told for information only
 	}
-	err := json.Unmarshal(body, &envelope)
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &wrong) && wrong.Field == "practice_group_id", err == nil:
-		d.Practice, _ = envelope.Practice.Int64() // it is told for information only
-		if d.Object = envelope.Object; string(d.Object) == "null" {
-			d.Object = nil
-		}
-	default: // the decoder's own text may quote the body
+	if json.Unmarshal(body, &envelope) == nil {
+		d.Object = envelope.Object
+		d.Practice, _ = strconv.ParseInt(idText(envelope.Practice), 10, 64)
+	} else { // the decoder's own text may quote the body
 		d.Fault, d.Object = "the body is not a JSON object", body
 	}
-	for _, secret := range secrets {
-		if secret != "" && bytes.Contains(d.Object, []byte(secret)) {
-			d.Object = bytes.ReplaceAll(d.Object, []byte(secret), []byte("[secret]"))
-		}
+	d.Object = hide.bytes(d.Object)
+	d.finish(hide)
+	return d
+}
+
+// finish works out what follows from event, object and fault.
+func (d *Delivery) finish(hide hider) {
+	if len(d.Object) == 0 || string(d.Object) == "null" {
+		d.Object = nil
 	}
-	d.Subject = Subject{Kind: kindOf(event), Key: keyOf(d)}
+	d.Subject = Subject{Kind: kindOf(d.Event), Key: hide.text(keyOf(*d), mostID)}
 	sum := sha256.New()
-	_, _ = sum.Write(append([]byte(event), 0))
+	_, _ = sum.Write(append([]byte(d.Event), 0))
 	_, _ = sum.Write(d.Object)
 	d.Digest = sum.Sum(nil)
 	if d.ID == "" {
 		d.ID = "sha256:" + hex.EncodeToString(d.Digest)
 	}
-	return d
 }
 
 // keyOf finds the object's id, a number or a string.
@@ -96,12 +95,17 @@ func keyOf(d Delivery) string {
 	if json.Unmarshal(d.Object, &object) != nil {
 		return ""
 	}
+	return idText(object.ID)
+}
+
+// idText is a JSON number or string as text; "" for anything else.
+func idText(raw json.RawMessage) string {
 	var text string
-	if json.Unmarshal(object.ID, &text) == nil {
+	if json.Unmarshal(raw, &text) == nil {
 		return text
 	}
 	var number json.Number
-	if json.Unmarshal(object.ID, &number) == nil {
+	if json.Unmarshal(raw, &number) == nil {
 		return number.String()
 	}
 	return ""

@@ -143,6 +143,7 @@ func printStatus(out io.Writer, s localcloud.Status) error {
 		{"State", fmt.Sprintf("%s since %s, process %d", s.State, d.Started.Local().Format("15:04:05"), d.PID)},
 		{"Directory", d.Dir},
 		{"Google's APIs", d.Endpoints.Google},
+		{"Pub/Sub", d.Endpoints.PubSub},
 		{"Images", d.Endpoints.Registry},
 		{"OIDC issuer", d.Endpoints.OIDCIssuer},
 		{"DrChrono", d.Endpoints.DrChrono},

@@ -25,14 +25,15 @@ type client struct {
 }
 
 var (
-	google = client{"hashicorp/google", "^Test(Acc)?HashicorpGoogle", []string{cloudSQL, cloudRun, provider}}
-	gcloud = client{"gcloud", "^TestGcloud", []string{cloudSQL, cloudRun}}
+	google = client{"hashicorp/google", "^Test(Acc)?HashicorpGoogle", []string{cloudSQL, cloudRun, pubSub, provider}}
+	gcloud = client{"gcloud", "^TestGcloud", []string{cloudSQL, cloudRun, pubSub}}
 )
 
 const (
 	module   = "github.com/feel-august/terraform-provider-august"
 	cloudSQL = module + "/internal/localcloud/cloudsql"
 	cloudRun = module + "/internal/localcloud/cloudrun"
+	pubSub   = module + "/internal/localcloud/pubsub"
 	provider = module + "/provider"
 )
 

@@ -8,6 +8,7 @@ import (
 
 	"cloud.google.com/go/cloudsqlconn"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
@@ -16,18 +17,46 @@ import (
 // open prepares the database's connections; it does not connect. The dialler reaches instances by their
 // connection name; there is none when the runtime connects directly.
 func open(ctx context.Context, cfg config.Config) (*store.Store, func(instance string) pgconn.DialFunc, error) {
+	sc, dial := settings(cfg)
+	s, err := store.Open(ctx, sc)
+	return s, dial, err
+}
+
+// openBoth is open with a connection for the webhook's inbox beside, which nothing else may use: a delivery does not
+// queue behind a sync. It is one of those that the instance may have. Without a secret no delivery is taken, and there is
+// none.
+func openBoth(ctx context.Context, cfg config.Config) (db, inbox *store.Store, dial func(instance string) pgconn.DialFunc, err error) {
+	if !cfg.DrChrono.WebhookSecret.Set() {
+		db, dial, err = open(ctx, cfg)
+		return db, db, dial, err
+	}
+	sc, dial := settings(cfg)
+	own := sc
+	own.MaxConns = 1
+	sc.MaxConns--
+	own.Configure = func(pc *pgxpool.Config) error {
+		pc.ConnConfig.RuntimeParams["synchronous_commit"] = "on" // whatever the database's own default: 200 means durable
+		return nil
+	}
+	if inbox, err = store.Open(ctx, own); err != nil {
+		return nil, nil, nil, err
+	}
+	db, err = store.Open(ctx, sc)
+	return db, inbox, dial, err
+}
+
+// settings is how the database is reached.
+func settings(cfg config.Config) (store.Config, func(instance string) pgconn.DialFunc) {
 	db := cfg.Database
 	sc := store.Config{
 		Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password.Reveal(), MaxConns: db.PoolMax,
 	}
 	if db.Host != "" {
-		s, err := store.Open(ctx, sc)
-		return s, nil, err
+		return sc, nil
 	}
 	c := &connector{}
 	sc.Host, sc.Dial = "cloudsql", c.to(db.Instance)
-	s, err := store.Open(ctx, sc)
-	return s, c.to, err
+	return sc, c.to
 }
 
 // connector dials through the Cloud SQL Go connector: TLS 1.3, signed in by IAM. The connector is

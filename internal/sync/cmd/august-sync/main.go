@@ -1,4 +1,4 @@
-// Command august-sync is the sync runtime: it reads billing data from DrChrono, keeps it in
+// Command august-sync is the sync runtime: it reads billing data from DrChrono, takes its webhooks, keeps it all in
 // PostgreSQL, derives claims from it and brings summaries to Coda. It is configured by environment
 // variables only.
 package main
@@ -33,8 +33,8 @@ func main() {
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "august-sync:", err)
-		if errors.Is(err, errDrift) {
-			os.Exit(exitDrift)
+		if errors.Is(err, errDrift) || errors.Is(err, errTampering) || errors.Is(err, errNoneParked) {
+			os.Exit(exitFound)
 		}
 		os.Exit(1)
 	}
@@ -64,24 +64,34 @@ It reads its configuration from the environment, once:
 
   AUGUST_DATABASE_INSTANCE             connection name, project:region:name
   AUGUST_DATABASE_NAME, _USER          database and user on it
-  AUGUST_DATABASE_POOL_MAX             connections of the pool at most (4); a recovery drill's probe takes one
-                                       beside it, and an instance writes two probes at most
+  AUGUST_DATABASE_POOL_MAX             connections at most (4), of which the webhook's inbox has one to itself; a
+                                       recovery drill's probe takes one beside them, and an instance writes two at most
   AUGUST_DATABASE_HOST, _PORT          set: plain TCP to there; unset: the Cloud SQL connector with IAM
   AUGUST_DATABASE_PASSWORD             secret; only with AUGUST_DATABASE_HOST
 
   AUGUST_DRCHRONO_URL                  https://app.drchrono.com
   AUGUST_DRCHRONO_OAUTH                secret: {"client_id", "client_secret", "refresh_token"}
-  AUGUST_DRCHRONO_WEBHOOK_SECRET       secret; _NEXT is accepted too during a rotation
+  AUGUST_DRCHRONO_WEBHOOK_SECRET       secret; _NEXT is accepted too during a rotation. Without it no delivery is taken
+  AUGUST_WEBHOOK_VERIFY                answer DrChrono's verification (true); may be off once it is done
+  AUGUST_WEBHOOK_INBOX_MAX_MB          of deliveries that may wait in the database (1024)
+
+  AUGUST_PUBSUB_TOPIC, _SUBSCRIPTION   projects/p/topics/t and projects/p/subscriptions/s: keep deliveries until they
+                                       are applied; without them the database does. The subscription has to keep order
+  AUGUST_PUBSUB_ENDPOINT               https://host, or plain text at http://host:port; unset: Google's
 
   AUGUST_CODA_URL                      https://coda.io/apis/v1
   AUGUST_CODA_TOKEN                    secret; without it no Coda view is served
   AUGUST_CODA_WRITES_PER_10S           row writes that the token's user may make in ten seconds (3)
 
+  AUGUST_AUDIT_BUCKET                  where heads of the audit trail go, gs://bucket/prefix or file:///folder; unset: nowhere
+  AUGUST_AUDIT_RETENTION_DAYS          for which its entries are kept (2200, which is six years); 0: for ever
+
   AUGUST_CONTROL_AUDIENCE              audiences of control API tokens, by comma; without it the API is off
   AUGUST_CONTROL_CALLERS               e-mail addresses that may call it, by comma
   AUGUST_OIDC_ISSUER                   https://accounts.google.com
 
-Paths: /livez and /readyz for probes, /metrics for Prometheus, /v1/ for the control API.`
+Paths: /livez and /readyz for probes, /metrics for Prometheus, /v1/ for the control API,
+/webhooks/drchrono for DrChrono.`
 
 func command() *cobra.Command {
 	root := &cobra.Command{
@@ -99,7 +109,7 @@ func command() *cobra.Command {
 			Use:   "serve",
 			Short: "Serve until SIGTERM (the default)",
 			Long: "Serve answers /livez at once and /readyz when the database is migrated. It waits for a database\n" +
-				"that is away. At SIGTERM it gives its runs back and exits within ten seconds; a second\n" +
+				"that is away, and is ready all the same when Pub/Sub can take the webhook's deliveries. At SIGTERM it gives its runs back and exits within ten seconds; a second\n" +
 				"signal ends it at once.",
 			Args: cobra.NoArgs,
 			RunE: root.RunE,
@@ -112,6 +122,8 @@ func command() *cobra.Command {
 			RunE:  func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), os.LookupEnv, os.Stderr) },
 		},
 		reconcileCommand(),
+		webhookCommand(),
+		auditCommand(),
 		&cobra.Command{
 			Use:   "version",
 			Short: "Print the version and exit",

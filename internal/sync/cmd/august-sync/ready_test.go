@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 
 func TestReadiness(t *testing.T) {
 	t.Parallel()
-	r := newReadiness()
+	receives := false
+	r := newReadiness(func() bool { return receives })
 	get := func() string {
 		w := httptest.NewRecorder()
 		r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
@@ -44,6 +46,25 @@ func TestReadiness(t *testing.T) {
 	fails, r.asked = nil, time.Time{}
 	if got := get(); !strings.HasPrefix(got, "200") {
 		t.Errorf("did not come back: %s", got)
+	}
+	// An outage is none for who brings deliveries, when these can be kept elsewhere; a database that refuses the runtime is.
+	receives = true
+	for code, want := range map[string]string{"57P01": "200", "25006": "200", "53300": "200", "28000": "503", "3D000": "503", "42501": "503"} {
+		fails, r.asked = &pgconn.PgError{Code: code}, time.Time{}
+		if got := get(); !strings.HasPrefix(got, want) || !strings.Contains(got, "reason") || strings.Contains(got, `"ready"`) {
+			t.Errorf("%s: %s", code, got)
+		}
+		r.waits(fails)
+		if got := get(); !strings.HasPrefix(got, want) {
+			t.Errorf("%s from the start: %s", code, got)
+		}
+		r.why = ""
+	}
+	for want, err := range map[string]error{"200": syscall.ECONNREFUSED, "503": store.ErrCredentials} {
+		fails, r.asked = err, time.Time{}
+		if got := get(); !strings.HasPrefix(got, want) {
+			t.Errorf("%v: %s", err, got)
+		}
 	}
 	r.set("stopping")
 	r.serve(func(context.Context) error { return nil })

@@ -22,8 +22,8 @@ import (
 // errDrift says that the database differs from its source and was left so, or that not all of it is known not to.
 var errDrift = errors.New("the database is not known to equal its source")
 
-// exitDrift tells drift from every other failure.
-const exitDrift = 3
+// exitFound tells what a command found, drift or tampering, from a failure to look.
+const exitFound = 3
 
 const aboutReconcile = `Reconcile reads a pipeline's objects from DrChrono in full and compares every row, column by column,
 and every range of 10,000 keys by count and hash, with the database. It writes nothing, unless

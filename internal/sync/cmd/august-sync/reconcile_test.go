@@ -30,7 +30,13 @@ type errand struct {
 // reconcile begins the command.
 func (b *bundle) reconcile(args ...string) *errand {
 	b.t.Helper()
-	e := &errand{bundle: b, cmd: exec.Command(binary, append([]string{"reconcile"}, args...)...), done: make(chan struct{})}
+	return b.errand(append([]string{"reconcile"}, args...)...)
+}
+
+// errand begins a command.
+func (b *bundle) errand(args ...string) *errand {
+	b.t.Helper()
+	e := &errand{bundle: b, cmd: exec.Command(binary, args...), done: make(chan struct{})}
 	for name, value := range b.env {
 		e.cmd.Env = append(e.cmd.Env, name+"="+value)
 	}
@@ -115,7 +121,7 @@ func TestReconcile(t *testing.T) {
 		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
 	}
 	b.exec(damage...)
-	if report, code, logs := b.reconcile("billing").ended(); code != exitDrift || report.Left != drift || !strings.Contains(logs, "--repair") {
+	if report, code, logs := b.reconcile("billing").ended(); code != exitFound || report.Left != drift || !strings.Contains(logs, "--repair") {
 		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
 	}
 	if report, code, logs := b.reconcile("billing", "--repair").ended(); code != 0 || report.Drift != drift || report.Left != 0 {
@@ -159,7 +165,7 @@ func TestReconcile_uncompared(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, code, logs := b.reconcile("billing", "--repair").ended()
-	if code != exitDrift || report.Drift != 0 || report.Uncompared != 1 || !strings.Contains(logs, "line_items: 1 rows of the source could not be decoded") {
+	if code != exitFound || report.Drift != 0 || report.Uncompared != 1 || !strings.Contains(logs, "line_items: 1 rows of the source could not be decoded") {
 		t.Errorf("exit code %d, %+v\n%s", code, report, logs)
 	}
 }

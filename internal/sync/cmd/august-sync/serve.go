@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/control"
@@ -26,6 +27,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
+	"github.com/feel-august/terraform-provider-august/internal/sync/webhook"
 )
 
 // Cloud Run kills ten seconds after SIGTERM. Requests get the first part of that, then connections
@@ -54,8 +56,21 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 		Issuer: cfg.Control.Issuer, Audiences: cfg.Control.Audiences, Callers: cfg.Control.Callers,
 		HTTP: &http.Client{Timeout: 10 * time.Second}, Log: log,
 	}, log)
-	ready := newReadiness()
+	db, own, dial, err := openBoth(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	drain, err := openDrain(ctx, cfg, db, log, metrics)
+	if err != nil {
+		return err
+	}
+	receiver, err := openReceiver(ctx, cfg, db, own, drain.Notify, log, metrics)
+	if err != nil {
+		return err
+	}
+	ready := newReadiness(receiver.Receives)
 	mux := http.NewServeMux()
+	receiver.Mount(mux)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.Handle("GET /readyz", ready)
 	mux.Handle("GET /metrics", metrics.Handler())
@@ -82,14 +97,10 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	go func() { served <- server.Serve(listener) }()
 	log.Info("listening", "port", cfg.Port, "version", buildVersion())
 
-	db, dial, err := open(ctx, cfg)
-	if err != nil {
-		return err
-	}
 	// The parts outlive ctx by nothing: they end with it, and the server drains beside them.
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		if err := work(ctx, cfg, db, dial, log, metrics, api, ready, began); err != nil && ctx.Err() == nil {
+		if err := work(ctx, cfg, db, dial, drain, log, metrics, api, ready, began); err != nil && ctx.Err() == nil {
 			log.Error("the runtime stopped working", "error", err)
 			served <- err
 		}
@@ -100,7 +111,11 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	}
 	ready.set("stopping")
 	log.Info("stopping")
-	windDown(context.WithoutCancel(ctx), server, &parts, db, metrics, log)
+	windDown(context.WithoutCancel(ctx), server, &parts, func() {
+		_ = receiver.Close()
+		own.Close()
+		db.Close()
+	}, metrics, log)
 	if err != nil && !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 		return err
 	}
@@ -109,7 +124,7 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 }
 
 // work waits for the database, then runs pipelines and the push to Coda until ctx ends.
-func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(string) pgconn.DialFunc, log *slog.Logger, metrics *telemetry.Metrics, api *control.Server, ready *readiness, began time.Time) error {
+func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(string) pgconn.DialFunc, drain *webhook.Drain, log *slog.Logger, metrics *telemetry.Metrics, api *control.Server, ready *readiness, began time.Time) error {
 	schema, err := migrated(ctx, db, log, ready)
 	if err != nil {
 		return err
@@ -129,14 +144,33 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	probes := probe.New(probe.Config{
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
-	api.Ready(service, probes, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
+	api.Ready(service, probes, webhook.Shelf{Store: db}, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
 	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
-	var pushing sync.WaitGroup
-	pushing.Go(func() { pusher.Run(ctx) })
-	defer pushing.Wait()
+	keeper, err := audit.NewKeeper(audit.Config{
+		Pool: db.Pool(), Bucket: cfg.Audit.Bucket, Retention: cfg.Audit.RetentionDays, Log: log, Meter: metrics.Meter("audit"),
+	})
+	if err != nil {
+		return err
+	}
+	var beside sync.WaitGroup
+	beside.Go(func() { pusher.Run(ctx) })
+	beside.Go(func() { keeper.Run(ctx) })
+	beside.Go(func() { drain.Run(ctx) })
+	defer beside.Wait()
 	return service.Run(ctx)
+}
+
+// openReceiver prepares what takes the webhook's deliveries. It works before the database is there, and without it when
+// there is Pub/Sub.
+func openReceiver(ctx context.Context, cfg config.Config, db, own *store.Store, notify func(), log *slog.Logger, metrics *telemetry.Metrics) (*webhook.Receiver, error) {
+	return webhook.New(ctx, webhook.Config{
+		Secret: cfg.DrChrono.WebhookSecret.Reveal(), Next: cfg.DrChrono.WebhookSecretNext.Reveal(), NoVerify: !cfg.Webhook.Verify,
+		Pool: own.Pool(), Beside: db.Pool(), MaxMB: cfg.Webhook.InboxMaxMB,
+		Topic: cfg.PubSub.Topic, Endpoint: cfg.PubSub.Endpoint, Notify: notify,
+		Log: log, Meter: metrics.Meter("webhook"),
+	})
 }
 
 // openSource prepares the client of DrChrono. Whoever has one draws on the same budget of calls.
@@ -184,7 +218,7 @@ func migrated(ctx context.Context, db *store.Store, log *slog.Logger, ready *rea
 			return 0, ctx.Err()
 		}
 		why := store.Reason(err)
-		ready.set(why)
+		ready.waits(err)
 		if why != said {
 			log.Warn("waiting for the database", "reason", why, "error", err)
 			said = why
@@ -206,7 +240,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 // windDown lets requests and parts end, then closes what they used. Nothing in it waits for long.
-func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, db *store.Store, metrics *telemetry.Metrics, log *slog.Logger) {
+func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, closeAll func(), metrics *telemetry.Metrics, log *slog.Logger) {
 	draining, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	ended := make(chan struct{})
@@ -221,7 +255,7 @@ func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, d
 		log.Warn("runs did not end in time; their leases expire by themselves")
 	}
 	closed := make(chan struct{})
-	go func() { db.Close(); close(closed) }()
+	go func() { closeAll(); close(closed) }()
 	last, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	_ = metrics.Shutdown(last)
