@@ -7,10 +7,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,14 +18,9 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/clinic"
 	sandbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/storm"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
-)
-
-// The long form: AUGUST_SOAK=10m, as in `make soak`. AUGUST_CHAOS_SEED repeats one that failed.
-const (
-	soakFor  = "AUGUST_SOAK"
-	soakSeed = "AUGUST_CHAOS_SEED"
 )
 
 // chaos is a platform on which everything goes wrong at once.
@@ -52,22 +45,7 @@ func (c *chaos) note(what string) {
 // Every fault of the source at once, edits in the practice, a database that breaks and instances that are
 // killed: once all of that is over, one more sync makes the tables equal to the source.
 func TestEverythingGoesWrongAtOnce(t *testing.T) {
-	length, seed := 20*time.Second, rand.Uint64()
-	if v := os.Getenv(soakFor); v != "" {
-		d, err := time.ParseDuration(v)
-		if err != nil {
-			t.Fatalf("%s: %v", soakFor, err)
-		}
-		length = d
-	}
-	if v := os.Getenv(soakSeed); v != "" {
-		n, err := strconv.ParseUint(v, 10, 64)
-		if err != nil {
-			t.Fatalf("%s: %v", soakSeed, err)
-		}
-		seed = n
-	}
-	t.Logf("%s=%d for %v", soakSeed, seed, length)
+	length, seed := storm.Soak(t, 20*time.Second)
 	r := newRig(t, 60)
 	r.server.SeedFaults(seed)
 	c := &chaos{rig: r, counts: map[string]int{}, struck: map[sandbox.FaultKind]int{}}
