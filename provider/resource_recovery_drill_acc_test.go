@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"regexp"
 	"strings"
@@ -16,11 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 	"github.com/jackc/pgx/v5"
-	"google.golang.org/api/option"
-	"google.golang.org/api/secretmanager/v1"
 	"google.golang.org/api/sqladmin/v1"
-
-	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
 )
 
 const drillAddress = "august_recovery_drill.test"
@@ -42,19 +37,7 @@ func newDrillRig(t *testing.T, name string) *drillRig {
 			BackupRetentionSettings: &sqladmin.BackupRetentionSettings{RetainedBackups: 7, RetentionUnit: "COUNT"},
 		},
 	})
-	secrets, err := secretmanager.NewService(t.Context(), option.WithEndpoint(r.runtime.cloud.Endpoints.SecretManager), option.WithoutAuthentication())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := secrets.Projects.Secrets.Versions.Access("projects/" + accProject + "/secrets/august-db-password/versions/latest").Do()
-	if err != nil {
-		t.Fatal(err)
-	}
-	password, err := base64.StdEncoding.DecodeString(got.Payload.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.password = string(password)
+	r.password = secretValue(t, r.runtime.cloud, "august-db-password")
 	r.wait(r.api.Databases.Insert(accProject, name, &sqladmin.Database{Name: "august"}).Do())
 	r.wait(r.api.Users.Insert(accProject, name, &sqladmin.User{Name: "august-sync", Password: r.password}).Do())
 	return r
@@ -83,7 +66,7 @@ func (r *drillRig) fill() {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, fmt.Sprintf("host=%s user=august-sync password=%s dbname=august sslmode=require", cloudsql.Address(r.get()), r.password))
+	conn, err := pgx.Connect(ctx, databaseOf(r.get(), r.password))
 	if err != nil {
 		r.t.Fatal(err)
 	}

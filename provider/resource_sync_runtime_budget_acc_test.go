@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"encoding/base64"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,8 +12,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
-	"google.golang.org/api/option"
-	"google.golang.org/api/secretmanager/v1"
 	"google.golang.org/api/sqladmin/v1"
 )
 
@@ -96,20 +93,8 @@ func TestAccSyncRuntime_poolTooLarge(t *testing.T) {
 // furnish makes the database and the user that a runtime needs on an instance of its own.
 func (i *instance) furnish(r *runtimeRig) {
 	i.t.Helper()
-	secrets, err := secretmanager.NewService(i.t.Context(), option.WithEndpoint(r.cloud.Endpoints.SecretManager), option.WithoutAuthentication())
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	got, err := secrets.Projects.Secrets.Versions.Access("projects/" + accProject + "/secrets/august-db-password/versions/latest").Do()
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	password, err := base64.StdEncoding.DecodeString(got.Payload.Data)
-	if err != nil {
-		i.t.Fatal(err)
-	}
 	i.wait(i.api.Databases.Insert(accProject, i.name, &sqladmin.Database{Name: "august"}).Do())
-	i.wait(i.api.Users.Insert(accProject, i.name, &sqladmin.User{Name: "august-sync", Password: string(password)}).Do())
+	i.wait(i.api.Users.Insert(accProject, i.name, &sqladmin.User{Name: "august-sync", Password: secretValue(i.t, r.cloud, "august-db-password")}).Do())
 }
 
 // One apply can raise max_connections and deploy what needs it.

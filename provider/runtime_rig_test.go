@@ -70,6 +70,8 @@ type runtimeRig struct {
 	name  string
 	image string // works
 	dud   string // ends as soon as it starts
+
+	drchrono string // more settings of that block
 }
 
 func newRuntimeRig(t *testing.T, name string) *runtimeRig {
@@ -113,6 +115,7 @@ resource "august_sync_runtime" "test" {
   drchrono = {
     url          = %q
     oauth_secret = "drchrono-oauth"
+    %s
   }
 
   control = {
@@ -121,7 +124,7 @@ resource "august_sync_runtime" "test" {
   }
   %s
 }
-`, r.name, image, localcloud.ServiceAccount("august-sync", accProject), r.cloud.Endpoints.DrChrono,
+`, r.name, image, localcloud.ServiceAccount("august-sync", accProject), r.cloud.Endpoints.DrChrono, r.drchrono,
 		localcloud.ServiceAccount("terraform", accProject), r.cloud.Endpoints.OIDCIssuer, more)
 }
 

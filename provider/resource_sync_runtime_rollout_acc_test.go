@@ -1,0 +1,104 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/api/option"
+	"google.golang.org/api/sqladmin/v1"
+
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/storm"
+)
+
+// rolloutRate is deliveries a second: far more than a large practice has.
+const rolloutRate = 100
+
+// A new revision takes over while deliveries come in: each is answered with 200, and each is kept.
+func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
+	t.Parallel()
+	r := newRuntimeRig(t, "rt-rollout")
+	const settings = "public = true\n concurrency = %d\n scaling = { min_instances = 1, max_instances = 2 }"
+	r.drchrono = "webhook_secret = \"drchrono-webhook\"\n webhook_verify = false\n webhook_inbox_max_mb = 64"
+	config := func(concurrency int) string { return r.config(r.image, fmt.Sprintf(settings, concurrency)) }
+	secret := secretValue(t, r.cloud, "drchrono-webhook")
+	var sent []storm.Sent
+	stop, ended := context.CancelFunc(nil), make(chan struct{})
+	defer func() {
+		if stop != nil {
+			stop()
+			<-ended
+		}
+	}()
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		CheckDestroy:             func(*terraform.State) error { r.gone(); return nil },
+		Steps: []resource.TestStep{
+			{Config: config(80)},
+			{
+				PreConfig: func() {
+					url := r.get().Uri + "/webhooks/drchrono"
+					ctx, cancel := context.WithCancel(context.Background())
+					stop = cancel
+					go func() {
+						defer close(ended)
+						sent = storm.Blow(ctx, storm.Config{URL: func() string { return url }, Secret: secret, Rate: rolloutRate, For: 2 * time.Minute, Seed: uint64(time.Now().UnixNano()) /* the database is shared */})
+					}()
+					time.Sleep(time.Second)
+				},
+				Config: config(60),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate)},
+				},
+				Check: func(*terraform.State) error {
+					time.Sleep(2 * time.Second) // the old revision goes
+					stop()
+					<-ended
+					stop = nil
+					if answers := storm.Statuses(sent); answers[http.StatusOK] != len(sent) || len(sent) < 2*rolloutRate {
+						return fmt.Errorf("%d deliveries were answered %v", len(sent), answers)
+					}
+					t.Logf("%d deliveries, p50 %v, p99 %v, worst %v", len(sent), storm.Percentile(sent, 50), storm.Percentile(sent, 99), storm.Percentile(sent, 100))
+					return r.kept(sent)
+				},
+			},
+		},
+	})
+}
+
+// kept finds every delivery in the inbox once.
+func (r *runtimeRig) kept(sent []storm.Sent) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	sql, err := sqladmin.NewService(ctx, option.WithEndpoint(r.cloud.Endpoints.CloudSQL), option.WithoutAuthentication())
+	if err != nil {
+		return err
+	}
+	platform, err := sql.Instances.Get(accProject, "platform").Do()
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, databaseOf(platform, secretValue(r.t, r.cloud, "august-db-password")))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	ids := make([]string, len(sent))
+	for i, s := range sent {
+		ids[i] = s.ID
+	}
+	var kept int
+	if err := conn.QueryRow(ctx, "select count(*) from august.inbox where delivery = any($1)", ids).Scan(&kept); err != nil {
+		return err
+	}
+	if kept != len(sent) {
+		return fmt.Errorf("%d deliveries got a 200, %d are in the inbox", len(sent), kept)
+	}
+	return nil
+}
