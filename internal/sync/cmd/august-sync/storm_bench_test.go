@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/storm"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+)
+
+// stormTime is how long each rate is kept up.
+const stormTime = 60 * time.Second
+
+// Deliveries at fixed rates, open loop: how long until the 200, and until the row is committed. The floor is what a
+// receiver costs that only makes a body durable: one connection, one insert and one commit for all that waits.
+func BenchmarkWebhooks(bench *testing.B) {
+	for _, rate := range []float64{200, 1000} {
+		bench.Run(fmt.Sprintf("rate=%.0f/runtime", rate), func(bench *testing.B) {
+			b := setup(bench, 80)
+			b.env["AUGUST_LOG_LEVEL"] = "info"
+			p := b.start("serve").ready()
+			client := b.client(p)
+			spec := runtimeapi.PipelineSpec{Dataset: "billing", WebhookEvents: []string{"LINE_ITEM_CREATE", "LINE_ITEM_MODIFY"}}
+			if _, err := client.PutPipeline(bench.Context(), "billing", spec); err != nil {
+				bench.Fatal(err)
+			}
+			p.until("the first sync", func() bool {
+				s, err := client.Status(bench.Context(), "billing")
+				return err == nil && s.LastFull != nil
+			})
+			for bench.Loop() {
+				sent := blow(bench, p.url+"/webhooks/drchrono", rate)
+				b.committed(bench, p, sent)
+			}
+			p.stop()
+		})
+		bench.Run(fmt.Sprintf("rate=%.0f/floor", rate), func(bench *testing.B) {
+			server := httptest.NewServer(durable(bench, pgtest.New(bench)))
+			defer server.Close()
+			for bench.Loop() {
+				blow(bench, server.URL, rate)
+			}
+		})
+	}
+}
+
+func blow(bench *testing.B, url string, rate float64) []storm.Sent {
+	bench.Helper()
+	sent := storm.Blow(bench.Context(), storm.Config{URL: func() string { return url }, Secret: webhookSecret, Rate: rate, For: stormTime,
+		Objects: 5000, Fresh: 0.2, Seed: uint64(rate)})
+	if answers := storm.Statuses(sent); answers[http.StatusOK] != len(sent) {
+		bench.Fatalf("%d deliveries were answered %v", len(sent), answers)
+	}
+	for _, p := range []float64{50, 95, 99} {
+		bench.ReportMetric(float64(storm.Percentile(sent, p).Microseconds())/1000, fmt.Sprintf("ms-p%.0f", p))
+	}
+	return sent
+}
+
+// committed waits until all is applied, once each, and reports how long that took from when a delivery was taken.
+func (b *bundle) committed(bench *testing.B, p *process, sent []storm.Sent) {
+	bench.Helper()
+	conn, err := pgx.Connect(bench.Context(), b.db.URL())
+	if err != nil {
+		bench.Fatal(err)
+	}
+	defer func() { _ = conn.Close(background()) }()
+	var rows, ids, applied int
+	var p50, p95, p99 float64
+	p.until("every delivery to be applied", func() bool {
+		err := conn.QueryRow(bench.Context(), `select count(*), count(distinct delivery), count(*) filter (where state = 'applied'),
+			coalesce(percentile_cont(0.5) within group (order by took), 0), coalesce(percentile_cont(0.95) within group (order by took), 0),
+			coalesce(percentile_cont(0.99) within group (order by took), 0)
+			from (select delivery, state, extract(epoch from settled_at - received_at) * 1000 as took from august.inbox) i`).Scan(&rows, &ids, &applied, &p50, &p95, &p99)
+		return err == nil && applied >= len(sent)
+	})
+	if rows != len(sent) || ids != len(sent) {
+		bench.Errorf("%d rows of %d deliveries in the inbox, %d were sent", rows, ids, len(sent))
+	}
+	bench.ReportMetric(p50, "ms-commit-p50")
+	bench.ReportMetric(p95, "ms-commit-p95")
+	bench.ReportMetric(p99, "ms-commit-p99")
+}
+
+// durable answers once a body is committed. It takes whatever is queued at a time.
+func durable(bench *testing.B, db pgtest.Database) http.Handler {
+	bench.Helper()
+	ctx, stop := context.WithCancel(background())
+	conn, err := pgx.Connect(ctx, db.URL())
+	if err == nil {
+		_, err = conn.Exec(ctx, "create table bare (id bigint generated always as identity primary key, digest bytea not null, body bytea not null)")
+	}
+	if err != nil {
+		bench.Fatal(err)
+	}
+	type waiting struct {
+		body []byte
+		done chan error
+	}
+	queue := make(chan waiting, 1024)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for first := range queue {
+			batch := []waiting{first}
+			for more := true; more && len(batch) < 500; {
+				select {
+				case next, ok := <-queue:
+					if more = ok; ok {
+						batch = append(batch, next)
+					}
+				default:
+					more = false
+				}
+			}
+			digests, bodies := make([][]byte, len(batch)), make([][]byte, len(batch))
+			for i, w := range batch {
+				sum := sha256.Sum256(w.body)
+				digests[i], bodies[i] = sum[:], w.body
+			}
+			_, err := conn.Exec(ctx, "insert into bare (digest, body) select * from unnest($1::bytea[], $2::bytea[])", digests, bodies)
+			for _, w := range batch {
+				w.done <- err
+			}
+		}
+	}()
+	bench.Cleanup(func() {
+		close(queue)
+		<-ended
+		stop()
+		_ = conn.Close(background())
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			done := make(chan error, 1)
+			queue <- waiting{body, done}
+			err = <-done
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	})
+}
