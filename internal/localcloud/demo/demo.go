@@ -21,8 +21,8 @@ import (
 
 // environments are the workspaces of examples/local and the project that each one fills.
 var environments = []environment{
-	{Workspace: "production", Project: "feel-august-platform", CodaDoc: "dAugustProduction"},
-	{Workspace: "staging", Project: "feel-august-platform-staging", CodaDoc: "dAugustStaging"},
+	{Workspace: "production", Project: "feel-august-platform", CodaDoc: "dAugustProduction", App: "august-production"},
+	{Workspace: "staging", Project: "feel-august-platform-staging", CodaDoc: "dAugustStaging", App: "august-staging"},
 }
 
 // drill names the demo's rehearsal of the recovery.
@@ -33,6 +33,7 @@ const workFolder = "demo"
 
 type environment struct {
 	Workspace, Project, CodaDoc string
+	App                         string // DrChrono application
 }
 
 // Options is what a demo needs to know.
@@ -116,6 +117,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	progress.done()
 	if err != nil {
 		return err
+	}
+
+	for i := range reports {
+		say("==> DrChrono's webhook: %d charges in the practice of workspace %s", charges, reports[i].environment.Workspace)
+		if err := reports[i].webhook(ctx, cloud); err != nil {
+			return err
+		}
 	}
 
 	if err := tf.name(drill); err != nil {

@@ -169,6 +169,15 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 			return figures(group(r.rows(name)), group(f.Read), group(f.Changed), rate(f))
 		})
 	}
+	each("Webhook", func(r report) string {
+		return fmt.Sprintf("%d charges in the tables after %.1f s", charges, r.arrival.took.Seconds())
+	})
+	each("  delivery to commit", func(r report) string {
+		if r.arrival.status.P95Ms == nil {
+			return ""
+		}
+		return fmt.Sprintf("p95 %.0f ms, %d parked", *r.arrival.status.P95Ms, r.arrival.status.Parked)
+	})
 	counts := func(title string, of func(r report) map[string]int64) {
 		line(title)
 		for _, name := range names(reports, of) {

@@ -50,6 +50,14 @@ func TestPlan(t *testing.T) {
 	s.wantNoChanges(t, "after the first apply")
 	s.checkSynced(t, &r, cloud.Description)
 
+	t.Run("receives webhooks", func(t *testing.T) {
+		if err := r.webhook(ctx, cloud.Description); err != nil {
+			t.Fatal(err)
+		}
+		if r.arrival.status.LastDelivery == nil || r.arrival.status.P95Ms == nil || r.arrival.status.Parked != 0 {
+			t.Errorf("the webhook stands as %+v", r.arrival.status)
+		}
+	})
 	t.Run("rehearses recovery", func(t *testing.T) { s.checkDrills(t, cloud.Description) })
 	t.Run("leaks nothing", func(t *testing.T) { s.checkLeaks(t, cloud) })
 	t.Run("names drift and repairs it", func(t *testing.T) { s.checkDrift(t, cloud.Description) })

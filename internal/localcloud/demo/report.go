@@ -31,6 +31,7 @@ type report struct {
 	service   *runv2.GoogleCloudRunV2Service
 	status    runtimeapi.Status // of the billing pipeline
 	labs      runtimeapi.Status
+	arrival   arrival
 	coda      map[string]int64 // rows of each table, by its id
 	unchanged bool
 }
@@ -42,9 +43,10 @@ type outputs struct {
 	} `json:"image"`
 	Runtime struct {
 		Value struct {
-			URI      string `json:"uri"`
-			Audience string `json:"audience"`
-			Revision string `json:"revision"`
+			URI        string `json:"uri"`
+			WebhookURL string `json:"webhook_url"`
+			Audience   string `json:"audience"`
+			Revision   string `json:"revision"`
 		} `json:"value"`
 	} `json:"runtime"`
 	Pipelines struct {
