@@ -3,14 +3,12 @@ package cloudsql
 import (
 	"context"
 	"errors"
-	command "flag"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -73,7 +71,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		if err := errors.Join(scratch.InMemory(), together()); err != nil {
+		if err := scratch.InMemory(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -88,18 +86,6 @@ func TestMain(m *testing.M) {
 		}
 		return m.Run()
 	}())
-}
-
-// together runs twice as many tests side by side as go test would, unless it was told how many: half of the time they
-// wait for clients that look every few seconds, and for clusters that notice something.
-func together() error {
-	command.Parse()
-	told := false
-	command.Visit(func(f *command.Flag) { told = told || f.Name == "test.parallel" })
-	if told {
-		return nil
-	}
-	return command.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 }
 
 // prepare finds PostgreSQL, and makes the template cluster before tests that run side by side need it.

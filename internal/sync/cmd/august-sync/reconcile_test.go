@@ -173,7 +173,7 @@ func TestReconcile_uncompared(t *testing.T) {
 // An interrupted one goes on where it was, and no runtime is needed for that.
 func TestReconcile_interrupted(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 40)
+	b := setup(t, 24)
 	calls := b.counted()
 	b.synced().stop()
 	before := calls.Load()
@@ -209,7 +209,7 @@ func TestReconcile_killed(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	calm, wild := setup(t, 60), setup(t, 60)
+	calm, wild := setup(t, 24), setup(t, 24)
 	total := calm.counted()
 	calls := wild.counted()
 	calm.synced().stop()
