@@ -35,6 +35,7 @@ func TestASyncGetsOverFaultsThatPass(t *testing.T) {
 		"a token endpoint that fails":  {Kind: sandbox.FaultStatus, Endpoint: "o/token", Times: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, 40, few...)
 			r.server.AddFault(fault)
 			r.synced()
@@ -57,6 +58,7 @@ func TestASyncSaysWhatIsWrongWhenAFaultStays(t *testing.T) {
 		"bulk that fails": {sandbox.Fault{Kind: sandbox.FaultFailed, Endpoint: "line_items_list"}, "gave up on a bulk page"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, 20, few...)
 			r.server.Set(func(s *sandbox.Settings) { s.PageCaps["patient_payments"] = 5 })
 			id := r.server.AddFault(c.fault)

@@ -96,6 +96,7 @@ func TestASyncGetsOverEveryFaultThatPasses(t *testing.T) {
 		"a page that shows the one before": {Kind: sandbox.FaultRepeat, Endpoint: "patient_payments", Page: 2, Times: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			read := few
 			if fault.Chance > 0 { // it takes many calls to be sure to meet it
 				read = feeds
@@ -158,6 +159,7 @@ func TestASyncGetsOverSettings(t *testing.T) {
 		"lists that trail":                      func(s *sandbox.Settings) { s.ReadLagMillis = 3000 },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			read := few
 			if strings.Contains(name, "token") { // there is time for some to expire
 				read = feeds
@@ -185,6 +187,7 @@ func TestObjectsOfOtherShapes(t *testing.T) {
 	}
 	for _, shapes := range each {
 		t.Run(fmt.Sprint(shapes), func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, 15)
 			r.server.Set(func(s *sandbox.Settings) { s.PageCaps = nil }) // it is the objects that matter, not the pages
 			s := r.synced()
