@@ -51,6 +51,7 @@ var figures = []figure{
 	{what: "· to commit, 95 in 100", of: "sync/cmd/august-sync.Webhooks/rate=1000/runtime", unit: "ms-commit-p95", shown: "ms", most: 200},
 	{what: "webhook at 200/s: delivery to 200, 99 in 100", of: "sync/cmd/august-sync.Webhooks/rate=200/runtime", unit: "ms-p99", shown: "ms", beside: "floor", most: 15},
 	{what: "· to commit, 95 in 100", of: "sync/cmd/august-sync.Webhooks/rate=200/runtime", unit: "ms-commit-p95", shown: "ms", most: 200},
+	{what: "· to commit while full syncs go on, 95 in 100", of: "sync/cmd/august-sync.Webhooks/rate=200/syncing", unit: "ms-commit-p95", shown: "ms", most: 200},
 	{what: "webhook: what receiving adds to a publish, 99 in 100", of: "sync/webhook.Publish", unit: "added-p99-ms", shown: "ms", most: 5},
 
 	{what: "failover: writes interrupted, worst of 20", of: "localcloud/cloudsql.Failover", unit: "rto-ms-max", shown: "ms", most: 15_000},

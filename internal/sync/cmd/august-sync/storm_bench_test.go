@@ -25,25 +25,10 @@ const stormTime = 60 * time.Second
 // receiver costs that only makes a body durable: one connection, one insert and one commit for all that waits.
 func BenchmarkWebhooks(bench *testing.B) {
 	for _, rate := range []float64{200, 1000} {
-		bench.Run(fmt.Sprintf("rate=%.0f/runtime", rate), func(bench *testing.B) {
-			b := setup(bench, 80)
-			b.env["AUGUST_LOG_LEVEL"] = "info"
-			p := b.start("serve").ready()
-			client := b.client(p)
-			spec := runtimeapi.PipelineSpec{Dataset: "billing", WebhookEvents: []string{"LINE_ITEM_CREATE", "LINE_ITEM_MODIFY"}}
-			if _, err := client.PutPipeline(bench.Context(), "billing", spec); err != nil {
-				bench.Fatal(err)
-			}
-			p.until("the first sync", func() bool {
-				s, err := client.Status(bench.Context(), "billing")
-				return err == nil && s.LastFull != nil
-			})
-			for bench.Loop() {
-				sent := blow(bench, p.url+"/webhooks/drchrono", rate)
-				b.committed(bench, p, sent)
-			}
-			p.stop()
-		})
+		bench.Run(fmt.Sprintf("rate=%.0f/runtime", rate), func(bench *testing.B) { storms(bench, rate, false) })
+		if rate == 200 { // full syncs of the practice go on meanwhile, and take what connections they get
+			bench.Run("rate=200/syncing", func(bench *testing.B) { storms(bench, rate, true) })
+		}
 		bench.Run(fmt.Sprintf("rate=%.0f/floor", rate), func(bench *testing.B) {
 			server := httptest.NewServer(durable(bench, pgtest.New(bench)))
 			defer server.Close()
@@ -52,6 +37,41 @@ func BenchmarkWebhooks(bench *testing.B) {
 			}
 		})
 	}
+}
+
+// storms sends deliveries to a runtime.
+func storms(bench *testing.B, rate float64, syncing bool) {
+	bench.Helper()
+	b := setup(bench, 80)
+	b.env["AUGUST_LOG_LEVEL"], b.env["AUGUST_DRCHRONO_CALLS_PER_HOUR"] = "info", "1000000"
+	p := b.start("serve").ready()
+	client := b.client(p)
+	spec := runtimeapi.PipelineSpec{Dataset: "billing", WebhookEvents: []string{"LINE_ITEM_CREATE", "LINE_ITEM_MODIFY"}}
+	if _, err := client.PutPipeline(bench.Context(), "billing", spec); err != nil {
+		bench.Fatal(err)
+	}
+	p.until("the first sync", func() bool {
+		s, err := client.Status(bench.Context(), "billing")
+		return err == nil && s.LastFull != nil
+	})
+	if syncing { // of another dataset: billing's would find that nobody at the source knows the storm's line items
+		labs := runtimeapi.PipelineSpec{Dataset: "labs"}
+		if _, err := client.PutPipeline(bench.Context(), "labs", labs); err != nil {
+			bench.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(bench.Context())
+		defer stop()
+		go func() {
+			for ctx.Err() == nil {
+				_, _ = client.Sync(ctx, "labs", runtimeapi.SyncRequest{Full: true}) // joins the one that is open
+				time.Sleep(100 * time.Millisecond)
+			}
+		}()
+	}
+	for bench.Loop() {
+		b.committed(bench, p, blow(bench, p.url+"/webhooks/drchrono", rate))
+	}
+	p.stop()
 }
 
 func blow(bench *testing.B, url string, rate float64) []storm.Sent {
