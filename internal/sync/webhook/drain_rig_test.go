@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ type drainRig struct {
 	testing.TB
 	db    pgtest.Database
 	store *store.Store
-	logs  *logText
+	logs  *lines
 }
 
 var billingData = map[string]Dataset{"billing": {Feeds: []feed.Feed{feed.Appointments, feed.LineItems, feed.Transactions, feed.PatientPayments}, Derives: true}}
@@ -34,7 +33,7 @@ var billingSpec = runtimeapi.PipelineSpec{Dataset: "billing", WebhookEvents: []s
 
 func newDrainRig(t testing.TB) *drainRig {
 	t.Helper()
-	r := &drainRig{TB: t, logs: &logText{}}
+	r := &drainRig{TB: t, logs: &lines{}}
 	r.db = pgtest.Copy(t, func(db pgtest.Database) error {
 		s, err := connect(db)
 		if err != nil {
@@ -157,22 +156,4 @@ func (r *drainRig) until(what string, is func() bool) {
 func (r *drainRig) settled() {
 	r.Helper()
 	r.until("an empty inbox", func() bool { return r.one(`select count(*) from august.inbox where state = 'pending'`) == "0" })
-}
-
-// logText collects what is logged.
-type logText struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
