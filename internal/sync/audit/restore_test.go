@@ -2,10 +2,7 @@ package audit_test
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
@@ -25,7 +22,7 @@ func TestRestoredDump(t *testing.T) {
 	for name, elsewhere := range map[string]bool{"here": false, "elsewhere": true} {
 		t.Run(name, func(t *testing.T) {
 			restored := &rig{TB: t, db: pgtest.New(t), next: r.next}
-			restore := exec.Command(program(t, "pg_restore"), "--exit-on-error", "--no-owner", "--dbname", restored.db.URL())
+			restore := exec.Command(pgtest.Program(t, "pg_restore"), "--exit-on-error", "--no-owner", "--dbname", restored.db.URL())
 			restore.Stdin = bytes.NewReader(dump)
 			if out, err := restore.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
@@ -58,29 +55,11 @@ func TestRestoredDump(t *testing.T) {
 func client(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	var errs bytes.Buffer
-	c := exec.Command(program(t, name), args...)
+	c := exec.Command(pgtest.Program(t, name), args...)
 	c.Stderr = &errs
 	out, err := c.Output()
 	if err != nil {
 		t.Fatalf("%s: %v: %s", name, err, &errs)
 	}
 	return out
-}
-
-// program finds a client of PostgreSQL beside its server.
-func program(t *testing.T, name string) string {
-	t.Helper()
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
-	slices.Sort(found)
-	if len(found) > 0 {
-		return found[len(found)-1]
-	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(name + " is not installed")
-	}
-	return path
 }

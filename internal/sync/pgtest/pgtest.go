@@ -285,6 +285,16 @@ func credential() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
+// Program is the path of one of PostgreSQL's programs, as binary finds it.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := binary(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // binary finds a server program on PATH or where distributions keep it, newest first.
 func binary(name string) (string, error) {
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/", "/usr/pgsql-*/bin/", "/opt/homebrew/opt/postgresql@*/bin/", "/usr/local/opt/postgresql@*/bin/"} {
