@@ -3,8 +3,6 @@ package webhook
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/feel-august/terraform-provider-august/internal/sandbox/storm"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
 )
 
@@ -36,7 +34,7 @@ func BenchmarkReceive(b *testing.B) {
 		name  string
 		serve func(*testing.B, *rig) http.Handler
 		table string
-	}{{"floor", bareInbox, "bare"}, {"inbox", wholeInbox, "august.inbox"}} {
+	}{{"floor", bareInbox, storm.BareTable}, {"inbox", wholeInbox, "august.inbox"}} {
 		b.Run(way.name, func(b *testing.B) {
 			g := simpleRig(b, func(c *Config) { c.Log = telemetry.NewLogger(io.Discard, slog.LevelInfo, "") })
 			server := httptest.NewServer(way.serve(b, g))
@@ -72,66 +70,7 @@ func wholeInbox(b *testing.B, g *rig) http.Handler {
 }
 
 // bareInbox is the floor.
-func bareInbox(b *testing.B, g *rig) http.Handler {
-	g.exec("create table bare (id bigint generated always as identity primary key, delivery text not null unique, digest bytea not null, body bytea not null)")
-	conn, err := pgx.Connect(context.Background(), g.db.URL())
-	if err != nil {
-		b.Fatal(err)
-	}
-	type row struct {
-		delivery     string
-		digest, body []byte
-		done         chan error
-	}
-	queue := make(chan row, benchSenders)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for first := range queue {
-			batch := []row{first}
-			for more := true; more; {
-				select {
-				case next, ok := <-queue:
-					if more = ok; ok {
-						batch = append(batch, next)
-					}
-				default:
-					more = false
-				}
-			}
-			var ids []string
-			var digests, bodies [][]byte
-			for _, r := range batch {
-				ids, digests, bodies = append(ids, r.delivery), append(digests, r.digest), append(bodies, r.body)
-			}
-			_, err := conn.Exec(context.Background(),
-				"insert into bare (delivery, digest, body) select * from unnest($1::text[], $2::bytea[], $3::bytea[]) on conflict do nothing", ids, digests, bodies)
-			for _, r := range batch {
-				r.done <- err
-			}
-		}
-	}()
-	b.Cleanup(func() {
-		close(queue)
-		<-ended
-		_ = conn.Close(context.Background())
-	})
-	secret := sha256.Sum256([]byte(secretNow))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		signature := sha256.Sum256([]byte(r.Header.Get("X-drchrono-signature")))
-		body, err := io.ReadAll(r.Body)
-		if err != nil || subtle.ConstantTimeCompare(signature[:], secret[:]) != 1 {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		digest := sha256.Sum256(body)
-		done := make(chan error, 1)
-		queue <- row{r.Header.Get("X-drchrono-delivery"), digest[:], body, done}
-		if <-done != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
-}
+func bareInbox(b *testing.B, g *rig) http.Handler { return storm.Bare(b, g.db.URL(), secretNow) }
 
 // load sends the deliveries of a run. The sender costs as little as it can, for it has the same processors.
 func load(b *testing.B, address string, run int) {

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -30,7 +27,7 @@ func BenchmarkWebhooks(bench *testing.B) {
 			bench.Run("rate=200/syncing", func(bench *testing.B) { storms(bench, rate, true) })
 		}
 		bench.Run(fmt.Sprintf("rate=%.0f/floor", rate), func(bench *testing.B) {
-			server := httptest.NewServer(durable(bench, pgtest.New(bench)))
+			server := httptest.NewServer(storm.Bare(bench, pgtest.New(bench).URL(), webhookSecret))
 			defer server.Close()
 			for bench.Loop() {
 				blow(bench, server.URL, rate)
@@ -110,65 +107,4 @@ func (b *bundle) committed(bench *testing.B, p *process, sent []storm.Sent) {
 	bench.ReportMetric(p50, "ms-commit-p50")
 	bench.ReportMetric(p95, "ms-commit-p95")
 	bench.ReportMetric(p99, "ms-commit-p99")
-}
-
-// durable answers once a body is committed. It takes whatever is queued at a time.
-func durable(bench *testing.B, db pgtest.Database) http.Handler {
-	bench.Helper()
-	ctx, stop := context.WithCancel(background())
-	conn, err := pgx.Connect(ctx, db.URL())
-	if err == nil {
-		_, err = conn.Exec(ctx, "create table bare (id bigint generated always as identity primary key, digest bytea not null, body bytea not null)")
-	}
-	if err != nil {
-		bench.Fatal(err)
-	}
-	type waiting struct {
-		body []byte
-		done chan error
-	}
-	queue := make(chan waiting, 1024)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for first := range queue {
-			batch := []waiting{first}
-			for more := true; more && len(batch) < 500; {
-				select {
-				case next, ok := <-queue:
-					if more = ok; ok {
-						batch = append(batch, next)
-					}
-				default:
-					more = false
-				}
-			}
-			digests, bodies := make([][]byte, len(batch)), make([][]byte, len(batch))
-			for i, w := range batch {
-				sum := sha256.Sum256(w.body)
-				digests[i], bodies[i] = sum[:], w.body
-			}
-			_, err := conn.Exec(ctx, "insert into bare (digest, body) select * from unnest($1::bytea[], $2::bytea[])", digests, bodies)
-			for _, w := range batch {
-				w.done <- err
-			}
-		}
-	}()
-	bench.Cleanup(func() {
-		close(queue)
-		<-ended
-		stop()
-		_ = conn.Close(background())
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err == nil {
-			done := make(chan error, 1)
-			queue <- waiting{body, done}
-			err = <-done
-		}
-		if err != nil && !errors.Is(err, context.Canceled) {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		}
-	})
 }
