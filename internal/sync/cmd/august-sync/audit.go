@@ -92,10 +92,11 @@ func (v *verification) run(ctx context.Context, env config.Lookup, out, errs io.
 		report, err := audit.VerifyExport(ctx, from, heads)
 		return conclude(out, report, heads != nil, err)
 	}
-	cfg, err := config.LoadDatabase(env)
+	db, cfg, err := openAlone(ctx, env)
 	if err != nil {
-		return fmt.Errorf("the configuration is not right:\n%w", err)
+		return err
 	}
+	defer db.Close()
 	if !v.hasHeads {
 		v.heads = cfg.Audit.Bucket
 	}
@@ -103,11 +104,6 @@ func (v *verification) run(ctx context.Context, env config.Lookup, out, errs io.
 	if err != nil {
 		return err
 	}
-	db, _, err := open(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
 	said := time.Now()
 	report, err := audit.Verify(ctx, audit.Verification{
 		Pool: db.Pool(), Heads: heads, From: v.from, Retention: cfg.Audit.RetentionDays, MaxUnsealed: v.unsealed,
@@ -183,18 +179,14 @@ func (x *exporting) run(ctx context.Context, env config.Lookup, out io.Writer) e
 			}
 		}
 	}
-	cfg, err := config.LoadDatabase(env)
-	if err != nil {
-		return fmt.Errorf("the configuration is not right:\n%w", err)
-	}
-	if e.To, err = audit.OpenBucket(ctx, x.to); err != nil {
-		return err
-	}
-	db, _, err := open(ctx, cfg)
+	db, _, err := openAlone(ctx, env)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	if e.To, err = audit.OpenBucket(ctx, x.to); err != nil {
+		return err
+	}
 	e.Pool = db.Pool()
 	m, err := audit.Export(ctx, e)
 	if err != nil {

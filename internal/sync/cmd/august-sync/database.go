@@ -22,6 +22,16 @@ func open(ctx context.Context, cfg config.Config) (*store.Store, func(instance s
 	return s, dial, err
 }
 
+// openAlone is open for a command that works on the database alone.
+func openAlone(ctx context.Context, env config.Lookup) (*store.Store, config.Config, error) {
+	cfg, err := config.LoadDatabase(env)
+	if err != nil {
+		return nil, cfg, fmt.Errorf("the configuration is not right:\n%w", err)
+	}
+	db, _, err := open(ctx, cfg)
+	return db, cfg, err
+}
+
 // openBoth is open with a connection for the webhook's inbox beside, which nothing else may use: a delivery does not
 // queue behind a sync. It is one of those that the instance may have. Without a secret no delivery is taken, and there is
 // none.

@@ -113,11 +113,7 @@ func (f *parkedFlags) selection() (runtimeapi.ParkedSelection, error) {
 
 // shelf opens what is parked.
 func (f *parkedFlags) shelf(ctx context.Context, env config.Lookup, do func(context.Context, webhook.Shelf) error) error {
-	cfg, err := config.LoadDatabase(env)
-	if err != nil {
-		return fmt.Errorf("the configuration is not right:\n%w", err)
-	}
-	db, _, err := open(ctx, cfg)
+	db, _, err := openAlone(ctx, env)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ import (
 	drbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
 const callback = "/webhooks/drchrono"
@@ -157,15 +158,8 @@ func (b *bundle) sandbox(method, path, body string, into any) {
 // neverStored looks for a text in the inbox.
 func (b *bundle) neverStored(text string) {
 	b.t.Helper()
-	conn, err := pgx.Connect(background(), b.db.URL())
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(background()) }()
-	var n int
-	if err := conn.QueryRow(background(), `select count(*) from august.inbox i where position($1::bytea in coalesce(object, '')) > 0 or strpos(i::text, $2) > 0`,
-		[]byte(text), text).Scan(&n); err != nil || n > 0 {
-		b.t.Errorf("%d rows of the inbox hold %q, %v", n, text, err)
+	if n := b.query(`select count(*) from august.inbox i where position($1::bytea in coalesce(object, '')) > 0 or strpos(i::text, $2) > 0`, []byte(text), text); n != "0" {
+		b.t.Errorf("%s rows of the inbox hold %q", n, text)
 	}
 }
 
@@ -272,6 +266,22 @@ func TestServe_killedReceiving(t *testing.T) {
 	t.Logf("%d deliveries in %d attempts, %d rows", len(acked), tries.Load(), len(have))
 }
 
+// openBoth opens the database as serve does, until the test ends.
+func (b *bundle) openBoth() (db, inbox *store.Store) {
+	b.t.Helper()
+	cfg, err := config.Load(func(name string) (string, bool) { value, ok := b.env[name]; return value, ok })
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	db, inbox, _, err = openBoth(b.t.Context(), cfg)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(db.Close)
+	b.t.Cleanup(inbox.Close)
+	return db, inbox
+}
+
 // An instance has as many connections as AUGUST_DATABASE_POOL_MAX says, the inbox's own among them.
 func TestOpenBoth(t *testing.T) {
 	t.Parallel()
@@ -279,16 +289,7 @@ func TestOpenBoth(t *testing.T) {
 	for _, secret := range []string{webhookSecret, ""} {
 		b.env["AUGUST_DRCHRONO_WEBHOOK_SECRET"] = secret
 		b.env["AUGUST_DATABASE_POOL_MAX"] = "5"
-		cfg, err := config.Load(func(name string) (string, bool) { value, ok := b.env[name]; return value, ok })
-		if err != nil {
-			t.Fatal(err)
-		}
-		db, inbox, _, err := openBoth(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		defer inbox.Close()
+		db, inbox := b.openBoth()
 		most := db.Pool().Config().MaxConns
 		if inbox != db {
 			most += inbox.Pool().Config().MaxConns
@@ -311,16 +312,7 @@ func TestOpenBoth_durable(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "alter database "+b.db.Name+" set synchronous_commit = off"); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(func(name string) (string, bool) { value, ok := b.env[name]; return value, ok })
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, inbox, _, err := openBoth(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	defer inbox.Close()
+	_, inbox := b.openBoth()
 	var mode string
 	if err := inbox.Pool().QueryRow(t.Context(), "show synchronous_commit").Scan(&mode); err != nil || mode != "on" {
 		t.Errorf("synchronous_commit is %q, %v", mode, err)

@@ -267,16 +267,12 @@ func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, c
 
 // migrate is the command of that name.
 func migrate(ctx context.Context, env config.Lookup, out io.Writer) error {
-	cfg, err := config.LoadDatabase(env)
-	if err != nil {
-		return fmt.Errorf("the configuration is not right:\n%w", err)
-	}
-	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.Database.Project())
-	db, _, err := open(ctx, cfg)
+	db, cfg, err := openAlone(ctx, env)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.Database.Project())
 	if err := db.Migrate(ctx); err != nil {
 		return errors.New(telemetry.ErrorText(err))
 	}
