@@ -85,7 +85,7 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 		return
 	case err != nil && adopted:
 		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" was there already, made by this provider, and was to be taken over; but it could not be brought into line. "+
-			"Traffic stays with the revision before, where there was one. Remove the cause and apply again.", err)
+			stays(err)+"Remove the cause and apply again.", err)
 		return
 	case errors.As(err, &undone):
 		// What errors of this kind call for elsewhere is about something that goes on, and nothing does here.

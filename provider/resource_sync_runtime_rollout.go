@@ -137,15 +137,8 @@ func failUpdate(diags *diag.Diagnostics, title string, spec cloudrun.Spec, err e
 	)
 	switch {
 	case errors.As(err, &abandoned):
-		kept := "Traffic stays with the revision before it, " + abandoned.Kept + ". "
-		switch {
-		case abandoned.Untidy != nil:
-			kept = "Its traffic could not be given back: " + abandoned.Kept + " has it now. "
-		case strings.Contains(abandoned.Kept, "%"):
-			kept = "Traffic stays with the revisions before it: " + abandoned.Kept + ". "
-		}
 		fail(diags, title, fmt.Sprintf("The new revision %s of %s was abandoned, for it failed the check %q. %s%sRemove the cause and apply again, or go forward with another image.",
-			abandoned.Revision, spec.Path(), abandoned.Cause.Check, kept, forward), err)
+			abandoned.Revision, spec.Path(), abandoned.Cause.Check, stays(err), forward), err)
 	case errors.As(err, &overtaken):
 		fail(diags, title, "Somebody else changed the service "+spec.Path()+" while a new revision was rolled out. Nothing of theirs was overwritten. "+forward+
 			"Find out who deploys there beside Terraform, and apply again.", err)
@@ -154,6 +147,20 @@ func failUpdate(diags *diag.Diagnostics, title string, spec cloudrun.Spec, err e
 	default:
 		fail(diags, title, "The service "+spec.Path()+" could not be brought into line. "+forward, err)
 	}
+}
+
+// stays says where traffic is after a revision was abandoned, and nothing of any other failure.
+func stays(err error) string {
+	var abandoned *cloudrun.AbandonedError
+	switch {
+	case !errors.As(err, &abandoned):
+		return ""
+	case abandoned.Untidy != nil:
+		return "Its traffic could not be given back: " + abandoned.Kept + " has it now. "
+	case strings.Contains(abandoned.Kept, "%"):
+		return "Traffic stays with the revisions before it: " + abandoned.Kept + ". "
+	}
+	return "Traffic stays with the revision before it, " + abandoned.Kept + ". "
 }
 
 // failure is what private state keeps of a revision that was abandoned: Cloud Run does not know of checks that are not

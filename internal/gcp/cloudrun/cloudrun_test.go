@@ -30,6 +30,7 @@ type fake struct {
 	refuses  bool // no service can be made
 	patches  []string
 	history  []string // where traffic went after each write
+	terse    bool     // operations tell nothing of revisions
 	meddle   func()   // somebody else's hand, after the next write
 	sick     string   // a revision that has ceased to be ready
 	forced   int
@@ -109,7 +110,11 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.deploy()
 		}
 		f.wrote()
-		answer(map[string]any{"name": "operations/1", "metadata": f.service})
+		metadata := *f.service
+		if f.terse {
+			metadata.LatestCreatedRevision = ""
+		}
+		answer(map[string]any{"name": "operations/1", "metadata": metadata})
 		if meddle := f.meddle; meddle != nil {
 			f.meddle = nil
 			meddle()

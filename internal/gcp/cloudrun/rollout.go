@@ -213,11 +213,11 @@ func (p *passage) approach(ctx context.Context) error {
 	return nil
 }
 
-// unless abandons the candidate for what it failed. When the time ran out, or the run was interrupted, it has failed
-// nothing: it stays where it is, and the next apply goes on from there.
+// unless abandons the candidate for a check that it failed. One that merely ran out of time, or whose run was interrupted,
+// has failed nothing: it stays where it is, and the next apply goes on from there.
 func (p *passage) unless(ctx context.Context, err error) error {
 	var failed *CheckError
-	if ctx.Err() != nil || !errors.As(err, &failed) {
+	if !errors.As(err, &failed) {
 		return err
 	}
 	return p.abandon(ctx, failed)
@@ -234,7 +234,7 @@ func (c *Client) verify(ctx context.Context, uri, revision string, how Rollout) 
 	if uri == "" {
 		return &CheckError{CheckAddress, "Cloud Run gives it no address at which it could be tried out"}
 	}
-	err := how.Examiner.Verify(ctx, uri, revision, how.Progress)
+	err := how.Examiner.Verify(ctx, uri, revision, how.report)
 	if ctx.Err() != nil {
 		return fmt.Errorf("revision %s was still being tried out when the waiting ended: %w", revision, context.Cause(ctx))
 	}

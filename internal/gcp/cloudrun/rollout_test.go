@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/api/run/v2"
+	"pgregory.net/rapid"
 )
 
 // examiner notes what was served each time it is asked, and finds amiss what it is told to.
@@ -104,6 +105,32 @@ func TestRollout(t *testing.T) {
 	if _, err := c.Update(t.Context(), next, nil, Rollout{Steps: []int64{10}, Examiner: e}); err != nil || !slices.Equal(f.patches, []string{"labels"}) {
 		t.Errorf("labels are written by %q, %v", f.patches, err)
 	}
+}
+
+// Whatever the steps, and whatever it was that served before: the candidate has no traffic before it has been tried out,
+// always gets more, and ends with everything.
+func TestRollout_ascends(t *testing.T) {
+	t.Parallel()
+	f, c, e, next := begun(t)
+	rapid.Check(t, func(t *rapid.T) {
+		steps := rapid.SliceOfNDistinct(rapid.Int64Range(1, 99), 0, 5, rapid.ID[int64]).Draw(t, "steps")
+		slices.Sort(steps)
+		next.Image += "j"
+		f.history, e.asked = nil, nil
+		before := Revision(f.service)
+		live, err := c.Update(context.Background(), next, nil, Rollout{Steps: steps, Examiner: e})
+		if err != nil || !Settled(live) || Revision(live) == before {
+			t.Fatalf("%s serves, %v", Revision(live), err)
+		}
+		if !strings.HasSuffix(e.asked[0], " with "+before) || len(e.asked) != 1+len(steps) || len(f.history) != 2+len(steps) {
+			t.Fatalf("asked %q while traffic went to %q", e.asked, f.history)
+		}
+		for i, step := range steps {
+			if want := (split{before: 100}).give(Revision(live), step).String(); f.history[1+i] != want {
+				t.Fatalf("traffic went to %q, want %q at step %d", f.history, want, i)
+			}
+		}
+	})
 }
 
 // One bad look may be the network's fault, and two; the last one has to be good all the same.
@@ -256,19 +283,23 @@ func TestRollout_overtaken(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		during bool // while the candidate has its first share, and not before
+		terse  bool
 		hand   func(*fake)
 		word   string // of the error
 		serves string
 	}{
-		{"deploys while it starts", false, deploys, "its newest revision is n-3 now", "n-3"},
-		{"deploys while it bakes", true, deploys, "its newest revision is n-3 now", "n-3"},
-		{"pins traffic while it bakes", true, pins, "its traffic was changed by somebody@example.test", "n-1"},
-		{"labels while it starts", false, labels, "", "n-2"},
-		{"labels while it bakes", true, labels, "", "n-2"},
+		{"deploys while it starts", false, false, deploys, "its newest revision is n-3 now", "n-3"},
+		{"deploys while it starts, and little is told", false, true, deploys, "its newest revision is n-3 now", "n-3"},
+		{"deploys while it bakes", true, false, deploys, "its newest revision is n-3 now", "n-3"},
+		{"pins traffic while it bakes", true, false, pins, "its traffic was changed by somebody@example.test", "n-1"},
+		{"labels while it starts", false, false, labels, "", "n-2"},
+		{"labels while it bakes", true, false, labels, "", "n-2"},
+		{"nobody, and little is told", true, true, func(*fake) {}, "", "n-2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			f, c, e, next := begun(t)
+			f.terse = tt.terse
 			if tt.during {
 				e.during = func() {
 					f.mu.Lock()
@@ -283,9 +314,9 @@ func TestRollout_overtaken(t *testing.T) {
 			switch {
 			case tt.word == "" && err != nil, tt.word != "" && (!errors.As(err, &overtaken) || !strings.Contains(err.Error(), tt.word)):
 				t.Fatal(err)
-			case serving(f.service).String() != tt.serves:
-				t.Fatalf("traffic goes to %s", serving(f.service))
-			case tt.word == "" && f.service.Labels["theirs"] != "kept":
+			case !slices.Equal(readTargets(f.service, f.service.Traffic), []string{tt.serves + " 100 "}):
+				t.Fatalf("traffic is asked to go to %q", readTargets(f.service, f.service.Traffic))
+			case tt.word == "" && !tt.terse && f.service.Labels["theirs"] != "kept":
 				t.Error("their label is gone")
 			}
 		})
