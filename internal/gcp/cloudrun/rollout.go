@@ -139,7 +139,7 @@ func (c *Client) deploy(ctx context.Context, live, next *run.GoogleCloudRunV2Ser
 	case p.candidate != Newest(now):
 		return now, overtaken(p.candidate, now)
 	case p.candidate == Newest(live):
-		return now, errors.Join(errors.New("Cloud Run has made no new revision"), failure)
+		return now, errors.Join(errors.New("no new revision was made of the change"), failure)
 	case !Ready(now):
 		cause := c.Cause(ctx, now)
 		if failure != nil && !strings.Contains(cause, failure.Error()) {
