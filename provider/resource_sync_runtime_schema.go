@@ -83,10 +83,10 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 		Attributes: map[string]schema.Attribute{
 			"id": computed("The service's resource name, `projects/{project}/locations/{location}/services/{name}`."),
 			"name": schema.StringAttribute{
-				MarkdownDescription: "Name of the service: up to 49 lower-case letters, digits and hyphens, starting with a letter.",
+				MarkdownDescription: "Name of the service: up to 37 lower-case letters, digits and hyphens, starting with a letter. Cloud Run would take more, but not beside the tag of a new revision.",
 				Required:            true,
-				Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z]([a-z0-9-]{0,47}[a-z0-9])?$`),
-					"is no service name: up to 49 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen")},
+				Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z]([a-z0-9-]{0,35}[a-z0-9])?$`),
+					"is no service name: up to 37 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen")},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"location": schema.StringAttribute{

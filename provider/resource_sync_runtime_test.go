@@ -3,6 +3,7 @@ package provider
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud"
@@ -56,6 +57,7 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"image by tag", with("image", "us-central1-docker.pkg.dev/p/r/august-sync:v1"), "image", "august_runtime_image"},
 		{"image by name", with("image", "august-sync"), "image", "@sha256:"},
 		{"name", with("name", "August_Sync"), "name", "lower-case"},
+		{"no room for a tag", with("name", strings.Repeat("a", 38)), "name", "up to 37"},
 		{"location", with("location", "us-central1-a"), "location", "zone"},
 		{"secret's form", inside("drchrono", map[string]any{"oauth_secret": "projects/p/secrets"}), "drchrono.oauth_secret", "never the secret itself"},
 		{"a secret instead of a reference", inside("coda", map[string]any{"token_secret": "{\"token\": \"a-b-c\"}"}), "coda.token_secret", "never the secret itself"},

@@ -9,7 +9,8 @@ import (
 	"google.golang.org/api/run/v2"
 )
 
-// Tag names the address that a new revision has to itself until it has all of the traffic.
+// Tag names the address that a new revision has to itself until it has all of the traffic. Cloud Run takes 46 letters of
+// it and the service's name together.
 const Tag = "candidate"
 
 // split is the percents of a service's traffic, by revision. They sum to 100 when anything is served.

@@ -208,6 +208,7 @@ func TestRules(t *testing.T) {
 		"foreign revision":   {"a", body(`"traffic":[{"type":2,"revision":"b-1","percent":100}],`, ``, ``), "not a revision of"},
 		"absent revision":    {"a", body(`"traffic":[{"type":2,"revision":"a-1","percent":100}],`, ``, ``), "does not exist"},
 		"tag twice":          {"a", body(`"traffic":[{"type":1,"percent":50,"tag":"x"},{"type":1,"percent":50,"tag":"x"}],`, ``, ``), "more than once"},
+		"tag and name":       {strings.Repeat("a", 40), body(`"traffic":[{"type":1,"percent":100,"tag":"abcdefg"}],`, ``, ``), "cannot exceed 46"},
 		"tag form":           {"a", body(`"traffic":[{"type":1,"percent":100,"tag":"X"}],`, ``, ``), "tag"},
 		"name form":          {"A_b", body(``, ``, ``), "service_id"},
 		"revision prefix":    {"a", body(``, `"revision":"b-1",`, ``), "must start with"},

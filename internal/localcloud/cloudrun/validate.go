@@ -83,6 +83,8 @@ func checkTraffic(id string, targets []*runpb.TrafficTarget) error {
 			return gapi.Invalid("service.traffic[%d].revision: %q is not a revision of %q (a short name, starting with the service's)", i, t.GetRevision(), id)
 		case t.GetTag() != "" && !tagName.MatchString(t.GetTag()):
 			return gapi.Invalid("service.traffic[%d].tag: %q: up to 46 lower-case letters, digits and hyphens, starting with a letter", i, t.GetTag())
+		case t.GetTag() != "" && len(t.GetTag())+len(id) > 46:
+			return gapi.Invalid("service.traffic[%d].tag: traffic tag '%s' and service name '%s' together are too long: they cannot exceed 46 characters", i, t.GetTag(), id)
 		case t.GetTag() != "" && tags[t.GetTag()]:
 			return gapi.Invalid("service.traffic[%d].tag: %q is used more than once", i, t.GetTag())
 		}
