@@ -34,6 +34,11 @@ type Pipelines interface {
 	Status(ctx context.Context, name string) (runtimeapi.Status, error)
 }
 
+// Tester has the runtime try itself out.
+type Tester interface {
+	Checks(ctx context.Context) []runtimeapi.SelfCheck
+}
+
 // Caller checks who calls. The error is a *runtimeapi.Error that says nothing about the token.
 type Caller interface {
 	Check(r *http.Request) (who string, err error)
@@ -51,6 +56,7 @@ type backend struct {
 	pipelines Pipelines
 	probes    Probes
 	shelf     Shelf
+	tester    Tester
 	info      runtimeapi.Info
 }
 
@@ -60,6 +66,7 @@ func New(caller Caller, log *slog.Logger) *Server {
 	pipeline, probe := runtimeapi.PathPipelines+"/{name}", runtimeapi.PathProbes+"/{id}"
 	for pattern, serve := range map[string]func(*backend, *http.Request) (int, any, error){
 		"GET " + runtimeapi.PathInfo:                      s.info,
+		"POST " + runtimeapi.PathSelfTest:                 s.selfTest,
 		"GET " + runtimeapi.PathPipelines:                 s.list,
 		"GET " + pipeline:                                 s.get,
 		"PUT " + pipeline:                                 s.put,
@@ -82,8 +89,8 @@ func New(caller Caller, log *slog.Logger) *Server {
 }
 
 // Ready gives the server what it serves.
-func (s *Server) Ready(pipelines Pipelines, probes Probes, shelf Shelf, info runtimeapi.Info) {
-	s.behind.Store(&backend{pipelines: pipelines, probes: probes, shelf: shelf, info: info})
+func (s *Server) Ready(pipelines Pipelines, probes Probes, shelf Shelf, tester Tester, info runtimeapi.Info) {
+	s.behind.Store(&backend{pipelines: pipelines, probes: probes, shelf: shelf, tester: tester, info: info})
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
@@ -128,6 +135,11 @@ func (s *Server) answer(serve func(*backend, *http.Request) (int, any, error)) h
 
 func (s *Server) info(b *backend, _ *http.Request) (int, any, error) {
 	return http.StatusOK, b.info, nil
+}
+
+// selfTest answers with how each check went. One that failed is no failure of the call.
+func (s *Server) selfTest(b *backend, r *http.Request) (int, any, error) {
+	return http.StatusOK, runtimeapi.SelfTest{Info: b.info, Checks: b.tester.Checks(r.Context())}, nil
 }
 
 func (s *Server) list(b *backend, r *http.Request) (int, any, error) {
