@@ -50,6 +50,7 @@ func (r *syncRuntimeResource) ValidateConfig(ctx context.Context, req resource.V
 	}
 	checkMemory(config, &resp.Diagnostics)
 	checkWebhook(ctx, config, &resp.Diagnostics)
+	checkRollout(ctx, config, &resp.Diagnostics)
 }
 
 // checkWebhook holds to each other what the webhook needs.

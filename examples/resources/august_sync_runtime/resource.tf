@@ -45,6 +45,12 @@ resource "august_sync_runtime" "sync" {
     max_instances = 3
   }
 
+  # A new revision is tried out before it has traffic, then has a tenth of it for half a minute, then half of it.
+  rollout = {
+    steps     = [10, 50]
+    bake_time = "30s"
+  }
+
   # DrChrono cannot present a Google identity; the runtime checks every call itself.
   public = true
 }

@@ -114,9 +114,6 @@ func TestDrift_namesWhatNoAttributeShows(t *testing.T) {
 		{func(s *run.GoogleCloudRunV2Service) {
 			s.Scaling.ScalingMode, s.Scaling.ManualInstanceCount = manual, 2
 		}, "scaling is manual, at 2 instances"},
-		{func(s *run.GoogleCloudRunV2Service) {
-			s.Traffic = []*run.GoogleCloudRunV2TrafficTarget{{Type: "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", Revision: "n-1", Percent: 100}}
-		}, "traffic"},
 		{func(s *run.GoogleCloudRunV2Service) { s.CustomAudiences = nil }, "custom audiences"},
 		{func(s *run.GoogleCloudRunV2Service) { s.Template.Containers[0].LivenessProbe = nil }, "liveness probe"},
 		{func(s *run.GoogleCloudRunV2Service) { s.Template.Containers[0].Args = []string{"version"} }, "arguments"},

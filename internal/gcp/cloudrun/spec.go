@@ -35,6 +35,7 @@ const (
 	automatic = "AUTOMATIC"
 	manual    = "MANUAL"
 	latest    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+	named     = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 	port      = 8080
 )
 
