@@ -42,14 +42,16 @@ const (
 
 // rig is a face served over HTTP, a registry with the test program in it, and clients.
 type rig struct {
-	face     *Face
-	dir      string
-	url      string
-	image    string // by digest
-	ports    *ports
-	secrets  map[string]string
-	services *run.ServicesClient
-	revs     *run.RevisionsClient
+	face    *Face
+	dir     string
+	url     string
+	image   string // by digest
+	ports   *ports
+	secrets map[string]string
+	// idleAfter is how long an instance that is not needed is kept; the default is a minute.
+	idleAfter time.Duration
+	services  *run.ServicesClient
+	revs      *run.RevisionsClient
 }
 
 // binary is the test program, compiled once.
@@ -92,6 +94,7 @@ func (r *rig) start(t *testing.T) {
 	}
 	f, err := New(Options{
 		Dir: r.dir, Ports: r.ports, Credential: cred, MetadataHost: "127.0.0.1:1", QueueWait: 2 * time.Second,
+		ScaleWindow: 50 * time.Millisecond, IdleAfter: r.idleAfter,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Secret: func(_ context.Context, project, secret, version string) ([]byte, error) {
 			v, ok := r.secrets[project+"/"+secret+"/"+version]
@@ -320,10 +323,10 @@ func fetch(t *testing.T, url string, header http.Header) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// eventually polls until ok, or fails the test after ten seconds.
+// eventually polls until ok, or fails the test after a minute.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -332,3 +335,51 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func running(pid int) bool { return syscall.Kill(pid, 0) == nil }
+
+// open sends a request that stays in hand until the returned function is called, and returns once it
+// has reached the container.
+func (r *rig) open(t *testing.T, url string) (leave func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/hold", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d", url, resp.StatusCode)
+	}
+	return func() { cancel(); _ = resp.Body.Close() }
+}
+
+// instances is how many of a revision run.
+func (r *rig) instances(service, revision string) int {
+	r.face.mu.Lock()
+	defer r.face.mu.Unlock()
+	p := r.face.services[parent+"/services/"+service].pools[filepath.Base(revision)]
+	if p == nil {
+		return -1
+	}
+	return p.Running()
+}
+
+// burn sends a request that uses all of an instance's CPU until the returned function is called.
+func (r *rig) burn(t *testing.T, url string, ended chan<- struct{}) (leave func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/burn", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(ended)
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	return cancel
+}
