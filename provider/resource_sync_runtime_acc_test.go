@@ -223,7 +223,7 @@ func TestAccSyncRuntime_failing(t *testing.T) {
 			},
 			{
 				Config:      r.config(r.dud, ""),
-				ExpectError: regexp.MustCompile(`(?s)Sync runtime not updated.*Traffic\s+stays\s+with\s+the\s+revision\s+before`),
+				ExpectError: regexp.MustCompile(`(?s)Sync runtime not updated.*Traffic\s+stays\s+with\s+the\s+revision\s+before.*startup\s+probe\s+\(HTTP\s+GET\s+/readyz\s+on\s+port\s+8080\)`),
 			},
 			{ // the same configuration is not done: it is tried again
 				PreConfig: func() {

@@ -239,6 +239,9 @@ func TestRules(t *testing.T) {
 		"no container":       {"a", `{"template":{}}`, "at least one container"},
 		"two containers":     {"a", `{"template":{"containers":[{"image":"x","ports":[{"containerPort":80}]},{"image":"y","ports":[{"containerPort":81}]}]}}`, "exactly one"},
 		"sidecar not run":    {"a", `{"template":{"containers":[{"image":"x","ports":[{"containerPort":80}]},{"image":"y"}]}}`, "no sidecars"},
+		"no network":         {"a", body(``, `"vpcAccess":{"networkInterfaces":[{"tags":["a"]}]},`, ``), "network or subnetwork is required"},
+		"two networks":       {"a", body(``, `"vpcAccess":{"networkInterfaces":[{"network":"a"},{"network":"b"}]},`, ``), "only one"},
+		"network twice":      {"a", body(``, `"vpcAccess":{"connector":"c","networkInterfaces":[{"network":"a"}]},`, ``), "exclude each other"},
 		"volume not mounted": {"a", body(``, `"volumes":[{"name":"v","secret":{"secret":"s"}}],`, ``), "mounts no volume"},
 	} {
 		code, out := r.raw(t, http.MethodPost, "/v2/"+parent+"/services?serviceId="+c.id, c.body)

@@ -138,9 +138,31 @@ func checkTemplate(id string, t *runpb.RevisionTemplate) error {
 	if len(t.GetContainers()) > 1 {
 		return unimplemented("template.containers: the local cloud runs one container per revision, no sidecars")
 	}
+	if err := checkVPC(t.GetVpcAccess()); err != nil {
+		return err
+	}
 	for _, v := range t.GetVolumes() {
 		if v.GetEmptyDir() == nil && v.GetCloudSqlInstance() == nil {
 			return unimplemented("template.volumes: the local cloud mounts no volume (%q)", v.GetName())
+		}
+	}
+	return nil
+}
+
+// checkVPC checks the form of what is only shown: local processes are in no VPC.
+func checkVPC(v *runpb.VpcAccess) error {
+	nics := v.GetNetworkInterfaces()
+	switch {
+	case v.GetConnector() != "" && len(nics) > 0:
+		return gapi.Invalid("template.vpc_access: connector and network_interfaces exclude each other")
+	case len(nics) > 1:
+		return gapi.Invalid("template.vpc_access.network_interfaces: only one is supported, not %d", len(nics))
+	case v != nil && v.GetConnector() == "" && len(nics) == 0 && v.GetEgress() != runpb.VpcAccess_VPC_EGRESS_UNSPECIFIED:
+		return gapi.Invalid("template.vpc_access.egress: means nothing without a connector or network_interfaces")
+	}
+	for _, n := range nics {
+		if n.GetNetwork() == "" && n.GetSubnetwork() == "" {
+			return gapi.Invalid("template.vpc_access.network_interfaces: network or subnetwork is required")
 		}
 	}
 	return nil
