@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,6 +51,7 @@ type rig struct {
 	secrets map[string]string
 	// idleAfter is how long an instance that is not needed is kept; the default is a minute.
 	idleAfter time.Duration
+	window    time.Duration
 	services  *run.ServicesClient
 	revs      *run.RevisionsClient
 }
@@ -76,7 +78,7 @@ func newRig(t *testing.T) *rig {
 	if err := os.Chmod(filepath.Dir(tmp), 0o755); err != nil { // the unprivileged user passes through
 		t.Fatal(err)
 	}
-	r := &rig{dir: filepath.Join(tmp, "cloudrun"), ports: &ports{at: map[string]int{}}, secrets: map[string]string{}}
+	r := &rig{dir: filepath.Join(tmp, "cloudrun"), ports: &ports{at: map[string]int{}}, secrets: map[string]string{}, window: 50 * time.Millisecond}
 	reg := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(reg.Close)
 	r.image = push(t, strings.TrimPrefix(reg.URL, "http://")+"/test/app", nil)
@@ -94,7 +96,7 @@ func (r *rig) start(t *testing.T) {
 	}
 	f, err := New(Options{
 		Dir: r.dir, Ports: r.ports, Credential: cred, MetadataHost: "127.0.0.1:1", QueueWait: 2 * time.Second,
-		ScaleWindow: 50 * time.Millisecond, IdleAfter: r.idleAfter,
+		ScaleWindow: r.window, IdleAfter: r.idleAfter,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Secret: func(_ context.Context, project, secret, version string) ([]byte, error) {
 			v, ok := r.secrets[project+"/"+secret+"/"+version]
@@ -337,8 +339,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 func running(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 // open sends a request that stays in hand until the returned function is called, and returns once it
-// has reached the container.
-func (r *rig) open(t *testing.T, url string) (leave func()) {
+// has reached the container, with the process that has it.
+func (r *rig) open(t *testing.T, url string) (pid int, leave func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
@@ -353,7 +355,11 @@ func (r *rig) open(t *testing.T, url string) (leave func()) {
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %d", url, resp.StatusCode)
 	}
-	return func() { cancel(); _ = resp.Body.Close() }
+	pid, err = strconv.Atoi(resp.Header.Get("X-Pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid, func() { cancel(); _ = resp.Body.Close() }
 }
 
 // instances is how many of a revision run.

@@ -14,31 +14,50 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/cloudrun/runner"
 )
 
+// again starts the rig's face anew, with instances that go when they have not been needed for so long.
+func (r *rig) again(t *testing.T, window, idleAfter time.Duration) {
+	t.Helper()
+	if err := r.face.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.window, r.idleAfter = window, idleAfter
+	r.start(t)
+}
+
 // idleRig lets instances go that are not needed.
 func idleRig(t *testing.T) *rig {
 	t.Helper()
 	r := newRig(t)
-	if err := r.face.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	r.idleAfter = 100 * time.Millisecond
-	r.start(t)
+	r.again(t, r.window, 100*time.Millisecond)
 	return r
 }
 
-// TestFullInstanceGetsASecond goes up with the requests in hand, down to none when there are none, and
-// up again.
+// TestFullInstanceGetsASecond at once: nobody waits for the next look at the load.
 func TestFullInstanceGetsASecond(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.again(t, time.Hour, time.Hour)
+	want := r.service()
+	want.Template.MaxInstanceRequestConcurrency = 1
+	s := r.mustCreate(t, "full", want)
+	first, leave := r.open(t, s.GetUri())
+	defer leave()
+	second, leave := r.open(t, s.GetUri()) // the first instance has no place for it
+	defer leave()
+	if first == second {
+		t.Error("one instance has two requests and one place")
+	}
+}
+
+// TestUnneededInstancesGo down to none, and the next request waits for a cold start.
+func TestUnneededInstancesGo(t *testing.T) {
 	t.Parallel()
 	r := idleRig(t)
 	want := r.service()
 	want.Template.MaxInstanceRequestConcurrency = 1
 	s := r.mustCreate(t, "busy", want)
-	first := r.open(t, s.GetUri())
-	second := r.open(t, s.GetUri()) // the first instance has no place for it
-	if n := r.instances("busy", s.GetLatestReadyRevision()); n < 2 {
-		t.Errorf("two requests are in hand in %d instances", n)
-	}
+	_, first := r.open(t, s.GetUri())
+	_, second := r.open(t, s.GetUri())
 	first()
 	second()
 	eventually(t, "all instances go", func() bool { return r.instances("busy", s.GetLatestReadyRevision()) == 0 })
@@ -56,7 +75,8 @@ func TestBusyInstanceGetsASecond(t *testing.T) {
 	want.Template.MaxInstanceRequestConcurrency = 5
 	s := r.mustCreate(t, "used", want)
 	for range 4 { // 80 % of one, 40 % of two
-		defer r.open(t, s.GetUri())()
+		_, leave := r.open(t, s.GetUri())
+		defer leave()
 	}
 	eventually(t, "a second instance", func() bool { return r.instances("used", s.GetLatestReadyRevision()) == 2 })
 }
@@ -162,31 +182,28 @@ func TestUnreadyInstanceRests(t *testing.T) {
 	if p := s.GetTemplate().GetContainers()[0].GetReadinessProbe(); p.GetTimeoutSeconds() != 1 || p.GetHttpGet().GetPort() != 8080 {
 		t.Errorf("shown as %v", p)
 	}
-	answers := func(times int) map[int]bool {
+	answering := func() map[int]bool { // some at a time, so that each instance that takes requests gets one
 		pids := map[int]bool{}
-		for range times {
-			// Two at once reach the two instances.
-			leave := r.open(t, s.GetUri())
-			pids[call(t, s.GetUri()).PID] = true
-			leave()
+		for range 4 {
+			pid, leave := r.open(t, s.GetUri())
+			defer leave()
+			pids[pid] = true
 		}
 		return pids
 	}
-	eventually(t, "both answer", func() bool { return len(answers(3)) == 2 })
-	var rests int
-	for pid := range answers(3) {
-		rests = pid
-	}
+	eventually(t, "both answer", func() bool { return len(answering()) == 2 })
+	rests, leave := r.open(t, s.GetUri())
+	leave()
 	file := fmt.Sprintf("%s.%d", sick, rests)
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "only the other one answers", func() bool { a := answers(3); return len(a) == 1 && !a[rests] })
+	eventually(t, "only the other one answers", func() bool { return !answering()[rests] })
 	if !running(rests) {
 		t.Error("an unready instance was ended")
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it answers again", func() bool { return answers(3)[rests] })
+	eventually(t, "it answers again", func() bool { return answering()[rests] })
 }

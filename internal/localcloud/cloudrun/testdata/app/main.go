@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -40,6 +41,7 @@ func main() {
 	mux.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
 	mux.HandleFunc("/hold", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("X-Pid", strconv.Itoa(os.Getpid()))
 		fmt.Fprintln(w, "holding")
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
@@ -53,9 +55,11 @@ func main() {
 	release := make(chan struct{}, 1)
 	mux.HandleFunc("/finish", func(http.ResponseWriter, *http.Request) { release <- struct{}{} })
 	mux.HandleFunc("/work", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Port", os.Getenv("PORT"))
 		fmt.Fprintln(w, "working")
 		_ = http.NewResponseController(w).Flush()
 		<-release
+		fmt.Println("worked")
 		fmt.Fprintln(w, "worked")
 	})
 	mux.HandleFunc("/nap", func(w http.ResponseWriter, r *http.Request) {
