@@ -33,6 +33,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"google.golang.org/api/option"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/logging"
 )
 
 const (
@@ -114,6 +116,7 @@ func (r *rig) start(t *testing.T) {
 	}
 	mux := http.NewServeMux()
 	f.Register(mux)
+	logging.New(logging.Options{Entries: f.Entries}).Register(mux)
 	// gcloud asks another API, another face's, whether Cloud Run is enabled.
 	mux.HandleFunc("GET /v1/projects/{project}/services/{service}", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"state":"ENABLED"}`)
