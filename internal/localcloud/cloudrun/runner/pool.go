@@ -36,8 +36,9 @@ type Pool struct {
 // instance is a place for a process, which is started again when it ends.
 type instance struct {
 	cancel context.CancelFunc
-	pid    int   // 0 while no process runs
-	slot   *slot // nil until it has started
+	pid    int           // 0 until a process has started
+	used   time.Duration // of CPU, when that was looked at last
+	slot   *slot         // nil as long
 }
 
 // slot is one started instance as the proxy sees it.
