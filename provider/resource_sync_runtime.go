@@ -182,6 +182,7 @@ func (r *syncRuntimeResource) Update(ctx context.Context, req resource.UpdateReq
 	defer cancel()
 	keep := plan
 	keep.Labels = mapsTogether(state.Labels, plan.Labels) // those to be dropped may still be there, and are then still ours to drop
+	keep.keepShape(after, state, &resp.Diagnostics)
 	if _, err := r.refresh(after, &keep, kept, &resp.Diagnostics); err == nil {
 		resp.Diagnostics.Append(resp.State.Set(ctx, keep)...)
 	}
@@ -254,7 +255,9 @@ func (r *syncRuntimeResource) prepare(ctx context.Context, plan, state *syncRunt
 		return nil, cloudrun.Spec{}
 	}
 	plan.settleNames()
-	return client, plan.expand(ctx, diags)
+	spec := plan.expand(ctx, diags)
+	plan.expandShape(ctx, state, &spec, diags)
+	return client, spec
 }
 
 // save writes what was planned to the state, with what only the service knows. What the plan knows stays as planned,
