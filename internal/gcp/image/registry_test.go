@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -178,33 +179,38 @@ func TestPush_onlyWhatIsMissing(t *testing.T) {
 	}
 }
 
-// The registry says that it holds a layer, and by the time of the manifest it does not.
+// The registry says that it holds a layer, and by the time of the manifest it does not. So it is with the image's manifest
+// and with its SBOM's, and with whatever code a registry says it.
 func TestPush_lostLayer(t *testing.T) {
 	t.Parallel()
-	fake := newFakeRegistry(t)
-	repository := fake.host + "/platform/august-sync"
-	refused := false
-	fake.intercept = func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/manifests/") {
-			return false
-		}
-		fake.mu.Lock()
-		defer fake.mu.Unlock()
-		if refused {
-			return false
-		}
-		refused = true
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown"}]}`)
-		return true
-	}
 	img := build(t, "")
-	r := newTestRegistry(t)
-	if err := r.Push(t.Context(), repository, img, nil); err != nil {
-		t.Fatal(err)
-	}
-	if found, err := r.Exists(t.Context(), repository+"@"+img.Digest.String()); err != nil || !found {
-		t.Errorf("after the push: %t, %v", found, err)
+	for _, digest := range []string{img.Digest.String(), img.SBOM.Digest.String()} {
+		for _, code := range []string{"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID"} {
+			fake := newFakeRegistry(t)
+			repository := fake.host + "/platform/august-sync"
+			refused := false
+			fake.intercept = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, "/manifests/"+digest) {
+					return false
+				}
+				fake.mu.Lock()
+				defer fake.mu.Unlock()
+				if refused {
+					return false
+				}
+				refused = true
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = fmt.Fprintf(w, `{"errors":[{"code":%q,"message":"blob unknown"}]}`, code)
+				return true
+			}
+			r := newTestRegistry(t)
+			if err := r.Push(t.Context(), repository, img, nil); err != nil || !refused {
+				t.Fatalf("%s: %v, refused: %t", code, err, refused)
+			}
+			if attached, err := r.Attached(t.Context(), repository+"@"+img.Digest.String(), img.SBOM.Digest.String()); err != nil || !attached {
+				t.Errorf("%s, after the push: %t, %v", code, attached, err)
+			}
+		}
 	}
 }
 

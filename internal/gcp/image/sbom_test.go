@@ -98,6 +98,9 @@ func holdSPDX(t *testing.T, document []byte) {
 			t.Errorf("6.8: creator %q", creator)
 		}
 	}
+	if len(doc.Packages) < 4 || !slices.IsSortedFunc(doc.Packages[3:], func(a, b spdxPackage) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Error("the modules, which come after image, runtime and Go, are not in order")
+	}
 	known := map[string]bool{doc.ID: true}
 	for _, p := range doc.Packages {
 		if !spdxID.MatchString(p.ID) || known[p.ID] {
