@@ -31,6 +31,7 @@ type syncRuntimeModel struct {
 	Audit              types.Object   `tfsdk:"audit"`
 	Control            types.Object   `tfsdk:"control"`
 	Scaling            types.Object   `tfsdk:"scaling"`
+	Migrations         types.Object   `tfsdk:"migrations"`
 	Concurrency        types.Int64    `tfsdk:"concurrency"`
 	CPU                types.String   `tfsdk:"cpu"`
 	Memory             types.String   `tfsdk:"memory"`
@@ -230,6 +231,9 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 	}
 	m.Scaling = objectOf(ctx, scalingTypes, scalingModel{types.Int64Value(seen.Min), types.Int64Value(seen.Max)}, diags)
 	m.flattenLabels(seen.Labels, imported)
+	if m.Migrations.IsNull() {
+		m.Migrations = defaultMigrations
+	}
 	if m.DeletionProtection.IsNull() {
 		m.DeletionProtection = types.BoolValue(false)
 	}
