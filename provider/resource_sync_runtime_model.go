@@ -33,6 +33,7 @@ type syncRuntimeModel struct {
 	Scaling            types.Object   `tfsdk:"scaling"`
 	Rollout            types.Object   `tfsdk:"rollout"`
 	Network            types.Object   `tfsdk:"network"`
+	Migrations         types.Object   `tfsdk:"migrations"`
 	Concurrency        types.Int64    `tfsdk:"concurrency"`
 	CPU                types.String   `tfsdk:"cpu"`
 	Memory             types.String   `tfsdk:"memory"`
@@ -245,6 +246,9 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 	}, diags)
 	m.flattenNetwork(ctx, seen.Network, imported, diags)
 	m.flattenLabels(seen.Labels, imported)
+	if m.Migrations.IsNull() {
+		m.Migrations = defaultMigrations
+	}
 	if m.DeletionProtection.IsNull() {
 		m.DeletionProtection = types.BoolValue(false)
 	}

@@ -191,10 +191,10 @@ func probe(path string, period, timeout, failures int64) *run.GoogleCloudRunV2Pr
 	}
 }
 
-func copyTo(to, from *run.GoogleCloudRunV2Service) error {
+func copyTo[T any](to, from *T) error {
 	raw, err := json.Marshal(from)
 	if err != nil {
-		return fmt.Errorf("copy service: %w", err)
+		return fmt.Errorf("copy %T: %w", from, err)
 	}
 	return json.Unmarshal(raw, to)
 }

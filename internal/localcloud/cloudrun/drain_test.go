@@ -56,13 +56,13 @@ func TestShrunkInstanceFinishes(t *testing.T) {
 	r.wrote(t, s, "worked", "told to stop")
 }
 
-// job is a request in hand that ends when it is told to.
-type job struct {
+// errand is a request in hand that ends when it is told to.
+type errand struct {
 	port  string // of its instance: no door leads to one that is on its way out
 	lines *bufio.Scanner
 }
 
-func (r *rig) work(t *testing.T, url string) job {
+func (r *rig) work(t *testing.T, url string) errand {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/work", nil)
 	if err != nil {
@@ -73,14 +73,14 @@ func (r *rig) work(t *testing.T, url string) job {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = resp.Body.Close() })
-	j := job{resp.Header.Get("X-Port"), bufio.NewScanner(resp.Body)}
+	j := errand{resp.Header.Get("X-Port"), bufio.NewScanner(resp.Body)}
 	if !j.lines.Scan() || j.lines.Text() != "working" {
 		t.Fatalf("%d %q %v", resp.StatusCode, j.lines.Text(), j.lines.Err())
 	}
 	return j
 }
 
-func (j job) finish(t *testing.T) {
+func (j errand) finish(t *testing.T) {
 	t.Helper()
 	if code, body := fetch(t, "http://127.0.0.1:"+j.port+"/finish", nil); code != http.StatusOK {
 		t.Fatalf("%d %s", code, body)

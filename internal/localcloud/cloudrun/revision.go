@@ -131,7 +131,7 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, percent int,
 	f.mu.Unlock()
 	t := view(r.Template, &runpb.RevisionTemplate{})
 	c := t.GetContainers()[0]
-	image, err := f.fetch(ctx, r, c.GetImage())
+	image, err := f.fetch(ctx, &r.Digest, c.GetImage())
 	if err != nil {
 		return nil, err
 	}
@@ -164,10 +164,10 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, percent int,
 	return p, nil
 }
 
-// fetch resolves the image once per revision and brings its file system.
-func (f *Face) fetch(ctx context.Context, r *revision, ref string) (runner.Image, error) {
+// fetch resolves the image once, into known, and brings its file system.
+func (f *Face) fetch(ctx context.Context, known *string, ref string) (runner.Image, error) {
 	f.mu.Lock()
-	digest := r.Digest
+	digest := *known
 	f.mu.Unlock()
 	if digest == "" {
 		d, err := f.images.Resolve(ctx, ref)
@@ -175,7 +175,7 @@ func (f *Face) fetch(ctx context.Context, r *revision, ref string) (runner.Image
 			return runner.Image{}, missing(ctx, ref, err)
 		}
 		f.mu.Lock()
-		r.Digest, digest = d, d
+		*known, digest = d, d
 		f.mu.Unlock()
 	}
 	image, err := f.images.Fetch(ctx, ref, digest)
@@ -192,12 +192,18 @@ func missing(ctx context.Context, ref string, err error) error {
 	return &runner.Failure{Reason: runner.ReasonImage, Message: fmt.Sprintf("Image '%s' not found: %v", ref, err)}
 }
 
-// environ resolves the service's variables; secrets are read now, each time an instance starts.
+// environ is the environment of a revision's instances.
 func (f *Face) environ(ctx context.Context, s *service, rev, account string, vars []*runpb.EnvVar) ([]string, error) {
-	out := []string{"K_SERVICE=" + s.ID, "K_REVISION=" + rev, "K_CONFIGURATION=" + s.ID}
+	out, err := f.variables(ctx, s.Project, account, vars)
+	return append(out, "K_SERVICE="+s.ID, "K_REVISION="+rev, "K_CONFIGURATION="+s.ID), err
+}
+
+// variables resolves declared variables; secrets are read now, each time a process starts.
+func (f *Face) variables(ctx context.Context, inProject, account string, vars []*runpb.EnvVar) ([]string, error) {
+	var out []string
 	if f.opt.MetadataHost != "" {
 		// The path says who asks, as the machine does on Google Cloud; see identity.MetadataHost.
-		out = append(out, "GCE_METADATA_HOST="+f.opt.MetadataHost+"/metadata/"+s.Project+"/"+account)
+		out = append(out, "GCE_METADATA_HOST="+f.opt.MetadataHost+"/metadata/"+inProject+"/"+account)
 	}
 	for _, v := range vars {
 		ref := v.GetValueSource().GetSecretKeyRef()
@@ -205,12 +211,12 @@ func (f *Face) environ(ctx context.Context, s *service, rev, account string, var
 			out = append(out, v.GetName()+"="+v.GetValue())
 			continue
 		}
-		project, secret, version := s.Project, ref.GetSecret(), ref.GetVersion()
+		project, secret, version := inProject, ref.GetSecret(), ref.GetVersion()
 		if rest, ok := strings.CutPrefix(secret, "projects/"); ok {
 			project, secret, _ = strings.Cut(rest, "/secrets/")
 		}
-		if project == projectNumber(s.Project) {
-			project = s.Project
+		if project == projectNumber(inProject) {
+			project = inProject
 		}
 		if version == "" {
 			version = "latest"

@@ -90,7 +90,7 @@ func (f *Face) rollout(ctx context.Context, s *service) error {
 // checked, as nothing of it may run.
 func (f *Face) bringUp(ctx context.Context, s *service, r *revision, stopped bool) error {
 	if stopped {
-		_, err := f.fetch(ctx, r, view(r.Template, &runpb.RevisionTemplate{}).GetContainers()[0].GetImage())
+		_, err := f.fetch(ctx, &r.Digest, view(r.Template, &runpb.RevisionTemplate{}).GetContainers()[0].GetImage())
 		return explain(r.Name, err)
 	}
 	p, err := f.launch(ctx, s, r, 0, false)

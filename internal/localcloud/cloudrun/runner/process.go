@@ -54,7 +54,7 @@ func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration,
 	if err != nil {
 		return 0, err
 	}
-	cmd, err := p.command(ctx, port)
+	cmd, err := p.cfg.command(ctx, "PORT="+strconv.Itoa(port))
 	if err != nil {
 		return 0, err
 	}
@@ -130,11 +130,11 @@ func finish(ctx context.Context, cmd *exec.Cmd, gone <-chan struct{}) {
 }
 
 // command is the process to run: the image's, in its root file system, with its own environment
-// and nothing of ours.
-func (p *Pool) command(ctx context.Context, port int) (*exec.Cmd, error) {
-	image := p.cfg.Image
-	argv := append([]string{}, p.cfg.Command...)
-	args := p.cfg.Args
+// and nothing of ours. Extra variables win over those that it was given.
+func (c Config) command(ctx context.Context, extra ...string) (*exec.Cmd, error) {
+	image := c.Image
+	argv := append([]string{}, c.Command...)
+	args := c.Args
 	if len(argv) == 0 {
 		argv = append(argv, image.Config.Entrypoint...)
 		if len(args) == 0 {
@@ -145,19 +145,18 @@ func (p *Pool) command(ctx context.Context, port int) (*exec.Cmd, error) {
 	if len(argv) == 0 {
 		return nil, &Failure{ReasonHealthCheck, "the image says no entrypoint or command to run"}
 	}
-	workdir := p.cfg.WorkingDir
+	workdir := c.WorkingDir
 	if workdir == "" {
 		workdir = image.Config.WorkingDir
 	}
 	env := newEnviron(image)
-	own, err := p.cfg.Environ(ctx)
+	own, err := c.Environ(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, kv := range own {
+	for _, kv := range append(own, extra...) {
 		env.set(kv)
 	}
-	env.set("PORT=" + strconv.Itoa(port))
 	file, err := lookup(image.Root, workdir, argv[0], env.imagePath)
 	if err != nil {
 		return nil, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q is not in the image", argv[0])}
@@ -171,7 +170,7 @@ func (p *Pool) command(ctx context.Context, port int) (*exec.Cmd, error) {
 	cmd.Dir = cwd
 	cmd.Env = env.list()
 	// A group of its own keeps Ctrl-C on the terminal from reaching the process before its drain.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.cfg.Credential}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: c.Credential}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = drainTime
 	return cmd, nil

@@ -117,9 +117,11 @@ func command() *cobra.Command {
 		&cobra.Command{
 			Use:   "migrate",
 			Short: "Bring the database's schema up to this build and exit",
-			Long:  "Migrate needs only the AUGUST_DATABASE_ variables. Migrations only go forward; a newer schema is left alone.",
-			Args:  cobra.NoArgs,
-			RunE:  func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), os.LookupEnv, os.Stderr) },
+			Long: "Migrate needs only the AUGUST_DATABASE_ variables, and one connection whatever _POOL_MAX says. Migrations only go\n" +
+				"forward; a newer schema is left alone. Several at a time take turns, and instances may serve meanwhile. A database\n" +
+				"that is away is waited for, two minutes at most. At SIGTERM the migration at hand is rolled back.",
+			Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), os.LookupEnv, os.Stderr) },
 		},
 		reconcileCommand(),
 		webhookCommand(),

@@ -266,22 +266,3 @@ func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, c
 	case <-last.Done():
 	}
 }
-
-// migrate is the command of that name.
-func migrate(ctx context.Context, env config.Lookup, out io.Writer) error {
-	db, cfg, err := openAlone(ctx, env)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.Database.Project())
-	if err := db.Migrate(ctx); err != nil {
-		return errors.New(telemetry.ErrorText(err))
-	}
-	schema, err := db.SchemaVersion(ctx)
-	if err != nil {
-		return err
-	}
-	log.Info("migrated", "schema_version", schema)
-	return nil
-}

@@ -17,6 +17,10 @@ import (
 )
 
 func main() {
+	if os.Getenv("CLOUD_RUN_JOB") != "" {
+		task()
+		return
+	}
 	if os.Getenv("APP_EXIT") != "" {
 		fmt.Println("exiting as told")
 		os.Exit(3)
