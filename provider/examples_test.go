@@ -35,6 +35,7 @@ func TestExamples(t *testing.T) {
 	for _, source := range sources {
 		copyExample(t, documented, filepath.Join(source, "data-source.tf"), "data_"+filepath.Base(source)+".tf")
 	}
+	copyExample(t, documented, "../examples/ephemeral-resources/august_runtime_token/ephemeral-resource.tf", "ephemeral.tf")
 	demo := t.TempDir()
 	files, err := filepath.Glob("../examples/local/*.tf")
 	if err != nil || len(files) == 0 {

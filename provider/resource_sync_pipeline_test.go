@@ -60,7 +60,7 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var req struct{ Audience string }
 		_ = json.NewDecoder(r.Body).Decode(&req)
 		f.audiences = append(f.audiences, req.Audience)
-		answer(http.StatusOK, map[string]string{"token": "id-token"})
+		answer(http.StatusOK, map[string]string{"token": fakeIDToken})
 		return
 	}
 	if f.status != 0 {
@@ -71,7 +71,7 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(f.status, f.code, "schedule", "not today")
 		return
 	}
-	if r.Header.Get("Authorization") != "Bearer id-token" {
+	if r.Header.Get("Authorization") != "Bearer "+fakeIDToken {
 		problem(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated, "", "no token")
 		return
 	}
