@@ -172,6 +172,7 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewSyncRuntimeResource,
 		NewSyncPipelineResource,
 		NewRecoveryDrillResource,
+		NewSecretResource,
 	}
 }
 
