@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
 
@@ -49,8 +50,29 @@ resource "echo" "test" { depends_on = [august_sync_runtime.test] }
 				if call("none") == nil {
 					return errors.New("the runtime lets anybody in")
 				}
+				r.wantListed()
 				return call(got["data.token"])
 			},
 		}},
 	})
+}
+
+// wantListed looks for the runtime among those that `terraform query` finds, as it would be imported.
+func (r *runtimeRig) wantListed() {
+	r.t.Helper()
+	p := newProtocol(r.t)
+	noErrors(r.t, p.configure(map[string]any{
+		"project": accProject, "region": localtest.Region, "access_token": "local", "endpoints": map[string]any{"cloud_run": r.cloud.Endpoints.CloudRun},
+	}))
+	for _, one := range p.list("august_sync_runtime", map[string]any{}, 0, true) {
+		noErrors(r.t, one.diags)
+		if one.name != r.name {
+			continue
+		}
+		if image := one.resource["image"]; !image.Equal(goValue(image.Type(), r.image)) {
+			r.t.Errorf("listed with the image %s", image)
+		}
+		return
+	}
+	r.t.Error("not listed")
 }

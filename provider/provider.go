@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -24,6 +25,7 @@ const Address = "registry.terraform.io/feel-august/august"
 var (
 	_ provider.ProviderWithFunctions          = (*augustProvider)(nil)
 	_ provider.ProviderWithEphemeralResources = (*augustProvider)(nil)
+	_ provider.ProviderWithListResources      = (*augustProvider)(nil)
 )
 
 // New returns the provider's constructor, as the plugin server wants it.
@@ -180,6 +182,16 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 func (p *augustProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{
 		NewRuntimeTokenEphemeralResource,
+	}
+}
+
+// ListResources implements provider.ProviderWithListResources.
+func (p *augustProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{
+		NewCloudSQLHAPolicyListResource,
+		NewSecretListResource,
+		NewSyncPipelineListResource,
+		NewSyncRuntimeListResource,
 	}
 }
 

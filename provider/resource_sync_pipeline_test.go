@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +75,14 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Header.Get("Authorization") != "Bearer "+fakeIDToken {
 		problem(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated, "", "no token")
+		return
+	}
+	if r.URL.Path == runtimeapi.PathPipelines {
+		var all runtimeapi.PipelineList
+		for _, name := range slices.Sorted(maps.Keys(f.pipelines)) {
+			all.Pipelines = append(all.Pipelines, *f.pipelines[name])
+		}
+		answer(http.StatusOK, all)
 		return
 	}
 	name := strings.TrimPrefix(r.URL.Path, runtimeapi.PathPipelines+"/")

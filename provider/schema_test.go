@@ -66,6 +66,12 @@ func TestSchemas(t *testing.T) {
 			t.Errorf("example: %v", err)
 		}
 	}
+	for name, schema := range p.schemas.ListResourceSchemas {
+		describeBlock(t, name, schema.Block)
+		if _, err := os.Stat(filepath.Join("..", "examples", "list-resources", name, "list-resource.tfquery.hcl")); err != nil {
+			t.Errorf("example: %v", err)
+		}
+	}
 	resp, err := p.server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -106,6 +107,21 @@ func numberOf(version string) (int64, error) {
 		return 0, fmt.Errorf("%q is not the name of a version", version)
 	}
 	return number, nil
+}
+
+// List goes through the names of a project's secrets that this provider has made.
+func (c *Client) List(ctx context.Context, project string) iter.Seq2[Ref, error] {
+	return gcp.Pages(ctx, func(ctx context.Context, token string) (refs []Ref, next string, err error) {
+		page, err := c.api.Projects.Secrets.List("projects/" + project).Filter("labels." + labelManager + "=" + manager + " AND labels." + labelKind + "=" + kind).
+			PageToken(token).Context(ctx).Do()
+		if err != nil {
+			return nil, "", err
+		}
+		for _, live := range page.Secrets {
+			refs = append(refs, Ref{Project: project, Name: path.Base(live.Name)})
+		}
+		return refs, page.NextPageToken, nil
+	})
 }
 
 // Create makes a secret without a version. One that is there already is gcp.Conflict.
