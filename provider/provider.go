@@ -199,6 +199,7 @@ func (p *augustProvider) ListResources(context.Context) []func() list.ListResour
 func (p *augustProvider) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{
 		NewAPICallBudgetFunction,
+		NewCloudRunConcurrencyFunction,
 		NewConnectionBudgetFunction,
 	}
 }
