@@ -35,6 +35,7 @@ func TestExamples(t *testing.T) {
 	for _, source := range sources {
 		copyExample(t, documented, filepath.Join(source, "data-source.tf"), "data_"+filepath.Base(source)+".tf")
 	}
+	copyExample(t, documented, "../examples/ephemeral-resources/august_runtime_token/ephemeral-resource.tf", "ephemeral.tf")
 	demo := t.TempDir()
 	files, err := filepath.Glob("../examples/local/*.tf")
 	if err != nil || len(files) == 0 {
@@ -58,6 +59,13 @@ func TestExamples(t *testing.T) {
 // and no registry is asked.
 func terraformWithProvider(t *testing.T) func(dir string, args ...string) (string, error) {
 	t.Helper()
+	run := terraformWithEnv(t)
+	return func(in string, args ...string) (string, error) { return run(in, nil, args...) }
+}
+
+// terraformWithEnv is the same, with more in the environment.
+func terraformWithEnv(t *testing.T) func(dir string, env map[string]string, args ...string) (string, error) {
+	t.Helper()
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "terraform-provider-august"), "..")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -70,10 +78,13 @@ func terraformWithProvider(t *testing.T) func(dir string, args ...string) (strin
 	if err := os.WriteFile(config, []byte(overrides), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return func(in string, args ...string) (string, error) {
+	return func(in string, env map[string]string, args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), os.Getenv(toolchain.EnvTerraformTest), append([]string{"-chdir=" + in}, args...)...)
 		// The demo's configuration is for these two workspaces, and says so in any other.
 		cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+config, "TF_WORKSPACE=production")
+		for name, value := range env {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
 		out, err := cmd.CombinedOutput()
 		return strings.TrimSpace(string(out)), err
 	}

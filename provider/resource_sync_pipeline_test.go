@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,7 +62,7 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var req struct{ Audience string }
 		_ = json.NewDecoder(r.Body).Decode(&req)
 		f.audiences = append(f.audiences, req.Audience)
-		answer(http.StatusOK, map[string]string{"token": "id-token"})
+		answer(http.StatusOK, map[string]string{"token": fakeIDToken})
 		return
 	}
 	if f.status != 0 {
@@ -71,8 +73,16 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(f.status, f.code, "schedule", "not today")
 		return
 	}
-	if r.Header.Get("Authorization") != "Bearer id-token" {
+	if r.Header.Get("Authorization") != "Bearer "+fakeIDToken {
 		problem(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated, "", "no token")
+		return
+	}
+	if r.URL.Path == runtimeapi.PathPipelines {
+		var all runtimeapi.PipelineList
+		for _, name := range slices.Sorted(maps.Keys(f.pipelines)) {
+			all.Pipelines = append(all.Pipelines, *f.pipelines[name])
+		}
+		answer(http.StatusOK, all)
 		return
 	}
 	name := strings.TrimPrefix(r.URL.Path, runtimeapi.PathPipelines+"/")
