@@ -37,6 +37,8 @@ const (
 	// A service that is just being deployed may take a while to answer; what ends the trying is the resource's timeout,
 	// which every context has.
 	untilTimeout = 24 * time.Hour
+	// The same apply may have made the service; its address answers to everybody only a while after that.
+	syncRuntimeYouth = time.Minute
 )
 
 var (
@@ -449,7 +451,8 @@ func (r *syncPipelineResource) refuseTaken(ctx context.Context, plan syncPipelin
 		fail(diags, title, "The runtime's control API cannot be called.", err)
 		return
 	}
-	live, err := client.WithPatience(untilTimeout).GetPipeline(ctx, plan.Name.ValueString())
+	client = client.WithPatience(untilTimeout).WithYoung(time.Now().Add(syncRuntimeYouth))
+	live, err := client.GetPipeline(ctx, plan.Name.ValueString())
 	switch {
 	case runtimeapi.IsNotFound(err):
 	case err != nil:

@@ -36,6 +36,7 @@ type Client struct {
 	http     *http.Client
 	agent    string
 	patience time.Duration
+	young    time.Time // until when its front door may not know of it
 }
 
 // NewClient makes a client of the runtime at endpoint. Without a token source calls carry no
@@ -68,6 +69,14 @@ func (c *Client) WithUserAgent(agent string) *Client {
 func (c *Client) WithPatience(patience time.Duration) *Client {
 	other := *c
 	other.patience = patience
+	return &other
+}
+
+// WithYoung is the client of a service that may have been made just now: until then, a 403 or 404 of its front door,
+// which hears late of a service and of who may call it, is worth another try. The runtime's own are not.
+func (c *Client) WithYoung(until time.Time) *Client {
+	other := *c
+	other.young = until
 	return &other
 }
 
@@ -235,6 +244,8 @@ func (c *Client) once(ctx context.Context, method, path string, payload []byte, 
 		return method != http.MethodPost || failure.own, failure.err
 	case http.StatusTooManyRequests: // Cloud Run has no instance free; the request went nowhere
 		return true, failure.err
+	case http.StatusForbidden, http.StatusNotFound:
+		return !failure.own && time.Now().Before(c.young), failure.err
 	default:
 		return false, failure.err
 	}

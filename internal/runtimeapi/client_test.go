@@ -126,6 +126,25 @@ func TestClient_frontDoor(t *testing.T) {
 	}
 }
 
+// A service answers to everybody a while after it was made, and to nobody before; what the runtime itself says holds at once.
+func TestClient_youngService(t *testing.T) {
+	t.Parallel()
+	soon := time.Now().Add(time.Minute)
+	late := []http.HandlerFunc{answer(404, "<html>"), answer(403, "<html>"), answer(200, `{"name":"billing"}`)}
+	c, calls := setup(t, late...)
+	if p, err := c.WithYoung(soon).GetPipeline(t.Context(), "billing"); err != nil || p.Name != "billing" || calls.Load() != 3 {
+		t.Errorf("got %+v, %v after %d calls", p, err, calls.Load())
+	}
+	c, calls = setup(t, late...)
+	if _, err := c.WithYoung(time.Now()).GetPipeline(t.Context(), "billing"); !IsUnavailable(err) || calls.Load() != 1 {
+		t.Errorf("no longer young: %v after %d calls", err, calls.Load())
+	}
+	c, calls = setup(t, answer(404, `{"error":{"code":"not_found","message":"no pipeline"}}`))
+	if _, err := c.WithYoung(soon).GetPipeline(t.Context(), "billing"); !IsNotFound(err) || calls.Load() != 1 {
+		t.Errorf("the runtime's own word: %v after %d calls", err, calls.Load())
+	}
+}
+
 func TestClient_refusedConnection(t *testing.T) {
 	t.Parallel()
 	free, err := net.Listen("tcp", "127.0.0.1:0")

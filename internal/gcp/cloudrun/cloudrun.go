@@ -20,11 +20,15 @@ type Client struct {
 	Every time.Duration
 	// ReadBudget is how long a read is tried again when no server answers, or a broken one does.
 	ReadBudget time.Duration
+	// Youth is how long a service that was just made may be unknown to whoever is asked for it.
+	Youth time.Duration
+
+	youngUntil time.Time
 }
 
 // New makes a client.
 func New(api *run.Service) *Client {
-	return &Client{api: api, Every: 5 * time.Second, ReadBudget: 3 * time.Second}
+	return &Client{api: api, Every: 5 * time.Second, ReadBudget: 3 * time.Second, Youth: time.Minute}
 }
 
 // Progress is told about a service that is waited for, each time it is looked at.
@@ -47,13 +51,25 @@ func (e *TakenError) Error() string {
 	return e.Path + " exists already, and this provider has not made it"
 }
 
+// ofYoung is the client of a service that Cloud Run has just said it makes. For a while the next server may not know
+// of it yet, or not that we may see it; after that, what is not found is gone.
+func (c *Client) ofYoung() *Client {
+	other := *c
+	other.youngUntil = time.Now().Add(c.Youth)
+	return &other
+}
+
 // Get reads a service. One that is being deleted is not found.
 func (c *Client) Get(ctx context.Context, path string) (*run.GoogleCloudRunV2Service, error) {
+	budget, again := c.ReadBudget, []gcp.Kind{gcp.Throttled, gcp.Transient, gcp.Unavailable}
+	if young := time.Until(c.youngUntil); young > 0 {
+		budget, again = max(budget, young), append(again, gcp.NotFound, gcp.Denied)
+	}
 	var live *run.GoogleCloudRunV2Service
-	err := gcp.Retry(ctx, c.ReadBudget, func(ctx context.Context) (err error) {
+	err := gcp.Retry(ctx, budget, func(ctx context.Context) (err error) {
 		live, err = c.api.Projects.Locations.Services.Get(path).Context(ctx).Do()
 		return err
-	}, gcp.Throttled, gcp.Transient, gcp.Unavailable)
+	}, again...)
 	if err != nil {
 		return nil, fmt.Errorf("read service %s: %w", path, err)
 	}
@@ -87,7 +103,7 @@ func (c *Client) Create(ctx context.Context, s Spec, progress Progress) (live *r
 	if err != nil {
 		return nil, false, fmt.Errorf("create service %s: %w", s.Path(), err)
 	}
-	live, err = c.settle(ctx, s.Path(), operation, progress)
+	live, err = c.ofYoung().settle(ctx, s.Path(), operation, progress)
 	if err == nil {
 		return live, false, nil
 	}

@@ -26,6 +26,7 @@ type fake struct {
 	fails    bool // new revisions do not become ready
 	stuck    bool // the service cannot be deleted
 	refuses  bool // no service can be made
+	hidden   int  // how many reads do not see the service yet: half of them are denied it
 	patches  []string
 	forced   int
 	deletes  int
@@ -42,7 +43,7 @@ func setup(t *testing.T) (*fake, *Client) {
 		t.Fatal(err)
 	}
 	c := New(api)
-	c.Every, c.ReadBudget = 5*time.Millisecond, time.Millisecond
+	c.Every, c.ReadBudget, c.Youth = 5*time.Millisecond, time.Millisecond, time.Minute
 	return f, c
 }
 
@@ -72,6 +73,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.service = &body
 		f.deploy()
 		answer(map[string]any{"name": "operations/1"})
+	case r.Method == http.MethodGet && f.hidden > 0:
+		if f.hidden--; f.hidden%2 == 0 {
+			refuse(http.StatusForbidden, "PERMISSION_DENIED")
+			return
+		}
+		refuse(http.StatusNotFound, "NOT_FOUND")
 	case f.service == nil:
 		refuse(http.StatusNotFound, "NOT_FOUND")
 	case r.Method == http.MethodPatch && f.stale > 0:
@@ -157,6 +164,26 @@ func TestCreate_cleansUp(t *testing.T) {
 	f.fails = false
 	if live, adopted, err := c.Create(t.Context(), someSpec, nil); err != nil || !adopted || !Ready(live) {
 		t.Fatalf("%t, %v", adopted, err)
+	}
+}
+
+// A service that was made and is not to be seen everywhere yet is waited for, not given up and deleted. One that is older is gone.
+func TestCreate_notSeenYet(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	f.hidden = 4
+	live, _, err := c.Create(t.Context(), someSpec, nil)
+	if err != nil || !Ready(live) || f.deletes > 0 {
+		t.Fatalf("%v after %d deletes", err, f.deletes)
+	}
+	f.hidden = 1
+	if _, err := c.Get(t.Context(), someSpec.Path()); gcp.KindOf(err) != gcp.Denied {
+		t.Fatal(err)
+	}
+	f.hidden, c.Youth = 1, 0
+	f.service = nil
+	if _, _, err := c.Create(t.Context(), someSpec, nil); err == nil {
+		t.Fatal("waited for longer than a service is young")
 	}
 }
 
