@@ -37,8 +37,9 @@ type clients struct {
 	tokens oauth2.TokenSource
 	ids    map[string]oauth2.TokenSource
 
-	registry *image.Registry
-	drills   drillRoom
+	registry  *image.Registry
+	drills    drillRoom
+	pipelines pipelineLists
 }
 
 // setting is one value of the provider block, or of the environment behind it.

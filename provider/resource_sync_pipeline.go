@@ -296,7 +296,7 @@ func (r *syncPipelineResource) Read(ctx context.Context, req resource.ReadReques
 	client, err := r.client(ctx, state)
 	var live runtimeapi.Pipeline
 	if err == nil {
-		live, err = client.WithPatience(syncPipelinePatience).GetPipeline(ctx, state.Name.ValueString())
+		live, err = r.clients.pipelines.get(ctx, client.WithPatience(syncPipelinePatience), state.runtime(), state.Name.ValueString())
 	}
 	switch {
 	case runtimeapi.IsNotFound(err):
@@ -346,6 +346,7 @@ func (r *syncPipelineResource) Delete(ctx context.Context, req resource.DeleteRe
 	defer cancel()
 	client, err := r.client(ctx, state)
 	if err == nil {
+		defer r.clients.pipelines.forget(state.runtime())
 		err = client.WithPatience(untilTimeout).DeletePipeline(ctx, state.Name.ValueString())
 	}
 	switch {
@@ -393,6 +394,7 @@ func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineMo
 		fail(diags, title, "The runtime's control API cannot be called.", err)
 		return
 	}
+	defer r.clients.pipelines.forget(plan.runtime())
 	name := plan.Name.ValueString()
 	patient := client.WithPatience(untilTimeout)
 	if _, err := patient.PutPipeline(ctx, name, spec.PipelineSpec); err != nil {

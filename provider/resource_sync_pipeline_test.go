@@ -82,6 +82,14 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if r.Method == http.MethodGet && r.URL.Path == runtimeapi.PathPipelines {
+		list := runtimeapi.PipelineList{}
+		for _, p := range f.pipelines {
+			list.Pipelines = append(list.Pipelines, *p)
+		}
+		answer(http.StatusOK, list)
+		return
+	}
 	if strings.HasSuffix(name, runtimeapi.VerbCheck) {
 		answer(http.StatusOK, runtimeapi.Check{Findings: f.findings})
 		return
