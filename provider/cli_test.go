@@ -41,6 +41,9 @@ func (c *cli) beside() *cli {
 	return &other
 }
 
+// requireAugust is the part of a configuration that says which provider it means.
+const requireAugust = "terraform {\n  required_providers {\n    august = { source = \"feel-august/august\" }\n  }\n}\n"
+
 func (c *cli) write(name, text string) {
 	c.t.Helper()
 	if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600); err != nil {
@@ -58,6 +61,16 @@ func (c *cli) command(args ...string) *exec.Cmd {
 func (c *cli) run(args ...string) (string, error) {
 	out, err := c.command(args...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
+}
+
+// output is what a command that may not fail says, without its warnings.
+func (c *cli) output(args ...string) string {
+	c.t.Helper()
+	out, err := c.command(args...).Output()
+	if err != nil {
+		c.t.Fatalf("%s: %v", strings.Join(args, " "), err)
+	}
+	return string(out)
 }
 
 // must runs a command that may not.

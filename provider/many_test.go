@@ -108,13 +108,7 @@ func newMany(t testing.TB, prefix string) *many {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.write("main.tf", block+fmt.Sprintf(`
-terraform {
-  required_providers {
-    august = { source = %q }
-  }
-}
-
+	m.write("main.tf", requireAugust+block+fmt.Sprintf(`
 locals {
   doors    = %s
   runtimes = keys(local.doors)
@@ -135,7 +129,7 @@ resource "august_sync_pipeline" "many" {
   paused   = true
   schedule = each.key == var.changed ? "0 7 * * *" : "0 6 * * *"
 }
-`, "feel-august/august", doorsJSON, manyPipelines, prefix))
+`, doorsJSON, manyPipelines, prefix))
 	return m
 }
 

@@ -274,7 +274,7 @@ func (r *syncPipelineResource) Create(ctx context.Context, req resource.CreateRe
 	if r.refuseTaken(ctx, plan, "Pipeline not created", &resp.Diagnostics); resp.Diagnostics.HasError() {
 		return
 	}
-	r.declare(ctx, &plan, "Pipeline not created", &resp.Diagnostics)
+	r.declare(ctx, &plan, (*runtimeapi.Client).CreatePipeline, "Pipeline not created", &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -326,7 +326,7 @@ func (r *syncPipelineResource) Update(ctx context.Context, req resource.UpdateRe
 	}
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, syncPipelineTimeout, &resp.Diagnostics)
 	defer cancel()
-	r.declare(ctx, &plan, "Pipeline not updated", &resp.Diagnostics)
+	r.declare(ctx, &plan, (*runtimeapi.Client).PutPipeline, "Pipeline not updated", &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -383,7 +383,9 @@ func (r *syncPipelineResource) client(ctx context.Context, m syncPipelineModel) 
 }
 
 // declare tells the runtime what the plan says, and reads it back.
-func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineModel, title string, diags *diag.Diagnostics) {
+func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineModel,
+	put func(*runtimeapi.Client, context.Context, string, runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error), title string, diags *diag.Diagnostics,
+) {
 	plan.settle(*plan)
 	spec := plan.expand(ctx, diags)
 	if diags.HasError() {
@@ -397,7 +399,7 @@ func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineMo
 	defer r.clients.pipelines.forget(plan.runtime())
 	name := plan.Name.ValueString()
 	patient := client.WithPatience(untilTimeout)
-	if _, err := patient.PutPipeline(ctx, name, spec.PipelineSpec); err != nil {
+	if _, err := put(patient, ctx, name, spec.PipelineSpec); err != nil {
 		plan.blame(ctx, err, title, diags)
 		return
 	}

@@ -32,7 +32,8 @@ type fakeRuntime struct {
 	status    int // answered instead, when set
 	code      string
 	audiences []string
-	findings  []runtimeapi.Error // of a check
+	findings  []runtimeapi.Error   // of a check
+	rival     *runtimeapi.Pipeline // declared by somebody else a moment before this provider creates
 }
 
 func newFakeRuntime(t *testing.T) *fakeRuntime {
@@ -101,6 +102,11 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodPut:
+		if f.rival != nil && r.Header.Get(runtimeapi.HeaderIfNoneMatch) == "*" {
+			f.pipelines[name], f.rival = f.rival, nil
+			problem(http.StatusConflict, runtimeapi.CodeConflict, "name", "somebody else has declared it otherwise")
+			return
+		}
 		raw, _ := io.ReadAll(r.Body)
 		next := runtimeapi.Pipeline{Name: name, Generation: 1}
 		_ = json.Unmarshal(raw, &next.Spec)
@@ -384,6 +390,15 @@ func TestAccSyncPipeline_taken(t *testing.T) {
 			{
 				PreConfig: holds(runtimeapi.PipelineSpec{Dataset: "billing", Paused: true}), Config: f.config(""),
 				ExpectError: regexp.MustCompile(`(?s)Pipeline not created.*\(paused\).*import.*/v1/pipelines/billing\?audience=`),
+			},
+			{
+				PreConfig: func() {
+					f.mu.Lock()
+					defer f.mu.Unlock()
+					delete(f.pipelines, "billing")
+					f.rival = &runtimeapi.Pipeline{Name: "billing", Generation: 1, Spec: runtimeapi.PipelineSpec{Dataset: "billing", Paused: true}}
+				},
+				Config: f.config(""), ExpectError: regexp.MustCompile(`(?s)Pipeline not created.*Somebody\s+else\s+has\s+declared\s+it`),
 			},
 			{PreConfig: holds(runtimeapi.PipelineSpec{Dataset: "billing"}), Config: f.config("")},
 		},

@@ -37,6 +37,7 @@ type Client struct {
 	agent    string
 	patience time.Duration
 	young    time.Time // until when its front door may not know of it
+	create   bool      // a PUT is for what is not there yet
 }
 
 // NewClient makes a client of the runtime at endpoint. Without a token source calls carry no
@@ -99,6 +100,13 @@ func (c *Client) GetPipeline(ctx context.Context, name string) (Pipeline, error)
 // PutPipeline declares a pipeline: creates it, or changes it when the spec differs.
 func (c *Client) PutPipeline(ctx context.Context, name string, spec PipelineSpec) (Pipeline, error) {
 	return call[Pipeline](ctx, c, http.MethodPut, pipelinePath(name), spec)
+}
+
+// CreatePipeline declares a pipeline that nobody has declared otherwise; CodeConflict says that somebody has.
+func (c *Client) CreatePipeline(ctx context.Context, name string, spec PipelineSpec) (Pipeline, error) {
+	own := *c
+	own.create = true
+	return own.PutPipeline(ctx, name, spec)
 }
 
 // DeletePipeline removes a pipeline. One that is already gone is CodeNotFound.
@@ -195,6 +203,9 @@ func (c *Client) request(ctx context.Context, method, path string, payload []byt
 	req.Header.Set("User-Agent", c.agent)
 	if payload != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.create {
+		req.Header.Set(HeaderIfNoneMatch, "*")
 	}
 	if c.tokens != nil {
 		token, err := c.tokens.Token()

@@ -49,6 +49,12 @@ func TestClient_calls(t *testing.T) {
 			answer(200, `{"version":"1.2.3","schema_version":4,"later":"field"}`)(w, r)
 		case "GET /v1/pipelines":
 			answer(200, `{"pipelines":[{"name":"billing"}]}`)(w, r)
+		case "PUT /v1/pipelines/taken":
+			if r.Header.Get(HeaderIfNoneMatch) == "*" {
+				answer(409, `{"error":{"code":"conflict","message":"declared otherwise"}}`)(w, r)
+				return
+			}
+			answer(200, `{"name":"taken"}`)(w, r)
 		case "GET /v1/pipelines/billing", "PUT /v1/pipelines/billing":
 			answer(200, `{"name":"billing","generation":2}`)(w, r)
 		case "POST /v1/pipelines/billing:sync":
@@ -71,6 +77,12 @@ func TestClient_calls(t *testing.T) {
 	}
 	if p, err := c.PutPipeline(ctx, "billing", validSpec()); err != nil || p.Generation != 2 {
 		t.Errorf("PutPipeline: %+v, %v", p, err)
+	}
+	if _, err := c.CreatePipeline(ctx, "taken", validSpec()); !hasCode(err, CodeConflict) {
+		t.Errorf("CreatePipeline of one that is there: %v", err)
+	}
+	if _, err := c.PutPipeline(ctx, "taken", validSpec()); err != nil {
+		t.Errorf("PutPipeline of one that is there: %v", err)
 	}
 	if r, err := c.Sync(ctx, "billing", SyncRequest{Full: true}); err != nil || r.ID != 7 {
 		t.Errorf("Sync: %+v, %v", r, err)

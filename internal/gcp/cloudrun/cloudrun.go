@@ -110,7 +110,11 @@ func (c *Client) Create(ctx context.Context, s Spec, progress Progress) (live *r
 	// The caller's time may be what ran out.
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
-	if cleanupErr := c.Delete(cleanup, s.Path(), progress); cleanupErr != nil {
+	etag := "" // of what failed; somebody else may have taken the service over meanwhile, and brought it to life
+	if live != nil {
+		etag = live.Etag
+	}
+	if cleanupErr := c.delete(cleanup, s.Path(), etag, progress); cleanupErr != nil {
 		return nil, false, &LeftoverError{Path: s.Path(), Cause: err, Cleanup: cleanupErr}
 	}
 	return nil, false, &UndoneError{err}
@@ -220,7 +224,16 @@ func (c *Client) updateOnce(ctx context.Context, s Spec, drop []string, progress
 
 // Delete deletes a service and waits until it is gone. One that is gone already is fine.
 func (c *Client) Delete(ctx context.Context, path string, progress Progress) error {
-	operation, err := c.api.Projects.Locations.Services.Delete(path).Context(ctx).Do()
+	return c.delete(ctx, path, "", progress)
+}
+
+// delete deletes a service, as long as it is as the etag says, if there is one.
+func (c *Client) delete(ctx context.Context, path, etag string, progress Progress) error {
+	call := c.api.Projects.Locations.Services.Delete(path)
+	if etag != "" {
+		call = call.Etag(etag)
+	}
+	operation, err := call.Context(ctx).Do()
 	if gcp.KindOf(err) == gcp.NotFound {
 		return nil
 	}

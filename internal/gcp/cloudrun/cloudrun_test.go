@@ -26,6 +26,7 @@ type fake struct {
 	fails    bool // new revisions do not become ready
 	stuck    bool // the service cannot be deleted
 	refuses  bool // no service can be made
+	rival    bool // somebody else changes the service before it can be deleted
 	hidden   int  // how many reads do not see the service yet: half of them are denied it
 	patches  []string
 	forced   int
@@ -71,6 +72,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusConflict, "ALREADY_EXISTS")
 	case r.Method == http.MethodPost:
 		f.service = &body
+		f.service.Etag = "1"
 		f.deploy()
 		answer(map[string]any{"name": "operations/1"})
 	case r.Method == http.MethodGet && f.hidden > 0:
@@ -102,6 +104,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(map[string]any{"name": "operations/1"})
 	case r.Method == http.MethodDelete && f.stuck:
 		refuse(http.StatusForbidden, "PERMISSION_DENIED")
+	case r.Method == http.MethodDelete && f.rival && r.URL.Query().Get("etag") != "":
+		refuse(http.StatusConflict, "ABORTED")
 	case r.Method == http.MethodDelete:
 		f.service = nil
 		f.deletes++
@@ -184,6 +188,17 @@ func TestCreate_notSeenYet(t *testing.T) {
 	f.service = nil
 	if _, _, err := c.Create(t.Context(), someSpec, nil); err == nil {
 		t.Fatal("waited for longer than a service is young")
+	}
+}
+
+// A first revision fails, and somebody else takes the service over before it is deleted: it is theirs now.
+func TestCreate_leavesWhatAnotherTookOver(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	f.fails, f.rival = true, true
+	var leftover *LeftoverError
+	if _, _, err := c.Create(t.Context(), someSpec, nil); !errors.As(err, &leftover) || f.deletes > 0 || f.service == nil {
+		t.Fatalf("%v after %d deletes", err, f.deletes)
 	}
 }
 
