@@ -38,8 +38,9 @@ type clients struct {
 	quota  string // project that calls count against, when the credentials name one
 	ids    map[string]oauth2.TokenSource
 
-	registry *image.Registry
-	drills   drillRoom
+	registry  *image.Registry
+	drills    drillRoom
+	pipelines pipelineLists
 }
 
 // setting is one value of the provider block, or of the environment behind it.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,21 +56,10 @@ func TestAccSecret_rotatesThroughRuntime(t *testing.T) {
 // Neither the value nor a token is in what Terraform writes: plan, state, its private part, and the log at its most talkative.
 func TestAccSecret_leaksNothing(t *testing.T) {
 	t.Parallel()
-	run := terraformWithEnv(t)
+	tf := newCLI(t)
 	s := newSecretRig(t, "acc-secret-leak")
 	const value, next, accessToken = "value-that-nobody-may-see", "next-that-nobody-may-see", "access-that-nobody-may-see"
-	dir := t.TempDir()
-	write := func(name, body string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("main.tf", `
-terraform {
-  required_providers {
-    august = { source = "feel-august/august" }
-  }
-}
+	tf.write("main.tf", requireAugust+`
 variable "value" {
   type      = string
   ephemeral = true
@@ -82,16 +72,12 @@ ephemeral "august_runtime_token" "test" {
   audience = "august-sync:p:r:n"
 }
 `+strings.NewReplacer(`"local"`, "var.access_token", `"placeholder"`, "var.value").Replace(s.config("placeholder", "")))
-	logged := filepath.Join(dir, "trace.log")
+	logged := filepath.Join(tf.dir, "trace.log")
 	cli := func(value string, args ...string) string {
 		t.Helper()
-		out, err := run(dir, map[string]string{
-			"TF_LOG": "trace", "TF_LOG_PATH": logged, "TF_WORKSPACE": "default", "TF_VAR_value": value, "TF_VAR_access_token": accessToken,
-		}, args...)
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", args, err, out)
-		}
-		return out
+		at := *tf
+		at.env = append(slices.Clone(tf.env), "TF_LOG=trace", "TF_LOG_PATH="+logged, "TF_VAR_value="+value, "TF_VAR_access_token="+accessToken)
+		return at.must(args...)
 	}
 	var seen strings.Builder
 	for _, v := range []string{value, next} {
@@ -104,7 +90,7 @@ ephemeral "august_runtime_token" "test" {
 	}
 	state := cli(next, "state", "pull")
 	seen.WriteString(state)
-	seen.WriteString(private(t, state))
+	seen.WriteString(privateText(t, state))
 	log, err := os.ReadFile(logged)
 	if err != nil {
 		t.Fatal(err)
@@ -126,8 +112,8 @@ ephemeral "august_runtime_token" "test" {
 	cli(next, "destroy", "-no-color", "-auto-approve")
 }
 
-// private is what the state holds for the provider alone, in plain text.
-func private(t *testing.T, state string) string {
+// privateText is what the state holds for the provider alone, in plain text.
+func privateText(t *testing.T, state string) string {
 	t.Helper()
 	var file struct {
 		Resources []struct {

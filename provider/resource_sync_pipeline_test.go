@@ -34,7 +34,8 @@ type fakeRuntime struct {
 	status    int // answered instead, when set
 	code      string
 	audiences []string
-	findings  []runtimeapi.Error // of a check
+	findings  []runtimeapi.Error   // of a check
+	rival     *runtimeapi.Pipeline // declared by somebody else a moment before this provider creates
 }
 
 func newFakeRuntime(t *testing.T) *fakeRuntime {
@@ -92,6 +93,14 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if r.Method == http.MethodGet && r.URL.Path == runtimeapi.PathPipelines {
+		list := runtimeapi.PipelineList{}
+		for _, p := range f.pipelines {
+			list.Pipelines = append(list.Pipelines, *p)
+		}
+		answer(http.StatusOK, list)
+		return
+	}
 	if strings.HasSuffix(name, runtimeapi.VerbCheck) {
 		answer(http.StatusOK, runtimeapi.Check{Findings: f.findings})
 		return
@@ -103,6 +112,11 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodPut:
+		if f.rival != nil && r.Header.Get(runtimeapi.HeaderIfNoneMatch) == "*" {
+			f.pipelines[name], f.rival = f.rival, nil
+			problem(http.StatusConflict, runtimeapi.CodeConflict, "name", "somebody else has declared it otherwise")
+			return
+		}
 		raw, _ := io.ReadAll(r.Body)
 		next := runtimeapi.Pipeline{Name: name, Generation: 1}
 		_ = json.Unmarshal(raw, &next.Spec)
@@ -215,7 +229,7 @@ func TestAccSyncPipeline_badTimes(t *testing.T) {
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
 			{PreConfig: f.fails(http.StatusForbidden, runtimeapi.CodeDenied), Config: f.config(""), ExpectError: regexp.MustCompile("allowed_callers")},
-			{PreConfig: f.fails(http.StatusForbidden, ""), Config: f.config(""), ExpectError: regexp.MustCompile("run.invoker")},
+			{PreConfig: f.fails(http.StatusForbidden, ""), Config: f.config("timeouts = { create = \"2s\" }"), ExpectError: regexp.MustCompile("run.invoker")},
 			{PreConfig: f.fails(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated), Config: f.config(""), ExpectError: regexp.MustCompile("(?s)audience.*control.issuer")},
 			{PreConfig: f.fails(http.StatusBadRequest, runtimeapi.CodeInvalid), Config: f.config(""), ExpectError: regexp.MustCompile("(?s)Pipeline not created.*Not today")},
 			{
@@ -386,6 +400,15 @@ func TestAccSyncPipeline_taken(t *testing.T) {
 			{
 				PreConfig: holds(runtimeapi.PipelineSpec{Dataset: "billing", Paused: true}), Config: f.config(""),
 				ExpectError: regexp.MustCompile(`(?s)Pipeline not created.*\(paused\).*import.*/v1/pipelines/billing\?audience=`),
+			},
+			{
+				PreConfig: func() {
+					f.mu.Lock()
+					defer f.mu.Unlock()
+					delete(f.pipelines, "billing")
+					f.rival = &runtimeapi.Pipeline{Name: "billing", Generation: 1, Spec: runtimeapi.PipelineSpec{Dataset: "billing", Paused: true}}
+				},
+				Config: f.config(""), ExpectError: regexp.MustCompile(`(?s)Pipeline not created.*Somebody\s+else\s+has\s+declared\s+it`),
 			},
 			{PreConfig: holds(runtimeapi.PipelineSpec{Dataset: "billing"}), Config: f.config("")},
 		},

@@ -26,6 +26,7 @@ type Pipelines interface {
 	List(ctx context.Context) ([]runtimeapi.Pipeline, error)
 	Get(ctx context.Context, name string) (runtimeapi.Pipeline, error)
 	Put(ctx context.Context, name string, spec runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error)
+	Create(ctx context.Context, name string, spec runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error)
 	Check(ctx context.Context, name string, spec runtimeapi.PipelineSpec) ([]runtimeapi.Error, error)
 	Delete(ctx context.Context, name string) error
 	Sync(ctx context.Context, name string, req runtimeapi.SyncRequest) (runtimeapi.Run, error)
@@ -167,7 +168,11 @@ func (s *Server) put(b *backend, r *http.Request) (int, any, error) {
 	if found := spec.Validate(); len(found) > 0 {
 		return 0, nil, summary(found)
 	}
-	pipeline, err := b.pipelines.Put(r.Context(), name, spec)
+	declare := b.pipelines.Put
+	if r.Header.Get(runtimeapi.HeaderIfNoneMatch) == "*" {
+		declare = b.pipelines.Create
+	}
+	pipeline, err := declare(r.Context(), name, spec)
 	return http.StatusOK, pipeline, err
 }
 
