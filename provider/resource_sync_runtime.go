@@ -68,6 +68,9 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if r.migrate(ctx, client, spec, &plan, nil, &resp.Diagnostics); resp.Diagnostics.HasError() {
+		return
+	}
 	live, adopted, err := client.Create(ctx, spec, r.rollout(ctx, plan, spec, &resp.Diagnostics))
 	var (
 		leftover *cloudrun.LeftoverError
@@ -90,6 +93,7 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 	case errors.As(err, &undone):
 		// What errors of this kind call for elsewhere is about something that goes on, and nothing does here.
 		fail(&resp.Diagnostics, title, undoneDetail(spec.Path(), err)+"\n\nError: "+err.Error(), nil)
+		deleteMigrations(ctx, client, plan, &resp.Diagnostics)
 		return
 	case err != nil:
 		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" could not be created. "+
@@ -164,6 +168,9 @@ func (r *syncRuntimeResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if r.migrate(ctx, client, spec, &plan, &state, &resp.Diagnostics); resp.Diagnostics.HasError() {
+		return
+	}
 	live, err := client.Update(ctx, spec, plan.droppedLabels(state), r.rollout(ctx, plan, spec, &resp.Diagnostics))
 	if err == nil {
 		remember(ctx, resp.Private, nil, &resp.Diagnostics)
@@ -182,6 +189,7 @@ func (r *syncRuntimeResource) Update(ctx context.Context, req resource.UpdateReq
 	defer cancel()
 	keep := plan
 	keep.Labels = mapsTogether(state.Labels, plan.Labels) // those to be dropped may still be there, and are then still ours to drop
+	keep.keepShape(after, state, &resp.Diagnostics)
 	if _, err := r.refresh(after, &keep, kept, &resp.Diagnostics); err == nil {
 		resp.Diagnostics.Append(resp.State.Set(ctx, keep)...)
 	}
@@ -199,6 +207,9 @@ func (r *syncRuntimeResource) Delete(ctx context.Context, req resource.DeleteReq
 	ctx, cancel := withTimeout(ctx, state.Timeouts.Delete, syncRuntimeTimeout, &resp.Diagnostics)
 	defer cancel()
 	client, err := r.client(ctx)
+	if err == nil && state.migratesByJob() { // first, since a service that is gone leaves the state
+		err = client.DeleteJob(ctx, state.migrationsPath())
+	}
 	if err == nil {
 		err = client.Delete(ctx, state.servicePath(), nil)
 	}
@@ -254,7 +265,9 @@ func (r *syncRuntimeResource) prepare(ctx context.Context, plan, state *syncRunt
 		return nil, cloudrun.Spec{}
 	}
 	plan.settleNames()
-	return client, plan.expand(ctx, diags)
+	spec := plan.expand(ctx, diags)
+	plan.expandShape(ctx, state, &spec, diags)
+	return client, spec
 }
 
 // save writes what was planned to the state, with what only the service knows. What the plan knows stays as planned,

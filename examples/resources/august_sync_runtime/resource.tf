@@ -43,6 +43,15 @@ resource "august_sync_runtime" "sync" {
   scaling = {
     min_instances = 1
     max_instances = 3
+
+    # A sync that uses more than half of its processor gets help.
+    cpu_utilization = 50
+  }
+
+  # Cloud SQL has a private address in this network.
+  network = {
+    network    = "platform"
+    subnetwork = "platform-us-central1"
   }
 
   # A new revision is tried out before it has traffic, then has a tenth of it for half a minute, then half of it.

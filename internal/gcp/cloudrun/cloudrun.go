@@ -23,11 +23,15 @@ type Client struct {
 	Look time.Duration
 	// ReadBudget is how long a read is tried again when no server answers, or a broken one does.
 	ReadBudget time.Duration
+	// Youth is how long a service that was just made may be unknown to whoever is asked for it.
+	Youth time.Duration
+
+	youngUntil time.Time
 }
 
 // New makes a client.
 func New(api *run.Service) *Client {
-	return &Client{api: api, Every: 5 * time.Second, Look: 2 * time.Second, ReadBudget: 3 * time.Second}
+	return &Client{api: api, Every: 5 * time.Second, Look: 2 * time.Second, ReadBudget: 3 * time.Second, Youth: time.Minute}
 }
 
 // Progress is told about a service that is waited for, each time it is looked at.
@@ -50,13 +54,25 @@ func (e *TakenError) Error() string {
 	return e.Path + " exists already, and this provider has not made it"
 }
 
+// ofYoung is the client of a service that Cloud Run has just said it makes. For a while the next server may not know
+// of it yet, or not that we may see it; after that, what is not found is gone.
+func (c *Client) ofYoung() *Client {
+	other := *c
+	other.youngUntil = time.Now().Add(c.Youth)
+	return &other
+}
+
 // Get reads a service. One that is being deleted is not found.
 func (c *Client) Get(ctx context.Context, path string) (*run.GoogleCloudRunV2Service, error) {
+	budget, again := c.ReadBudget, []gcp.Kind{gcp.Throttled, gcp.Transient, gcp.Unavailable}
+	if young := time.Until(c.youngUntil); young > 0 {
+		budget, again = max(budget, young), append(again, gcp.NotFound, gcp.Denied)
+	}
 	var live *run.GoogleCloudRunV2Service
-	err := gcp.Retry(ctx, c.ReadBudget, func(ctx context.Context) (err error) {
+	err := gcp.Retry(ctx, budget, func(ctx context.Context) (err error) {
 		live, err = c.api.Projects.Locations.Services.Get(path).Context(ctx).Do()
 		return err
-	}, gcp.Throttled, gcp.Transient, gcp.Unavailable)
+	}, again...)
 	if err != nil {
 		return nil, fmt.Errorf("read service %s: %w", path, err)
 	}
@@ -93,7 +109,7 @@ func (c *Client) Create(ctx context.Context, s Spec, how Rollout) (live *run.Goo
 	if err != nil {
 		return nil, false, fmt.Errorf("create service %s: %w", s.Path(), err)
 	}
-	live, err = c.settle(ctx, s.Path(), operation, how.Progress)
+	live, err = c.ofYoung().settle(ctx, s.Path(), operation, how.Progress)
 	if err == nil {
 		err = c.verify(ctx, live.Uri, Newest(live), how)
 	}
@@ -103,7 +119,11 @@ func (c *Client) Create(ctx context.Context, s Spec, how Rollout) (live *run.Goo
 	// The caller's time may be what ran out.
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
-	if cleanupErr := c.Delete(cleanup, s.Path(), how.Progress); cleanupErr != nil {
+	etag := "" // of what failed; somebody else may have taken the service over meanwhile, and brought it to life
+	if live != nil {
+		etag = live.Etag
+	}
+	if cleanupErr := c.delete(cleanup, s.Path(), etag, how.Progress); cleanupErr != nil {
 		return nil, false, &LeftoverError{Path: s.Path(), Cause: err, Cleanup: cleanupErr}
 	}
 	return nil, false, &UndoneError{err}
@@ -231,7 +251,16 @@ func (c *Client) patch(ctx context.Context, live, next *run.GoogleCloudRunV2Serv
 
 // Delete deletes a service and waits until it is gone. One that is gone already is fine.
 func (c *Client) Delete(ctx context.Context, path string, progress Progress) error {
-	operation, err := c.api.Projects.Locations.Services.Delete(path).Context(ctx).Do()
+	return c.delete(ctx, path, "", progress)
+}
+
+// delete deletes a service, as long as it is as the etag says, if there is one.
+func (c *Client) delete(ctx context.Context, path, etag string, progress Progress) error {
+	call := c.api.Projects.Locations.Services.Delete(path)
+	if etag != "" {
+		call = call.Etag(etag)
+	}
+	operation, err := call.Context(ctx).Do()
 	if gcp.KindOf(err) == gcp.NotFound {
 		return nil
 	}

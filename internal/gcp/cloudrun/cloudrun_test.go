@@ -28,6 +28,8 @@ type fake struct {
 	fails    bool // new revisions do not become ready
 	stuck    bool // the service cannot be deleted
 	refuses  bool // no service can be made
+	rival    bool // somebody else changes the service before it can be deleted
+	hidden   int  // how many reads do not see the service yet: half of them are denied it
 	patches  []string
 	history  []string // where traffic went after each write
 	terse    bool     // operations tell nothing of revisions
@@ -48,7 +50,7 @@ func setup(t *testing.T) (*fake, *Client) {
 		t.Fatal(err)
 	}
 	c := New(api)
-	c.Every, c.Look, c.ReadBudget = 5*time.Millisecond, time.Millisecond, time.Millisecond
+	c.Every, c.Look, c.ReadBudget, c.Youth = 5*time.Millisecond, time.Millisecond, time.Millisecond, time.Minute
 	return f, c
 }
 
@@ -80,9 +82,16 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost:
 		f.service = &body
 		f.service.Name, f.service.Uri = someSpec.Path(), "https://example.test"
+		f.service.Etag = "1"
 		f.deploy()
 		f.wrote()
 		answer(map[string]any{"name": "operations/1"})
+	case r.Method == http.MethodGet && f.hidden > 0:
+		if f.hidden--; f.hidden%2 == 0 {
+			refuse(http.StatusForbidden, "PERMISSION_DENIED")
+			return
+		}
+		refuse(http.StatusNotFound, "NOT_FOUND")
 	case f.service == nil:
 		refuse(http.StatusNotFound, "NOT_FOUND")
 	case r.Method == http.MethodPatch && f.stale > 0:
@@ -121,6 +130,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case r.Method == http.MethodDelete && f.stuck:
 		refuse(http.StatusForbidden, "PERMISSION_DENIED")
+	case r.Method == http.MethodDelete && f.rival && r.URL.Query().Get("etag") != "":
+		refuse(http.StatusConflict, "ABORTED")
 	case r.Method == http.MethodDelete:
 		f.service = nil
 		f.deletes++
@@ -202,6 +213,37 @@ func TestCreate_cleansUp(t *testing.T) {
 	f.fails = false
 	if live, adopted, err := c.Create(t.Context(), someSpec, Rollout{}); err != nil || !adopted || !Ready(live) {
 		t.Fatalf("%t, %v", adopted, err)
+	}
+}
+
+// A service that was made and is not to be seen everywhere yet is waited for, not given up and deleted. One that is older is gone.
+func TestCreate_notSeenYet(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	f.hidden = 4
+	live, _, err := c.Create(t.Context(), someSpec, Rollout{})
+	if err != nil || !Ready(live) || f.deletes > 0 {
+		t.Fatalf("%v after %d deletes", err, f.deletes)
+	}
+	f.hidden = 1
+	if _, err := c.Get(t.Context(), someSpec.Path()); gcp.KindOf(err) != gcp.Denied {
+		t.Fatal(err)
+	}
+	f.hidden, c.Youth = 1, 0
+	f.service = nil
+	if _, _, err := c.Create(t.Context(), someSpec, Rollout{}); err == nil {
+		t.Fatal("waited for longer than a service is young")
+	}
+}
+
+// A first revision fails, and somebody else takes the service over before it is deleted: it is theirs now.
+func TestCreate_leavesWhatAnotherTookOver(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	f.fails, f.rival = true, true
+	var leftover *LeftoverError
+	if _, _, err := c.Create(t.Context(), someSpec, Rollout{}); !errors.As(err, &leftover) || f.deletes > 0 || f.service == nil {
+		t.Fatalf("%v after %d deletes", err, f.deletes)
 	}
 }
 

@@ -112,6 +112,7 @@ func (m *merger) template(t *run.GoogleCloudRunV2RevisionTemplate, s Spec) {
 	c.Resources.ForceSendFields = []string{"CpuIdle"}
 	set(m, field, "start-up probe", &c.StartupProbe, probe("/readyz", 1, 1, 120))
 	set(m, field, "liveness probe", &c.LivenessProbe, probe("/livez", 10, 5, 3))
+	m.shape(t, s)
 	// A revision's name can be given only once.
 	if slices.Contains(m.mask, field) {
 		t.Revision = ""
@@ -190,10 +191,10 @@ func probe(path string, period, timeout, failures int64) *run.GoogleCloudRunV2Pr
 	}
 }
 
-func copyTo(to, from *run.GoogleCloudRunV2Service) error {
+func copyTo[T any](to, from *T) error {
 	raw, err := json.Marshal(from)
 	if err != nil {
-		return fmt.Errorf("copy service: %w", err)
+		return fmt.Errorf("copy %T: %w", from, err)
 	}
 	return json.Unmarshal(raw, to)
 }

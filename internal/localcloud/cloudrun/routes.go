@@ -28,6 +28,7 @@ func (f *Face) Register(mux *http.ServeMux) {
 	handle("GET "+at+"/operations/{operation}", f.getOperation)
 	handle("POST "+at+"/operations/{operation}", f.waitOperation)
 	handle("DELETE "+at+"/operations/{operation}", f.deleteOperation)
+	f.registerJobs(handle)
 	f.registerKnative(handle)
 }
 
