@@ -358,11 +358,11 @@ func (r *rig) open(t *testing.T, url string) (pid int, leave func()) {
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %d", url, resp.StatusCode)
 	}
-	pid, err = strconv.Atoi(resp.Header.Get("X-Pid"))
-	if err != nil {
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	if pid, err = strconv.Atoi(resp.Header.Get("X-Pid")); err != nil {
 		t.Fatal(err)
 	}
-	return pid, func() { cancel(); _ = resp.Body.Close() }
+	return pid, cancel
 }
 
 // instances is how many of a revision run.

@@ -36,8 +36,9 @@ type Pool struct {
 // instance is a place for a process, which is started again when it ends.
 type instance struct {
 	cancel context.CancelFunc
-	pid    int   // 0 while no process runs
-	slot   *slot // nil until it has started
+	pid    int           // 0 until a process has started
+	used   time.Duration // of CPU, when that was looked at last
+	slot   *slot         // nil as long
 }
 
 // slot is one started instance as the proxy sees it.
@@ -109,7 +110,7 @@ func (p *Pool) Acquire(ctx context.Context) (*Lease, error) {
 	turn := make(chan *slot, 1)
 	p.waiting = append(p.waiting, turn)
 	p.loaded()
-	p.grow(p.cfg.places(p.busy + len(p.waiting)))
+	p.grow(p.cfg.places(p.busy + len(p.waiting))) //nolint:contextcheck // the instance outlives this request
 	p.mu.Unlock()
 
 	timer := time.NewTimer(p.cfg.QueueWait)
@@ -232,6 +233,9 @@ func (p *Pool) enter(i *instance, port int) *slot {
 	p.faults = 0
 	if !p.ready {
 		p.ready = true
+		if !p.closed {
+			p.failure = nil // of another instance, which was started beside this one
+		}
 		p.settle()
 	}
 	p.serve()

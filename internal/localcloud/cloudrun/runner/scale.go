@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -82,8 +83,16 @@ func (p *Pool) grow(n int) {
 		p.all.Go(func() {
 			defer cancel()
 			p.keep(ctx, i, number)
+			p.forget(i)
 		})
 	}
+}
+
+// forget leaves out an instance that has ended for good: one that failed beside one which did not.
+func (p *Pool) forget(i *instance) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.instances = slices.DeleteFunc(p.instances, func(o *instance) bool { return o == i })
 }
 
 // shrink lets the least busy instance go once its requests have finished. mu is held.
@@ -115,18 +124,18 @@ func (i *instance) taken() int {
 	return i.slot.taken
 }
 
-// process notes which process an instance is now, 0 for none.
+// process notes which process an instance is now, 0 for none. What a process needs to start is not what it
+// needs to serve, and does not count.
 func (p *Pool) process(i *instance, pid int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if i.pid = pid; pid == 0 {
+	if i.pid, i.used = pid, cpuTime(pid); pid == 0 {
 		i.slot = nil
 	}
 }
 
 // scale looks at the demand once a window until the pool is stopped.
 func (p *Pool) scale() {
-	used := map[int]time.Duration{} // CPU time by process
 	last := time.Now()
 	tick := time.NewTicker(p.cfg.Scaling.Window)
 	defer tick.Stop()
@@ -134,38 +143,32 @@ func (p *Pool) scale() {
 		select {
 		case <-p.ctx.Done():
 			return
-		case now := <-tick.C:
-			var spent time.Duration
-			used, spent = p.spent(used)
-			p.weigh(now, spent.Seconds()/now.Sub(last).Seconds())
+		case <-tick.C:
+			now := time.Now()
+			p.weigh(now, now.Sub(last))
 			last = now
 		}
 	}
 }
 
-// spent is the CPU time that the instances used since before, and what to compare with next time. A
-// process that was not there before has started within: all of its time counts.
-func (p *Pool) spent(before map[int]time.Duration) (now map[int]time.Duration, sum time.Duration) {
-	p.mu.Lock()
-	var pids []int
+// spent is the CPU time that the instances have used since it was asked last. mu is held.
+func (p *Pool) spent() (sum time.Duration) {
 	for _, i := range p.instances {
-		if i.pid != 0 {
-			pids = append(pids, i.pid)
+		if i.pid == 0 {
+			continue
 		}
+		now := cpuTime(i.pid)
+		sum += max(now-i.used, 0)
+		i.used = now
 	}
-	p.mu.Unlock()
-	now = make(map[int]time.Duration, len(pids))
-	for _, pid := range pids {
-		now[pid] = cpuTime(pid)
-		sum += max(now[pid]-before[pid], 0)
-	}
-	return now, sum
+	return sum
 }
 
 // weigh grows or shrinks the pool by what the last window asked for.
-func (p *Pool) weigh(now time.Time, cpu float64) {
+func (p *Pool) weigh(now time.Time, window time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	cpu := p.spent().Seconds() / window.Seconds()
 	d := demand{now: p.busy + len(p.waiting), mean: p.load.mean(now), cpu: cpu}
 	want := min(max(p.cfg.wanted(d), p.bounds.Min), p.bounds.Max)
 	have := len(p.instances)
@@ -173,6 +176,7 @@ func (p *Pool) weigh(now time.Time, cpu float64) {
 	case want > have:
 		p.note("INFO", fmt.Sprintf("scaling from %d to %d instances: %d requests in hand, %.2f on average, %.2f CPUs in use", have, want, d.now, d.mean, cpu))
 		p.grow(want)
+		p.spared = time.Time{}
 	case want == have:
 		p.spared = time.Time{}
 	case p.spared.IsZero():
@@ -180,9 +184,6 @@ func (p *Pool) weigh(now time.Time, cpu float64) {
 	case now.Sub(p.spared) >= p.cfg.Scaling.IdleAfter:
 		p.note("INFO", fmt.Sprintf("scaling from %d to %d instances: fewer have been enough for %s", have, have-1, p.cfg.Scaling.IdleAfter))
 		p.shrink()
-	}
-	if want > have {
-		p.spared = time.Time{}
 	}
 }
 
