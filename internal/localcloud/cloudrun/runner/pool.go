@@ -149,12 +149,12 @@ func (p *Pool) Acquire(ctx context.Context) (*Lease, error) {
 	return nil, err
 }
 
-// warming tells whether the first instance is on its way and nothing speaks against its arrival: a
-// cold start takes as long as its probe allows.
+// warming tells whether an instance is on its way and nothing speaks against its arrival: a start takes as
+// long as its probe allows.
 func (p *Pool) warming() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.slots) == 0 && len(p.instances) > 0 && p.faults == 0
+	return len(p.instances) > len(p.slots) && p.faults == 0
 }
 
 func (p *Pool) granted(s *slot) (*Lease, error) {

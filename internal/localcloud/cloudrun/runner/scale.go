@@ -173,6 +173,8 @@ func (p *Pool) weigh(now time.Time, window time.Duration) {
 	want := min(max(p.cfg.wanted(d), p.bounds.Min), p.bounds.Max)
 	have := len(p.instances)
 	switch {
+	case !p.ready:
+		// A revision is being found ready by its first instance, which nobody has to ask anything for that.
 	case want > have:
 		p.note("INFO", fmt.Sprintf("scaling from %d to %d instances: %d requests in hand, %.2f on average, %.2f CPUs in use", have, want, d.now, d.mean, cpu))
 		p.grow(want)
