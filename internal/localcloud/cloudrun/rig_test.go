@@ -54,6 +54,7 @@ type rig struct {
 	// idleAfter is how long an instance that is not needed is kept; the default is a minute.
 	idleAfter time.Duration
 	window    time.Duration
+	queueWait time.Duration
 	services  *run.ServicesClient
 	revs      *run.RevisionsClient
 }
@@ -80,7 +81,7 @@ func newRig(t *testing.T) *rig {
 	if err := os.Chmod(filepath.Dir(tmp), 0o755); err != nil { // the unprivileged user passes through
 		t.Fatal(err)
 	}
-	r := &rig{dir: filepath.Join(tmp, "cloudrun"), ports: &ports{at: map[string]int{}}, secrets: map[string]string{}, window: 50 * time.Millisecond}
+	r := &rig{dir: filepath.Join(tmp, "cloudrun"), ports: &ports{at: map[string]int{}}, secrets: map[string]string{}, window: 50 * time.Millisecond, queueWait: 2 * time.Second}
 	reg := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(reg.Close)
 	r.image = push(t, strings.TrimPrefix(reg.URL, "http://")+"/test/app", nil)
@@ -97,7 +98,7 @@ func (r *rig) start(t *testing.T) {
 		cred = &syscall.Credential{Uid: 65534, Gid: 65534}
 	}
 	f, err := New(Options{
-		Dir: r.dir, Ports: r.ports, Credential: cred, MetadataHost: "127.0.0.1:1", QueueWait: 2 * time.Second,
+		Dir: r.dir, Ports: r.ports, Credential: cred, MetadataHost: "127.0.0.1:1", QueueWait: r.queueWait,
 		ScaleWindow: r.window, IdleAfter: r.idleAfter,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Secret: func(_ context.Context, project, secret, version string) ([]byte, error) {
@@ -358,11 +359,11 @@ func (r *rig) open(t *testing.T, url string) (pid int, leave func()) {
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %d", url, resp.StatusCode)
 	}
-	pid, err = strconv.Atoi(resp.Header.Get("X-Pid"))
-	if err != nil {
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	if pid, err = strconv.Atoi(resp.Header.Get("X-Pid")); err != nil {
 		t.Fatal(err)
 	}
-	return pid, func() { cancel(); _ = resp.Body.Close() }
+	return pid, cancel
 }
 
 // instances is how many of a revision run.

@@ -204,7 +204,7 @@ func (f *Face) lead(ctx context.Context, s *service, routes []routed) error {
 	}
 	s.Statuses = routes
 	f.point(s)
-	f.rescale(s)
+	f.rescale(s) //nolint:contextcheck // instances last until they are not wanted
 	for tag, d := range s.tags {
 		if !slices.ContainsFunc(routes, func(r routed) bool { return r.Tag == tag }) {
 			delete(s.tags, tag)

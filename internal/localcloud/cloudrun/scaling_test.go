@@ -14,21 +14,22 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/cloudrun/runner"
 )
 
-// again starts the rig's face anew, with instances that go when they have not been needed for so long.
-func (r *rig) again(t *testing.T, window, idleAfter time.Duration) {
+// again starts the rig's face anew, with other times.
+func (r *rig) again(t *testing.T, window, idleAfter, queueWait time.Duration) {
 	t.Helper()
 	if err := r.face.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.window, r.idleAfter = window, idleAfter
+	r.window, r.idleAfter, r.queueWait = window, idleAfter, queueWait
 	r.start(t)
 }
 
-// idleRig lets instances go that are not needed.
+// idleRig lets instances go that are not needed. Its requests wait for places much shorter than any start takes: as
+// long as an instance is on its way, that does not count.
 func idleRig(t *testing.T) *rig {
 	t.Helper()
 	r := newRig(t)
-	r.again(t, r.window, 100*time.Millisecond)
+	r.again(t, r.window, 100*time.Millisecond, 10*time.Millisecond)
 	return r
 }
 
@@ -36,7 +37,7 @@ func idleRig(t *testing.T) *rig {
 func TestFullInstanceGetsASecond(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.again(t, time.Hour, time.Hour)
+	r.again(t, time.Hour, time.Hour, time.Minute)
 	want := r.service()
 	want.Template.MaxInstanceRequestConcurrency = 1
 	s := r.mustCreate(t, "full", want)
@@ -53,7 +54,7 @@ func TestFullInstanceGetsASecond(t *testing.T) {
 func TestUnneededInstancesGo(t *testing.T) {
 	t.Parallel()
 	r := idleRig(t)
-	want := r.service()
+	want := r.service("APP_STARTS_FOR=1s") // ten times as long as an instance is kept that nobody asks for
 	want.Template.MaxInstanceRequestConcurrency = 1
 	s := r.mustCreate(t, "busy", want)
 	_, first := r.open(t, s.GetUri())
@@ -173,6 +174,7 @@ func TestBounds(t *testing.T) {
 func TestUnreadyInstanceRests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.again(t, r.window, time.Hour, time.Minute)
 	sick := filepath.Join(filepath.Dir(r.dir), "sick")
 	want := r.service("APP_SICK_FILE=" + sick)
 	want.Template.Scaling = &runpb.RevisionScaling{MinInstanceCount: 2, MaxInstanceCount: 2}

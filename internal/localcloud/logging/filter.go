@@ -58,14 +58,14 @@ func compare(name, sign, value string) (func(entry) bool, error) {
 	refuse := func() (func(entry) bool, error) {
 		return nil, gapi.Invalid("Unparseable filter: %s %s %q is not understood. %s", name, sign, value, grammar)
 	}
-	switch {
-	case name == "severity":
+	switch name {
+	case "severity":
 		rank := slices.Index(severities, strings.ToUpper(value))
 		if rank < 0 || sign == ":" {
 			return refuse()
 		}
 		return func(e entry) bool { return ordered(slices.Index(severities, e.Severity)-rank, sign) }, nil
-	case name == "timestamp":
+	case "timestamp":
 		at, err := time.Parse(time.RFC3339Nano, value)
 		if err != nil {
 			at, err = time.Parse(time.DateOnly, value)

@@ -71,11 +71,13 @@ func (f *Face) list(r *http.Request) (any, error) {
 	if len(projects) == 0 {
 		return nil, gapi.Invalid("resource_names: at least one is required")
 	}
-	from, err := 0, error(nil)
+	from := 0
 	if q.PageToken != "" {
-		if from, err = strconv.Atoi(q.PageToken); err != nil || from < 0 {
+		n, err := strconv.Atoi(q.PageToken)
+		if err != nil || n < 0 {
 			return nil, gapi.Invalid("page_token: %q is not one of ours", q.PageToken)
 		}
+		from = n
 	}
 	all, err := f.find(projects, q.Filter)
 	if err != nil {

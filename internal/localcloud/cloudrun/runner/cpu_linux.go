@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// tickLength is the unit of /proc's times: USER_HZ is 100 on every architecture that Go has.
-const tickLength = time.Second / 100
+// tickRate is how many of /proc's units a second has: USER_HZ is 100 on every architecture that Go has.
+const tickRate = 100
 
 // cpuTime is the CPU time of a process and of those children of it that have ended, 0 when there is
 // no such process.
@@ -22,13 +22,13 @@ func cpuTime(pid int) time.Duration {
 	if len(fields) < 15 {
 		return 0
 	}
-	var ticks time.Duration
+	var ticks int64
 	for _, f := range fields[11:15] { // utime, stime, cutime, cstime
 		n, err := strconv.ParseInt(f, 10, 64)
 		if err != nil {
 			return 0
 		}
-		ticks += time.Duration(n)
+		ticks += n
 	}
-	return ticks * tickLength
+	return time.Duration(ticks) * (time.Second / tickRate)
 }

@@ -110,7 +110,7 @@ func (p *Pool) Acquire(ctx context.Context) (*Lease, error) {
 	turn := make(chan *slot, 1)
 	p.waiting = append(p.waiting, turn)
 	p.loaded()
-	p.grow(p.cfg.places(p.busy + len(p.waiting)))
+	p.grow(p.cfg.places(p.busy + len(p.waiting))) //nolint:contextcheck // the instance outlives this request
 	p.mu.Unlock()
 
 	timer := time.NewTimer(p.cfg.QueueWait)
@@ -149,12 +149,12 @@ func (p *Pool) Acquire(ctx context.Context) (*Lease, error) {
 	return nil, err
 }
 
-// warming tells whether the first instance is on its way and nothing speaks against its arrival: a
-// cold start takes as long as its probe allows.
+// warming tells whether an instance is on its way and nothing speaks against its arrival: a start takes as
+// long as its probe allows.
 func (p *Pool) warming() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.slots) == 0 && len(p.instances) > 0 && p.faults == 0
+	return len(p.instances) > len(p.slots) && p.faults == 0
 }
 
 func (p *Pool) granted(s *slot) (*Lease, error) {
@@ -233,6 +233,9 @@ func (p *Pool) enter(i *instance, port int) *slot {
 	p.faults = 0
 	if !p.ready {
 		p.ready = true
+		if !p.closed {
+			p.failure = nil // of another instance, which was started beside this one
+		}
 		p.settle()
 	}
 	p.serve()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -82,8 +83,16 @@ func (p *Pool) grow(n int) {
 		p.all.Go(func() {
 			defer cancel()
 			p.keep(ctx, i, number)
+			p.forget(i)
 		})
 	}
+}
+
+// forget leaves out an instance that has ended for good: one that failed beside one which did not.
+func (p *Pool) forget(i *instance) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.instances = slices.DeleteFunc(p.instances, func(o *instance) bool { return o == i })
 }
 
 // shrink lets the least busy instance go once its requests have finished. mu is held.
@@ -164,6 +173,8 @@ func (p *Pool) weigh(now time.Time, window time.Duration) {
 	want := min(max(p.cfg.wanted(d), p.bounds.Min), p.bounds.Max)
 	have := len(p.instances)
 	switch {
+	case !p.ready:
+		// A revision is being found ready by its first instance, which nobody has to ask anything for that.
 	case want > have:
 		p.note("INFO", fmt.Sprintf("scaling from %d to %d instances: %d requests in hand, %.2f on average, %.2f CPUs in use", have, want, d.now, d.mean, cpu))
 		p.grow(want)

@@ -25,6 +25,9 @@ func main() {
 		fmt.Println("exiting as told")
 		os.Exit(3)
 	}
+	if d, err := time.ParseDuration(os.Getenv("APP_STARTS_FOR")); err == nil {
+		time.Sleep(d)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	var sick atomic.Bool
