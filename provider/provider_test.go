@@ -113,6 +113,7 @@ func TestProvider_keepsStatesWhileUnknown(t *testing.T) {
 	noErrors(t, p.configure(map[string]any{"project": "feel-august-platform", "region": "us-central1", "access_token": unknown{}}))
 	for resource, state := range map[string]map[string]any{
 		"august_cloudsql_ha_policy": {"id": "x", "project": "feel-august-platform", "instance": "platform"},
+		"august_secret":             {"id": "x", "project": "feel-august-platform", "name": "token", "version": 1},
 		"august_sync_runtime":       {"id": "x", "project": "feel-august-platform", "location": "us-central1", "name": "august-sync"},
 		"august_sync_pipeline":      {"id": "x", "endpoint": "https://r.example.test", "audience": "a", "name": "billing", "generation": 1},
 	} {

@@ -18,13 +18,13 @@ import (
 )
 
 // rolloutRate is deliveries a second: far more than a large practice has.
-const rolloutRate = 100
+const rolloutRate = 200
 
-// A new revision takes over while deliveries come in: each is answered with 200, and each is kept.
+// A new revision takes over in steps while deliveries come in: each is answered with 200, and each is kept.
 func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
 	t.Parallel()
 	r := newRuntimeRig(t, "rt-rollout")
-	const settings = "public = true\n concurrency = %d\n scaling = { min_instances = 1, max_instances = 2 }"
+	const settings = "public = true\n concurrency = %d\n scaling = { min_instances = 1, max_instances = 2 }\n rollout = { steps = [10, 50], bake_time = \"2s\" }"
 	r.drchrono = "webhook_secret = \"drchrono-webhook\"\n webhook_verify = false\n webhook_inbox_max_mb = 64"
 	config := func(concurrency int) string { return r.config(r.image, fmt.Sprintf(settings, concurrency)) }
 	secret := secretValue(t, r.cloud, "drchrono-webhook")

@@ -77,8 +77,8 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Runs the sync runtime as a Cloud Run service, from an image named by digest, with its secrets by reference.\n\n" +
-			"The resource owns what it declares: image, environment, scaling, probes, traffic. Other labels, annotations, network settings and containers beside " +
-			"the runtime's stay as somebody else made them. Before a new revision is made, the database's schema is brought up to it (see `migrations`). An apply ends when the new revision is ready. A first deployment that does not get there is deleted again, and a later one " +
+			"The resource owns what it declares: image, environment, scaling, probes, traffic. Other labels, annotations, volumes and containers beside " +
+			"the runtime's stay as somebody else made them, and so do network settings where `network` is left out. Before a new revision is made, the database's schema is brought up to it (see `migrations`). An apply ends when the new revision is ready, has been tried out and has all of the traffic. A first deployment that does not get there is deleted again, and a later one " +
 			"leaves traffic with the revision before it; either way the cause is told, and the next plan shows what is still to be done.",
 		Attributes: map[string]schema.Attribute{
 			"id": computed("The service's resource name, `projects/{project}/locations/{location}/services/{name}`."),
@@ -246,14 +246,19 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 				Computed:            true,
 				Default: objectdefault.StaticValue(types.ObjectValueMust(scalingTypes, map[string]attr.Value{
 					"min_instances": types.Int64Value(defaultMinInstances), "max_instances": types.Int64Value(defaultMaxInstances),
+					"cpu_utilization": types.Int64Null(), "concurrency_utilization": types.Int64Null(),
 				})),
 				Attributes: map[string]schema.Attribute{
 					"min_instances": number("Fewest instances, from 0 to 1000. Schedules run inside the service, so that with `0` they wait for the next request. Default: `1`.",
 						defaultMinInstances, int64validator.Between(0, 1000)),
 					"max_instances": number("Most instances, from 1 to 1000. Times `pool_max`, it is what the database must have connections for. Default: `3`.",
 						defaultMaxInstances, int64validator.Between(1, 1000)),
+					"cpu_utilization":         utilizationAttribute("Percent of an instance's processors that are in use before another instance is started, from 10 to 90.", 90),
+					"concurrency_utilization": utilizationAttribute("Percent of `concurrency` that is in use before another instance is started, from 10 to 95.", 95),
 				},
 			},
+			"rollout":     rolloutAttribute(),
+			"network":     networkAttribute(),
 			"migrations":  migrationsAttribute(),
 			"concurrency": number("Most requests that one instance serves at a time, from 1 to 1000. Default: `80`.", 80, int64validator.Between(1, 1000)),
 			"cpu":         text("Processors of an instance: `1`, `2`, `4`, `6` or `8`.", "1", stringvalidator.OneOf("1", "2", "4", "6", "8")),
@@ -281,13 +286,13 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			"uri":                 computed("Address of the service."),
 			"webhook_url":         computed("Address to give DrChrono as the webhook's callback URL."),
 			"audience":            computed("Audience that the control API's callers must ask a token for."),
-			"revision":            computed("Name of the revision that serves."),
+			"revision":            computed("Name of the revision that serves; of several, the one that serves most."),
 			"ready": schema.BoolAttribute{
-				MarkdownDescription: "Whether the service runs as it was last asked to. When it does not, the next plan sets it right.",
+				MarkdownDescription: "Whether the service runs as it was last asked to: its newest revision is ready and has all of the traffic. When it does not, the next plan sets it right.",
 				Computed:            true,
 			},
-			"problem": computed("What is wrong with the service that no other attribute shows: a revision that did not become ready, " +
-				"scaling or traffic that was changed by hand. Null when nothing is."),
+			"problem": computed("What is wrong with the service that no other attribute shows: a revision that did not become ready or failed a check, " +
+				"traffic that does not all go to the newest, scaling that was changed by hand. Null when nothing is."),
 			"timeouts": timeoutsAttribute(ctx, syncRuntimeTimeout, timeouts.Opts{Create: true, Update: true, Delete: true}),
 		},
 	}

@@ -1,4 +1,5 @@
-// Package secrets refers to secrets and asks whether they exist. It never reads one.
+// Package secrets refers to secrets, asks whether they exist, and keeps those that are managed here. A value is in memory only for
+// as long as it is compared or sent.
 package secrets
 
 import (

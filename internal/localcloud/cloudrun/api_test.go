@@ -217,6 +217,13 @@ func TestRules(t *testing.T) {
 		"concurrency":        {"a", body(``, `"maxInstanceRequestConcurrency":1001,`, ``), "1000"},
 		"timeout":            {"a", body(``, `"timeout":"3601s",`, ``), "3600"},
 		"min above max":      {"a", body(``, `"scaling":{"minInstanceCount":3,"maxInstanceCount":2},`, ``), "above"},
+		"service min above":  {"a", body(`"scaling":{"minInstanceCount":3,"maxInstanceCount":2},`, ``, ``), "service.scaling: min_instance_count 3 is above"},
+		"cpu share":          {"a", body(``, `"scaling":{"cpuUtilization":0.91},`, ``), "cpu_utilization: 0.91"},
+		"places share":       {"a", body(``, `"scaling":{"concurrencyUtilization":0.05},`, ``), "concurrency_utilization: 0.05"},
+		"share form":         {"a", body(``, `"scaling":{"cpuUtilization":"much"},`, ``), "cpu_utilization: much"},
+		"neither share":      {"a", body(``, `"scaling":{"cpuUtilization":0,"concurrencyUtilization":0},`, ``), "cannot both be disabled"},
+		"readiness by TCP":   {"a", body(``, ``, `"readinessProbe":{"tcpSocket":{}},`), "readiness_probe: tcp_socket is not supported"},
+		"readiness delay":    {"a", body(``, ``, `"readinessProbe":{"initialDelaySeconds":1,"httpGet":{}},`), "readiness_probe: initial_delay_seconds"},
 		"cpu":                {"a", body(``, ``, `"resources":{"limits":{"cpu":"3"}},`), "cpu"},
 		"cpu and memory":     {"a", body(``, ``, `"resources":{"limits":{"cpu":"4","memory":"1Gi"}},`), "2Gi"},
 		"memory needs cpu":   {"a", body(``, ``, `"resources":{"limits":{"cpu":"1","memory":"8Gi"}},`), "needs at least"},
@@ -232,6 +239,9 @@ func TestRules(t *testing.T) {
 		"no container":       {"a", `{"template":{}}`, "at least one container"},
 		"two containers":     {"a", `{"template":{"containers":[{"image":"x","ports":[{"containerPort":80}]},{"image":"y","ports":[{"containerPort":81}]}]}}`, "exactly one"},
 		"sidecar not run":    {"a", `{"template":{"containers":[{"image":"x","ports":[{"containerPort":80}]},{"image":"y"}]}}`, "no sidecars"},
+		"no network":         {"a", body(``, `"vpcAccess":{"networkInterfaces":[{"tags":["a"]}]},`, ``), "network or subnetwork is required"},
+		"two networks":       {"a", body(``, `"vpcAccess":{"networkInterfaces":[{"network":"a"},{"network":"b"}]},`, ``), "only one"},
+		"network twice":      {"a", body(``, `"vpcAccess":{"connector":"c","networkInterfaces":[{"network":"a"}]},`, ``), "exclude each other"},
 		"volume not mounted": {"a", body(``, `"volumes":[{"name":"v","secret":{"secret":"s"}}],`, ``), "mounts no volume"},
 	} {
 		code, out := r.raw(t, http.MethodPost, "/v2/"+parent+"/services?serviceId="+c.id, c.body)

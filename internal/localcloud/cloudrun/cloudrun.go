@@ -36,6 +36,12 @@ type Options struct {
 	Credential *syscall.Credential
 	// QueueWait is how long a request waits for a free place (10 seconds when zero).
 	QueueWait time.Duration
+	// ScaleWindow is how often a revision's load is looked at, as the mean since the last time (10
+	// seconds when zero; Cloud Run takes a minute).
+	ScaleWindow time.Duration
+	// IdleAfter is how long an instance is kept that is not needed (a minute when zero; Cloud Run takes up to
+	// 15).
+	IdleAfter time.Duration
 	// Log receives what the face itself does; processes write to files of their own.
 	Log *slog.Logger
 }
@@ -66,6 +72,12 @@ func New(opt Options) (*Face, error) {
 	}
 	if opt.QueueWait == 0 {
 		opt.QueueWait = 10 * time.Second
+	}
+	if opt.ScaleWindow == 0 {
+		opt.ScaleWindow = 10 * time.Second
+	}
+	if opt.IdleAfter == 0 {
+		opt.IdleAfter = time.Minute
 	}
 	dir, err := filepath.Abs(opt.Dir)
 	if err != nil {
@@ -156,7 +168,7 @@ func (f *Face) Report() []face.Line {
 	for _, s := range f.services {
 		running := 0
 		for _, p := range s.pools {
-			running += p.Healthy()
+			running += p.Running()
 		}
 		state := "READY"
 		switch {
@@ -164,7 +176,7 @@ func (f *Face) Report() []face.Line {
 			state = "RECONCILING"
 		case s.Ready.State != succeeded:
 			state = "FAILED"
-		case running == 0:
+		case s.stopped():
 			state = "STOPPED"
 		}
 		out = append(out, face.Line{

@@ -109,17 +109,21 @@ func (f *Face) renderRevision(s *service, r *revision) tree {
 	if r.Ready.Reason == runner.ReasonImage {
 		image, health = r.Ready, condition{State: pending, At: r.Ready.At}
 	}
+	if n := s.bounds(r, shares(s.Statuses)[r.Name]).Min; s.pools[r.Name] != nil && n > 0 {
+		out["scalingStatus"] = tree{"desiredMinInstanceCount": n}
+	}
 	out["conditions"] = []any{r.Ready.render("Ready"), inactive, image.render("ContainerReady"), health.render("ContainerHealthy"), condition{State: succeeded, At: r.Ready.At}.render("ResourcesAvailable")}
 	return out
 }
 
-// launch starts a revision's processes. patient is for a revision that is known to be good. Only
-// the service's rollout calls it.
-func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patient bool) (*runner.Pool, error) {
+// launch starts a revision's processes, as many as percent of the traffic asks for. patient is for a
+// revision that is known to be good. Only the service's rollout calls it.
+func (f *Face) launch(ctx context.Context, s *service, r *revision, percent int, patient bool) (*runner.Pool, error) {
 	f.mu.Lock()
+	bounds := s.bounds(r, percent)
 	if p := s.pools[r.Name]; p != nil {
 		f.mu.Unlock()
-		p.Resize(n) //nolint:contextcheck // instances last until Stop, ctx bounds this launch only
+		p.Widen(bounds) //nolint:contextcheck // instances last until Stop, ctx bounds this launch only
 		return p, nil
 	}
 	f.serial++
@@ -142,6 +146,8 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patie
 		},
 		Startup:     *probe(c.GetStartupProbe(), c),
 		Liveness:    probe(c.GetLivenessProbe(), c),
+		Readiness:   probe(c.GetReadinessProbe(), c),
+		Scaling:     f.scaling(r.Template),
 		Concurrency: int(t.GetMaxInstanceRequestConcurrency()),
 		QueueWait:   f.opt.QueueWait,
 		LogPath:     f.logPath(s, r.Name),
@@ -151,7 +157,7 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patie
 		Credential:  f.opt.Credential,
 		Log:         f.opt.Log,
 	}
-	p := runner.Start(cfg, n) //nolint:contextcheck // as above
+	p := runner.Start(cfg, bounds) //nolint:contextcheck // as above
 	f.mu.Lock()
 	s.pools[r.Name] = p
 	f.mu.Unlock()
@@ -238,14 +244,17 @@ func probe(p *runpb.Probe, c *runpb.Container) *runner.Probe {
 	}
 	declared := c.GetPorts()[0].GetContainerPort()
 	out := &runner.Probe{
+		Declared:     int(declared),
 		InitialDelay: time.Duration(p.GetInitialDelaySeconds()) * time.Second,
 		Timeout:      time.Duration(p.GetTimeoutSeconds()) * time.Second,
 		Period:       time.Duration(p.GetPeriodSeconds()) * time.Second,
 		Failures:     int(p.GetFailureThreshold()),
 	}
 	port := p.GetTcpSocket().GetPort()
-	if p.GetGrpc() != nil {
-		port = p.GetGrpc().GetPort() // its health service is not asked, only its port
+	if g := p.GetGrpc(); g != nil {
+		port = g.GetPort()
+		service := g.GetService()
+		out.Service = &service
 	}
 	if h := p.GetHttpGet(); h != nil {
 		out.Path, port = h.GetPath(), h.GetPort()
@@ -255,7 +264,7 @@ func probe(p *runpb.Probe, c *runpb.Container) *runner.Probe {
 		}
 	}
 	if port != declared {
-		out.Port = int(port)
+		out.Port, out.Declared = int(port), int(port)
 	}
 	return out
 }

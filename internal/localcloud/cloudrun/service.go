@@ -133,15 +133,6 @@ func (s *service) stopped() bool {
 	return sc.GetScalingMode() == runpb.ServiceScaling_MANUAL && sc.GetManualInstanceCount() == 0
 }
 
-// instances is how many instances a revision with traffic or a tag has. Automatic scaling keeps one.
-func (s *service) instances() int {
-	sc := s.typed().GetScaling()
-	if sc.GetScalingMode() == runpb.ServiceScaling_MANUAL {
-		return int(sc.GetManualInstanceCount())
-	}
-	return 1
-}
-
 // touch marks a change by its owner.
 func (s *service) touch(who string) {
 	s.Etag = newEtag()

@@ -141,11 +141,11 @@ func TestFailedRevisionKeepsTheOld(t *testing.T) {
 	}{
 		"exits": {func(c *runpb.Container) {
 			c.Env = append(c.Env, &runpb.EnvVar{Name: "APP_EXIT", Values: &runpb.EnvVar_Value{Value: "1"}})
-		}, "HEALTH_CHECK_CONTAINER_ERROR", ".log"},
+		}, "HEALTH_CHECK_CONTAINER_ERROR", "The startup probe (TCP connection to port 8080) failed: the container ended with exit status 3 before the probe passed. Logs: "},
 		"probe": {func(c *runpb.Container) {
 			c.StartupProbe = &runpb.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1, ProbeType: &runpb.Probe_HttpGet{HttpGet: &runpb.HTTPGetAction{Path: "/healthz"}}}
 			c.Env = append(c.Env, &runpb.EnvVar{Name: "APP_SICK", Values: &runpb.EnvVar_Value{Value: "1"}})
-		}, "HEALTH_CHECK_CONTAINER_ERROR", "503"},
+		}, "HEALTH_CHECK_CONTAINER_ERROR", "failed the configured startup probe checks. The startup probe (HTTP GET /healthz on port 8080) failed: it answers 503."},
 		"secret": {func(c *runpb.Container) {
 			c.Env = append(c.Env, &runpb.EnvVar{Name: "T", Values: &runpb.EnvVar_ValueSource{ValueSource: &runpb.EnvVarSource{SecretKeyRef: &runpb.SecretKeySelector{Secret: "nope", Version: "latest"}}}})
 		}, "SECRETS_ACCESS_CHECK_FAILED", "projects/" + project + "/secrets/nope/versions/latest"},

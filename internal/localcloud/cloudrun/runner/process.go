@@ -23,10 +23,10 @@ const (
 )
 
 // keep runs instance number n of the pool, again and again, until ctx ends or the revision failed.
-func (p *Pool) keep(ctx context.Context, n int) {
+func (p *Pool) keep(ctx context.Context, i *instance, n int) {
 	backoff := firstBackoff
 	for ctx.Err() == nil {
-		ran, err := p.once(ctx, n)
+		ran, err := p.once(ctx, i, n)
 		if ctx.Err() != nil {
 			return
 		}
@@ -37,7 +37,7 @@ func (p *Pool) keep(ctx context.Context, n int) {
 			backoff = firstBackoff
 		}
 		p.cfg.Log.Warn("instance ended, starting it again", "revision", p.cfg.Name, "instance", n, "why", err.Error(), "wait", backoff)
-		p.note(fmt.Sprintf("instance %d: %v; starting it again in %s", n, err, backoff))
+		p.note("WARNING", fmt.Sprintf("instance %d: %v; starting it again in %s", n, err, backoff))
 		select {
 		case <-ctx.Done():
 			return
@@ -49,7 +49,7 @@ func (p *Pool) keep(ctx context.Context, n int) {
 
 // once runs one process from start to end. ran is how long it was ready, 0 when it never was; the
 // error says why it ended, and is a *Failure while it was not ready.
-func (p *Pool) once(ctx context.Context, n int) (ran time.Duration, err error) {
+func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration, err error) {
 	port, err := freePort()
 	if err != nil {
 		return 0, err
@@ -87,18 +87,23 @@ func (p *Pool) once(ctx context.Context, n int) (ran time.Duration, err error) {
 		exited := errors.Is(err, errExited)
 		finish(ctx, cmd, gone)
 		if exited {
-			err = fmt.Errorf("it ended with %s before it was ready", describe(exit))
+			err = fmt.Errorf("the container ended with %s before the probe passed", describe(exit))
 		}
-		return 0, &Failure{ReasonHealthCheck, fmt.Sprintf("The user-provided container failed to start and listen on the port defined provided by the PORT environment variable within the allocated timeout: %v. Logs: %s", err, p.cfg.LogPath)}
+		return 0, &Failure{ReasonHealthCheck, p.cfg.Startup.verdict(err, p.cfg.LogPath)}
 	}
-	s, since := p.enter(port), time.Now()
+	p.process(i, pid)
+	defer p.process(i, 0)
+	s, since := p.enter(i, port), time.Now()
 	defer p.leave(s)
+	if p.cfg.Readiness != nil {
+		go p.cfg.Readiness.watch(ctx, port, gone, func(ok bool) { p.passes(s, ok) })
+	}
 	if p.cfg.Liveness != nil {
 		err = p.cfg.Liveness.untilUnhealthy(ctx, port, gone)
 		if err != nil {
 			p.leave(s)
 			finish(ctx, cmd, gone)
-			return max(time.Since(since), 1), fmt.Errorf("liveness probe failed: %w", err)
+			return max(time.Since(since), 1), fmt.Errorf("the liveness probe (%s) failed: %w", p.cfg.Liveness, err)
 		}
 	}
 	select {
@@ -214,12 +219,12 @@ func (e *environ) list() []string {
 }
 
 // note writes a line of ours into the revision's log, in the form Cloud Logging understands.
-func (p *Pool) note(message string) {
+func (p *Pool) note(severity, message string) {
 	f, err := os.OpenFile(p.cfg.LogPath, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return
 	}
-	_, _ = fmt.Fprintf(f, "{\"severity\":\"WARNING\",\"time\":%q,\"message\":%q}\n", time.Now().UTC().Format(time.RFC3339Nano), "cloud run: "+message)
+	_, _ = fmt.Fprintf(f, "{\"severity\":%q,\"time\":%q,\"message\":%q}\n", severity, time.Now().UTC().Format(time.RFC3339Nano), "cloud run: "+message)
 	_ = f.Close()
 }
 

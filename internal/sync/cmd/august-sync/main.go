@@ -15,17 +15,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker.
-var version = ""
+// version and revision, a commit, are set by the linker.
+var version, revision = "", ""
 
-// stamp lets the version be read out of the executable without running it, also when it is stripped and its build noted
-// nothing: whoever packs it looks for the mark, which is what(1)'s, and follows the pointer behind it.
+// stamp lets them be read out of the executable without running it, also when it is stripped and its build noted
+// nothing: whoever packs it looks for the mark, which is what(1)'s, and follows the pointers behind it.
 var stamp = struct {
-	mark    [16]byte
-	version *string
+	mark              [16]byte
+	version, revision *string
 }{
 	[16]byte{'@', '(', '#', ')', 'a', 'u', 'g', 'u', 's', 't', '-', 's', 'y', 'n', 'c', ' '},
-	&version,
+	&version, &revision,
 }
 
 func main() {

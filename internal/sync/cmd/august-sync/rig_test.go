@@ -151,7 +151,10 @@ type process struct {
 }
 
 // start starts the binary; the test's end kills it.
-func (b *bundle) start(args ...string) *process {
+func (b *bundle) start(args ...string) *process { b.t.Helper(); return b.startAs(binary, args...) }
+
+// startAs is start with another binary.
+func (b *bundle) startAs(binary string, args ...string) *process {
 	b.t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
