@@ -198,7 +198,7 @@ func (c *Client) updateOnce(ctx context.Context, s Spec, drop []string, how Roll
 	if slices.Contains(mask, "template") {
 		return c.deploy(ctx, live, next, mask, false, how)
 	}
-	if !Ready(live) && (live.LatestCreatedRevision != live.LatestReadyRevision || Settled(live)) {
+	if remade(live) {
 		return c.deploy(ctx, live, next, append(mask, "template"), true, how)
 	}
 	if len(mask) > 0 {

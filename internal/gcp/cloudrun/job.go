@@ -58,10 +58,16 @@ func (e *ExecutionError) Error() string {
 // service that is not there yet is an empty one.
 func (s Spec) NextRevision(live *run.GoogleCloudRunV2Service) (*run.GoogleCloudRunV2RevisionTemplate, error) {
 	next, mask, _, err := s.merge(live, nil)
-	if err != nil || !slices.Contains(mask, "template") && Ready(live) {
+	if err != nil || !slices.Contains(mask, "template") && !remade(live) {
 		return nil, err
 	}
 	return next.Template, nil
+}
+
+// remade says that the newest revision of a service is made anew although nothing of it differs: it did not become
+// ready, and what stood in its way may be gone.
+func remade(live *run.GoogleCloudRunV2Service) bool {
+	return !Ready(live) && (live.LatestCreatedRevision != live.LatestReadyRevision || Settled(live))
 }
 
 // Execute brings a job into line, runs it and waits for its end. A job of that name that the provider did not make is
