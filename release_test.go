@@ -38,6 +38,10 @@ func TestRuntime_isBuiltAlike(t *testing.T) {
 		t.Fatalf("make -n build: %v\n%s", err, inClone)
 	}
 	want := compile(t, "make build", string(inClone))
+	number := regexp.MustCompile(`(?m)^(?:ARG )?VERSION *\??= *(\S+)$`)
+	if m, d := number.FindStringSubmatch(read(t, "GNUmakefile")), number.FindStringSubmatch(read(t, "Dockerfile")); m == nil || d == nil || m[1] != d[1] {
+		t.Errorf("unless told otherwise, make builds the version %q and Docker %q", m, d)
+	}
 	released := strings.NewReplacer("{{ .Version }}", someVersion, "{{ .FullCommit }}", someRevision).Replace(read(t, ".goreleaser.yml"))
 	if diff := cmp.Diff(want, compile(t, "goreleaser", released)); diff != "" {
 		t.Errorf("a release compiles the runtime otherwise than make build (-make +release):\n%s", diff)

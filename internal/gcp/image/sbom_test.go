@@ -47,10 +47,10 @@ func holdSBOM(t *testing.T, img *Image, runtime []byte) {
 	}
 	// One by one, as a scanner would look them up.
 	want := map[string]string{
-		"pkg:oci/august-sync@sha256%3A" + img.Digest.Hex + "?arch=amd64":                                                                                "",
-		"pkg:golang/github.com/feel-august/terraform-provider-august@" + strings.ReplaceAll(img.Version, "+", "%2B") + "#internal/sync/cmd/august-sync": "",
-		"pkg:golang/stdlib@" + strings.TrimPrefix(info.GoVersion, "go"):                                                                                 "",
-		"pkg:golang/golang.org/x/crypto/x509roots/fallback@" + rootsVersion:                                                                             "",
+		"pkg:oci/august-sync@sha256%3A" + img.Digest.Hex + "?arch=amd64":                                                                                 "",
+		"pkg:golang/github.com/feel-august/terraform-provider-august@v" + strings.ReplaceAll(img.Version, "+", "%2B") + "#internal/sync/cmd/august-sync": "",
+		"pkg:golang/stdlib@" + strings.TrimPrefix(info.GoVersion, "go"):                                                                                  "",
+		"pkg:golang/golang.org/x/crypto/x509roots/fallback@" + rootsVersion:                                                                              "",
 	}
 	for _, module := range info.Deps {
 		want["pkg:golang/"+strings.ToLower(module.Path)+"@"+strings.ReplaceAll(module.Version, "+", "%2B")] = module.Sum

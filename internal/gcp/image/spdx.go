@@ -93,7 +93,7 @@ func spdx(digest v1.Hash, runtime *Runtime, sum string) spdxDocument {
 	}
 	img := newPackage(imageID, title, runtime.Version, "CONTAINER", "pkg:oci/"+title+"@"+digest.Algorithm+"%3A"+digest.Hex+"?arch="+platform.Architecture)
 	img.Checksums = []spdxChecksum{{"SHA256", digest.Hex}}
-	binary := newPackage(runtimeID, Entrypoint[1:], runtime.Version, "APPLICATION", golang(strings.TrimPrefix(source, "https://"), runtime.Version)+"#internal/sync/cmd/august-sync")
+	binary := newPackage(runtimeID, Entrypoint[1:], runtime.Version, "APPLICATION", golang(strings.TrimPrefix(source, "https://"), moduleVersion(runtime.Version))+"#internal/sync/cmd/august-sync")
 	binary.Checksums = []spdxChecksum{{"SHA256", sum}}
 	binary.LicenseDeclared = "MPL-2.0"
 	if runtime.Revision != "" {
@@ -145,6 +145,14 @@ func newPackage(id, name, version, purpose, purl string) spdxPackage {
 // golang is a Go module's package URL. Its type wants lower case.
 func golang(path, version string) string {
 	return "pkg:golang/" + strings.ToLower(path) + "@" + strings.ReplaceAll(version, "+", "%2B")
+}
+
+// moduleVersion is a release as its tag spells it, which is how Go's tools and scanners know it.
+func moduleVersion(release string) string {
+	if '0' <= release[0] && release[0] <= '9' {
+		return "v" + release
+	}
+	return release
 }
 
 // moduleID names a module by what SPDX allows in an identifier: letters, digits, dots and hyphens. No element of a
