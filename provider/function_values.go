@@ -3,7 +3,6 @@ package provider
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,7 +153,8 @@ func (r record) decimal(name string, otherwise, least, most float64) float64 {
 	if !r.has(name) {
 		return otherwise
 	}
-	number, ok := math.NaN(), true
+	var number float64
+	ok := true
 	switch v := bare(r.values[name]).(type) {
 	case types.Number:
 		number, _ = v.ValueBigFloat().Float64() // saturates, and is out of bounds then

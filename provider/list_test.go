@@ -28,7 +28,7 @@ type listed struct {
 // list lists as `terraform query` does, with a limit of its own (0: none).
 func (p *protocol) list(resource string, config map[string]any, limit int64, include bool) []listed {
 	p.t.Helper()
-	server, ok := p.server.(tfprotov6.ProviderServerWithListResource)
+	server, ok := p.server.(tfprotov6.ListResourceServer)
 	if !ok {
 		p.t.Fatal("the provider lists nothing")
 	}

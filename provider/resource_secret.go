@@ -295,7 +295,8 @@ func (r *secretResource) put(ctx context.Context, client *secrets.Client, plan *
 	keep := int(plan.KeepVersions.ValueInt64())
 	for _, number := range live.Versions.ToRetire(plan.Version.ValueInt64(), keep, current) {
 		if err := client.Retire(ctx, ref, number, plan.Retire.ValueString() == retireDestroy); err != nil {
-			fail(diags, title, "The value is in place, and an older version of "+ref.Secret()+" could not be retired. The next apply tries again.", err)
+			// No error: of a secret that is created, it would have Terraform delete what has just been put in place.
+			warn(diags, "Older version not retired", "The value is in place, and an older version of "+ref.Secret()+" could not be retired. The next plan shows it, and its apply tries again.", err)
 			return
 		}
 		tflog.Info(ctx, "retired a version", map[string]any{"secret": ref.Secret(), "version": number})

@@ -85,7 +85,7 @@ ephemeral "august_runtime_token" "test" {
 		seen.WriteString(cli(v, "show", "-json", "plan"))
 		seen.WriteString(cli(v, "apply", "-no-color", "plan"))
 	}
-	if err := s.holds("1 enabled, 2 enabled", next)(terraform.NewState()); err != nil {
+	if err := s.holds("1 enabled, 2 enabled", next)(&terraform.State{}); err != nil {
 		t.Error(err)
 	}
 	state := cli(next, "state", "pull")

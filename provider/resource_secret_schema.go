@@ -105,7 +105,7 @@ func (r *secretResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 			},
 			"keep_versions": schema.Int64Attribute{
 				MarkdownDescription: fmt.Sprintf("How many versions older than the newest stay usable. There is one at least: "+
-					"the one that was in use before, since what runs with it is deployed anew only after the secret has changed. Default: `%d`.", defaultKeepVersions),
+					"the one that was in use before, since what runs with it is deployed anew only after the secret has changed. Where a deployment may fail, and the value change again before one succeeds, keep more. Default: `%d`.", defaultKeepVersions),
 				Optional:   true,
 				Computed:   true,
 				Default:    int64default.StaticInt64(defaultKeepVersions),

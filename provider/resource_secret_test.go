@@ -159,3 +159,60 @@ func TestSecret_unknownValue(t *testing.T) {
 		t.Errorf("planned %s", planned)
 	}
 }
+
+// An older version that cannot be retired is no reason to lose what is in place: an error would taint it, and the next apply delete it.
+func TestSecret_notRetired(t *testing.T) {
+	t.Parallel()
+	url, api := secretManager(t, func(r *http.Request) int {
+		if strings.HasSuffix(r.URL.Path, ":disable") {
+			return http.StatusForbidden
+		}
+		return 0
+	})
+	const name = "projects/" + accProject + "/secrets/token"
+	if _, err := api.Projects.Secrets.Patch(name, &secretmanager.Secret{
+		Labels: map[string]string{"managed-by": "terraform-provider-august", "august-resource": "secret"},
+	}).UpdateMask("labels").Do(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := api.Projects.Secrets.AddVersion(name, &secretmanager.AddSecretVersionRequest{
+		Payload: &secretmanager.SecretPayload{Data: base64.StdEncoding.EncodeToString([]byte("value-two"))},
+	}).Do(); err != nil {
+		t.Fatal(err)
+	}
+	p := newSecretProtocol(t, url)
+	of := p.typeOf("august_secret")
+	config := map[string]any{"name": "token", "value_wo": "value-three"}
+	defaults := map[string]any{"name": "token", "keep_versions": 1, "retire": "disable", "on_destroy": "delete", "deletion_protection": true}
+	plan, err := p.server.PlanResourceChange(t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: "august_secret", Config: p.value(of, config), ProposedNewState: p.value(of, defaults), PriorState: p.value(of, nil),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noErrors(t, plan.Diagnostics)
+	applied, err := p.server.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: "august_secret", Config: p.value(of, config), PlannedState: plan.PlannedState, PlannedPrivate: plan.PlannedPrivate, PriorState: p.value(of, nil),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noErrors(t, applied.Diagnostics)
+	var warned strings.Builder
+	for _, d := range applied.Diagnostics {
+		warned.WriteString(d.Summary + "; ")
+	}
+	if got := warned.String(); got != "Secret taken over; Older version not retired; " {
+		t.Errorf("warned of %q", got)
+	}
+	if reference := object(t, p.open("august_secret", applied.NewState))["reference"]; !reference.Equal(goValue(reference.Type(), "token:3")) {
+		t.Errorf("reference %s", reference)
+	}
+	read, err := p.server.ReadResource(t.Context(), &tfprotov6.ReadResourceRequest{TypeName: "august_secret", CurrentState: applied.NewState, Private: applied.Private})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problem := object(t, p.open("august_secret", read.NewState))["problem"]; problem.IsNull() {
+		t.Error("the next plan does not show it")
+	}
+}

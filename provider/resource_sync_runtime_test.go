@@ -139,7 +139,7 @@ func TestAccSyncRuntime_planRefuses(t *testing.T) {
 	}{
 		{
 			"secret", inside("drchrono", map[string]any{"oauth_secret": "no-such-secret"}), "drchrono.oauth_secret",
-			[]string{`Secret "no-such-secret" does not exist in project feel-august-platform`, "google_secret_manager_secret"},
+			[]string{`Secret "no-such-secret" does not exist in project feel-august-platform`, "august_secret"},
 		},
 		{
 			"next secret", inside("drchrono", map[string]any{"webhook_secret": "drchrono-webhook", "webhook_secret_next": "drchrono-webhook:9"}),

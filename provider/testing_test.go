@@ -27,7 +27,7 @@ var providers = map[string]func() (tfprotov6.ProviderServer, error){
 
 // fakeIDToken is an ID token of the terraform account for a long time, which nobody has signed. As JSON, its claims are
 // {"email":"terraform@feel-august-platform.iam.gserviceaccount.com","exp":4102444800}.
-const fakeIDToken = "e30.eyJlbWFpbCI6InRlcnJhZm9ybUBmZWVsLWF1Z3VzdC1wbGF0Zm9ybS5pYW0uZ3NlcnZpY2VhY2NvdW50LmNvbSIsImV4cCI6NDEwMjQ0NDgwMH0.c2ln" //nolint:gosec // as said
+const fakeIDToken = "e30.eyJlbWFpbCI6InRlcnJhZm9ybUBmZWVsLWF1Z3VzdC1wbGF0Zm9ybS5pYW0uZ3NlcnZpY2VhY2NvdW50LmNvbSIsImV4cCI6NDEwMjQ0NDgwMH0.c2ln"
 
 func compareDiffer() compare.ValueComparer { return compare.ValuesDiffer() }
 
