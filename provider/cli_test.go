@@ -1,10 +1,13 @@
 package provider
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,4 +104,43 @@ func (c *cli) plansNothing(args ...string) {
 func (c *cli) destroyed(args ...string) {
 	c.t.Helper()
 	c.must(append([]string{"destroy", "-auto-approve", "-no-color", "-input=false"}, args...)...)
+}
+
+// planned is what a plan changes: the attributes of each resource, none of those that stay.
+func (c *cli) planned() map[string][]string {
+	c.t.Helper()
+	c.must("plan", "-no-color", "-input=false", "-out=plan.bin")
+	var plan struct {
+		ResourceChanges []struct {
+			Address string
+			Change  struct {
+				Actions       []string
+				Before, After map[string]any
+				AfterUnknown  map[string]any `json:"after_unknown"`
+			}
+		} `json:"resource_changes"`
+	}
+	if err := json.Unmarshal([]byte(c.output("show", "-json", "plan.bin")), &plan); err != nil {
+		c.t.Fatal(err)
+	}
+	changes := map[string][]string{}
+	for _, r := range plan.ResourceChanges {
+		if changes[r.Address] = nil; slices.Equal(r.Change.Actions, []string{"no-op"}) {
+			continue
+		}
+		for name, after := range r.Change.After {
+			if !reflect.DeepEqual(r.Change.Before[name], after) {
+				changes[r.Address] = append(changes[r.Address], name)
+			}
+		}
+		for name, unknown := range r.Change.AfterUnknown {
+			if unknown == true {
+				changes[r.Address] = append(changes[r.Address], name)
+			}
+		}
+		if slices.Sort(changes[r.Address]); len(changes[r.Address]) == 0 {
+			changes[r.Address] = r.Change.Actions // a removal, or a move
+		}
+	}
+	return changes
 }

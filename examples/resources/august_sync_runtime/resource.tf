@@ -6,7 +6,7 @@ resource "august_sync_runtime" "sync" {
   service_account = "august-sync@feel-august-platform.iam.gserviceaccount.com"
 
   database = {
-    instance = august_cloudsql_ha_policy.platform.connection_name
+    instance = august_cloudsql_ha_policy.platform.instance
     name     = "august"
     user     = "august-sync@feel-august-platform.iam"
     pool_max = 4
