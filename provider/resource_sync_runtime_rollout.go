@@ -39,7 +39,7 @@ func rolloutAttribute() schema.Attribute {
 				MarkdownDescription: "Percents of the traffic, from `1` to `99` and ascending, that a revision has one after the other before it has everything, such as `[10, 50]`. Default: none, all at once.",
 				Optional:            true,
 				ElementType:         types.Int64Type,
-				Validators:          []validator.List{listvalidator.ValueInt64sAre(int64validator.Between(1, 99))},
+				Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.ValueInt64sAre(int64validator.Between(1, 99))},
 			},
 			"bake_time": schema.StringAttribute{
 				MarkdownDescription: "How long a revision has to do well with each of `steps`, such as `30s` or `5m`. It is watched every two seconds, and three bad looks in a row give its share back. " +

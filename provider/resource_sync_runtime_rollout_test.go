@@ -92,7 +92,7 @@ func newCandidate(t *testing.T, answers map[string][]string) (*candidate, *exami
 		"GET /v1/info":             {`200 {"revision":"rt-2"}`},
 		"POST /v1/selftest":        {`200 {"checks":[{"name":"database","outcome":"passed"},{"name":"webhook","outcome":"skipped"}]}`},
 		"POST /webhooks/drchrono":  {`401 no`},
-		"POST /v1/generateIdToken": {`200 {"token":"id-token"}`},
+		"POST /v1/generateIdToken": {`200 {"token":"` + fakeIDToken + `"}`},
 	}}
 	for path, answer := range answers {
 		c.answers[path] = answer
@@ -116,7 +116,7 @@ func (c *candidate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key := r.Method + " " + r.URL.Path
 	if strings.HasSuffix(key, ":generateIdToken") {
 		key = "POST /v1/generateIdToken"
-	} else if r.Header.Get("X-Serverless-Authorization") != "Bearer id-token" {
+	} else if r.Header.Get("X-Serverless-Authorization") != "Bearer "+fakeIDToken {
 		c.naked = append(c.naked, key)
 	}
 	n := c.calls[key]

@@ -29,6 +29,7 @@ var goneStates = map[string]map[string]any{
 	"august_recovery_drill": {"id": "x", "project": "feel-august-platform", "instance": "platform", "kind": "point_in_time_restore"},
 	"august_runtime_image":  {"id": "x", "repository": "127.0.0.1:1/august-sync", "digest": "sha256:" + strings.Repeat("0", 64)},
 	"august_sync_runtime":   {"id": "x", "project": "feel-august-platform", "location": "us-central1", "name": "august-sync"},
+	"august_secret":         {"id": "x", "project": "feel-august-platform", "name": "coda-token"},
 	"august_sync_pipeline":  {"id": "x", "audience": "august-sync", "name": "billing", "generation": 1},
 }
 
@@ -40,7 +41,7 @@ func TestResources_destroyWhatIsGone(t *testing.T) {
 		calls.Add(1)
 		switch {
 		case strings.HasSuffix(r.URL.Path, ":generateIdToken"):
-			_ = json.NewEncoder(w).Encode(map[string]string{"token": "id-token"})
+			_ = json.NewEncoder(w).Encode(map[string]string{"token": fakeIDToken})
 		case strings.HasSuffix(r.URL.Path, ":generateAccessToken"):
 			_ = json.NewEncoder(w).Encode(map[string]any{"accessToken": "token", "expireTime": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
 		case strings.HasPrefix(r.URL.Path, runtimeapi.PathPipelines):
@@ -58,7 +59,7 @@ func TestResources_destroyWhatIsGone(t *testing.T) {
 	noErrors(t, p.configure(map[string]any{
 		"project": "feel-august-platform", "region": "us-central1", "access_token": "token",
 		"impersonate_service_account": "terraform@feel-august-platform.iam.gserviceaccount.com",
-		"endpoints":                   map[string]any{"cloud_sql": nothing.URL, "cloud_run": nothing.URL, "iam_credentials": nothing.URL},
+		"endpoints":                   map[string]any{"cloud_sql": nothing.URL, "cloud_run": nothing.URL, "iam_credentials": nothing.URL, "secret_manager": nothing.URL},
 	}))
 	// Nothing remote belongs to a pushed image: it stays, see its documentation.
 	silent := []string{"august_runtime_image"}
