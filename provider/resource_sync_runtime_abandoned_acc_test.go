@@ -49,7 +49,7 @@ func TestAccSyncRuntime_abandons(t *testing.T) {
 		}
 	}
 	starts := regexp.MustCompile(`(?s)Sync runtime not updated.*rt-abandons-\S+\s+of\s+\S+\s+was\s+abandoned,\s+for\s+it\s+failed\s+the\s+check\s+"start-up".` +
-		`*Traffic\s+stays\s+with\s+the\s+revision\s+before\s+it.*HEALTH_CHECK_CONTAINER_ERROR`)
+		`*Traffic\s+stays\s+with\s+the\s+revision\s+before\s+it.*startup\s+probe\s+\(HTTP\s+GET\s+/readyz\s+on\s+port\s+8080\)\s+failed.*HEALTH_CHECK_CONTAINER_ERROR`)
 	tests := regexp.MustCompile(`(?s)Sync runtime not updated.*failed\s+the\s+check\s+"schema".*migration\s+7\s+is\s+missing`)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: providers,

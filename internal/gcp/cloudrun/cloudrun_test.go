@@ -73,6 +73,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(r.URL.Path, "/revisions/"):
 		answer(run.GoogleCloudRunV2Revision{LogUri: "https://logs.example.test/", Conditions: []*run.GoogleCloudRunV2Condition{
 			{Type: "Ready", State: "CONDITION_FAILED", Message: "The container ended."},
+			{Type: "Active", State: "CONDITION_FAILED", Message: "Revision retired.", Severity: "INFO"},
 			{Type: "ContainerHealthy", State: "CONDITION_FAILED", Message: "The container ended."},
 		}})
 	case r.Method == http.MethodPost && f.refuses:
@@ -202,6 +203,9 @@ func TestCreate_cleansUp(t *testing.T) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}
+	}
+	if strings.Contains(err.Error(), "retired") {
+		t.Errorf("%q tells what is no cause", err)
 	}
 
 	f.stuck = true

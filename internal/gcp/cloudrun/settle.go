@@ -101,7 +101,7 @@ func (c *Client) Cause(ctx context.Context, live *run.GoogleCloudRunV2Service) s
 	}
 	var parts []string
 	add := func(condition *run.GoogleCloudRunV2Condition) {
-		if condition == nil || condition.State != conditionFailed {
+		if condition == nil || condition.State != conditionFailed || condition.Severity == "INFO" { // such as not being active
 			return
 		}
 		for _, part := range parts {
