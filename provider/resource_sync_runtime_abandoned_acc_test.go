@@ -150,7 +150,7 @@ func TestAccSyncRuntime_interrupted(t *testing.T) {
 					}
 				}),
 				Config:      config(60, "4m"),
-				ExpectError: regexp.MustCompile(`(?s)The\s+run\s+was\s+interrupted.*when\s+the\s+waiting\s+ended`),
+				ExpectError: regexp.MustCompile(`The\s+run\s+was\s+interrupted`),
 			},
 			{
 				PreConfig: func() {

@@ -111,7 +111,7 @@ func TestAccSyncRuntime_shape(t *testing.T) {
 					r.patch("template", &run.GoogleCloudRunV2Service{Template: live.Template})
 				},
 				Config:           config("1", ""),
-				ConfigPlanChecks: changes("drchrono", "revision"),
+				ConfigPlanChecks: changes("drchrono", "problem", "ready", "revision"), // an apply before has pinned traffic
 				Check: func(*terraform.State) error {
 					live := r.get()
 					if v := live.Template.VpcAccess; v == nil || v.NetworkInterfaces[0].Network != "theirs" || live.Template.Scaling.ConcurrencyUtilization != 0.4 {
