@@ -54,18 +54,14 @@ func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration,
 	if err != nil {
 		return 0, err
 	}
-	cmd, err := p.command(ctx, port)
-	if err != nil {
-		return 0, err
-	}
 	out, err := os.OpenFile(p.cfg.LogPath, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = out.Close() }()
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		return 0, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q cannot be run: %v", cmd.Args[0], err)}
+	cmd, err := p.start(ctx, port, out)
+	if err != nil {
+		return 0, err
 	}
 	pid := cmd.Process.Pid
 	gone, exit := make(chan struct{}), error(nil)
@@ -113,6 +109,30 @@ func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration,
 		<-gone
 	}
 	return max(time.Since(since), 1), fmt.Errorf("it ended with %s", describe(exit))
+}
+
+// start starts the process. A file that has just been unpacked may be busy for a moment: a process that was
+// forked meanwhile holds it open for writing until it runs a program of its own.
+func (p *Pool) start(ctx context.Context, port int, out *os.File) (*exec.Cmd, error) {
+	for tries := 0; ; tries++ {
+		cmd, err := p.command(ctx, port)
+		if err != nil {
+			return nil, err
+		}
+		cmd.Stdout, cmd.Stderr = out, out
+		err = cmd.Start()
+		switch {
+		case err == nil:
+			return cmd, nil
+		case !errors.Is(err, syscall.ETXTBSY) || tries == 100:
+			return nil, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q cannot be run: %v", cmd.Args[0], err)}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // finish stops a process that is not wanted any more. When its context ended, it has had its SIGTERM,
