@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -67,7 +69,7 @@ func TestAccTwoApplies_oneState(t *testing.T) {
 }
 
 // somebodyElse is how the provider tells of another owner; Terraform breaks its lines.
-var somebodyElse = regexp.MustCompile(`another\s+declaration|declared\s+otherwise|keeps\s+changing`)
+var somebodyElse = regexp.MustCompile(`another\s+declaration|declared\s+otherwise|keeps\s+changing|Somebody\s+else\s+changed`)
 
 // Two states that mean the same service and the same pipeline: what is there in the end is what one of them says, whole, and
 // each state's next plan tells the truth about it.
@@ -147,6 +149,16 @@ resource "august_sync_pipeline" "test" {
 			}
 			if changes := plan["august_sync_pipeline.test"]; (pipeline == mine[1]) != (len(changes) == 0) {
 				t.Errorf("pipeline %q, and the plan of %q changes %q; %s", pipeline, mine[1], changes, told)
+			}
+			// Who lost takes it over, so that both have everything when they change their minds.
+			state := stateOf(t, side.dir)
+			for address, id := range map[string]string{
+				"august_sync_runtime.test":  r.path(),
+				"august_sync_pipeline.test": r.get().Uri + "/v1/pipelines/rt-two?audience=" + url.QueryEscape(r.audience()),
+			} {
+				if kind, _, _ := strings.Cut(address, "."); !strings.Contains(state, strconv.Quote(kind)) {
+					side.must("import", "-no-color", address, id)
+				}
 			}
 		}
 	}

@@ -54,18 +54,14 @@ func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration,
 	if err != nil {
 		return 0, err
 	}
-	cmd, err := p.cfg.command(ctx, "PORT="+strconv.Itoa(port))
-	if err != nil {
-		return 0, err
-	}
 	out, err := os.OpenFile(p.cfg.LogPath, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = out.Close() }()
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		return 0, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q cannot be run: %v", cmd.Args[0], err)}
+	cmd, err := p.cfg.start(ctx, out, "PORT="+strconv.Itoa(port))
+	if err != nil {
+		return 0, err
 	}
 	pid := cmd.Process.Pid
 	gone, exit := make(chan struct{}), error(nil)
@@ -115,6 +111,32 @@ func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration,
 	return max(time.Since(since), 1), fmt.Errorf("it ended with %s", describe(exit))
 }
 
+// start starts the process. A file that has just been unpacked may be busy for a moment: a process that was
+// forked meanwhile holds it open for writing until it runs a program of its own.
+func (c Config) start(ctx context.Context, out *os.File, extra ...string) (*exec.Cmd, error) {
+	for tries := 0; ; tries++ {
+		cmd, err := c.command(ctx, extra...)
+		if err != nil {
+			return nil, err
+		}
+		cmd.Stdout, cmd.Stderr = out, out
+		err = cmd.Start()
+		switch {
+		case err == nil:
+			return cmd, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !errors.Is(err, syscall.ETXTBSY) || tries == 100:
+			return nil, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q cannot be run: %v", cmd.Args[0], err)}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 // finish stops a process that is not wanted any more. When its context ended, it has had its SIGTERM,
 // and a second one would cut short the clean-up of a program that restores the default at the first.
 func finish(ctx context.Context, cmd *exec.Cmd, gone <-chan struct{}) {
@@ -159,7 +181,7 @@ func (c Config) command(ctx context.Context, extra ...string) (*exec.Cmd, error)
 	}
 	file, err := lookup(image.Root, workdir, argv[0], env.imagePath)
 	if err != nil {
-		return nil, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q is not in the image", argv[0])}
+		return nil, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q is not in the image: %v", argv[0], err)}
 	}
 	cwd, err := locate(image.Root, path.Join("/", workdir))
 	if err != nil {

@@ -3,7 +3,6 @@ package runner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -19,21 +18,14 @@ type Exit struct {
 // later. The error says why there was none to run: a *Failure, or what ended ctx before. Of cfg it needs no more
 // than what to run and where to write.
 func Run(ctx context.Context, cfg Config) (Exit, error) {
-	cmd, err := cfg.command(ctx)
-	if err != nil {
-		return Exit{}, err
-	}
 	out, err := os.OpenFile(cfg.LogPath, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return Exit{}, err
 	}
 	defer func() { _ = out.Close() }()
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		if ctx.Err() != nil {
-			return Exit{}, ctx.Err()
-		}
-		return Exit{}, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q cannot be run: %v", cmd.Args[0], err)}
+	cmd, err := cfg.start(ctx, out)
+	if err != nil {
+		return Exit{}, err
 	}
 	pid := cmd.Process.Pid
 	defer func() { _ = syscall.Kill(-pid, syscall.SIGKILL) }() // whatever the process left behind in its group
