@@ -58,7 +58,9 @@ func (r *runtimeRig) control() *runtimeapi.Client {
 	return runtimeapi.NewClient(r.get().Uri, tokens, nil)
 }
 
-func (r *runtimeRig) audience() string { return "august-sync:feel-august-platform:us-central1:" + r.name }
+func (r *runtimeRig) audience() string {
+	return "august-sync:feel-august-platform:us-central1:" + r.name
+}
 
 // codaView is a pipeline with one view, with one column of its own.
 func codaView(table, column, more string) string {
