@@ -25,6 +25,7 @@ type fakeJobs struct {
 	job       *run.GoogleCloudRunV2Job
 	serial    int
 	overtaken int // how many runs come after somebody else's change
+	replaced  int // how many writes are replaced by somebody else's before they are complete
 	fails     bool
 	endless   bool
 	denied    bool
@@ -70,6 +71,11 @@ func (f *fakeJobs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.job = &body
 		f.job.Etag = fmt.Sprint(f.serial)
 		f.job.TerminalCondition = &run.GoogleCloudRunV2Condition{State: "CONDITION_SUCCEEDED"}
+		if f.replaced > 0 {
+			f.replaced--
+			answer(map[string]any{"name": "operations/1", "done": true, "error": map[string]any{"code": 10, "message": "superseded"}})
+			return
+		}
 		answer(done)
 	}
 	switch path := r.URL.Path; {
@@ -185,6 +191,11 @@ func TestExecute_overtaken(t *testing.T) {
 	f.overtaken = 100
 	if err := c.Execute(t.Context(), someJob(t), nil); gcp.KindOf(err) != gcp.Stale {
 		t.Errorf("no end to somebody else's changes: %v", err)
+	}
+	f, c = setupJobs(t)
+	f.replaced = 1
+	if err := c.Execute(t.Context(), someJob(t), nil); err != nil || f.calls[len(f.calls)-1] != "run" {
+		t.Errorf("a write that was replaced before it was complete: %q, %v", f.calls, err)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"google.golang.org/api/run/v2"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
 )
@@ -80,11 +82,20 @@ func (c *Client) wait(ctx context.Context, operation *run.GoogleLongrunningOpera
 			progress("operation "+name, time.Since(started))
 		}
 		if operation.Done && operation.Error != nil {
-			return true, errors.New(operation.Error.Message)
+			return true, operationError{status.New(codes.Code(operation.Error.Code), operation.Error.Message)} //nolint:gosec // google.rpc's codes are few
 		}
 		return operation.Done, nil
 	})
 }
+
+// operationError is how an operation failed. Its code says what that means: see gcp.KindOf.
+type operationError struct{ *status.Status }
+
+// Error implements error.
+func (e operationError) Error() string { return e.Message() }
+
+// GRPCStatus tells the code to whoever asks for it.
+func (e operationError) GRPCStatus() *status.Status { return e.Status }
 
 // Ready says that a service runs as it was last asked to: nothing is under way, and the newest revision is the
 // one that is ready.
