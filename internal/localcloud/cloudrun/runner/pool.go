@@ -142,10 +142,12 @@ func (p *Pool) Acquire(ctx context.Context) (*Lease, error) {
 			return nil, err
 		}
 	}
-	// Granted in the same moment: give the place to the next in line.
-	if s := <-turn; s != nil {
-		p.release(s)
+	// Granted in the same moment. Who has left gives the place to the next in line.
+	s := <-turn
+	if s == nil || ctx.Err() == nil {
+		return p.granted(s)
 	}
+	p.release(s)
 	return nil, err
 }
 
