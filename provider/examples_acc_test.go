@@ -28,6 +28,10 @@ resource "august_runtime_image" "sync" {
   repository = "%s/feel-august-platform/august/august-sync"
 }
 
+resource "august_secret" "coda" {
+  deletion_protection = false
+}
+
 resource "august_sync_runtime" "sync" {
   database = {
     instance        = august_cloudsql_ha_policy.platform.instance
@@ -44,7 +48,7 @@ resource "august_sync_runtime" "sync" {
   }
   coda = {
     url            = %q
-    token_secret   = "coda-token"
+    token_secret   = august_secret.coda.reference
     writes_per_10s = 2
   }
   audit = {
@@ -58,9 +62,11 @@ resource "august_sync_runtime" "sync" {
 `, c.Endpoints.Registry, c.Endpoints.DrChrono, c.Endpoints.Coda, c.Endpoints.OIDCIssuer)
 }
 
-// notRead is what an import cannot bring back, as it is in configurations and nowhere else: a rule that sets nothing; and what a
-// drill measured, so that the drill is run again.
+// notRead is what an import cannot bring back, as it is in configurations and nowhere else: rules that set nothing, and Terraform's
+// own protection; and what a drill measured, so that the drill is run again.
 var notRead = map[string]string{
+	"august_secret.coda":                 "deletion_protection",
+	"august_sync_runtime.sync":           "rollout",
 	"august_cloudsql_ha_policy.platform": "low_traffic_hours",
 	"august_recovery_drill.restore":      "", // everything
 }
@@ -69,7 +75,8 @@ func TestAccExamples(t *testing.T) {
 	t.Parallel()
 	cloud := localtest.Start(t) // the drills take its database away
 	env := slices.DeleteFunc(cloud.ProjectEnviron(accProject), func(kv string) bool { return strings.HasPrefix(kv, "AUGUST_IMPERSONATE") })
-	tf := newCLI(t, env...)
+	tf := newCLI(t, append(env, "TF_VAR_coda_token="+secretValue(t, cloud, "coda-token"))...)
+	removeSecret(t, cloud, "coda-token") // which the example makes
 	copyExample(t, tf.dir, "../examples/provider/provider.tf", "provider.tf")
 	for pattern, file := range map[string]string{"../examples/resources/*": "resource.tf", "../examples/data-sources/*": "data-source.tf"} {
 		dirs, err := filepath.Glob(pattern)

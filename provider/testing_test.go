@@ -92,6 +92,18 @@ func secretValue(t *testing.T, cloud *localtest.Cloud, name string) string {
 	return string(raw)
 }
 
+// removeSecret takes a secret out of the landing zone.
+func removeSecret(t *testing.T, cloud *localtest.Cloud, name string) {
+	t.Helper()
+	api, err := secretmanager.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
+	if err == nil {
+		_, err = api.Projects.Secrets.Delete("projects/" + accProject + "/secrets/" + name).Do()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // databaseOf is how a test reaches the runtime's database on an instance.
 func databaseOf(instance *sqladmin.DatabaseInstance, password string) string {
 	return fmt.Sprintf("host=%s user=august-sync password=%s dbname=august sslmode=require", cloudsql.Address(instance), password)
