@@ -9,12 +9,16 @@ import (
 	"hash/crc32"
 	"iter"
 	"maps"
+	"net/http"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"google.golang.org/api/googleapi"
 	"google.golang.org/api/secretmanager/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
 )
@@ -162,8 +166,18 @@ func (c *Client) Label(ctx context.Context, spec Spec, drop []string) error {
 			return nil
 		}
 		_, err = c.api.Projects.Secrets.Patch(spec.Secret(), &secretmanager.Secret{Labels: labels, Etag: live.Etag}).UpdateMask("labels").Context(ctx).Do()
-		return err
+		return stale(err)
 	}, gcp.Stale, gcp.Throttled, gcp.Transient, gcp.Unavailable)
+}
+
+// stale is what it means that a change of labels fails its precondition: the only one is its etag. Secret Manager answers 400, which
+// elsewhere is a request that can never work. https://cloud.google.com/secret-manager/docs/etags
+func stale(err error) error {
+	var api *googleapi.Error
+	if errors.As(err, &api) && api.Code == http.StatusBadRequest && strings.Contains(api.Body, "FAILED_PRECONDITION") {
+		return status.Error(codes.Aborted, api.Message)
+	}
+	return err
 }
 
 // Holds says whether a version holds the value.
