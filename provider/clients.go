@@ -155,9 +155,7 @@ func (c *clients) validateEnvironment(ctx context.Context) diag.Diagnostics {
 			return
 		}
 		resp := validator.StringResponse{}
-		for _, value := range s.values() {
-			v.ValidateString(ctx, validator.StringRequest{Path: s.path, ConfigValue: types.StringValue(value)}, &resp)
-		}
+		v.ValidateString(ctx, validator.StringRequest{Path: s.path, ConfigValue: types.StringValue(s.value)}, &resp)
 		for _, d := range resp.Diagnostics {
 			diags.AddAttributeError(s.path, d.Summary(), "The value comes from the environment variable "+s.fromEnv+". "+d.Detail())
 		}
@@ -165,7 +163,11 @@ func (c *clients) validateEnvironment(ctx context.Context) diag.Diagnostics {
 	check(c.project, projectID())
 	check(c.region, regionName())
 	check(c.impersonate, serviceAccountEmail())
-	check(c.delegates, serviceAccountEmail())
+	for _, account := range c.delegates.values() {
+		one := c.delegates
+		one.value = account
+		check(one, serviceAccountEmail())
+	}
 	for _, s := range []setting{c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring} {
 		check(s, baseURL())
 	}

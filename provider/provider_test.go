@@ -96,6 +96,12 @@ func TestClients_environmentIsValidated(t *testing.T) {
 	t.Setenv("AUGUST_CLOUD_RUN_ENDPOINT", "http://run.example.test/")
 	p := newProtocol(t)
 	wantDiagnostic(t, p.configure(nil), "endpoints.cloud_run", "AUGUST_CLOUD_RUN_ENDPOINT", "Use https")
+	t.Setenv("AUGUST_CLOUD_RUN_ENDPOINT", "")
+	// One value is one value, whatever is in it: only a list has commas between several.
+	for _, project := range []string{"feel-august-platform,feel-august-staging", " feel-august-platform", " "} {
+		t.Setenv("AUGUST_PROJECT", project)
+		wantDiagnostic(t, p.configure(nil), "project", "AUGUST_PROJECT")
+	}
 }
 
 func TestDescribe_rawErrorComesLast(t *testing.T) {
