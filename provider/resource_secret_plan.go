@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -30,6 +31,11 @@ func (r *secretResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	plan.Project = r.clients.planProject(config.Project, is.Project, "Secret not planned", resp)
 	plan.Value = types.StringNull()
+	if state != nil && plan.cannotReplace(is) {
+		failAt(&resp.Diagnostics, path.Root("locations"), "Secret not planned", "The secret would have to be replaced, since where it is held can't be changed, and on_destroy = \"keep\" leaves it where it is, "+
+			"so that its name is taken. Choose another name, or set on_destroy to \"delete\" and apply that first.", nil)
+		return
+	}
 	if state != nil && (!plan.Project.Equal(is.Project) || !plan.Name.Equal(is.Name) || !plan.Locations.Equal(is.Locations)) {
 		state.refuseDeletion(&resp.Diagnostics)
 		state = nil // the new secret has nothing of the old one
@@ -44,6 +50,13 @@ func (r *secretResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		plan.Version, plan.Reference = types.Int64Unknown(), types.StringUnknown()
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+}
+
+// cannotReplace says that the secret that is there stays in the way of the one that is to replace it. An apply would come to it
+// when the old one is forgotten.
+func (m secretModel) cannotReplace(state secretModel) bool {
+	return state.OnDestroy.ValueString() == secretKeep && m.Project.Equal(state.Project) && m.Name.Equal(state.Name) &&
+		!m.Locations.IsUnknown() && !m.Locations.Equal(state.Locations)
 }
 
 // rotates says whether there is another value to put. With value_wo_version, that number says when to look: a value from an

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -215,4 +216,27 @@ func TestSecret_notRetired(t *testing.T) {
 	if problem := object(t, p.open("august_secret", read.NewState))["problem"]; problem.IsNull() {
 		t.Error("the next plan does not show it")
 	}
+}
+
+// A secret that destroying leaves where it is cannot be replaced under its name: the plan says so, not an apply that has forgotten it.
+func TestSecret_keptInTheWay(t *testing.T) {
+	t.Parallel()
+	url, _ := secretManager(t, never)
+	p := newSecretProtocol(t, url)
+	state := map[string]any{
+		"id": "projects/" + accProject + "/secrets/token", "project": accProject, "name": "token", "version": 1, "reference": "token:1",
+		"keep_versions": 1, "retire": "disable", "on_destroy": "keep", "deletion_protection": true,
+	}
+	plan := func(more map[string]any) []*tfprotov6.Diagnostic {
+		config := map[string]any{"name": "token", "value_wo": "value-one", "keep_versions": 1, "retire": "disable", "on_destroy": "keep", "deletion_protection": true}
+		maps.Copy(config, more)
+		prior := p.open("august_secret", p.value(p.typeOf("august_secret"), state))
+		_, diags := p.planUpdate("august_secret", prior, config)
+		return diags
+	}
+	elsewhere := []any{"us-east1"}
+	wantDiagnostic(t, plan(map[string]any{"locations": elsewhere}), "locations", "Secret not planned", "name is taken", "on_destroy to \"delete\"")
+	noErrors(t, plan(map[string]any{"locations": elsewhere, "name": "other"}))
+	noErrors(t, plan(map[string]any{"locations": unknown{}}))
+	noErrors(t, plan(nil))
 }
