@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/secretmanager/v1"
@@ -128,7 +129,11 @@ func (c *Client) List(ctx context.Context, project string) iter.Seq2[Ref, error]
 	})
 }
 
-// Create makes a secret without a version. One that is there already is gcp.Conflict.
+// youth is how long Secret Manager may take to show everywhere what it has made: little in it but a version by its number is
+// consistent at once.
+const youth = 30 * time.Second
+
+// Create makes a secret without a version, and ends when it can be seen. One that is there already is gcp.Conflict.
 func (c *Client) Create(ctx context.Context, spec Spec) error {
 	replication := &secretmanager.Replication{Automatic: &secretmanager.Automatic{}}
 	if len(spec.Locations) > 0 {
@@ -139,11 +144,18 @@ func (c *Client) Create(ctx context.Context, spec Spec) error {
 	}
 	labels := map[string]string{labelManager: manager, labelKind: kind}
 	maps.Copy(labels, spec.Labels)
-	return persist(ctx, func(ctx context.Context) error {
+	err := persist(ctx, func(ctx context.Context) error {
 		_, err := c.api.Projects.Secrets.Create("projects/"+spec.Project, &secretmanager.Secret{Labels: labels, Replication: replication}).
 			SecretId(spec.Name).Context(ctx).Do()
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return gcp.Retry(ctx, youth, func(ctx context.Context) error {
+		_, err := c.Get(ctx, spec.Ref)
+		return err
+	}, gcp.NotFound)
 }
 
 // Label brings the labels of a secret into line. Those in drop go away, and all others stay as somebody else has set them.

@@ -127,6 +127,24 @@ func TestClient_keepsSecrets(t *testing.T) {
 	}
 }
 
+// A secret that was made and is not to be seen everywhere yet is waited for.
+func TestClient_notSeenYet(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	hidden := 2
+	c.before = func(r *http.Request) int {
+		if r.Method != http.MethodGet || hidden == 0 {
+			return 0
+		}
+		hidden--
+		return http.StatusNotFound
+	}
+	c.create(t, nil)
+	if number, err := c.Add(t.Context(), ref, 0, []byte("value")); number != 1 || err != nil || hidden > 0 {
+		t.Errorf("version %d, %v", number, err)
+	}
+}
+
 func TestClient_leavesLabelsOfOthers(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
