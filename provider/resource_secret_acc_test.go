@@ -195,13 +195,14 @@ func TestAccSecret_basic(t *testing.T) {
 	})
 }
 
-// A secret that somebody else has made is imported: a value that is there already adds no version, and another one does.
+// A secret that somebody else has made is imported: a value that is there already adds no version, and another one does. No version
+// that was usable is retired but by a plan that shows it, as a change of keep_versions.
 func TestAccSecret_imported(t *testing.T) {
 	t.Parallel()
 	r := newSecretRig(t, "acc-secret-imported")
-	r.create(map[string]string{"owner": "else"}, "value-one", "value-two")
+	r.create(map[string]string{"owner": "else"}, "value-none", "value-one", "value-two")
 	protected := func(value string) string {
-		return strings.Replace(r.config(value, ""), "deletion_protection = false", "", 1)
+		return strings.Replace(r.config(value, "keep_versions = 2"), "deletion_protection = false", "", 1)
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: providers,
@@ -210,14 +211,14 @@ func TestAccSecret_imported(t *testing.T) {
 			{Config: protected("value-two"), ExpectError: regexp.MustCompile(`(?s)this provider did not make\s+it.*Import\s+it\s+with\s+the\s+id\s+"` + accProject + `/acc-secret-imported"`)},
 			{
 				Config: protected("value-two") + fmt.Sprintf("import {\n to = %s\n id = %q\n}\n", secretAddress, r.path()),
-				ConfigPlanChecks: planned(plancheck.ResourceActionUpdate, knownReference(r.name+":2"),
+				ConfigPlanChecks: planned(plancheck.ResourceActionUpdate, knownReference(r.name+":3"),
 					expectChanged(secretAddress, "labels")), // those of others, which an import takes in
-				Check: r.holds("1 enabled, 2 enabled", "value-two"),
+				Check: r.holds("1 enabled, 2 enabled, 3 enabled", "value-two"),
 			},
 			{Config: protected("value-two"), ResourceName: secretAddress, ImportState: true, ImportStateKind: resource.ImportBlockWithID, ImportStateId: accProject + "/" + r.name},
-			{Config: protected("value-three"), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate, unknownReference), Check: r.holds("1 disabled, 2 enabled, 3 enabled", "value-three")},
+			{Config: protected("value-three"), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate, unknownReference), Check: r.holds("1 disabled, 2 enabled, 3 enabled, 4 enabled", "value-three")},
 			{Config: protected("value-three"), Destroy: true, ExpectError: regexp.MustCompile(`deletion_protection\s+to\s+false`)},
-			{Config: r.config("value-three", ""), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate, expectChanged(secretAddress, "deletion_protection"))},
+			{Config: r.config("value-three", "keep_versions = 2"), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate, expectChanged(secretAddress, "deletion_protection"))},
 		},
 	})
 }
@@ -244,7 +245,7 @@ func TestAccSecret_drift(t *testing.T) {
 		}
 	}
 	seen := func(what string) plancheck.PlanCheck {
-		return expectBefore(secretAddress, "problem", "Changed behind Terraform's back: "+what+".")
+		return expectBefore(secretAddress, "problem", "The versions are not as declared: "+what+".")
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: providers,

@@ -60,7 +60,10 @@ func (m *secretModel) flatten(ctx context.Context, live secrets.Secret, imported
 		m.Locations = set
 	}
 	if imported {
-		m.KeepVersions, m.Retire = types.Int64Value(defaultKeepVersions), types.StringValue(retireDisable)
+		// As many as there are: whatever refers to one of them goes on, unless the configuration says otherwise.
+		older := len(live.Versions.ToRetire(live.Versions.Latest(), 0))
+		m.KeepVersions = types.Int64Value(int64(min(max(older, defaultKeepVersions), mostKeepVersions)))
+		m.Retire = types.StringValue(retireDisable)
 		m.OnDestroy, m.DeletionProtection = types.StringValue(secretDelete), types.BoolValue(true)
 		m.settle(live.Versions.Latest())
 	}
@@ -69,7 +72,7 @@ func (m *secretModel) flatten(ctx context.Context, live secrets.Secret, imported
 	if current == 0 {
 		m.Problem = types.StringValue("The secret has no version.")
 	} else if drift := live.Versions.Drift(current, int(m.KeepVersions.ValueInt64())); len(drift) > 0 {
-		m.Problem = types.StringValue("Changed behind Terraform's back: " + strings.Join(drift, "; ") + ".")
+		m.Problem = types.StringValue("The versions are not as declared: " + strings.Join(drift, "; ") + ".")
 	}
 	// What another version alone can set right leaves nothing to refer to.
 	if state := live.Versions.State(current); live.Versions.Latest() != current || (state != secrets.Enabled && state != secrets.Disabled) {

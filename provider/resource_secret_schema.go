@@ -83,7 +83,7 @@ func (r *secretResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 				Optional: true,
 			},
 			"labels": schema.MapAttribute{
-				MarkdownDescription: "Labels of the secret: lower-case letters, digits, underscores and hyphens, up to 63 in name and value. Labels that are not named here are left alone.",
+				MarkdownDescription: "Labels of the secret: lower-case letters, digits, underscores and hyphens, up to 63 in name and value. Labels that are not named here are left alone; only the plan after an import shows those that there were, and takes them away.",
 				Optional:            true,
 				ElementType:         types.StringType,
 				Validators: []validator.Map{
@@ -105,7 +105,7 @@ func (r *secretResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 			},
 			"keep_versions": schema.Int64Attribute{
 				MarkdownDescription: fmt.Sprintf("How many versions older than the newest stay usable. There is one at least: "+
-					"the one that was in use before, since what runs with it is deployed anew only after the secret has changed. Where a deployment may fail, and the value change again before one succeeds, keep more. Default: `%d`.", defaultKeepVersions),
+					"the one that was in use before, since what runs with it is deployed anew only after the secret has changed. Where a deployment may fail, and the value change again before one succeeds, keep more. An import takes in how many there are: declare as many while something refers to them. Default: `%d`.", defaultKeepVersions),
 				Optional:   true,
 				Computed:   true,
 				Default:    int64default.StaticInt64(defaultKeepVersions),
@@ -126,7 +126,7 @@ func (r *secretResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 			},
 			"reference": computed("The version as `august_sync_runtime` takes it, `name:version`; a new one makes a new revision. " +
 				"A service in another project takes `{id}/versions/{version}`. Null when the version was destroyed, or somebody else has added a newer one; the next apply then adds a version."),
-			"problem":  computed("What somebody else has done to the versions; null when nothing. The next apply sets it right."),
+			"problem":  computed("Where the versions are not as declared, because somebody else has changed them or one could not be retired; null when nowhere. The next apply sets it right."),
 			"timeouts": timeoutsAttribute(ctx, secretTimeout, timeouts.Opts{Create: true, Update: true, Delete: true}),
 		},
 	}
