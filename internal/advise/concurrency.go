@@ -3,6 +3,7 @@ package advise
 import (
 	"fmt"
 	"math"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -59,7 +60,7 @@ func CloudRun(l Load, m Machine) Concurrency {
 		return c
 	}
 	// Smaller pools leave connections for more instances, each of which then does less.
-	for pool := m.PoolMax - 1; pool >= 1; pool-- {
+	for pool := min(m.PoolMax-1, m.Connections); pool >= 1; pool-- { // one instance has a pool
 		smaller := m
 		smaller.PoolMax = pool
 		if fitting := size(l, smaller); !fitting.short {
@@ -112,10 +113,11 @@ func (c *Concurrency) budget(m Machine) {
 	}
 	c.short = true
 	c.note("need %d of %d: %d too many", need, m.Connections, need-m.Connections)
-	for c.MaxInstances > 0 && (c.MaxInstances+m.overlap(c.MinInstances))*m.PoolMax > m.Connections {
-		c.MaxInstances--
-		c.MinInstances = min(c.MinInstances, c.MaxInstances)
-	}
+	usual := c.MinInstances
+	c.MaxInstances = int64(sort.Search(int(c.MaxInstances), func(n int) bool { // the most of which one more is too many
+		return (int64(n+1)+m.overlap(min(usual, int64(n+1))))*m.PoolMax > m.Connections
+	}))
+	c.MinInstances = min(usual, c.MaxInstances)
 	c.Connections = (c.MaxInstances + m.overlap(c.MinInstances)) * m.PoolMax
 	if c.MaxInstances == 0 {
 		c.Connections = 0

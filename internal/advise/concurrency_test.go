@@ -190,3 +190,12 @@ func TestCloudRun_saysHow(t *testing.T) {
 		t.Errorf("got\n%s", got.Explanation())
 	}
 }
+
+// A latency in the wrong unit asks for instances by the billion, and is answered all the same.
+func TestCloudRun_absurd(t *testing.T) {
+	t.Parallel()
+	got := CloudRun(standard(Load{Rate: 1e5, Latency: 3.6e6, CPU: 3.6e6, Burst: 1e4}, Machine{CPU: 1, PoolMax: 1000, Connections: 8000}))
+	if got.Fits() || got.MaxInstances != 4 || got.Connections != 8000 {
+		t.Errorf("%d instances, %d connections, fits %t", got.MaxInstances, got.Connections, got.Fits())
+	}
+}
