@@ -227,7 +227,7 @@ func (r *secretResource) ImportState(ctx context.Context, req resource.ImportSta
 	importer{
 		what:  "Secret",
 		parts: secretIdentity,
-		forms: []string{`"project/name"`, `"name"`, `"projects/project/secrets/name"`},
+		forms: []string{`"project/name"`, `"name"`, `"projects/project/secrets/name" with the project's id, not its number`},
 		parse: func(id string) ([]string, bool) {
 			project, name, ok := secrets.ParseID(id)
 			return []string{project, name}, ok

@@ -325,7 +325,8 @@ func persist(ctx context.Context, fn func(context.Context) error) error {
 	return gcp.Retry(ctx, 0, fn, gcp.Throttled, gcp.Transient, gcp.Unavailable)
 }
 
-// ParseID takes the id of a secret apart, into its project, which may be left out, and its name.
+// ParseID takes the id of a secret apart, into its project, which may be left out, and its name. Secret Manager's own names have the
+// project's number, which would be another project than the one that a configuration names.
 func ParseID(id string) (project, name string, ok bool) {
 	parts := strings.Split(id, "/")
 	switch {
@@ -336,5 +337,5 @@ func ParseID(id string) (project, name string, ok bool) {
 	case len(parts) == 4 && parts[0] == "projects" && parts[2] == "secrets":
 		project, name = parts[1], parts[3]
 	}
-	return project, name, shortForm.MatchString(name) && !strings.Contains(name, ":") && (len(parts) == 1 || project != "")
+	return project, name, shortForm.MatchString(name) && !strings.Contains(name, ":") && (len(parts) == 1 || strings.Trim(project, "0123456789") != "")
 }

@@ -126,6 +126,7 @@ func TestParseID(t *testing.T) {
 	for id, want := range map[string]string{
 		"coda-token": "/coda-token", "p/coda-token": "p/coda-token", "projects/p/secrets/coda-token": "p/coda-token",
 		"": "", "/coda-token": "", "p/": "", "coda-token:3": "", "p/coda token": "", "projects/p/secrets/s/versions/1": "", "projects/p/topics/s": "",
+		"projects/123456789012/secrets/coda-token": "", "123456789012/coda-token": "", // configurations name projects by their ids
 	} {
 		project, name, ok := ParseID(id)
 		if got := project + "/" + name; ok != (want != "") || ok && got != want {
