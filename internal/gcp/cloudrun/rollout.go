@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -140,6 +139,8 @@ func (c *Client) deploy(ctx context.Context, live, next *run.GoogleCloudRunV2Ser
 		return now, overtaken(p.candidate, now)
 	case p.candidate == Newest(live):
 		return now, errors.Join(errors.New("no new revision was made of the change"), failure)
+	case !sameTargets(now, next.Traffic, now.Traffic): // moved while it started
+		return now, overtaken(p.candidate, now)
 	case !Ready(now):
 		cause := c.Cause(ctx, now)
 		if failure != nil && !strings.Contains(cause, failure.Error()) {
@@ -354,7 +355,7 @@ func (p *passage) again(ctx context.Context, traffic []*run.GoogleCloudRunV2Traf
 	if err != nil {
 		return err
 	}
-	if Newest(live) != p.candidate || !slices.Equal(readTargets(live, traffic), readTargets(live, live.Traffic)) {
+	if Newest(live) != p.candidate || !sameTargets(live, traffic, live.Traffic) {
 		return overtaken(p.candidate, live)
 	}
 	p.live = live

@@ -291,6 +291,7 @@ func TestRollout_overtaken(t *testing.T) {
 		{"deploys while it starts", false, false, deploys, "its newest revision is n-3 now", "n-3"},
 		{"deploys while it starts, and little is told", false, true, deploys, "its newest revision is n-3 now", "n-3"},
 		{"deploys while it bakes", true, false, deploys, "its newest revision is n-3 now", "n-3"},
+		{"pins traffic while it starts", false, false, pins, "its traffic was changed by somebody@example.test", "n-1"},
 		{"pins traffic while it bakes", true, false, pins, "its traffic was changed by somebody@example.test", "n-1"},
 		{"labels while it starts", false, false, labels, "", "n-2"},
 		{"labels while it bakes", true, false, labels, "", "n-2"},
