@@ -109,7 +109,7 @@ func (c *Client) Create(ctx context.Context, s Spec, how Rollout) (live *run.Goo
 	if err != nil {
 		return nil, false, fmt.Errorf("create service %s: %w", s.Path(), err)
 	}
-	live, err = c.ofYoung().settle(ctx, s.Path(), operation, how.Progress)
+	live, _, err = c.ofYoung().settle(ctx, s.Path(), operation, how.Progress)
 	if err == nil {
 		err = c.verify(ctx, live.Uri, Newest(live), how)
 	}
@@ -206,8 +206,12 @@ func (c *Client) updateOnce(ctx context.Context, s Spec, drop []string, how Roll
 		if err != nil {
 			return nil, err
 		}
-		if live, err = c.settle(ctx, s.Path(), operation, how.Progress); err != nil {
+		var lost error
+		if live, lost, err = c.settle(ctx, s.Path(), operation, how.Progress); err != nil {
 			return live, err
+		}
+		if lost != nil {
+			return live, fmt.Errorf("update service %s: %w", s.Path(), lost)
 		}
 	}
 	if Settled(live) {

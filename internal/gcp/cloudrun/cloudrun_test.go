@@ -25,6 +25,7 @@ type fake struct {
 	mu       sync.Mutex
 	service  *run.GoogleCloudRunV2Service
 	stale    int  // how many writes are refused because of the etag
+	lost     int  // how many writes are accepted, and come to nothing
 	fails    bool // new revisions do not become ready
 	stuck    bool // the service cannot be deleted
 	refuses  bool // no service can be made
@@ -101,6 +102,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusConflict, "ABORTED")
 	case r.Method == http.MethodPatch && body.Etag != f.service.Etag:
 		refuse(http.StatusConflict, "ABORTED")
+	case r.Method == http.MethodPatch && f.lost > 0:
+		f.lost--
+		answer(map[string]any{"name": "operations/1", "done": true, "error": map[string]any{"code": 10, "message": "superseded"}})
 	case r.Method == http.MethodPatch:
 		f.patches = append(f.patches, r.URL.Query().Get("updateMask"))
 		if r.URL.Query().Get("forceNewRevision") == "true" {
@@ -308,6 +312,25 @@ func TestUpdate(t *testing.T) {
 	f.fails = false
 	if live, err := c.Update(t.Context(), next, nil, Rollout{}); err != nil || !Ready(live) || f.forced != 1 {
 		t.Fatalf("%d forced, %v", f.forced, err)
+	}
+}
+
+// A write that comes to nothing leaves the service ready, as it was. It is no success.
+func TestUpdate_lost(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	if _, _, err := c.Create(t.Context(), someSpec, Rollout{}); err != nil {
+		t.Fatal(err)
+	}
+	labelled := someSpec
+	labelled.Labels = map[string]string{"team": "a"}
+	f.lost = 1
+	if live, err := c.Update(t.Context(), labelled, nil, Rollout{}); err != nil || live.Labels["team"] != "a" {
+		t.Fatalf("%v, %v", live.Labels, err)
+	}
+	f.lost, labelled.Labels["team"] = 100, "b"
+	if _, err := c.Update(t.Context(), labelled, nil, Rollout{}); gcp.KindOf(err) != gcp.Stale || !strings.Contains(err.Error(), "superseded") {
+		t.Fatal(err)
 	}
 }
 

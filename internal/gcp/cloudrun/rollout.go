@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"google.golang.org/api/run/v2"
@@ -142,11 +141,8 @@ func (c *Client) deploy(ctx context.Context, live, next *run.GoogleCloudRunV2Ser
 	case !sameTargets(now, next.Traffic, now.Traffic): // moved while it started
 		return now, overtaken(p.candidate, now)
 	case !Ready(now):
-		cause := c.Cause(ctx, now)
-		if failure != nil && !strings.Contains(cause, failure.Error()) {
-			cause = failure.Error() + "\n" + cause
-		}
-		return p.live, p.abandon(ctx, &CheckError{CheckStartup, cause})
+		err = p.abandon(ctx, &CheckError{CheckStartup, c.why(ctx, now, failure)})
+		return p.live, err
 	case len(before) == 0: // nothing served before, so the first to be ready does
 		return now, p.verify(ctx, now.Uri)
 	}

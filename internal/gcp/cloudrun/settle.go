@@ -14,20 +14,31 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
 )
 
-// settle follows an operation to its end and says whether the service is ready.
-func (c *Client) settle(ctx context.Context, path string, operation *run.GoogleLongrunningOperation, progress Progress) (*run.GoogleCloudRunV2Service, error) {
+// settle follows an operation to its end and says whether the service is ready. It may be although the operation failed,
+// as it was before, or as somebody else has it: lost is what the operation says then.
+func (c *Client) settle(ctx context.Context, path string, operation *run.GoogleLongrunningOperation, progress Progress) (
+	live *run.GoogleCloudRunV2Service, lost, err error,
+) {
 	live, failure, err := c.rest(ctx, path, operation, progress)
+	var failed operationError
 	switch {
 	case err != nil:
-		return nil, err
-	case Ready(live):
-		return live, nil
+		return nil, nil, err
+	case !Ready(live):
+		return live, nil, &NotReadyError{c.why(ctx, live, failure)}
+	case errors.As(failure, &failed):
+		return live, failure, nil
 	}
+	return live, nil, nil // nobody could be asked about the operation, and the service tells more
+}
+
+// why is the cause, and what the operation says beside it.
+func (c *Client) why(ctx context.Context, live *run.GoogleCloudRunV2Service, failure error) string {
 	cause := c.Cause(ctx, live)
-	if cause == "" && failure != nil {
-		cause = failure.Error()
+	if failure != nil && !strings.Contains(cause, failure.Error()) {
+		cause = failure.Error() + "\n" + cause
 	}
-	return live, &NotReadyError{cause}
+	return cause
 }
 
 // rest follows an operation to its end, and the service until nothing changes it any more. A failure is what the
