@@ -3,6 +3,7 @@ package runtimeapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -34,7 +35,13 @@ func (c *Client) Ready(ctx context.Context) error {
 	}
 	var is Readiness
 	if json.Unmarshal(answer, &is) != nil || is.Status == "" {
-		return &Error{Code: CodeUnavailable, Message: fmt.Sprintf("%s answered %d %s", PathReady, status, http.StatusText(status))}
+		message := fmt.Sprintf("%s answered %d %s", PathReady, status, http.StatusText(status))
+		// The front door hears late of who may call, so that asking again may help; when it does not, this does.
+		var refused *Error
+		if (status == http.StatusUnauthorized || status == http.StatusForbidden) && errors.As(c.failure(status, answer).err, &refused) {
+			message += ": " + refused.Message
+		}
+		return &Error{Code: CodeUnavailable, Message: message}
 	}
 	if status == http.StatusOK && is.Status == StatusReady {
 		return nil

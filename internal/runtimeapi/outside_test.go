@@ -17,6 +17,8 @@ func TestClient_ready(t *testing.T) {
 		{"only receiving", answer(200, `{"status":"receiving","reason":"unreachable"}`), "200, receiving, unreachable"},
 		{"not ready", answer(503, `{"status":"not ready","reason":"starting"}`), "503, not ready, starting"},
 		{"a proxy", answer(503, `upstream connect error`), "503 Service Unavailable"},
+		{"a front door", answer(403, `<html>Forbidden</html>`), "403 Forbidden: the service's front door refused the caller; grant it roles/run.invoker"},
+		{"another front door", answer(401, ``), "check the audience"},
 		{"ready, and an error", answer(500, `{"status":"ready"}`), "500, ready"},
 		{"no runtime", answer(200, `hello`), "200 OK"},
 	} {
