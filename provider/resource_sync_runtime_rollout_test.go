@@ -147,6 +147,7 @@ func TestExaminer_verifies(t *testing.T) {
 			"POST /v1/selftest":       {`429 Rate exceeded.`, `200 {}`},
 			"POST /webhooks/drchrono": {`429 no`, `503 no`, `403 no`},
 		}, "", ""},
+		{"its address leads to the one before for a while", map[string][]string{"GET /v1/info": {`200 {"revision":"rt-1"}`, `200 {"revision":"rt-1"}`, `200 {"revision":"rt-2"}`}}, "", ""},
 		{"too old to test itself", map[string][]string{"POST /v1/selftest": {`404 {"error":{"code":"not_found","message":"no such path"}}`}}, "", ""},
 		{"its database is away", map[string][]string{"GET /readyz": {`200 {"status":"receiving","reason":"unreachable"}`}}, "readyz", "200, receiving, unreachable"},
 		{"not ready", map[string][]string{"GET /readyz": {`503 {"status":"not ready","reason":"no such database"}`}}, "readyz", "no such database"},

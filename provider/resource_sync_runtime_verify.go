@@ -64,7 +64,7 @@ func (e *examiner) Verify(ctx context.Context, uri, revision string, progress cl
 		run  func(context.Context) error
 	}{
 		{checkReady, func(ctx context.Context) error { return e.until(ctx, client.Ready) }},
-		{checkRevision, func(ctx context.Context) error { return isRevision(ctx, client, revision) }},
+		{checkRevision, func(ctx context.Context) error { return e.isRevision(ctx, client, revision) }},
 		{checkSelfTest, func(ctx context.Context) error { return selfTest(ctx, client, revision) }},
 		{runtimeapi.CheckWebhook, func(ctx context.Context) error {
 			if !e.webhook {
@@ -108,16 +108,20 @@ func (e *examiner) until(ctx context.Context, ask func(context.Context) error) e
 	}
 }
 
-// isRevision asks what is running: what answers at the address could be another revision, or no runtime at all.
-func isRevision(ctx context.Context, client *runtimeapi.Client, revision string) error {
-	info, err := client.Info(ctx)
-	if err != nil {
-		return failed(checkControl, err)
+// isRevision asks what is running: what answers at the address could be another revision, or no runtime at all. Until a
+// revision is ready its tag leads to the one before, and Cloud Run's front ends do not all hear of the change at once.
+func (e *examiner) isRevision(ctx context.Context, client *runtimeapi.Client, revision string) error {
+	for until := time.Now().Add(e.patience); ; {
+		info, err := client.Info(ctx)
+		switch {
+		case err != nil:
+			return failed(checkControl, err)
+		case info.Revision == revision:
+			return nil
+		case time.Now().After(until) || gcp.Sleep(ctx, e.every) != nil:
+			return fmt.Errorf("revision %q answers at its address", info.Revision)
+		}
 	}
-	if info.Revision != revision {
-		return fmt.Errorf("revision %q answers at its address", info.Revision)
-	}
-	return nil
 }
 
 // selfTest has the revision try itself out.
