@@ -54,7 +54,7 @@ func (e *TakenError) Error() string {
 	return e.Path + " exists already, and this provider has not made it"
 }
 
-// ofYoung is the client of a service that Cloud Run has just said it makes. For a while the next server may not know
+// ofYoung is the client of a service or a job that Cloud Run has just said it makes. For a while the next server may not know
 // of it yet, or not that we may see it; after that, what is not found is gone.
 func (c *Client) ofYoung() *Client {
 	other := *c
@@ -62,17 +62,22 @@ func (c *Client) ofYoung() *Client {
 	return &other
 }
 
-// Get reads a service. One that is being deleted is not found.
-func (c *Client) Get(ctx context.Context, path string) (*run.GoogleCloudRunV2Service, error) {
+// read tries a read again that says nothing about what is read.
+func (c *Client) read(ctx context.Context, look func(context.Context) error) error {
 	budget, again := c.ReadBudget, []gcp.Kind{gcp.Throttled, gcp.Transient, gcp.Unavailable}
 	if young := time.Until(c.youngUntil); young > 0 {
 		budget, again = max(budget, young), append(again, gcp.NotFound, gcp.Denied)
 	}
+	return gcp.Retry(ctx, budget, look, again...)
+}
+
+// Get reads a service. One that is being deleted is not found.
+func (c *Client) Get(ctx context.Context, path string) (*run.GoogleCloudRunV2Service, error) {
 	var live *run.GoogleCloudRunV2Service
-	err := gcp.Retry(ctx, budget, func(ctx context.Context) (err error) {
+	err := c.read(ctx, func(ctx context.Context) (err error) {
 		live, err = c.api.Projects.Locations.Services.Get(path).Context(ctx).Do()
 		return err
-	}, again...)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read service %s: %w", path, err)
 	}

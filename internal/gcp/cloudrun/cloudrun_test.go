@@ -34,6 +34,7 @@ type fake struct {
 	patches  []string
 	history  []string // where traffic went after each write
 	terse    bool     // operations tell nothing of revisions
+	mute     int      // how many looks at a revision are answered by a broken server
 	meddle   func()   // somebody else's hand, after the next write
 	sick     string   // a revision that has ceased to be ready
 	forced   int
@@ -69,6 +70,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.Contains(r.URL.Path, "/operations/"):
 		answer(map[string]any{"name": "operations/1", "done": true})
+	case strings.Contains(r.URL.Path, "/revisions/") && f.mute > 0:
+		f.mute--
+		refuse(http.StatusServiceUnavailable, "UNAVAILABLE")
 	case strings.Contains(r.URL.Path, "/revisions/") && !f.fails && f.sick != path.Base(r.URL.Path):
 		answer(run.GoogleCloudRunV2Revision{Conditions: []*run.GoogleCloudRunV2Condition{{Type: "Ready", State: "CONDITION_SUCCEEDED"}}})
 	case strings.Contains(r.URL.Path, "/revisions/"):

@@ -270,7 +270,11 @@ func (p *passage) bake(ctx context.Context, step int64, uri string) error {
 
 // look is one look at the candidate: what Cloud Run says of it, and what it says itself.
 func (p *passage) look(ctx context.Context, uri string) error {
-	revision, err := p.c.api.Projects.Locations.Services.Revisions.Get(p.live.LatestCreatedRevision).Context(ctx).Do()
+	var revision *run.GoogleCloudRunV2Revision
+	err := p.c.read(ctx, func(ctx context.Context) (err error) {
+		revision, err = p.c.api.Projects.Locations.Services.Revisions.Get(p.live.LatestCreatedRevision).Context(ctx).Do()
+		return err
+	})
 	if err != nil {
 		return &CheckError{CheckStartup, "Cloud Run does not tell of it: " + err.Error()}
 	}

@@ -158,6 +158,17 @@ func TestRollout_bakes(t *testing.T) {
 	}
 }
 
+// A broken server of Cloud Run's says nothing about the candidate.
+func TestRollout_asksAgain(t *testing.T) {
+	t.Parallel()
+	f, c, e, next := begun(t)
+	c.ReadBudget, f.mute = time.Minute, falters
+	if _, err := c.Update(t.Context(), next, nil, Rollout{Steps: []int64{10}, Examiner: e}); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, f, "n-2")
+}
+
 // However a candidate fails, traffic is where it was, and nothing of the candidate is left in it.
 func TestRollout_abandons(t *testing.T) {
 	t.Parallel()
