@@ -34,6 +34,7 @@ type fake struct {
 	patches  []string
 	history  []string // where traffic went after each write
 	terse    bool     // operations tell nothing of revisions
+	behind   bool     // operations tell of the service as it was before the write
 	mute     int      // how many looks at a revision are answered by a broken server
 	meddle   func()   // somebody else's hand, after the next write
 	sick     string   // a revision that has ceased to be ready
@@ -114,6 +115,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("forceNewRevision") == "true" {
 			f.forced++
 		}
+		before := *f.service
 		if body.Labels != nil {
 			f.service.Labels = body.Labels
 		}
@@ -131,6 +133,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		metadata := *f.service
 		if f.terse {
 			metadata.LatestCreatedRevision = ""
+		}
+		if f.behind {
+			metadata = before
 		}
 		answer(map[string]any{"name": "operations/1", "metadata": metadata})
 		if meddle := f.meddle; meddle != nil {

@@ -130,7 +130,7 @@ func (c *Client) deploy(ctx context.Context, live, next *run.GoogleCloudRunV2Ser
 	switch own := short(mine.LatestCreatedRevision); {
 	case own != "" && own != Newest(live):
 		p.candidate = own
-	case mine.Generation != 0 && mine.Generation != now.Generation:
+	case mine.Generation > live.Generation && mine.Generation != now.Generation:
 		p.candidate = "" // one of several that were made meanwhile
 	}
 	switch {

@@ -169,6 +169,17 @@ func TestRollout_asksAgain(t *testing.T) {
 	settled(t, f, "n-2")
 }
 
+// An operation that tells of the service as it was before the write tells nothing of the write.
+func TestRollout_toldLate(t *testing.T) {
+	t.Parallel()
+	f, c, e, next := begun(t)
+	f.behind = true
+	if _, err := c.Update(t.Context(), next, nil, Rollout{Steps: []int64{10}, Examiner: e}); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, f, "n-2")
+}
+
 // However a candidate fails, traffic is where it was, and nothing of the candidate is left in it.
 func TestRollout_abandons(t *testing.T) {
 	t.Parallel()
