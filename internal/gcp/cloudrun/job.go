@@ -110,6 +110,7 @@ func (c *Client) settleJob(ctx context.Context, j Job, progress Progress) (etag 
 	}
 	var operation *run.GoogleLongrunningOperation
 	if missing {
+		c = c.ofYoung()
 		operation, err = jobs.Create(parent(j.Project, j.Location), next).JobId(j.Name).Context(ctx).Do()
 	} else { // jobs have no update mask: they are replaced whole, and the etag keeps writers apart
 		operation, err = jobs.Patch(j.Path(), next).Context(ctx).Do()
@@ -128,10 +129,10 @@ func (c *Client) settleJob(ctx context.Context, j Job, progress Progress) (etag 
 
 func (c *Client) getJob(ctx context.Context, path string) (*run.GoogleCloudRunV2Job, error) {
 	var live *run.GoogleCloudRunV2Job
-	err := gcp.Retry(ctx, c.ReadBudget, func(ctx context.Context) (err error) {
+	err := c.read(ctx, func(ctx context.Context) (err error) {
 		live, err = c.api.Projects.Locations.Jobs.Get(path).Context(ctx).Do()
 		return err
-	}, gcp.Throttled, gcp.Transient, gcp.Unavailable)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read job %s: %w", path, err)
 	}

@@ -29,6 +29,7 @@ type fakeJobs struct {
 	fails     bool
 	endless   bool
 	denied    bool
+	hidden    int // how many reads do not see the job yet
 	calls     []string
 	looks     int
 	cancelled bool
@@ -122,6 +123,9 @@ func (f *fakeJobs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write()
 	case f.job == nil:
 		refuse(http.StatusNotFound, "NOT_FOUND")
+	case r.Method == http.MethodGet && f.hidden > 0:
+		f.hidden--
+		refuse(http.StatusNotFound, "NOT_FOUND")
 	case r.Method == http.MethodPatch:
 		f.calls = append(f.calls, "patch")
 		write()
@@ -177,6 +181,16 @@ func TestExecute(t *testing.T) {
 	task.MaxRetries = 3
 	if err := c.Execute(t.Context(), j, nil); err != nil || f.calls[len(f.calls)-2] != "patch" || f.job.Labels["owner"] != "b" || f.job.Template.Template.MaxRetries != 0 {
 		t.Errorf("%q, %+v, %v", f.calls, f.job, err)
+	}
+}
+
+// A job that was just made may be unseen for a while, as a service may.
+func TestExecute_notSeenYet(t *testing.T) {
+	t.Parallel()
+	f, c := setupJobs(t)
+	f.hidden = 2
+	if err := c.Execute(t.Context(), someJob(t), nil); err != nil || !slices.Equal(f.calls, []string{"create", "run"}) {
+		t.Errorf("%q, %v", f.calls, err)
 	}
 }
 
