@@ -157,6 +157,8 @@ func stays(err error) string {
 		return ""
 	case abandoned.Untidy != nil:
 		return "Its traffic could not be given back: " + abandoned.Kept + " has it now. "
+	case abandoned.Kept == "":
+		return "Nothing served before it, and nothing does. "
 	case strings.Contains(abandoned.Kept, "%"):
 		return "Traffic stays with the revisions before it: " + abandoned.Kept + ". "
 	}

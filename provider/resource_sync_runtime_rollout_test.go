@@ -289,6 +289,7 @@ func TestFailUpdate(t *testing.T) {
 		words []string
 	}{
 		{&cloudrun.AbandonedError{Revision: "rt-2", Kept: "rt-1", Cause: amiss}, []string{`rt-2 of projects/p/locations/l/services/n was abandoned`, `"webhook"`, "the revision before it, rt-1.", "nobody signs"}},
+		{&cloudrun.AbandonedError{Revision: "rt-2", Cause: amiss}, []string{"Nothing served before it"}},
 		{&cloudrun.AbandonedError{Revision: "rt-3", Kept: "rt-1 (10 %), rt-2 (90 %)", Cause: amiss}, []string{"the revisions before it: rt-1 (10 %), rt-2 (90 %)."}},
 		{&cloudrun.AbandonedError{Revision: "rt-3", Kept: "rt-2 (90 %), rt-3 (10 %)", Cause: amiss, Untidy: errors.New("denied")}, []string{"could not be given back: rt-2 (90 %), rt-3 (10 %) has it", "denied"}},
 		{&cloudrun.OvertakenError{Revision: "rt-2", Newest: "rt-3", By: "ops@example.test", Traffic: "rt-1"}, []string{"Nothing of theirs was overwritten", "by ops@example.test", "rt-3"}},

@@ -58,7 +58,8 @@ type CheckError struct{ Check, Detail string }
 // Error implements error.
 func (e *CheckError) Error() string { return e.Check + ": " + e.Detail }
 
-// AbandonedError is a new revision that was given up. Traffic is where it was before, as Kept says.
+// AbandonedError is a new revision that was given up. Traffic is where it was before, as Kept says; it is empty when
+// nothing serves.
 type AbandonedError struct {
 	Revision string
 	Kept     string
@@ -297,7 +298,9 @@ func (p *passage) abandon(ctx context.Context, cause *CheckError) error {
 	if len(p.before) > 0 {
 		e.Untidy = p.move(ctx, p.before, "")
 	}
-	e.Kept = serving(p.live).String()
+	if has := serving(p.live); len(has) > 0 {
+		e.Kept = has.String()
+	}
 	return e
 }
 
