@@ -48,7 +48,7 @@ func rolloutAttribute() schema.Attribute {
 				Validators: []validator.String{durationBetween(0, 24*time.Hour)},
 			},
 			"verify": schema.BoolAttribute{
-				MarkdownDescription: "Whether a revision is tried out before it has traffic. It is called from where Terraform runs, by the provider's own identity, which has to be in `control.allowed_callers`. " +
+				MarkdownDescription: "Whether a revision is tried out before it has traffic. It is called from where Terraform runs, by the provider's own identity, which has to be in `control.allowed_callers` and, without `public`, to hold `roles/run.invoker` in the project, for a new service has no policy of its own yet. " +
 					"`false` takes Cloud Run's word that the revision is ready, where Terraform cannot reach it. Default: `true`; with an `ingress` other than `all` it has to be said.",
 				Optional: true,
 			},
