@@ -68,10 +68,11 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if r.migrate(ctx, client, spec, &plan, nil, &resp.Diagnostics); resp.Diagnostics.HasError() {
+	how := r.rollout(ctx, plan, spec, &resp.Diagnostics)
+	if r.migrate(ctx, client, spec, how, &plan, nil, &resp.Diagnostics); resp.Diagnostics.HasError() {
 		return
 	}
-	live, adopted, err := client.Create(ctx, spec, r.rollout(ctx, plan, spec, &resp.Diagnostics))
+	live, adopted, err := client.Create(ctx, spec, how)
 	var (
 		leftover *cloudrun.LeftoverError
 		undone   *cloudrun.UndoneError
@@ -168,10 +169,11 @@ func (r *syncRuntimeResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if r.migrate(ctx, client, spec, &plan, &state, &resp.Diagnostics); resp.Diagnostics.HasError() {
+	how := r.rollout(ctx, plan, spec, &resp.Diagnostics)
+	if r.migrate(ctx, client, spec, how, &plan, &state, &resp.Diagnostics); resp.Diagnostics.HasError() {
 		return
 	}
-	live, err := client.Update(ctx, spec, plan.droppedLabels(state), r.rollout(ctx, plan, spec, &resp.Diagnostics))
+	live, err := client.Update(ctx, spec, plan.droppedLabels(state), how)
 	if err == nil {
 		remember(ctx, resp.Private, nil, &resp.Diagnostics)
 		r.save(ctx, &plan, live, &resp.State, resp.Identity, &resp.Diagnostics)

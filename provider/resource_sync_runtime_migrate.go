@@ -91,7 +91,7 @@ func (m syncRuntimeModel) migrationsPath() string {
 
 // migrate runs the migrations, if what is planned makes a new revision. After an error nothing of the service has been
 // touched, and nothing of it may be.
-func (r *syncRuntimeResource) migrate(ctx context.Context, client *cloudrun.Client, spec cloudrun.Spec, plan, state *syncRuntimeModel, diags *diag.Diagnostics) {
+func (r *syncRuntimeResource) migrate(ctx context.Context, client *cloudrun.Client, spec cloudrun.Spec, how cloudrun.Rollout, plan, state *syncRuntimeModel, diags *diag.Diagnostics) {
 	if !plan.migratesByJob() {
 		if state != nil && state.migratesByJob() {
 			deleteMigrations(ctx, client, *plan, diags)
@@ -114,6 +114,9 @@ func (r *syncRuntimeResource) migrate(ctx context.Context, client *cloudrun.Clie
 			fail(diags, migrationsFailed, "Whether a new revision is to be made could not be found out. Nothing was run.", err)
 		}
 		return
+	}
+	if how.Able(ctx) != nil {
+		return // no revision will be made, and the next step says why
 	}
 	job := cloudrun.Job{
 		Project: spec.Project, Location: spec.Location, Name: spec.Name + migrateSuffix,

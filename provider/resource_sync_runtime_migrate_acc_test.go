@@ -139,6 +139,7 @@ func TestAccSyncRuntime_migrationsFail(t *testing.T) {
 	t.Parallel()
 	r := newRuntimeRig(t, "rt-unmigrated")
 	broken := r.config(r.brokenImage(), "")
+	nobody := regexp.MustCompile(`(?m)^ *impersonate_service_account .*$`).ReplaceAllString(broken, "")
 	absent := strings.Replace(r.config(r.image, ""), `name            = "august"`, `name            = "absent"`, 1)
 	failed := func(code int) *regexp.Regexp {
 		return asShown("Migrations failed", "Nothing of the service "+r.path()+" was touched.", "execution "+r.jobPath()+"/executions/rt-unmigrated-migrate-",
@@ -155,7 +156,15 @@ func TestAccSyncRuntime_migrationsFail(t *testing.T) {
 		ProtoV6ProviderFactories: providers,
 		CheckDestroy:             func(*terraform.State) error { r.gone(); return r.noJob() },
 		Steps: []resource.TestStep{
-			{Config: broken, ExpectError: failed(3)},
+			{Config: nobody, ExpectError: asShown("Sync runtime not deployed", "could not be tried out")},
+			{
+				PreConfig: func() {
+					if err := r.noJob(); err != nil {
+						t.Errorf("migrated for a revision that could not be tried out: %v", err)
+					}
+				},
+				Config: broken, ExpectError: failed(3),
+			},
 			{ // forward
 				PreConfig: r.gone,
 				Config:    r.config(r.image, ""),

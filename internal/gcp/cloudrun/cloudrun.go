@@ -103,7 +103,7 @@ func (c *Client) Create(ctx context.Context, s Spec, how Rollout) (live *run.Goo
 		return nil, false, err
 	}
 	body.Traffic = everything()
-	if err := how.able(ctx); err != nil {
+	if err := how.Able(ctx); err != nil {
 		return nil, false, err
 	}
 	operation, err := c.api.Projects.Locations.Services.Create(parent(s.Project, s.Location), body).ServiceId(s.Name).Context(ctx).Do()

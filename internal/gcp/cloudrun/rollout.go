@@ -29,7 +29,8 @@ func (r Rollout) report(what string, waited time.Duration) {
 	}
 }
 
-func (r Rollout) able(ctx context.Context) error {
+// Able says, before anything is made, why a new revision could not be tried out.
+func (r Rollout) Able(ctx context.Context) error {
 	if r.Examiner == nil {
 		return nil
 	}
@@ -109,7 +110,7 @@ func overtaken(revision string, live *run.GoogleCloudRunV2Service) error {
 
 // deploy makes a new revision beside what serves, has it tried out and moves traffic to it.
 func (c *Client) deploy(ctx context.Context, live, next *run.GoogleCloudRunV2Service, mask []string, force bool, how Rollout) (*run.GoogleCloudRunV2Service, error) {
-	if err := how.able(ctx); err != nil {
+	if err := how.Able(ctx); err != nil {
 		return live, err
 	}
 	before := serving(live)
@@ -169,7 +170,7 @@ type passage struct {
 
 // resume takes the newest revision, which is ready, the rest of the way. It is tried out again, whatever share it has.
 func (c *Client) resume(ctx context.Context, live *run.GoogleCloudRunV2Service, how Rollout) (*run.GoogleCloudRunV2Service, error) {
-	if err := how.able(ctx); err != nil {
+	if err := how.Able(ctx); err != nil {
 		return live, err
 	}
 	p := &passage{c: c, candidate: Newest(live), live: live, before: serving(live).give(Newest(live), 0), how: how}
