@@ -113,10 +113,7 @@ func (m *merger) template(t *run.GoogleCloudRunV2RevisionTemplate, s Spec) {
 	set(m, field, "start-up probe", &c.StartupProbe, probe("/readyz", 1, 1, 120))
 	set(m, field, "liveness probe", &c.LivenessProbe, probe("/livez", 10, 5, 3))
 	m.shape(t, s)
-	// A revision's name can be given only once.
-	if slices.Contains(m.mask, field) {
-		t.Revision = ""
-	}
+	t.Revision = "" // Cloud Run names the next one: a name can be given only once
 }
 
 // env compares variables by name, since their order means nothing.

@@ -118,7 +118,6 @@ func (c *Client) deploy(ctx context.Context, live, next *run.GoogleCloudRunV2Ser
 	if len(before) > 0 {
 		next.Traffic = append(before.targets(""), &run.GoogleCloudRunV2TrafficTarget{Type: latest, Tag: Tag})
 	}
-	next.Template.Revision = "" // Cloud Run names it: a name can be given only once
 	operation, err := c.patch(ctx, live, next, append(mask, "traffic"), force)
 	if err != nil {
 		return nil, err
