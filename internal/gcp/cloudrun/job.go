@@ -219,7 +219,7 @@ func (c *Client) runJob(ctx context.Context, path, etag string, progress Progres
 		err := gcp.Retry(ctx, 2*time.Minute, func(ctx context.Context) (err error) {
 			e, err = c.api.Projects.Locations.Jobs.Executions.Get(name).Context(ctx).Do()
 			return err
-		}, gcp.Throttled, gcp.Transient, gcp.Unavailable)
+		}, gcp.NotFound, gcp.Throttled, gcp.Transient, gcp.Unavailable)
 		if err != nil {
 			return false, fmt.Errorf("read execution %s: %w", name, err)
 		}

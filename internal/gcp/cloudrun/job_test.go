@@ -29,7 +29,8 @@ type fakeJobs struct {
 	fails     bool
 	endless   bool
 	denied    bool
-	hidden    int // how many reads do not see the job yet
+	unseen    int // how many reads do not see yet what was just made
+	hidden    int // how many of them are left
 	calls     []string
 	looks     int
 	cancelled bool
@@ -89,6 +90,9 @@ func (f *fakeJobs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(done)
 	case strings.HasSuffix(path, "/tasks"):
 		answer(run.GoogleCloudRunV2ListTasksResponse{Tasks: []*run.GoogleCloudRunV2Task{{LastAttemptResult: &run.GoogleCloudRunV2TaskAttemptResult{ExitCode: 7}}}})
+	case r.Method == http.MethodGet && f.hidden > 0:
+		f.hidden--
+		refuse(http.StatusNotFound, "NOT_FOUND")
 	case strings.Contains(path, "/executions/"):
 		e := run.GoogleCloudRunV2Execution{Name: somePath + "/executions/e", TaskCount: 1, SucceededCount: 1, LogUri: "https://logs.example.test/"}
 		if f.looks++; f.looks%3 == 0 && !f.endless { // it takes a while
@@ -115,16 +119,15 @@ func (f *fakeJobs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		f.calls = append(f.calls, "run")
+		f.hidden = f.unseen
 		answer(map[string]any{"name": "operations/2", "metadata": map[string]any{"@type": "type.googleapis.com/google.cloud.run.v2.Execution", "name": somePath + "/executions/e"}})
 	case r.Method == http.MethodPost && f.job != nil:
 		refuse(http.StatusConflict, "ALREADY_EXISTS")
 	case r.Method == http.MethodPost:
 		f.calls = append(f.calls, "create")
+		f.hidden = f.unseen
 		write()
 	case f.job == nil:
-		refuse(http.StatusNotFound, "NOT_FOUND")
-	case r.Method == http.MethodGet && f.hidden > 0:
-		f.hidden--
 		refuse(http.StatusNotFound, "NOT_FOUND")
 	case r.Method == http.MethodPatch:
 		f.calls = append(f.calls, "patch")
@@ -184,11 +187,11 @@ func TestExecute(t *testing.T) {
 	}
 }
 
-// A job that was just made may be unseen for a while, as a service may.
+// A job that was just made may be unseen for a while, as a service may, and so may its execution.
 func TestExecute_notSeenYet(t *testing.T) {
 	t.Parallel()
 	f, c := setupJobs(t)
-	f.hidden = 2
+	f.unseen = 2
 	if err := c.Execute(t.Context(), someJob(t), nil); err != nil || !slices.Equal(f.calls, []string{"create", "run"}) {
 		t.Errorf("%q, %v", f.calls, err)
 	}
