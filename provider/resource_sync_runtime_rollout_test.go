@@ -129,6 +129,9 @@ func (c *candidate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, body, _ := strings.Cut(all[min(n, len(all)-1)], " ")
 	var code int
 	_, _ = fmt.Sscan(status, &code)
+	if code == 0 {
+		panic(http.ErrAbortHandler) // the connection breaks
+	}
 	w.WriteHeader(code)
 	_, _ = w.Write([]byte(body))
 }
@@ -144,7 +147,7 @@ func TestExaminer_verifies(t *testing.T) {
 		{"a start and a full house pass", map[string][]string{
 			"GET /readyz":             {`503 {"status":"not ready","reason":"starting"}`, `429 Rate exceeded.`, `200 {"status":"receiving"}`, `200 {"status":"ready"}`},
 			"GET /v1/info":            {`503 {"error":{"code":"unavailable"}}`, `200 {"revision":"rt-2"}`},
-			"POST /v1/selftest":       {`429 Rate exceeded.`, `200 {}`},
+			"POST /v1/selftest":       {`429 Rate exceeded.`, `0 nothing`, `200 {}`},
 			"POST /webhooks/drchrono": {`429 no`, `503 no`, `403 no`},
 		}, "", ""},
 		{"its address leads to the one before for a while", map[string][]string{"GET /v1/info": {`200 {"revision":"rt-1"}`, `200 {"revision":"rt-1"}`, `200 {"revision":"rt-2"}`}}, "", ""},

@@ -63,14 +63,14 @@ func (e *examiner) Verify(ctx context.Context, uri, revision string, progress cl
 		name string
 		run  func(context.Context) error
 	}{
-		{checkReady, func(ctx context.Context) error { return e.until(ctx, client.Ready) }},
+		{checkReady, func(ctx context.Context) error { return e.until(ctx, lookPatience, client.Ready) }},
 		{checkRevision, func(ctx context.Context) error { return e.isRevision(ctx, client, revision) }},
-		{checkSelfTest, func(ctx context.Context) error { return selfTest(ctx, client, revision) }},
+		{checkSelfTest, func(ctx context.Context) error { return e.selfTest(ctx, client, revision) }},
 		{runtimeapi.CheckWebhook, func(ctx context.Context) error {
 			if !e.webhook {
 				return nil
 			}
-			return e.until(ctx, client.Refuses)
+			return e.until(ctx, lookPatience, client.Refuses)
 		}},
 	} {
 		progress("trying out revision "+revision+": "+check.name, time.Since(started))
@@ -95,11 +95,11 @@ func (e *examiner) Watch(ctx context.Context, uri string) error {
 	return nil
 }
 
-// until asks until the answer is one to go by.
-func (e *examiner) until(ctx context.Context, ask func(context.Context) error) error {
+// until asks until the answer is one to go by, and waits so long for each.
+func (e *examiner) until(ctx context.Context, each time.Duration, ask func(context.Context) error) error {
 	var err error
 	for until := time.Now().Add(e.patience); ; {
-		one, cancel := context.WithTimeout(ctx, lookPatience)
+		one, cancel := context.WithTimeout(ctx, each)
 		err = ask(one)
 		cancel()
 		if !runtimeapi.IsUnavailable(err) || time.Now().After(until) || gcp.Sleep(ctx, e.every) != nil {
@@ -124,9 +124,13 @@ func (e *examiner) isRevision(ctx context.Context, client *runtimeapi.Client, re
 	}
 }
 
-// selfTest has the revision try itself out.
-func selfTest(ctx context.Context, client *runtimeapi.Client, revision string) error {
-	result, err := client.SelfTest(ctx)
+// selfTest has the revision try itself out; again when the network has lost the answer, for it does no harm twice.
+func (e *examiner) selfTest(ctx context.Context, client *runtimeapi.Client, revision string) error {
+	var result runtimeapi.SelfTest
+	err := e.until(ctx, e.patience, func(ctx context.Context) (err error) {
+		result, err = client.SelfTest(ctx)
+		return err
+	})
 	if runtimeapi.IsNotFound(err) {
 		tflog.Warn(ctx, "the runtime is too old to test itself: a new revision takes over without", map[string]any{"revision": revision})
 		return nil
