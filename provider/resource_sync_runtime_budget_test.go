@@ -182,6 +182,12 @@ func TestSyncRuntime_budgetOfWhatIsDeployed(t *testing.T) {
 	if warnings := warningsAt(diags, "database.pool_max"); len(warnings) != 1 || !strings.Contains(warnings[0], "need 34 of 25: 9 too many") {
 		t.Errorf("warnings: %q", warnings)
 	}
+	target := sized(4, 1, 3, nil) // when another instance starts is no matter of how many there may be
+	target["scaling"].(map[string]any)["cpu_utilization"] = 50
+	_, diags = p.planUpdate(runtime, state, target)
+	if errors := budgetErrors(diags); len(errors) > 0 {
+		t.Errorf("another target of scaling is refused: %s", errors)
+	}
 	for _, refused := range []map[string]any{sized(5, 1, 3, nil), sized(4, 1, 4, nil), sized(3, 1, 3, nil), sized(4, 1, 3, map[string]any{"reserved_connections": 16})} {
 		_, diags = p.planUpdate(runtime, state, refused)
 		wantDiagnostic(t, diags, "database.pool_max", "of 25:")
