@@ -78,6 +78,11 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 		undone   *cloudrun.UndoneError
 		taken    *cloudrun.TakenError
 	)
+	forget := func() { // a job for a service that is not there
+		if plan.migratesByJob() {
+			deleteMigrations(ctx, client, plan, &resp.Diagnostics)
+		}
+	}
 	switch {
 	case errors.As(err, &taken):
 		failAt(&resp.Diagnostics, path.Root("name"), title, "There is a service "+spec.Path()+" already, and this provider did not make it. "+
@@ -94,11 +99,12 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 	case errors.As(err, &undone):
 		// What errors of this kind call for elsewhere is about something that goes on, and nothing does here.
 		fail(&resp.Diagnostics, title, undoneDetail(spec.Path(), err)+"\n\nError: "+err.Error(), nil)
-		deleteMigrations(ctx, client, plan, &resp.Diagnostics)
+		forget()
 		return
 	case err != nil:
 		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" could not be created. "+
 			"Should Cloud Run have made it all the same, the next apply takes it over.", err)
+		forget()
 		return
 	}
 	if adopted {

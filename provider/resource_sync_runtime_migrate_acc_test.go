@@ -2,12 +2,18 @@ package provider
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -198,4 +204,37 @@ func TestAccSyncRuntime_migrationsFail(t *testing.T) {
 			},
 		},
 	})
+}
+
+// A service that cannot be made leaves no job behind.
+func TestAccSyncRuntime_migrationsForNothing(t *testing.T) {
+	t.Parallel()
+	r := newRuntimeRig(t, "rt-unmade")
+	api, err := url.Parse(r.cloud.Endpoints.CloudRun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var there atomic.Bool // the job, when the service was to be made
+	proxy := httputil.NewSingleHostReverseProxy(api)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/services"):
+			there.Store(r.noJob() != nil)
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = fmt.Fprint(w, `{"error":{"code":403,"status":"PERMISSION_DENIED","message":"run.services.create is missing"}}`)
+		default:
+			proxy.ServeHTTP(w, req)
+		}
+	}))
+	t.Cleanup(front.Close)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{{
+			Config:      strings.Replace(r.config(r.image, ""), "cloud_run       = "+strconv.Quote(r.cloud.Endpoints.CloudRun), "cloud_run = "+strconv.Quote(front.URL), 1),
+			ExpectError: asShown("Sync runtime not deployed", "could not be created", "run.services.create is missing"),
+		}},
+	})
+	if err := r.noJob(); err != nil || !there.Load() {
+		t.Errorf("the job was there: %t; %v", there.Load(), err)
+	}
 }
