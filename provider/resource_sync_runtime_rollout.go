@@ -176,6 +176,7 @@ type failure struct {
 const (
 	failureKey     = "rollout"
 	failureVersion = 1
+	mostFailure    = 4 << 10 // bytes; what answers at a candidate's address may be anything
 )
 
 // writableState is a resource's private state, as each response has it.
@@ -189,7 +190,8 @@ func failureOf(err error) *failure {
 	if !errors.As(err, &abandoned) {
 		return nil
 	}
-	return &failure{failureVersion, abandoned.Revision, strings.ToValidUTF8(abandoned.Cause.Error(), "?")}
+	text := abandoned.Cause.Error()
+	return &failure{failureVersion, abandoned.Revision, strings.ToValidUTF8(text[:min(len(text), mostFailure)], "?")}
 }
 
 // recall is the failure that was kept, nil when there is none, or one that a later provider wrote.
