@@ -187,6 +187,9 @@ func (f *Face) Report() []face.Line {
 		})
 	}
 	for _, j := range f.jobs {
+		if j.gone {
+			continue
+		}
 		line := face.Line{Kind: "Cloud Run job", Name: j.Project + "/" + j.ID, State: "READY", Detail: j.Location + ", never executed"}
 		if e := j.Executions[j.Latest]; e != nil {
 			line.State = strings.TrimPrefix(e.status(), "EXECUTION_")
