@@ -234,6 +234,8 @@ func TestRules(t *testing.T) {
 		"secret form":        {"a", body(``, ``, `"env":[{"name":"X","valueSource":{"secretKeyRef":{"secret":"a/b"}}}],`), "secret_key_ref.secret"},
 		"secret version":     {"a", body(``, ``, `"env":[{"name":"X","valueSource":{"secretKeyRef":{"secret":"a","version":"0"}}}],`), "version"},
 		"probe":              {"a", body(``, ``, `"startupProbe":{"timeoutSeconds":5,"periodSeconds":2,"tcpSocket":{}},`), "above period"},
+		"startup period":     {"a", body(``, ``, `"startupProbe":{"periodSeconds":241,"tcpSocket":{}},`), "startup_probe: period and timeout must be within 1 and 240"},
+		"liveness delay":     {"a", body(``, ``, `"livenessProbe":{"initialDelaySeconds":3601,"httpGet":{}},`), "liveness_probe: period and timeout must be within 1 and 3600"},
 		"manual count":       {"a", body(`"scaling":{"manualInstanceCount":1},`, ``, ``), "MANUAL"},
 		"unknown field":      {"a", body(`"colour":"blue",`, ``, ``), "colour"},
 		"no template":        {"a", `{}`, "required"},

@@ -350,6 +350,7 @@ func TestJob_rules(t *testing.T) {
 		"by token":          {"a", body(`"runExecutionToken":"x",`, ``, ``, ``), ":run"},
 		"cpu":               {"a", body(``, ``, ``, `"resources":{"limits":{"cpu":"3"}},`), "cpu"},
 		"unknown field":     {"a", body(`"colour":"blue",`, ``, ``, ``), "colour"},
+		"two networks":      {"a", body(``, ``, `"vpcAccess":{"networkInterfaces":[{"network":"a"},{"network":"b"}]},`, ``), "template.template.vpc_access.network_interfaces: only one"},
 		"volume":            {"a", body(``, ``, `"volumes":[{"name":"v","secret":{"secret":"s"}}],`, ``), "mounts no volume"},
 	} {
 		code, out := r.raw(t, http.MethodPost, "/v2/"+parent+"/jobs?jobId="+c.id, c.body)
