@@ -116,6 +116,12 @@ func TestJob_retries(t *testing.T) {
 		t.Errorf("attempts %q", attempts)
 	}
 
+	// What they have written is in Cloud Logging, as the job's.
+	entries, err := r.face.Entries(project)
+	if err != nil || len(entries) != len(attempts) || entries[0].Resource != "cloud_run_job" || entries[0].Labels["job_name"] != "flaky" || entries[0].JSON["pid"] == nil {
+		t.Errorf("logged %v, %v", entries, err)
+	}
+
 	// One failure more than there are retries. The other task is not held back by it.
 	two := retries(r.job("APP_FAILS=1"), 0)
 	r.createJob(t, "broken", two)
