@@ -40,13 +40,13 @@ func TestDeployRunsTheImage(t *testing.T) {
 	a := call(t, s.GetUri())
 	for name, value := range map[string]string{
 		"COLOR": "blue", "FROM_IMAGE": "yes", "TOKEN": "hush-1", "OTHER": "hush-2", "K_SERVICE": "hello", "K_CONFIGURATION": "hello",
-		"K_REVISION": filepath.Base(s.GetLatestReadyRevision()), "GCE_METADATA_HOST": "127.0.0.1:1/metadata/" + project + "/" + s.GetTemplate().GetServiceAccount(), "PATH": "/", "HOME": "/",
+		"K_REVISION": filepath.Base(s.GetLatestReadyRevision()), "GCE_METADATA_HOST": "127.0.0.1:1/metadata/" + project + "/" + s.GetTemplate().GetServiceAccount(), "PATH": "/", "HOME": "/", "AUGUST_LISTEN_HOST": "127.0.0.1",
 	} {
 		if a.env(name) != value {
 			t.Errorf("%s = %q, want %q", name, a.env(name), value)
 		}
 	}
-	if len(a.Env) != 11 {
+	if len(a.Env) != 12 {
 		t.Errorf("the process has an environment that is not its own: %d variables", len(a.Env))
 	}
 	if fmt.Sprint(a.Args) != "[/app given]" {
