@@ -51,6 +51,7 @@ func (r *rig) settle(t *testing.T, op tree) tree {
 }
 
 func TestAnswersFitTheProtos(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.mustCreate(t, "shape", r.service())
 	next := withoutEtag(s)
@@ -171,6 +172,7 @@ func TestDryRunsAndMissing(t *testing.T) {
 }
 
 func TestPolicy(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	want := r.service()
 	want.InvokerIamDisabled = false
