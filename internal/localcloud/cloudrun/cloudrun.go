@@ -166,6 +166,9 @@ func (f *Face) Report() []face.Line {
 	defer f.mu.Unlock()
 	var out []face.Line
 	for _, s := range f.services {
+		if s.gone {
+			continue
+		}
 		running := 0
 		for _, p := range s.pools {
 			running += p.Running()
