@@ -73,9 +73,10 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	live, adopted, err := client.Create(ctx, spec, r.rollout(ctx, plan, spec, &resp.Diagnostics))
 	var (
-		leftover *cloudrun.LeftoverError
-		undone   *cloudrun.UndoneError
-		taken    *cloudrun.TakenError
+		leftover  *cloudrun.LeftoverError
+		undone    *cloudrun.UndoneError
+		taken     *cloudrun.TakenError
+		overtaken *cloudrun.OvertakenError
 	)
 	switch {
 	case errors.As(err, &taken):
@@ -94,6 +95,10 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 		// What errors of this kind call for elsewhere is about something that goes on, and nothing does here.
 		fail(&resp.Diagnostics, title, undoneDetail(spec.Path(), err)+"\n\nError: "+err.Error(), nil)
 		deleteMigrations(ctx, client, plan, &resp.Diagnostics)
+		return
+	case errors.As(err, &overtaken):
+		fail(&resp.Diagnostics, title, "Somebody else changed the service "+spec.Path()+" while its first revision was started, so it stays as they have it. "+
+			"If it is to be managed here, apply again: the next apply takes it over.", err)
 		return
 	case err != nil:
 		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" could not be created. "+
