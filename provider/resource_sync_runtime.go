@@ -74,9 +74,10 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	live, adopted, err := client.Create(ctx, spec, how)
 	var (
-		leftover *cloudrun.LeftoverError
-		undone   *cloudrun.UndoneError
-		taken    *cloudrun.TakenError
+		leftover  *cloudrun.LeftoverError
+		undone    *cloudrun.UndoneError
+		taken     *cloudrun.TakenError
+		overtaken *cloudrun.OvertakenError
 	)
 	forget := func() { // a job for a service that is not there
 		if plan.migratesByJob() {
@@ -100,6 +101,10 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 		// What errors of this kind call for elsewhere is about something that goes on, and nothing does here.
 		fail(&resp.Diagnostics, title, undoneDetail(spec.Path(), err)+"\n\nError: "+err.Error(), nil)
 		forget()
+		return
+	case errors.As(err, &overtaken):
+		fail(&resp.Diagnostics, title, "Somebody else changed the service "+spec.Path()+" while its first revision was started, so it stays as they have it. "+
+			"If it is to be managed here, apply again: the next apply takes it over.", err)
 		return
 	case err != nil:
 		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" could not be created. "+

@@ -115,6 +115,9 @@ func (c *Client) Create(ctx context.Context, s Spec, how Rollout) (live *run.Goo
 		return nil, false, fmt.Errorf("create service %s: %w", s.Path(), err)
 	}
 	live, _, err = c.ofYoung().settle(ctx, s.Path(), operation, how.Progress)
+	if own := short(written(operation).LatestCreatedRevision); live != nil && own != "" && own != Newest(live) {
+		return live, false, overtaken(own, live) // whoever made the newer one goes on with the service, and tries it out
+	}
 	if err == nil {
 		err = c.verify(ctx, live.Uri, Newest(live), how)
 	}

@@ -92,7 +92,11 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.service.Etag = "1"
 		f.deploy()
 		f.wrote()
-		answer(map[string]any{"name": "operations/1"})
+		answer(map[string]any{"name": "operations/1", "metadata": *f.service})
+		if meddle := f.meddle; meddle != nil {
+			f.meddle = nil
+			meddle()
+		}
 	case r.Method == http.MethodGet && f.hidden > 0:
 		if f.hidden--; f.hidden%2 == 0 {
 			refuse(http.StatusForbidden, "PERMISSION_DENIED")
@@ -250,6 +254,19 @@ func TestCreate_notSeenYet(t *testing.T) {
 	f.service = nil
 	if _, _, err := c.Create(t.Context(), someSpec, Rollout{}); err == nil {
 		t.Fatal("waited for longer than a service is young")
+	}
+}
+
+// Another apply takes a service over while its first revision starts, with a revision of its own: it goes on with it, and nothing of
+// it is tried out or deleted here.
+func TestCreate_overtaken(t *testing.T) {
+	t.Parallel()
+	f, c := setup(t)
+	f.meddle = f.deploy
+	e := &examiner{f: f}
+	var overtaken *OvertakenError
+	if _, _, err := c.Create(t.Context(), someSpec, Rollout{Examiner: e}); !errors.As(err, &overtaken) || f.deletes > 0 || f.service == nil || len(e.asked) > 0 {
+		t.Fatalf("%v after %d deletes, %q tried out", err, f.deletes, e.asked)
 	}
 }
 

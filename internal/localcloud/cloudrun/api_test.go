@@ -51,6 +51,7 @@ func (r *rig) settle(t *testing.T, op tree) tree {
 }
 
 func TestAnswersFitTheProtos(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.mustCreate(t, "shape", r.service())
 	next := withoutEtag(s)
@@ -171,6 +172,7 @@ func TestDryRunsAndMissing(t *testing.T) {
 }
 
 func TestPolicy(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	want := r.service()
 	want.InvokerIamDisabled = false
@@ -234,6 +236,8 @@ func TestRules(t *testing.T) {
 		"secret form":        {"a", body(``, ``, `"env":[{"name":"X","valueSource":{"secretKeyRef":{"secret":"a/b"}}}],`), "secret_key_ref.secret"},
 		"secret version":     {"a", body(``, ``, `"env":[{"name":"X","valueSource":{"secretKeyRef":{"secret":"a","version":"0"}}}],`), "version"},
 		"probe":              {"a", body(``, ``, `"startupProbe":{"timeoutSeconds":5,"periodSeconds":2,"tcpSocket":{}},`), "above period"},
+		"startup period":     {"a", body(``, ``, `"startupProbe":{"periodSeconds":241,"tcpSocket":{}},`), "startup_probe: period and timeout must be within 1 and 240"},
+		"liveness delay":     {"a", body(``, ``, `"livenessProbe":{"initialDelaySeconds":3601,"httpGet":{}},`), "liveness_probe: period and timeout must be within 1 and 3600"},
 		"manual count":       {"a", body(`"scaling":{"manualInstanceCount":1},`, ``, ``), "MANUAL"},
 		"unknown field":      {"a", body(`"colour":"blue",`, ``, ``), "colour"},
 		"no template":        {"a", `{}`, "required"},

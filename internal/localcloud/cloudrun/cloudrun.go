@@ -166,6 +166,9 @@ func (f *Face) Report() []face.Line {
 	defer f.mu.Unlock()
 	var out []face.Line
 	for _, s := range f.services {
+		if s.gone {
+			continue
+		}
 		running := 0
 		for _, p := range s.pools {
 			running += p.Running()
@@ -187,6 +190,9 @@ func (f *Face) Report() []face.Line {
 		})
 	}
 	for _, j := range f.jobs {
+		if j.gone {
+			continue
+		}
 		line := face.Line{Kind: "Cloud Run job", Name: j.Project + "/" + j.ID, State: "READY", Detail: j.Location + ", never executed"}
 		if e := j.Executions[j.Latest]; e != nil {
 			line.State = strings.TrimPrefix(e.status(), "EXECUTION_")

@@ -106,7 +106,8 @@ func (r *rig) wrote(t *testing.T, s *runpb.Service, lines ...string) {
 	})
 }
 
-// TestStubbornInstanceIsKilled: what does not end by itself after SIGTERM is ended.
+// TestStubbornInstanceIsKilled: what does not end by itself after SIGTERM is ended. Until then the service's name is taken:
+// its folder goes with all that is in it.
 func TestStubbornInstanceIsKilled(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -116,10 +117,17 @@ func TestStubbornInstanceIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := r.create(t, "stubborn", r.service()); err == nil || !strings.Contains(err.Error(), "is being deleted") {
+		t.Errorf("made beside what is left of the old one: %v", err)
+	}
+	if len(r.face.Report()) != 0 {
+		t.Errorf("it is still there: %v", r.face.Report())
+	}
 	if _, err := op.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if running(a.PID) {
 		t.Error("it still runs")
 	}
+	r.mustCreate(t, "stubborn", r.service())
 }

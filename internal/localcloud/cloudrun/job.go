@@ -38,7 +38,7 @@ type job struct {
 	Executions  map[string]*execution
 
 	cancel context.CancelFunc // ends the look at the newest template's image
-	gone   bool               // deleted
+	gone   bool               // deleted, or about to be
 }
 
 // jobRestOnly lists the fields of a v2 REST job that runpb has not.
@@ -115,7 +115,7 @@ func (j *job) newestFirst() []*execution {
 func (f *Face) jobsOf(project, loc string) []*job {
 	var all []*job
 	for _, j := range f.jobs {
-		if j.Project == project && (j.Location == loc || loc == "-") {
+		if !j.gone && j.Project == project && (j.Location == loc || loc == "-") {
 			all = append(all, j)
 		}
 	}
@@ -202,7 +202,8 @@ func (f *Face) resumeJobs() {
 			switch {
 			case !e.Ended.IsZero():
 			case e.Stopping == "DELETED":
-				delete(j.Executions, e.ID)
+				f.discard(e)
+				f.keepJob(j)
 			default:
 				e.interrupted()
 				f.start(e, nil)

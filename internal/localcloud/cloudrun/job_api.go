@@ -30,7 +30,7 @@ func (f *Face) registerJobs(handle func(pattern string, h gapi.Handler)) {
 // findJob is the job that the request's path names, without a ":verb". f.mu is held.
 func (f *Face) findJob(r *http.Request) (*job, error) {
 	id, _ := gapi.Verb(r.PathValue("job"))
-	if j := f.jobs[location(r.PathValue("project"), r.PathValue("location"))+"/jobs/"+id]; j != nil {
+	if j := f.jobs[location(r.PathValue("project"), r.PathValue("location"))+"/jobs/"+id]; j != nil && !j.gone {
 		return j, nil
 	}
 	return nil, gapi.NotFound("Resource '%s' of kind 'JOB' in region '%s' in project '%s' does not exist.", id, r.PathValue("location"), r.PathValue("project"))

@@ -20,7 +20,9 @@ const keptExecutions = 1000
 // makeJob stores a new job. f.mu is held.
 func (f *Face) makeJob(project, loc, id string, spec tree, who string, dry bool) (any, error) {
 	j := &job{Project: project, Location: loc, ID: id, Executions: map[string]*execution{}}
-	if f.jobs[j.name()] != nil {
+	if old := f.jobs[j.name()]; old != nil && old.gone {
+		return nil, gapi.Exists("Resource '%s' is being deleted: wait for the operation that does it.", id)
+	} else if old != nil {
 		return nil, gapi.Exists("Resource '%s' already exists.", id)
 	}
 	fillJob(spec, project)
@@ -119,22 +121,24 @@ func (f *Face) removeJob(j *job, dry bool) any {
 		op.finish(typed("Job", j.render()))
 		return op.render()
 	}
-	delete(f.jobs, j.name())
-	j.gone = true
+	j.gone = true // nobody finds it any more; its name stays taken for as long as its folder is there
 	if j.cancel != nil {
 		j.cancel()
 	}
+	var over []<-chan struct{}
 	for _, e := range j.Executions {
 		e.stop("DELETED")
+		over = append(over, e.over)
 	}
 	_ = os.Remove(filepath.Join(f.jobHome(j), "job.json")) // a crash from here on must not bring it back
 	f.background.Go(func() {
-		for _, e := range j.Executions { // nobody reaches the job any more: it gets no more of them
-			<-e.over
+		for _, one := range over {
+			<-one
 		}
 		err := os.RemoveAll(f.jobHome(j))
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		delete(f.jobs, j.name())
 		if err != nil {
 			op.fail(13, fmt.Sprintf("the job is deleted, its folder is not: %v", err))
 			return
@@ -180,6 +184,7 @@ func (f *Face) makeExecution(j *job, t *runpb.ExecutionTemplate, who string, dry
 	j.Count++
 	f.forget(j)
 	if err := f.saveJob(j); err != nil {
+		delete(j.Executions, e.ID) // it never began, and would never end
 		return nil, err
 	}
 	op.look = func() tree { return typed("Execution", f.renderExecution(e)) }
@@ -192,10 +197,15 @@ func (f *Face) forget(j *job) {
 	all := j.newestFirst()
 	for i := len(all) - 1; i >= keptExecutions; i-- {
 		if e := all[i]; !e.Ended.IsZero() {
-			delete(j.Executions, e.ID)
-			_ = os.Remove(f.executionLog(e)) // absent when nothing of it ran
+			f.discard(e)
 		}
 	}
+}
+
+// discard forgets an execution and what it has written. f.mu is held.
+func (f *Face) discard(e *execution) {
+	delete(e.job.Executions, e.ID)
+	_ = os.Remove(f.executionLog(e)) // absent when nothing of it ran
 }
 
 // cancelExecution ends an execution's tasks. f.mu is held.
@@ -226,9 +236,9 @@ func (f *Face) removeExecution(e *execution, dry bool) any {
 		return op.render()
 	}
 	e.stop("DELETED")
+	f.keepJob(e.job) // a crash from here on must not run it again
 	f.after(e, func() {
-		delete(e.job.Executions, e.ID)
-		_ = os.Remove(f.executionLog(e))
+		f.discard(e)
 		f.keepJob(e.job)
 		gone := typed("Execution", f.renderExecution(e))
 		gone["deleteTime"] = stamp(time.Now())

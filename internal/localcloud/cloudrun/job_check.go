@@ -104,6 +104,9 @@ func checkTask(t *runpb.TaskTemplate) error {
 	if err := checkContainer(c); err != nil {
 		return gapi.Invalid("template.template.containers[0].%v", err)
 	}
+	if err := checkVPC(t.GetVpcAccess()); err != nil {
+		return gapi.Invalid("template.template.%v", err)
+	}
 	for _, v := range t.GetVolumes() {
 		if v.GetEmptyDir() == nil && v.GetCloudSqlInstance() == nil {
 			return unimplemented("template.template.volumes: the local cloud mounts no volume (%q)", v.GetName())

@@ -16,7 +16,7 @@ func TestJob_answersFitTheDiscoveryDocument(t *testing.T) {
 	r := newJobRig(t)
 	at := "/v2/" + parent + "/jobs"
 	_, made := r.raw(t, "POST", at+"?jobId=doc", `{"labels":{"a":"b"},"annotations":{"c":"d"},"functionalType":"FUNCTIONAL_TYPE_AGENT","client":"e",
-	 "template":{"labels":{"f":"g"},"annotations":{"h":"i"},"taskCount":3,"parallelism":2,"clientVersion":"1","template":{"maxRetries":1,"timeout":"60s","vpcAccess":{"egress":"ALL_TRAFFIC"},
+	 "template":{"labels":{"f":"g"},"annotations":{"h":"i"},"taskCount":3,"parallelism":2,"clientVersion":"1","template":{"maxRetries":1,"timeout":"60s","vpcAccess":{"egress":"ALL_TRAFFIC","networkInterfaces":[{"network":"default"}]},
 	  "workloadIdentityConfig":{},"containers":[{"name":"one","image":"`+r.image+`","env":[{"name":"APP_FAILS","value":"1"}],"resources":{"limits":{"cpu":"2"}}}]}}}`)
 	made = r.settle(t, made)
 	if made["error"] != nil {

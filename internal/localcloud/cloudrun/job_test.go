@@ -116,6 +116,12 @@ func TestJob_retries(t *testing.T) {
 		t.Errorf("attempts %q", attempts)
 	}
 
+	// What they have written is in Cloud Logging, as the job's.
+	entries, err := r.face.Entries(project)
+	if err != nil || len(entries) != len(attempts) || entries[0].Resource != "cloud_run_job" || entries[0].Labels["job_name"] != "flaky" || entries[0].JSON["pid"] == nil {
+		t.Errorf("logged %v, %v", entries, err)
+	}
+
 	// One failure more than there are retries. The other task is not held back by it.
 	two := retries(r.job("APP_FAILS=1"), 0)
 	r.createJob(t, "broken", two)
@@ -350,6 +356,7 @@ func TestJob_rules(t *testing.T) {
 		"by token":          {"a", body(`"runExecutionToken":"x",`, ``, ``, ``), ":run"},
 		"cpu":               {"a", body(``, ``, ``, `"resources":{"limits":{"cpu":"3"}},`), "cpu"},
 		"unknown field":     {"a", body(`"colour":"blue",`, ``, ``, ``), "colour"},
+		"two networks":      {"a", body(``, ``, `"vpcAccess":{"networkInterfaces":[{"network":"a"},{"network":"b"}]},`, ``), "template.template.vpc_access.network_interfaces: only one"},
 		"volume":            {"a", body(``, ``, `"volumes":[{"name":"v","secret":{"secret":"s"}}],`, ``), "mounts no volume"},
 	} {
 		code, out := r.raw(t, http.MethodPost, "/v2/"+parent+"/jobs?jobId="+c.id, c.body)

@@ -17,18 +17,25 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/face"
 )
 
-// Entries is what a project's services have written, in the order of their time.
+// Entries is what a project's services and jobs have written, in the order of their time.
 func (f *Face) Entries(project string) ([]face.Entry, error) {
 	type source struct {
-		path   string
-		labels map[string]string
+		path, id, resource string
+		labels             map[string]string
 	}
 	f.mu.Lock()
 	var all []source
 	for _, s := range f.of(project, "-") {
 		for _, r := range s.Revisions {
-			all = append(all, source{f.logPath(s, r.Name), map[string]string{
+			all = append(all, source{f.logPath(s, r.Name), r.Name, "cloud_run_revision", map[string]string{
 				"project_id": s.Project, "location": s.Location, "service_name": s.ID, "revision_name": r.Name, "configuration_name": s.ID,
+			}})
+		}
+	}
+	for _, j := range f.jobsOf(project, "-") {
+		for _, e := range j.newestFirst() {
+			all = append(all, source{f.executionLog(e), e.ID, "cloud_run_job", map[string]string{
+				"project_id": j.Project, "location": j.Location, "job_name": j.ID,
 			}})
 		}
 	}
@@ -41,7 +48,7 @@ func (f *Face) Entries(project string) ([]face.Entry, error) {
 		}
 		for n, l := range lines {
 			out = append(out, face.Entry{
-				ID: from.labels["revision_name"] + "." + strconv.Itoa(n), Log: "run.googleapis.com/stdout", Resource: "cloud_run_revision",
+				ID: from.id + "." + strconv.Itoa(n), Log: "run.googleapis.com/stdout", Resource: from.resource,
 				Labels: from.labels, Time: l.time, Severity: l.severity, Text: l.text, JSON: l.json,
 			})
 		}

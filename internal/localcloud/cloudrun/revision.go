@@ -195,7 +195,8 @@ func missing(ctx context.Context, ref string, err error) error {
 // environ is the environment of a revision's instances.
 func (f *Face) environ(ctx context.Context, s *service, rev, account string, vars []*runpb.EnvVar) ([]string, error) {
 	out, err := f.variables(ctx, s.Project, account, vars)
-	return append(out, "K_SERVICE="+s.ID, "K_REVISION="+rev, "K_CONFIGURATION="+s.ID), err
+	// Nobody but its proxy reaches a container of Cloud Run's, whatever it listens on; here everybody on the network would.
+	return append(out, "AUGUST_LISTEN_HOST=127.0.0.1", "K_SERVICE="+s.ID, "K_REVISION="+rev, "K_CONFIGURATION="+s.ID), err
 }
 
 // variables resolves declared variables; secrets are read now, each time a process starts.

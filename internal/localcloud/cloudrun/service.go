@@ -54,7 +54,7 @@ type service struct {
 
 	turn   sync.Mutex         // held by the rollout at work
 	cancel context.CancelFunc // ends the newest rollout
-	gone   bool               // deleted
+	gone   bool               // deleted, or about to be
 	door   *front.Door
 	tags   map[string]*front.Door
 	pools  map[string]*runner.Pool // by revision

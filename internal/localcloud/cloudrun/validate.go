@@ -141,7 +141,7 @@ func checkTemplate(id string, t *runpb.RevisionTemplate) error {
 		return unimplemented("template.containers: the local cloud runs one container per revision, no sidecars")
 	}
 	if err := checkVPC(t.GetVpcAccess()); err != nil {
-		return err
+		return gapi.Invalid("template.%v", err)
 	}
 	for _, v := range t.GetVolumes() {
 		if v.GetEmptyDir() == nil && v.GetCloudSqlInstance() == nil {
@@ -156,15 +156,15 @@ func checkVPC(v *runpb.VpcAccess) error {
 	nics := v.GetNetworkInterfaces()
 	switch {
 	case v.GetConnector() != "" && len(nics) > 0:
-		return gapi.Invalid("template.vpc_access: connector and network_interfaces exclude each other")
+		return errors.New("vpc_access: connector and network_interfaces exclude each other")
 	case len(nics) > 1:
-		return gapi.Invalid("template.vpc_access.network_interfaces: only one is supported, not %d", len(nics))
+		return fmt.Errorf("vpc_access.network_interfaces: only one is supported, not %d", len(nics))
 	case v != nil && v.GetConnector() == "" && len(nics) == 0 && v.GetEgress() != runpb.VpcAccess_VPC_EGRESS_UNSPECIFIED:
-		return gapi.Invalid("template.vpc_access.egress: means nothing without a connector or network_interfaces")
+		return errors.New("vpc_access.egress: means nothing without a connector or network_interfaces")
 	}
 	for _, n := range nics {
 		if n.GetNetwork() == "" && n.GetSubnetwork() == "" {
-			return gapi.Invalid("template.vpc_access.network_interfaces: network or subnetwork is required")
+			return errors.New("vpc_access.network_interfaces: network or subnetwork is required")
 		}
 	}
 	return nil
@@ -212,12 +212,16 @@ func checkContainer(c *runpb.Container) error {
 }
 
 func checkProbe(what string, p *runpb.Probe) error {
+	most := int32(3600)
+	if what == "startup_probe" {
+		most = 240
+	}
 	switch {
 	case p == nil:
 		return nil
-	case p.GetTimeoutSeconds() < 1 || p.GetTimeoutSeconds() > 3600, p.GetPeriodSeconds() < 1 || p.GetPeriodSeconds() > 3600,
-		p.GetFailureThreshold() < 1, p.GetInitialDelaySeconds() < 0 || p.GetInitialDelaySeconds() > 240:
-		return fmt.Errorf("%s: period and timeout must be within 1 and 3600 seconds, failure_threshold at least 1, initial_delay within 0 and 240 seconds", what)
+	case p.GetTimeoutSeconds() < 1 || p.GetTimeoutSeconds() > most, p.GetPeriodSeconds() < 1 || p.GetPeriodSeconds() > most,
+		p.GetFailureThreshold() < 1, p.GetInitialDelaySeconds() < 0 || p.GetInitialDelaySeconds() > most:
+		return fmt.Errorf("%s: period and timeout must be within 1 and %d seconds, failure_threshold at least 1, initial_delay within 0 and %[2]d seconds", what, most)
 	case p.GetTimeoutSeconds() > p.GetPeriodSeconds():
 		return fmt.Errorf("%s: timeout_seconds %d is above period_seconds %d", what, p.GetTimeoutSeconds(), p.GetPeriodSeconds())
 	case p.GetProbeType() == nil:

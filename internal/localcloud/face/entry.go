@@ -6,7 +6,7 @@ import "time"
 type Entry struct {
 	ID       string
 	Log      string            // run.googleapis.com/stdout
-	Resource string            // type of what wrote it: cloud_run_revision
+	Resource string            // type of what wrote it: cloud_run_revision, cloud_run_job
 	Labels   map[string]string // and which of them
 	Time     time.Time
 	Severity string // DEFAULT, INFO, ERROR

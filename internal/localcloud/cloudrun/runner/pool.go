@@ -112,7 +112,11 @@ func (p *Pool) Acquire(ctx context.Context) (*Lease, error) {
 	p.loaded()
 	p.grow(p.cfg.places(p.busy + len(p.waiting))) //nolint:contextcheck // the instance outlives this request
 	p.mu.Unlock()
+	return p.await(ctx, turn)
+}
 
+// await waits in line for a place to be given.
+func (p *Pool) await(ctx context.Context, turn chan *slot) (*Lease, error) {
 	timer := time.NewTimer(p.cfg.QueueWait)
 	defer timer.Stop()
 	var err error

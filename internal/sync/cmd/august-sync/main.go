@@ -60,6 +60,7 @@ declared pipelines against DrChrono, and pushes summaries to Coda.
 It reads its configuration from the environment, once:
 
   PORT                                 to listen on (8080)
+  AUGUST_LISTEN_HOST                   address to listen on (all there are)
   AUGUST_LOG_LEVEL                     debug, info, warn or error (info)
 
   AUGUST_DATABASE_INSTANCE             connection name, project:region:name

@@ -164,7 +164,7 @@ func (b *bundle) startAs(binary string, args ...string) *process {
 	_ = free.Close()
 	_, port, _ := net.SplitHostPort(address)
 	p := &process{t: b.t, cmd: exec.Command(binary, args...), url: "http://" + address, done: make(chan struct{})}
-	p.cmd.Env = []string{"PORT=" + port}
+	p.cmd.Env = []string{"PORT=" + port, "AUGUST_LISTEN_HOST=127.0.0.1"}
 	for name, value := range b.env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}

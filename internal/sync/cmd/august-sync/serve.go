@@ -81,7 +81,7 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 		return err
 	}
 
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", ":"+strconv.Itoa(cfg.Port))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
 	if err != nil {
 		return fmt.Errorf("listen on PORT: %w", err)
 	}
