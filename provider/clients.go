@@ -29,16 +29,18 @@ type clients struct {
 	userAgent string
 
 	project, region                                           setting
-	accessToken, impersonate                                  setting
+	accessToken, impersonate, delegates                       setting
 	cloudSQL, cloudRun, secretManager, pubSub, iamCredentials setting
 	monitoring                                                setting
 
 	mu     sync.Mutex
 	tokens oauth2.TokenSource
+	quota  string // project that calls count against, when the credentials name one
 	ids    map[string]oauth2.TokenSource
 
-	registry *image.Registry
-	drills   drillRoom
+	registry  *image.Registry
+	drills    drillRoom
+	pipelines pipelineLists
 }
 
 // setting is one value of the provider block, or of the environment behind it.
@@ -62,6 +64,34 @@ func newSetting(configured types.String, at path.Path, env ...string) setting {
 		}
 	}
 	return s
+}
+
+// newListSetting is a setting of several values. Commas are between them, as in the environment: no value has one in it.
+func newListSetting(configured types.List, at path.Path, env ...string) setting {
+	var values []string
+	for _, v := range configured.Elements() {
+		if v.IsUnknown() {
+			return newSetting(types.StringUnknown(), at, env...)
+		}
+		if s, ok := v.(types.String); ok {
+			values = append(values, s.ValueString())
+		}
+	}
+	if configured.IsUnknown() {
+		return newSetting(types.StringUnknown(), at, env...)
+	}
+	return newSetting(types.StringValue(strings.Join(values, ",")), at, env...)
+}
+
+// values is what a setting of several values holds.
+func (s setting) values() []string {
+	var all []string
+	for value := range strings.SplitSeq(s.value, ",") {
+		if value = strings.TrimSpace(value); value != "" {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 // errUnknown says that a setting cannot be used yet. While planning it means: work without the API.
@@ -105,6 +135,7 @@ func (c *clients) configure(m providerModel) {
 	c.accessToken = newSetting(m.AccessToken, path.Root("access_token"), "AUGUST_ACCESS_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN")
 	c.impersonate = newSetting(m.ImpersonateServiceAccount, path.Root("impersonate_service_account"),
 		"AUGUST_IMPERSONATE_SERVICE_ACCOUNT", "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT")
+	c.delegates = newListSetting(m.Delegates, path.Root("impersonate_service_account_delegates"), "AUGUST_IMPERSONATE_SERVICE_ACCOUNT_DELEGATES")
 	c.cloudSQL = endpoint(m.Endpoints.CloudSQL, "cloud_sql", "AUGUST_CLOUD_SQL_ENDPOINT")
 	c.cloudRun = endpoint(m.Endpoints.CloudRun, "cloud_run", "AUGUST_CLOUD_RUN_ENDPOINT")
 	c.secretManager = endpoint(m.Endpoints.SecretManager, "secret_manager", "AUGUST_SECRET_MANAGER_ENDPOINT")
@@ -116,6 +147,9 @@ func (c *clients) configure(m providerModel) {
 // validateEnvironment holds what came from the environment to the rules that the schema holds the block to.
 func (c *clients) validateEnvironment(ctx context.Context) diag.Diagnostics {
 	var diags diag.Diagnostics
+	if c.delegates.value != "" && c.impersonate.value == "" && !c.impersonate.unknown {
+		failAt(&diags, c.delegates.path, "Nobody to act as", "The delegates are the way to a service account, and there is none to act as. Set impersonate_service_account, or leave them out.", nil)
+	}
 	check := func(s setting, v validator.String) {
 		if s.fromEnv == "" {
 			return
@@ -129,6 +163,11 @@ func (c *clients) validateEnvironment(ctx context.Context) diag.Diagnostics {
 	check(c.project, projectID())
 	check(c.region, regionName())
 	check(c.impersonate, serviceAccountEmail())
+	for _, account := range c.delegates.values() {
+		one := c.delegates
+		one.value = account
+		check(one, serviceAccountEmail())
+	}
 	for _, s := range []setting{c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring} {
 		check(s, baseURL())
 	}
@@ -170,7 +209,11 @@ func (c *clients) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.tokens = ts
+		project, err := auth.QuotaProject(ctx, config)
+		if err != nil {
+			return nil, err
+		}
+		c.tokens, c.quota = ts, project
 	}
 	return c.tokens, nil
 }
@@ -197,13 +240,32 @@ func (c *clients) IDToken(ctx context.Context, audience string) (oauth2.TokenSou
 	return ts, nil
 }
 
+// NewIDToken is an ID token that nobody has had before, so that all of its hour is left.
+func (c *clients) NewIDToken(ctx context.Context, audience string) (string, error) {
+	config, err := c.auth()
+	if err != nil {
+		return "", err
+	}
+	ts, err := auth.IDTokenSource(ctx, config, audience)
+	if err != nil {
+		return "", err
+	}
+	token, err := ts.Token()
+	if err != nil {
+		return "", err
+	}
+	return token.AccessToken, nil
+}
+
 // HTTPClient calls Google with the provider's credentials, user agent and log.
 func (c *clients) HTTPClient(ctx context.Context) (*http.Client, error) {
 	ts, err := c.TokenSource(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{Transport: &oauth2.Transport{Source: ts, Base: c.transport()}}, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &http.Client{Transport: &oauth2.Transport{Source: ts, Base: auth.ForProject(c.transport(), c.quota)}}, nil
 }
 
 // UserAgent names provider and Terraform to whoever is called.
@@ -270,7 +332,7 @@ func (c *clients) options(ctx context.Context, endpoint setting) ([]option.Clien
 }
 
 func (c *clients) auth() (auth.Config, error) {
-	for _, s := range []setting{c.accessToken, c.impersonate, c.iamCredentials} {
+	for _, s := range []setting{c.accessToken, c.impersonate, c.delegates, c.iamCredentials} {
 		if s.unknown {
 			return auth.Config{}, errUnknown{s}
 		}
@@ -278,6 +340,7 @@ func (c *clients) auth() (auth.Config, error) {
 	return auth.Config{
 		AccessToken:    c.accessToken.value,
 		Impersonate:    c.impersonate.value,
+		Delegates:      c.delegates.values(),
 		IAMCredentials: c.iamCredentials.value,
 		Base:           c.transport(),
 	}, nil

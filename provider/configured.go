@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
@@ -27,8 +28,8 @@ func (c *configured) set(data any, diags *diag.Diagnostics) {
 	c.clients = got
 }
 
-// configuredResource is the base of every resource. Data sources have one like it, and actions and the rest would: their
-// Configure methods differ only in type.
+// configuredResource is the base of every resource, and of every list of one. Data sources and ephemeral resources have one
+// like it, and actions would: their Configure methods differ only in type.
 type configuredResource struct{ configured }
 
 // Configure implements resource.ResourceWithConfigure.
@@ -41,5 +42,13 @@ type configuredDataSource struct{ configured }
 
 // Configure implements datasource.DataSourceWithConfigure.
 func (c *configuredDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+	c.set(req.ProviderData, &resp.Diagnostics)
+}
+
+// configuredEphemeral is the base of every ephemeral resource.
+type configuredEphemeral struct{ configured }
+
+// Configure implements ephemeral.EphemeralResourceWithConfigure.
+func (c *configuredEphemeral) Configure(_ context.Context, req ephemeral.ConfigureRequest, resp *ephemeral.ConfigureResponse) {
 	c.set(req.ProviderData, &resp.Diagnostics)
 }

@@ -1,14 +1,9 @@
 package provider
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
-
-	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
 )
 
 // What the documentation shows must hold together: the examples of all resources and data sources make one valid configuration,
@@ -35,6 +30,7 @@ func TestExamples(t *testing.T) {
 	for _, source := range sources {
 		copyExample(t, documented, filepath.Join(source, "data-source.tf"), "data_"+filepath.Base(source)+".tf")
 	}
+	copyExample(t, documented, "../examples/ephemeral-resources/august_runtime_token/ephemeral-resource.tf", "ephemeral.tf")
 	demo := t.TempDir()
 	files, err := filepath.Glob("../examples/local/*.tf")
 	if err != nil || len(files) == 0 {
@@ -54,28 +50,15 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// terraformWithProvider runs the Terraform CLI with the provider as it is built from this source. Nothing is installed
-// and no registry is asked.
+// terraformWithProvider runs the Terraform CLI with the provider as it is built from this source, in folders of any kind.
 func terraformWithProvider(t *testing.T) func(dir string, args ...string) (string, error) {
 	t.Helper()
-	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "terraform-provider-august"), "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the provider: %v\n%s", err, out)
-	}
-	config := filepath.Join(dir, "terraform.tfrc")
-	// OpenTofu looks for a source without a host in its own registry, and for the demo's, which has one, in Terraform's.
-	overrides := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n    %q = %[2]q\n  }\n  direct {}\n}\n",
-		Address, dir, "registry.opentofu.org/feel-august/august")
-	if err := os.WriteFile(config, []byte(overrides), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	// The demo's configuration is for two workspaces, and says so in any other.
+	tf := newCLI(t, "TF_WORKSPACE=production")
 	return func(in string, args ...string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), os.Getenv(toolchain.EnvTerraformTest), append([]string{"-chdir=" + in}, args...)...)
-		// The demo's configuration is for these two workspaces, and says so in any other.
-		cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+config, "TF_WORKSPACE=production")
-		out, err := cmd.CombinedOutput()
-		return strings.TrimSpace(string(out)), err
+		at := *tf
+		at.dir = in
+		return at.run(args...)
 	}
 }
 

@@ -148,6 +148,42 @@ func (r record) need(name string, least, most int64) int64 {
 	return r.count(name, least, least, most)
 }
 
+// decimal is a number within bounds, with a fraction or without.
+func (r record) decimal(name string, otherwise, least, most float64) float64 {
+	if !r.has(name) {
+		return otherwise
+	}
+	var number float64
+	ok := true
+	switch v := bare(r.values[name]).(type) {
+	case types.Number:
+		number, _ = v.ValueBigFloat().Float64() // saturates, and is out of bounds then
+	case types.String:
+		var err error
+		number, err = strconv.ParseFloat(v.ValueString(), 64)
+		ok = err == nil
+	default:
+		r.fail(r.path(name), "this takes a number, not %s", kindOf(v))
+		return otherwise
+	}
+	if !ok || !(number >= least && number <= most) {
+		r.fail(r.path(name), "this takes a number from %s to %s, not %s", plainNumber(least), plainNumber(most), bare(r.values[name]))
+		return otherwise
+	}
+	return number
+}
+
+func plainNumber(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+// needDecimal is a decimal that cannot be left out.
+func (r record) needDecimal(name string, least, most float64) float64 {
+	if !r.has(name) {
+		r.fail(r.at, "%s is missing", name)
+		return least
+	}
+	return r.decimal(name, least, least, most)
+}
+
 func (r record) text(name string) string {
 	if !r.has(name) {
 		return ""

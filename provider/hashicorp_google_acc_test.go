@@ -24,15 +24,19 @@ type besideGoogle struct {
 
 func newBesideGoogle(t *testing.T, name string) *besideGoogle {
 	t.Helper()
+	return &besideGoogle{laterInstance(t, name), googleBeside(t, map[string]string{"sql_custom_endpoint": localtest.Shared(t).Endpoints.CloudSQL + "sql/v1beta4/"})}
+}
+
+// googleBeside is hashicorp/google with this provider beside it, in one configuration.
+func googleBeside(t *testing.T, endpoints map[string]string) *conformance.Google {
+	t.Helper()
 	ours := t.TempDir()
-	g := conformance.NewGoogle(t, conformance.Setup{Project: accProject, Region: localtest.Region,
-		Endpoints: map[string]string{"sql_custom_endpoint": localtest.Shared(t).Endpoints.CloudSQL + "sql/v1beta4/"},
-		Beside:    map[string]string{Address: ours}})
+	g := conformance.NewGoogle(t, conformance.Setup{Project: accProject, Region: localtest.Region, Endpoints: endpoints, Beside: map[string]string{Address: ours}})
 	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", filepath.Join(ours, "terraform-provider-august"), "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the provider: %v\n%s", err, out)
 	}
-	return &besideGoogle{laterInstance(t, name), g}
+	return g
 }
 
 // documentedIgnores is the list that the documentation tells people to copy, in two places.

@@ -39,12 +39,12 @@ func (s setting) atApply(planned types.String) (types.String, error) {
 	return types.StringValue(value), err
 }
 
-// planProject is the project of the instance that a resource is planned for. In another one, it is another resource.
+// planProject is the project that a resource is planned for. In another one, it is another resource.
 func (c *clients) planProject(own, is types.String, title string, resp *resource.ModifyPlanResponse) types.String {
 	at := path.Root("project")
 	project, err := c.project.atPlan(own, is)
 	if err != nil {
-		failAt(&resp.Diagnostics, at, title, "The instance's project is not known.", err)
+		failAt(&resp.Diagnostics, at, title, "Its project is not known.", err)
 	}
 	if !is.IsNull() && !project.Equal(is) {
 		resp.RequiresReplace = append(resp.RequiresReplace, at)

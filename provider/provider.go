@@ -6,8 +6,11 @@ package provider
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -19,7 +22,11 @@ import (
 // Address is the provider's address in the registry.
 const Address = "registry.terraform.io/feel-august/august"
 
-var _ provider.ProviderWithFunctions = (*augustProvider)(nil)
+var (
+	_ provider.ProviderWithFunctions          = (*augustProvider)(nil)
+	_ provider.ProviderWithEphemeralResources = (*augustProvider)(nil)
+	_ provider.ProviderWithListResources      = (*augustProvider)(nil)
+)
 
 // New returns the provider's constructor, as the plugin server wants it.
 func New(version string) func() provider.Provider {
@@ -35,6 +42,7 @@ type providerModel struct {
 	Region                    types.String    `tfsdk:"region"`
 	AccessToken               types.String    `tfsdk:"access_token"`
 	ImpersonateServiceAccount types.String    `tfsdk:"impersonate_service_account"`
+	Delegates                 types.List      `tfsdk:"impersonate_service_account_delegates"`
 	Endpoints                 *endpointsModel `tfsdk:"endpoints"`
 }
 
@@ -90,6 +98,14 @@ func (p *augustProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 				Optional:   true,
 				Validators: []validator.String{serviceAccountEmail()},
 			},
+			"impersonate_service_account_delegates": schema.ListAttribute{
+				MarkdownDescription: "E-mails of the service accounts on the way to `impersonate_service_account`, when the credentials may not act as it themselves: " +
+					"they act as the first, each acts as the next, and the last as that account. Each needs the role `roles/iam.serviceAccountTokenCreator` on the one after it. " +
+					"Environment: `AUGUST_IMPERSONATE_SERVICE_ACCOUNT_DELEGATES`, separated by commas.",
+				Optional:    true,
+				ElementType: types.StringType,
+				Validators:  []validator.List{listvalidator.SizeAtLeast(1), listvalidator.NoNullValues(), listvalidator.ValueStringsAre(serviceAccountEmail())},
+			},
 			"endpoints": schema.SingleNestedAttribute{
 				MarkdownDescription: "Where Google's APIs are, for private endpoints and for the local cloud. Plain HTTP is accepted on loopback only.",
 				Optional:            true,
@@ -131,6 +147,7 @@ func (p *augustProvider) Configure(ctx context.Context, req provider.ConfigureRe
 		} {
 			resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root(name), to)...)
 		}
+		resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("impersonate_service_account_delegates"), &config.Delegates)...)
 	} else {
 		resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	}
@@ -157,6 +174,24 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewSyncRuntimeResource,
 		NewSyncPipelineResource,
 		NewRecoveryDrillResource,
+		NewSecretResource,
+	}
+}
+
+// EphemeralResources implements provider.ProviderWithEphemeralResources.
+func (p *augustProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{
+		NewRuntimeTokenEphemeralResource,
+	}
+}
+
+// ListResources implements provider.ProviderWithListResources.
+func (p *augustProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{
+		NewCloudSQLHAPolicyListResource,
+		NewSecretListResource,
+		NewSyncPipelineListResource,
+		NewSyncRuntimeListResource,
 	}
 }
 
@@ -164,6 +199,7 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 func (p *augustProvider) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{
 		NewAPICallBudgetFunction,
+		NewCloudRunConcurrencyFunction,
 		NewConnectionBudgetFunction,
 	}
 }

@@ -96,6 +96,12 @@ func TestClients_environmentIsValidated(t *testing.T) {
 	t.Setenv("AUGUST_CLOUD_RUN_ENDPOINT", "http://run.example.test/")
 	p := newProtocol(t)
 	wantDiagnostic(t, p.configure(nil), "endpoints.cloud_run", "AUGUST_CLOUD_RUN_ENDPOINT", "Use https")
+	t.Setenv("AUGUST_CLOUD_RUN_ENDPOINT", "")
+	// One value is one value, whatever is in it: only a list has commas between several.
+	for _, project := range []string{"feel-august-platform,feel-august-staging", " feel-august-platform", " "} {
+		t.Setenv("AUGUST_PROJECT", project)
+		wantDiagnostic(t, p.configure(nil), "project", "AUGUST_PROJECT")
+	}
 }
 
 func TestDescribe_rawErrorComesLast(t *testing.T) {
@@ -113,6 +119,7 @@ func TestProvider_keepsStatesWhileUnknown(t *testing.T) {
 	noErrors(t, p.configure(map[string]any{"project": "feel-august-platform", "region": "us-central1", "access_token": unknown{}}))
 	for resource, state := range map[string]map[string]any{
 		"august_cloudsql_ha_policy": {"id": "x", "project": "feel-august-platform", "instance": "platform"},
+		"august_secret":             {"id": "x", "project": "feel-august-platform", "name": "token", "version": 1},
 		"august_sync_runtime":       {"id": "x", "project": "feel-august-platform", "location": "us-central1", "name": "august-sync"},
 		"august_sync_pipeline":      {"id": "x", "endpoint": "https://r.example.test", "audience": "a", "name": "billing", "generation": 1},
 	} {

@@ -152,8 +152,10 @@ func TestAccCloudSQLHAPolicy_minimal(t *testing.T) {
 				},
 			},
 			{
-				// A failover moves the zones, which is what the policy is for: the next plan is empty.
+				// A failover moves the zones, which is what the policy is for, and Cloud SQL makes a disk larger that fills up: the
+				// next plan is empty.
 				PreConfig: func() {
+					i.patch(&sqladmin.Settings{DataDiskSizeGb: 250})
 					i.wait(i.api.Instances.Failover(accProject, i.name, &sqladmin.InstancesFailoverRequest{
 						FailoverContext: &sqladmin.FailoverContext{SettingsVersion: i.get().Settings.SettingsVersion},
 					}).Do())

@@ -109,6 +109,21 @@ func TestAccCloudSQLHAPolicy_parts(t *testing.T) {
 				},
 			},
 			{
+				// No setting of the poolers is not the same as none of ours.
+				Config: i.policy(`
+  availability_type       = "ZONAL"
+  deletion_protection     = false
+  point_in_time_recovery  = { retention_days = 14 }
+  deny_maintenance_period = { start_date = "2026-12-01", end_date = "2027-02-28", time = "06:30:00" }
+  insights                = { query_plans_per_minute = 100, query_string_length = 20000, record_application_tags = false, record_client_address = true }
+  connection_pooling      = { flags = {} }
+`),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             []plancheck.PlanCheck{expectChanged(haAddress, "connection_pooling")},
+					PostApplyPostRefresh: emptyAfterApply.PostApplyPostRefresh,
+				},
+			},
+			{
 				// Taken out: the deny period ends, the others stay as they are. Switched off is switched off.
 				PreConfig: func() { i.wantDenied(&cloudsql.DenyPeriod{Start: "2026-12-01", End: "2027-02-28", Time: "06:30:00"}) },
 				Config: i.policy(`

@@ -53,7 +53,8 @@ func (r *runtimeImageResource) Schema(ctx context.Context, _ resource.SchemaRequ
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Packs the sync runtime into an OCI image and pushes it, without Docker. " +
 			"The image holds the runtime, a CA bundle and a user that is not root: no shell, no package manager, no libraries. " +
-			"Packing is reproducible, so the digest is known while planning and is the same on every machine.\n\n" +
+			"Packing is reproducible, so the digest is known while planning and is the same on every machine. " +
+			"A bill of materials (SPDX 2.3) of everything in it is attached to the image in the registry, and its manifest says which release of Go and which binary it was made of, and for a release of the runtime which commit.\n\n" +
 			"A changed runtime is pushed beside the images before it. Destroying the resource forgets the image and leaves it in the registry, " +
 			"where a revision may still run from it; let the registry's clean-up policy decide how long images are kept.",
 		Attributes: map[string]schema.Attribute{
@@ -112,6 +113,11 @@ func (r *runtimeImageResource) Schema(ctx context.Context, _ resource.SchemaRequ
 			"size_bytes": schema.Int64Attribute{
 				MarkdownDescription: "What the image takes in the registry, compressed, in bytes.",
 				Computed:            true,
+			},
+			"sbom_digest": schema.StringAttribute{
+				MarkdownDescription: "Digest of the image's bill of materials, an artifact of the type `" + image.SBOMType + "` that refers to the image. Known while planning. " +
+					"Null when it is no longer attached to the image; the next apply attaches it again.",
+				Computed: true,
 			},
 			"timeouts": timeoutsAttribute(ctx, runtimeImageTimeout, timeouts.Opts{Create: true, Update: true}),
 		},

@@ -33,6 +33,7 @@ type runtimeImageModel struct {
 	Image       types.String   `tfsdk:"image"`
 	Version     types.String   `tfsdk:"version"`
 	SizeBytes   types.Int64    `tfsdk:"size_bytes"`
+	SBOMDigest  types.String   `tfsdk:"sbom_digest"`
 	Timeouts    timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -98,12 +99,13 @@ func (m runtimeImageModel) pack(ctx context.Context, diags *diag.Diagnostics) *i
 func (m *runtimeImageModel) settle(packed *image.Image) {
 	m.ID, m.Image = types.StringUnknown(), types.StringUnknown()
 	if packed == nil {
-		m.Digest, m.Version, m.SizeBytes = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
+		m.Digest, m.Version, m.SizeBytes, m.SBOMDigest = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown(), types.StringUnknown()
 		return
 	}
 	m.Digest = types.StringValue(packed.Digest.String())
 	m.Version = types.StringValue(packed.Version)
 	m.SizeBytes = types.Int64Value(packed.Size)
+	m.SBOMDigest = types.StringValue(packed.SBOM.Digest.String())
 	if !m.Repository.IsUnknown() {
 		m.Image = types.StringValue(m.reference())
 		m.ID = m.Image
@@ -119,6 +121,12 @@ func (m *runtimeImageModel) refresh(ctx context.Context, registry *image.Registr
 	if err != nil {
 		return err
 	}
+	attached := false
+	if found && !m.SBOMDigest.IsNull() {
+		if attached, err = registry.Attached(ctx, m.reference(), m.SBOMDigest.ValueString()); err != nil {
+			return err
+		}
+	}
 	tags, _ := m.tags(ctx)
 	kept := slices.Clone(tags)
 	for _, tag := range tags {
@@ -133,6 +141,9 @@ func (m *runtimeImageModel) refresh(ctx context.Context, registry *image.Registr
 	m.Image = types.StringNull()
 	if found {
 		m.Image = types.StringValue(m.reference())
+	}
+	if !attached {
+		m.SBOMDigest = types.StringNull()
 	}
 	if len(kept) != len(tags) {
 		set, diags := types.SetValueFrom(ctx, types.StringType, kept)
@@ -168,6 +179,9 @@ func (m *runtimeImageModel) discover(ctx context.Context, registry *image.Regist
 	m.ID = m.Image
 	m.Version = types.StringValue(remote.Version)
 	m.SizeBytes = types.Int64Value(remote.Size)
+	if remote.SBOM != "" {
+		m.SBOMDigest = types.StringValue(remote.SBOM)
+	}
 	return nil
 }
 

@@ -65,7 +65,7 @@ type testRegistry struct {
 func newTestRegistry(t *testing.T) *testRegistry {
 	t.Helper()
 	r := &testRegistry{}
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	inner := registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.mu.Lock()
 		deny := r.deny
@@ -130,7 +130,13 @@ func TestAccRuntimeImage_basic(t *testing.T) {
 	file := tinyRuntime(t, "")
 	digest := knownvalue.StringRegexp(regexp.MustCompile(`^sha256:[0-9a-f]{64}$`))
 	moved := newTestRegistry(t)
-	changed := statecheck.CompareValue(compareDiffer())
+	changed, changedSBOM := statecheck.CompareValue(compareDiffer()), statecheck.CompareValue(compareDiffer())
+	digests := map[string]bool{} // of all images and SBOMs that were ever pushed
+	remember := func(s *terraform.State) error {
+		attributes := s.RootModule().Resources[imageAddress].Primary.Attributes
+		digests[attributes["digest"]], digests[attributes["sbom_digest"]] = true, true
+		return nil
+	}
 
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: providers,
@@ -144,10 +150,15 @@ func TestAccRuntimeImage_basic(t *testing.T) {
 						plancheck.ExpectKnownValue(imageAddress, tfjsonpath.New("image"),
 							knownvalue.StringRegexp(regexp.MustCompile(`^`+regexp.QuoteMeta(reg.host)+`/platform/august-sync@sha256:[0-9a-f]{64}$`))),
 						plancheck.ExpectKnownValue(imageAddress, tfjsonpath.New("version"), knownvalue.StringExact("devel")),
+						plancheck.ExpectKnownValue(imageAddress, tfjsonpath.New("sbom_digest"), digest),
 					},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 				},
-				ConfigStateChecks: []statecheck.StateCheck{changed.AddStateValue(imageAddress, tfjsonpath.New("digest"))},
+				ConfigStateChecks: []statecheck.StateCheck{
+					changed.AddStateValue(imageAddress, tfjsonpath.New("digest")),
+					changedSBOM.AddStateValue(imageAddress, tfjsonpath.New("sbom_digest")),
+				},
+				Check: remember,
 			},
 			{ // full, in place; labels are part of the digest
 				Config: imageConfig(reg.host, file, "tags = [\"staging\", \"v1\"]\n labels = { team = \"billing\" }\n timeouts = { create = \"1m\", update = \"1m\" }"),
@@ -155,7 +166,11 @@ func TestAccRuntimeImage_basic(t *testing.T) {
 					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(imageAddress, plancheck.ResourceActionUpdate)},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 				},
-				ConfigStateChecks: []statecheck.StateCheck{changed.AddStateValue(imageAddress, tfjsonpath.New("digest"))},
+				ConfigStateChecks: []statecheck.StateCheck{
+					changed.AddStateValue(imageAddress, tfjsonpath.New("digest")),
+					changedSBOM.AddStateValue(imageAddress, tfjsonpath.New("sbom_digest")),
+				},
+				Check: remember,
 			},
 			{ // another runtime, in place
 				PreConfig: func() { rewrite(t, file, "another") },
@@ -164,7 +179,11 @@ func TestAccRuntimeImage_basic(t *testing.T) {
 					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(imageAddress, plancheck.ResourceActionUpdate)},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 				},
-				ConfigStateChecks: []statecheck.StateCheck{changed.AddStateValue(imageAddress, tfjsonpath.New("digest"))},
+				ConfigStateChecks: []statecheck.StateCheck{
+					changed.AddStateValue(imageAddress, tfjsonpath.New("digest")),
+					changedSBOM.AddStateValue(imageAddress, tfjsonpath.New("sbom_digest")),
+				},
+				Check: remember,
 			},
 			{
 				ResourceName:    imageAddress,
@@ -187,9 +206,16 @@ func TestAccRuntimeImage_basic(t *testing.T) {
 			},
 		},
 	})
-	// Destroying forgets the image and leaves it where revisions find it.
+	// Changing, replacing and destroying leave every image, with its SBOM, where revisions find it: what to keep is for the
+	// registry's clean-up policy.
 	if tags := string(reg.do(t, http.MethodGet, "/v2/platform/august-sync/tags/list", "", nil)); !strings.Contains(tags, "staging") {
 		t.Errorf("after destroy the registry lists %s", tags)
+	}
+	if len(digests) != 6 {
+		t.Errorf("three images and their SBOMs have the digests %v", digests)
+	}
+	for digest := range digests {
+		reg.do(t, http.MethodHead, "/v2/platform/august-sync/manifests/"+digest, "", nil) // fails when it is gone
 	}
 }
 
@@ -247,6 +273,14 @@ resource "august_runtime_image" "test" {
 	if err := object(t, state)["image"].As(&got); err != nil || got != image {
 		t.Errorf("imported %q, %v", got, err)
 	}
+
+	// Its SBOM is no image, and says so rather than being taken for one.
+	var sbom string
+	if err := object(t, state)["sbom_digest"].As(&sbom); err != nil || !strings.HasPrefix(sbom, "sha256:") {
+		t.Fatalf("imported the SBOM %q, %v", sbom, err)
+	}
+	_, _, diags = p.importByIdentity("august_runtime_image", map[string]any{"repository": repository, "digest": sbom})
+	wantDiagnostic(t, diags, "repository", "is an artifact of the type", "Give the digest of an image that this provider pushed")
 }
 
 func TestAccRuntimeImage_drift(t *testing.T) {
@@ -254,9 +288,10 @@ func TestAccRuntimeImage_drift(t *testing.T) {
 	reg := newTestRegistry(t)
 	file := tinyRuntime(t, "")
 	config := imageConfig(reg.host, file, `tags = ["staging"]`)
-	var digest string
+	var digest, sbom string
 	remember := func(s *terraform.State) error {
-		digest = s.RootModule().Resources[imageAddress].Primary.Attributes["digest"]
+		attributes := s.RootModule().Resources[imageAddress].Primary.Attributes
+		digest, sbom = attributes["digest"], attributes["sbom_digest"]
 		return nil
 	}
 	resource.Test(t, resource.TestCase{
@@ -275,6 +310,23 @@ func TestAccRuntimeImage_drift(t *testing.T) {
 						expectBefore(imageAddress, "image", nil),
 					},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+			},
+			{ // only its SBOM vanishes: nothing that depends on the image changes
+				PreConfig: func() { reg.do(t, http.MethodDelete, "/v2/platform/august-sync/manifests/"+sbom, "", nil) },
+				Config:    config,
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply: []plancheck.PlanCheck{
+						plancheck.ExpectResourceAction(imageAddress, plancheck.ResourceActionUpdate),
+						expectBefore(imageAddress, "sbom_digest", nil),
+						plancheck.ExpectKnownValue(imageAddress, tfjsonpath.New("image"),
+							knownvalue.StringRegexp(regexp.MustCompile(`@sha256:[0-9a-f]{64}$`))),
+					},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+				Check: func(*terraform.State) error {
+					reg.do(t, http.MethodHead, "/v2/platform/august-sync/manifests/"+sbom, "", nil)
+					return nil
 				},
 			},
 			{ // somebody points the tag elsewhere

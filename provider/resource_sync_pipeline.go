@@ -37,6 +37,8 @@ const (
 	// A service that is just being deployed may take a while to answer; what ends the trying is the resource's timeout,
 	// which every context has.
 	untilTimeout = 24 * time.Hour
+	// The same apply may have made the service; its address answers to everybody only a while after that.
+	syncRuntimeYouth = time.Minute
 )
 
 var (
@@ -272,7 +274,7 @@ func (r *syncPipelineResource) Create(ctx context.Context, req resource.CreateRe
 	if r.refuseTaken(ctx, plan, "Pipeline not created", &resp.Diagnostics); resp.Diagnostics.HasError() {
 		return
 	}
-	r.declare(ctx, &plan, "Pipeline not created", &resp.Diagnostics)
+	r.declare(ctx, &plan, (*runtimeapi.Client).CreatePipeline, "Pipeline not created", &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -294,7 +296,7 @@ func (r *syncPipelineResource) Read(ctx context.Context, req resource.ReadReques
 	client, err := r.client(ctx, state)
 	var live runtimeapi.Pipeline
 	if err == nil {
-		live, err = client.WithPatience(syncPipelinePatience).GetPipeline(ctx, state.Name.ValueString())
+		live, err = r.clients.pipelines.get(ctx, client.WithPatience(syncPipelinePatience), state.runtime(), state.Name.ValueString())
 	}
 	switch {
 	case runtimeapi.IsNotFound(err):
@@ -324,7 +326,7 @@ func (r *syncPipelineResource) Update(ctx context.Context, req resource.UpdateRe
 	}
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, syncPipelineTimeout, &resp.Diagnostics)
 	defer cancel()
-	r.declare(ctx, &plan, "Pipeline not updated", &resp.Diagnostics)
+	r.declare(ctx, &plan, (*runtimeapi.Client).PutPipeline, "Pipeline not updated", &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -344,6 +346,7 @@ func (r *syncPipelineResource) Delete(ctx context.Context, req resource.DeleteRe
 	defer cancel()
 	client, err := r.client(ctx, state)
 	if err == nil {
+		defer r.clients.pipelines.forget(state.runtime())
 		err = client.WithPatience(untilTimeout).DeletePipeline(ctx, state.Name.ValueString())
 	}
 	switch {
@@ -380,7 +383,9 @@ func (r *syncPipelineResource) client(ctx context.Context, m syncPipelineModel) 
 }
 
 // declare tells the runtime what the plan says, and reads it back.
-func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineModel, title string, diags *diag.Diagnostics) {
+func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineModel,
+	put func(*runtimeapi.Client, context.Context, string, runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error), title string, diags *diag.Diagnostics,
+) {
 	plan.settle(*plan)
 	spec := plan.expand(ctx, diags)
 	if diags.HasError() {
@@ -391,9 +396,10 @@ func (r *syncPipelineResource) declare(ctx context.Context, plan *syncPipelineMo
 		fail(diags, title, "The runtime's control API cannot be called.", err)
 		return
 	}
+	defer r.clients.pipelines.forget(plan.runtime())
 	name := plan.Name.ValueString()
 	patient := client.WithPatience(untilTimeout)
-	if _, err := patient.PutPipeline(ctx, name, spec.PipelineSpec); err != nil {
+	if _, err := put(patient, ctx, name, spec.PipelineSpec); err != nil {
 		plan.blame(ctx, err, title, diags)
 		return
 	}
@@ -449,7 +455,8 @@ func (r *syncPipelineResource) refuseTaken(ctx context.Context, plan syncPipelin
 		fail(diags, title, "The runtime's control API cannot be called.", err)
 		return
 	}
-	live, err := client.WithPatience(untilTimeout).GetPipeline(ctx, plan.Name.ValueString())
+	client = client.WithPatience(untilTimeout).WithYoung(time.Now().Add(syncRuntimeYouth))
+	live, err := client.GetPipeline(ctx, plan.Name.ValueString())
 	switch {
 	case runtimeapi.IsNotFound(err):
 	case err != nil:

@@ -51,11 +51,15 @@ func (r *runtimeRig) control() *runtimeapi.Client {
 	r.t.Helper()
 	tokens, err := auth.IDTokenSource(r.t.Context(), auth.Config{
 		AccessToken: "local", IAMCredentials: r.cloud.Endpoints.IAMCredentials, Impersonate: localcloud.ServiceAccount("terraform", accProject),
-	}, "august-sync:feel-august-platform:us-central1:"+r.name)
+	}, r.audience())
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return runtimeapi.NewClient(r.get().Uri, tokens, nil)
+}
+
+func (r *runtimeRig) audience() string {
+	return "august-sync:feel-august-platform:us-central1:" + r.name
 }
 
 // codaView is a pipeline with one view, with one column of its own.

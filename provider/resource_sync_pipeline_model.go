@@ -61,6 +61,10 @@ func (m syncPipelineModel) identity() []string {
 	return []string{m.Endpoint.ValueString(), m.Audience.ValueString(), m.Name.ValueString()}
 }
 
+func (m syncPipelineModel) runtime() runtimeAddr {
+	return runtimeAddr{strings.TrimRight(m.Endpoint.ValueString(), "/"), m.Audience.ValueString()}
+}
+
 func (m syncPipelineModel) address() string {
 	return strings.TrimRight(m.Endpoint.ValueString(), "/") + runtimeapi.PathPipelines + "/" + m.Name.ValueString()
 }

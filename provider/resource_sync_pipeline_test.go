@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +34,8 @@ type fakeRuntime struct {
 	status    int // answered instead, when set
 	code      string
 	audiences []string
-	findings  []runtimeapi.Error // of a check
+	findings  []runtimeapi.Error   // of a check
+	rival     *runtimeapi.Pipeline // declared by somebody else a moment before this provider creates
 }
 
 func newFakeRuntime(t *testing.T) *fakeRuntime {
@@ -60,7 +63,7 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var req struct{ Audience string }
 		_ = json.NewDecoder(r.Body).Decode(&req)
 		f.audiences = append(f.audiences, req.Audience)
-		answer(http.StatusOK, map[string]string{"token": "id-token"})
+		answer(http.StatusOK, map[string]string{"token": fakeIDToken})
 		return
 	}
 	if f.status != 0 {
@@ -71,8 +74,16 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(f.status, f.code, "schedule", "not today")
 		return
 	}
-	if r.Header.Get("Authorization") != "Bearer id-token" {
+	if r.Header.Get("Authorization") != "Bearer "+fakeIDToken {
 		problem(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated, "", "no token")
+		return
+	}
+	if r.URL.Path == runtimeapi.PathPipelines {
+		var all runtimeapi.PipelineList
+		for _, name := range slices.Sorted(maps.Keys(f.pipelines)) {
+			all.Pipelines = append(all.Pipelines, *f.pipelines[name])
+		}
+		answer(http.StatusOK, all)
 		return
 	}
 	name := strings.TrimPrefix(r.URL.Path, runtimeapi.PathPipelines+"/")
@@ -81,6 +92,14 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer(http.StatusOK, state)
 			return
 		}
+	}
+	if r.Method == http.MethodGet && r.URL.Path == runtimeapi.PathPipelines {
+		list := runtimeapi.PipelineList{}
+		for _, p := range f.pipelines {
+			list.Pipelines = append(list.Pipelines, *p)
+		}
+		answer(http.StatusOK, list)
+		return
 	}
 	if strings.HasSuffix(name, runtimeapi.VerbCheck) {
 		answer(http.StatusOK, runtimeapi.Check{Findings: f.findings})
@@ -93,6 +112,11 @@ func (f *fakeRuntime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodPut:
+		if f.rival != nil && r.Header.Get(runtimeapi.HeaderIfNoneMatch) == "*" {
+			f.pipelines[name], f.rival = f.rival, nil
+			problem(http.StatusConflict, runtimeapi.CodeConflict, "name", "somebody else has declared it otherwise")
+			return
+		}
 		raw, _ := io.ReadAll(r.Body)
 		next := runtimeapi.Pipeline{Name: name, Generation: 1}
 		_ = json.Unmarshal(raw, &next.Spec)
@@ -205,7 +229,7 @@ func TestAccSyncPipeline_badTimes(t *testing.T) {
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
 			{PreConfig: f.fails(http.StatusForbidden, runtimeapi.CodeDenied), Config: f.config(""), ExpectError: regexp.MustCompile("allowed_callers")},
-			{PreConfig: f.fails(http.StatusForbidden, ""), Config: f.config(""), ExpectError: regexp.MustCompile("run.invoker")},
+			{PreConfig: f.fails(http.StatusForbidden, ""), Config: f.config("timeouts = { create = \"2s\" }"), ExpectError: regexp.MustCompile("run.invoker")},
 			{PreConfig: f.fails(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated), Config: f.config(""), ExpectError: regexp.MustCompile("(?s)audience.*control.issuer")},
 			{PreConfig: f.fails(http.StatusBadRequest, runtimeapi.CodeInvalid), Config: f.config(""), ExpectError: regexp.MustCompile("(?s)Pipeline not created.*Not today")},
 			{
@@ -376,6 +400,15 @@ func TestAccSyncPipeline_taken(t *testing.T) {
 			{
 				PreConfig: holds(runtimeapi.PipelineSpec{Dataset: "billing", Paused: true}), Config: f.config(""),
 				ExpectError: regexp.MustCompile(`(?s)Pipeline not created.*\(paused\).*import.*/v1/pipelines/billing\?audience=`),
+			},
+			{
+				PreConfig: func() {
+					f.mu.Lock()
+					defer f.mu.Unlock()
+					delete(f.pipelines, "billing")
+					f.rival = &runtimeapi.Pipeline{Name: "billing", Generation: 1, Spec: runtimeapi.PipelineSpec{Dataset: "billing", Paused: true}}
+				},
+				Config: f.config(""), ExpectError: regexp.MustCompile(`(?s)Pipeline not created.*Somebody\s+else\s+has\s+declared\s+it`),
 			},
 			{PreConfig: holds(runtimeapi.PipelineSpec{Dataset: "billing"}), Config: f.config("")},
 		},

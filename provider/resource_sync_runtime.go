@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -67,32 +68,48 @@ func (r *syncRuntimeResource) Create(ctx context.Context, req resource.CreateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	live, adopted, err := client.Create(ctx, spec, progressOf(ctx, spec))
+	how := r.rollout(ctx, plan, spec, &resp.Diagnostics)
+	if r.migrate(ctx, client, spec, how, &plan, nil, &resp.Diagnostics); resp.Diagnostics.HasError() {
+		return
+	}
+	live, adopted, err := client.Create(ctx, spec, how)
 	var (
-		leftover *cloudrun.LeftoverError
-		undone   *cloudrun.UndoneError
-		taken    *cloudrun.TakenError
+		leftover  *cloudrun.LeftoverError
+		undone    *cloudrun.UndoneError
+		taken     *cloudrun.TakenError
+		overtaken *cloudrun.OvertakenError
 	)
+	forget := func() { // a job for a service that is not there
+		if plan.migratesByJob() {
+			deleteMigrations(ctx, client, plan, &resp.Diagnostics)
+		}
+	}
 	switch {
 	case errors.As(err, &taken):
 		failAt(&resp.Diagnostics, path.Root("name"), title, "There is a service "+spec.Path()+" already, and this provider did not make it. "+
 			"Import it with `terraform import`, choose another name, or delete it.", nil)
 		return
 	case errors.As(err, &leftover):
-		fail(&resp.Diagnostics, title, "The first revision of "+spec.Path()+" did not become ready, and what was made could not be deleted again. "+
+		fail(&resp.Diagnostics, title, "The first revision of "+spec.Path()+" did not get through, and what was made could not be deleted again. "+
 			"The next apply takes it over and goes on from there.", err)
 		return
 	case err != nil && adopted:
 		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" was there already, made by this provider, and was to be taken over; but it could not be brought into line. "+
-			"Traffic stays with the revision before. Remove the cause and apply again.", err)
+			stays(err)+"Remove the cause and apply again.", err)
 		return
 	case errors.As(err, &undone):
 		// What errors of this kind call for elsewhere is about something that goes on, and nothing does here.
 		fail(&resp.Diagnostics, title, undoneDetail(spec.Path(), err)+"\n\nError: "+err.Error(), nil)
+		forget()
+		return
+	case errors.As(err, &overtaken):
+		fail(&resp.Diagnostics, title, "Somebody else changed the service "+spec.Path()+" while its first revision was started, so it stays as they have it. "+
+			"If it is to be managed here, apply again: the next apply takes it over.", err)
 		return
 	case err != nil:
 		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" could not be created. "+
 			"Should Cloud Run have made it all the same, the next apply takes it over.", err)
+		forget()
 		return
 	}
 	if adopted {
@@ -110,7 +127,12 @@ func undoneDetail(service string, err error) string {
 	case errors.Is(err, context.Canceled):
 		when, then = " before the run was interrupted", "Apply again."
 	}
-	return "The first revision of " + service + " did not become ready" + when + ", so the service was deleted again and nothing is left behind. " + then
+	what := " did not become ready"
+	var failed *cloudrun.CheckError
+	if errors.As(err, &failed) {
+		what = fmt.Sprintf(" failed the check %q", failed.Check)
+	}
+	return "The first revision of " + service + what + when + ", so the service was deleted again and nothing is left behind. " + then
 }
 
 // Read implements resource.Resource.
@@ -122,7 +144,8 @@ func (r *syncRuntimeResource) Read(ctx context.Context, req resource.ReadRequest
 	}
 	// First of all, and also for a service that is gone: Terraform before 1.12 keeps no identity to fall back on.
 	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, syncRuntimeIdentity, state.identity())...)
-	err := r.refresh(ctx, &state, &resp.Diagnostics)
+	kept := recall(ctx, resp.Private, &resp.Diagnostics)
+	applies, err := r.refresh(ctx, &state, kept, &resp.Diagnostics)
 	if cloudrun.IsNotFound(err) {
 		tflog.Debug(ctx, "the service is gone", map[string]any{"service": state.servicePath()})
 		resp.State.RemoveResource(ctx)
@@ -134,6 +157,9 @@ func (r *syncRuntimeResource) Read(ctx context.Context, req resource.ReadRequest
 	if err != nil {
 		fail(&resp.Diagnostics, "Sync runtime not read", "The service "+state.servicePath()+" could not be read. It stays in the state as it was.", err)
 		return
+	}
+	if kept != nil && !applies {
+		remember(ctx, resp.Private, nil, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 }
@@ -154,25 +180,30 @@ func (r *syncRuntimeResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	live, err := client.Update(ctx, spec, plan.droppedLabels(state), progressOf(ctx, spec))
+	how := r.rollout(ctx, plan, spec, &resp.Diagnostics)
+	if r.migrate(ctx, client, spec, how, &plan, &state, &resp.Diagnostics); resp.Diagnostics.HasError() {
+		return
+	}
+	live, err := client.Update(ctx, spec, plan.droppedLabels(state), how)
 	if err == nil {
+		remember(ctx, resp.Private, nil, &resp.Diagnostics)
 		r.save(ctx, &plan, live, &resp.State, resp.Identity, &resp.Diagnostics)
 		return
 	}
-	var notReady *cloudrun.NotReadyError
-	if errors.As(err, &notReady) {
-		fail(&resp.Diagnostics, title, "The new revision of "+spec.Path()+" did not become ready. Traffic stays with the revision before it, and the next plan shows what is still to be done. "+
-			"Remove the cause and apply again.", err)
-	} else {
-		fail(&resp.Diagnostics, title, "The service "+spec.Path()+" could not be brought into line. The next plan shows what is still to be done.", err)
+	failUpdate(&resp.Diagnostics, title, spec, err)
+	kept := failureOf(err)
+	if kept == nil {
+		kept = recall(ctx, resp.Private, &resp.Diagnostics)
 	}
+	remember(ctx, resp.Private, kept, &resp.Diagnostics)
 	// What is there now is neither what was nor what was planned, so the state is read anew. The time for the update
 	// may be what ran out.
 	after, cancel := context.WithTimeout(context.WithoutCancel(whole), time.Minute)
 	defer cancel()
 	keep := plan
 	keep.Labels = mapsTogether(state.Labels, plan.Labels) // those to be dropped may still be there, and are then still ours to drop
-	if r.refresh(after, &keep, &resp.Diagnostics) == nil {
+	keep.keepShape(after, state, &resp.Diagnostics)
+	if _, err := r.refresh(after, &keep, kept, &resp.Diagnostics); err == nil {
 		resp.Diagnostics.Append(resp.State.Set(ctx, keep)...)
 	}
 	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, syncRuntimeIdentity, state.identity())...)
@@ -189,6 +220,9 @@ func (r *syncRuntimeResource) Delete(ctx context.Context, req resource.DeleteReq
 	ctx, cancel := withTimeout(ctx, state.Timeouts.Delete, syncRuntimeTimeout, &resp.Diagnostics)
 	defer cancel()
 	client, err := r.client(ctx)
+	if err == nil && state.migratesByJob() { // first, since a service that is gone leaves the state
+		err = client.DeleteJob(ctx, state.migrationsPath())
+	}
 	if err == nil {
 		err = client.Delete(ctx, state.servicePath(), nil)
 	}
@@ -244,7 +278,9 @@ func (r *syncRuntimeResource) prepare(ctx context.Context, plan, state *syncRunt
 		return nil, cloudrun.Spec{}
 	}
 	plan.settleNames()
-	return client, plan.expand(ctx, diags)
+	spec := plan.expand(ctx, diags)
+	plan.expandShape(ctx, state, &spec, diags)
+	return client, spec
 }
 
 // save writes what was planned to the state, with what only the service knows. What the plan knows stays as planned,
@@ -263,26 +299,23 @@ func (r *syncRuntimeResource) save(ctx context.Context, plan *syncRuntimeModel, 
 	diags.Append(setIdentity(ctx, identity, syncRuntimeIdentity, plan.identity())...)
 }
 
-// refresh brings the model up to date with the service.
-func (r *syncRuntimeResource) refresh(ctx context.Context, m *syncRuntimeModel, diags *diag.Diagnostics) error {
+// refresh brings the model up to date with the service. A failure that is kept of a revision is told when it applies.
+func (r *syncRuntimeResource) refresh(ctx context.Context, m *syncRuntimeModel, kept *failure, diags *diag.Diagnostics) (applies bool, err error) {
 	client, err := r.client(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	live, err := client.Get(ctx, m.servicePath())
 	if err != nil {
-		return err
+		return false, err
 	}
 	m.flatten(ctx, live, diags)
-	if !cloudrun.Ready(live) {
-		m.addProblem(client.Cause(ctx, live))
-	}
-	return nil
+	return m.judge(live, kept, func() string { return client.Cause(ctx, live) }), nil
 }
 
 func progressOf(ctx context.Context, spec cloudrun.Spec) cloudrun.Progress {
 	return func(what string, waited time.Duration) {
-		tflog.Info(ctx, "waiting for Cloud Run", map[string]any{
+		tflog.Info(ctx, "rolling out", map[string]any{
 			"service": spec.Path(), "what": what, "waited": waited.Round(time.Second).String(),
 		})
 	}

@@ -198,62 +198,6 @@ func TestAccSyncRuntime_drift(t *testing.T) {
 	})
 }
 
-// A deployment that fails tells why, leaves traffic alone, and stays in the plan until it is put right.
-func TestAccSyncRuntime_failing(t *testing.T) {
-	t.Parallel()
-	r := newRuntimeRig(t, "rt-failing")
-	var good string
-	resource.Test(t, resource.TestCase{
-		ProtoV6ProviderFactories: providers,
-		Steps: []resource.TestStep{
-			{ // the first one leaves nothing behind
-				Config:      r.config(r.dud, ""),
-				ExpectError: regexp.MustCompile(`(?s)Sync runtime not deployed.*nothing\s+is\s+left\s+behind`),
-			},
-			{
-				PreConfig: r.gone,
-				Config:    r.config(r.image, ""),
-				ConfigPlanChecks: resource.ConfigPlanChecks{
-					PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionCreate)},
-				},
-				Check: func(s *terraform.State) error {
-					good = s.RootModule().Resources[runtimeAddress].Primary.Attributes["revision"]
-					return nil
-				},
-			},
-			{
-				Config:      r.config(r.dud, ""),
-				ExpectError: regexp.MustCompile(`(?s)Sync runtime not updated.*Traffic\s+stays\s+with\s+the\s+revision\s+before`),
-			},
-			{ // the same configuration is not done: it is tried again
-				PreConfig: func() {
-					if status := r.get().TrafficStatuses; len(status) != 1 || r.get().LatestReadyRevision[strings.LastIndex(r.get().LatestReadyRevision, "/")+1:] != good {
-						t.Errorf("traffic goes to %+v", status)
-					}
-				},
-				Config: r.config(r.dud, ""), PlanOnly: true, ExpectNonEmptyPlan: true,
-			},
-			{
-				Config: r.config(r.dud, ""),
-				ConfigPlanChecks: resource.ConfigPlanChecks{
-					PreApply: []plancheck.PlanCheck{
-						plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate),
-						expectChanged(runtimeAddress, "problem", "ready", "revision"),
-					},
-				},
-				ExpectError: regexp.MustCompile("Sync runtime not updated"),
-			},
-			{ // forward
-				Config: r.config(r.image, ""),
-				ConfigPlanChecks: resource.ConfigPlanChecks{
-					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate)},
-					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
-				},
-			},
-		},
-	})
-}
-
 // A service of the provider's own making is taken over, as after an apply that was cut short; anybody else's is not.
 func TestAccSyncRuntime_adopt(t *testing.T) {
 	t.Parallel()

@@ -100,7 +100,13 @@ func (d databaseModel) countable() bool {
 
 // sameBudget says that what is deployed needs neither more nor less, of the same database.
 func (m syncRuntimeModel) sameBudget(state *syncRuntimeModel) bool {
-	return state != nil && m.Database.Equal(state.Database) && m.Scaling.Equal(state.Scaling)
+	return state != nil && m.Database.Equal(state.Database) && m.bounds() == state.bounds() && m.migratesByJob() == state.migratesByJob()
+}
+
+// bounds is how many instances there may be, to compare. When another one starts makes no difference to the database.
+func (m syncRuntimeModel) bounds() string {
+	scaling := m.Scaling.Attributes()
+	return fmt.Sprint(scaling["min_instances"], scaling["max_instances"])
 }
 
 // budget is what this service alone needs. The instance may be nil when it is said how many connections it will have.
@@ -128,11 +134,15 @@ func (m syncRuntimeModel) budget(d databaseModel, scaling scalingModel, live liv
 	if !m.Name.IsUnknown() {
 		name = m.Name.ValueString()
 	}
+	beside := []advise.Held{{What: "the write probe of a recovery drill", Connections: advise.ProbeConnections}}
+	if m.migratesByJob() {
+		beside = append(beside, advise.Held{What: "the job that migrates", Connections: migrateConnections})
+	}
 	return advise.Connections(db, []advise.Service{{
 		Name:         name,
 		MaxInstances: scaling.MaxInstances.ValueInt64(), MinInstances: scaling.MinInstances.ValueInt64(),
 		PoolMax: d.PoolMax.ValueInt64(), PoolLeast: leastPoolMax,
-		Beside: []advise.Held{{What: "the write probe of a recovery drill", Connections: advise.ProbeConnections}},
+		Beside: beside,
 		Pooled: d.throughPoolers(),
 	}})
 }

@@ -31,6 +31,9 @@ type syncRuntimeModel struct {
 	Audit              types.Object   `tfsdk:"audit"`
 	Control            types.Object   `tfsdk:"control"`
 	Scaling            types.Object   `tfsdk:"scaling"`
+	Rollout            types.Object   `tfsdk:"rollout"`
+	Network            types.Object   `tfsdk:"network"`
+	Migrations         types.Object   `tfsdk:"migrations"`
 	Concurrency        types.Int64    `tfsdk:"concurrency"`
 	CPU                types.String   `tfsdk:"cpu"`
 	Memory             types.String   `tfsdk:"memory"`
@@ -96,6 +99,9 @@ type controlModel struct {
 type scalingModel struct {
 	MinInstances types.Int64 `tfsdk:"min_instances"`
 	MaxInstances types.Int64 `tfsdk:"max_instances"`
+
+	CPUUtilization         types.Int64 `tfsdk:"cpu_utilization"`
+	ConcurrencyUtilization types.Int64 `tfsdk:"concurrency_utilization"`
 }
 
 var (
@@ -115,7 +121,9 @@ var (
 	controlTypes = map[string]attr.Type{
 		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}
-	scalingTypes = map[string]attr.Type{"min_instances": types.Int64Type, "max_instances": types.Int64Type}
+	scalingTypes = map[string]attr.Type{
+		"min_instances": types.Int64Type, "max_instances": types.Int64Type, "cpu_utilization": types.Int64Type, "concurrency_utilization": types.Int64Type,
+	}
 )
 
 // ingresses is the API's word for each of ours.
@@ -228,15 +236,26 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 			m.Ingress = types.StringValue(ours)
 		}
 	}
-	m.Scaling = objectOf(ctx, scalingTypes, scalingModel{types.Int64Value(seen.Min), types.Int64Value(seen.Max)}, diags)
+	var targets scalingModel
+	if was := objectAs[scalingModel](ctx, m.Scaling, diags); was != nil {
+		targets = *was
+	}
+	m.Scaling = objectOf(ctx, scalingTypes, scalingModel{
+		types.Int64Value(seen.Min), types.Int64Value(seen.Max),
+		flattenTarget(targets.CPUUtilization, seen.CPUUtilization, imported), flattenTarget(targets.ConcurrencyUtilization, seen.ConcurrencyUtilization, imported),
+	}, diags)
+	m.flattenNetwork(ctx, seen.Network, imported, diags)
 	m.flattenLabels(seen.Labels, imported)
+	if m.Migrations.IsNull() {
+		m.Migrations = defaultMigrations
+	}
 	if m.DeletionProtection.IsNull() {
 		m.DeletionProtection = types.BoolValue(false)
 	}
 	m.settleURI(stringOrNull(live.Uri))
 	m.Revision = stringOrNull(cloudrun.Revision(live))
 
-	m.Ready, m.Problem = types.BoolValue(cloudrun.Ready(live)), types.StringNull()
+	m.Ready, m.Problem = types.BoolValue(true), types.StringNull()
 	if foreign := m.flattenEnvironment(ctx, seen.Env, imported, diags); len(foreign) > 0 {
 		m.addProblem("Environment variables that the configuration does not make: " + strings.Join(foreign, ", ") + ".")
 	}

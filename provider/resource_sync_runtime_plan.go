@@ -49,7 +49,9 @@ func (r *syncRuntimeResource) ValidateConfig(ctx context.Context, req resource.V
 		}
 	}
 	checkMemory(config, &resp.Diagnostics)
+	checkNetwork(ctx, config, &resp.Diagnostics)
 	checkWebhook(ctx, config, &resp.Diagnostics)
+	checkRollout(ctx, config, &resp.Diagnostics)
 }
 
 // checkWebhook holds to each other what the webhook needs.
@@ -175,7 +177,7 @@ func (m *syncRuntimeModel) ready(state *syncRuntimeModel) {
 	}
 	m.settleURI(state.URI)
 	same := state.Ready.ValueBool() && state.Problem.IsNull()
-	same = same && deployed(m.Database) == deployed(state.Database)
+	same = same && deployed(m.Database) == deployed(state.Database) && m.shapeOf() == state.shapeOf()
 	for _, pair := range [][2]interface{ String() string }{
 		{m.Image, state.Image},
 		{m.ServiceAccount, state.ServiceAccount},

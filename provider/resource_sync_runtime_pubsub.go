@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp/pubsub"
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
 
 // The variables that say where deliveries wait.
@@ -22,7 +23,7 @@ const (
 )
 
 // webhookPath is where the runtime receives DrChrono's deliveries.
-const webhookPath = "/webhooks/drchrono"
+const webhookPath = runtimeapi.PathWebhook
 
 type pubsubModel struct {
 	Topic        types.String `tfsdk:"topic"`

@@ -14,19 +14,26 @@ import (
 	"google.golang.org/api/option"
 	"google.golang.org/api/sqladmin/v1"
 
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/storm"
 )
 
 // rolloutRate is deliveries a second: far more than a large practice has.
-const rolloutRate = 100
+const rolloutRate = 200
 
-// A new revision takes over while deliveries come in: each is answered with 200, and each is kept.
+// nextMigration changes what deliveries are written to, and what other tests' runtimes use all the while.
+const nextMigration = `
+alter table august.inbox add column next_release text not null default 'synthetic';
+alter table drchrono.patients add column next_release boolean not null default false;
+create table august.next_release (id bigint primary key);`
+
+// A release with another schema takes over in steps while deliveries come in: each is answered with 200, and each is kept.
 func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
 	t.Parallel()
 	r := newRuntimeRig(t, "rt-rollout")
-	const settings = "public = true\n concurrency = %d\n scaling = { min_instances = 1, max_instances = 2 }"
+	const settings = "public = true\n scaling = { min_instances = 1, max_instances = 2 }\n rollout = { steps = [10, 50], bake_time = \"2s\" }"
 	r.drchrono = "webhook_secret = \"drchrono-webhook\"\n webhook_verify = false\n webhook_inbox_max_mb = 64"
-	config := func(concurrency int) string { return r.config(r.image, fmt.Sprintf(settings, concurrency)) }
+	next := pushedImage(t, r.cloud, "august-sync-next", localtest.NextRuntime(t, nextMigration))
 	secret := secretValue(t, r.cloud, "drchrono-webhook")
 	var sent []storm.Sent
 	stop, ended := context.CancelFunc(nil), make(chan struct{})
@@ -40,7 +47,7 @@ func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
 		ProtoV6ProviderFactories: providers,
 		CheckDestroy:             func(*terraform.State) error { r.gone(); return nil },
 		Steps: []resource.TestStep{
-			{Config: config(80)},
+			{Config: r.config(r.image, settings)},
 			{
 				PreConfig: func() {
 					url := r.get().Uri + "/webhooks/drchrono"
@@ -52,7 +59,7 @@ func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
 					}()
 					time.Sleep(time.Second)
 				},
-				Config: config(60),
+				Config: r.config(next, settings),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
 					PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate)},
 				},
@@ -65,6 +72,9 @@ func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
 						return fmt.Errorf("%d deliveries were answered %v", len(sent), answers)
 					}
 					t.Logf("%d deliveries, p50 %v, p99 %v, worst %v", len(sent), storm.Percentile(sent, 50), storm.Percentile(sent, 99), storm.Percentile(sent, 100))
+					if image := r.get().Template.Containers[0].Image; image != next {
+						return fmt.Errorf("the service runs %s", image)
+					}
 					return r.kept(sent)
 				},
 			},
@@ -72,7 +82,7 @@ func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
 	})
 }
 
-// kept finds every delivery in the inbox once.
+// kept finds every delivery in the inbox once, by the column that the next release has given it.
 func (r *runtimeRig) kept(sent []storm.Sent) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -94,7 +104,7 @@ func (r *runtimeRig) kept(sent []storm.Sent) error {
 		ids[i] = s.ID
 	}
 	var kept int
-	if err := conn.QueryRow(ctx, "select count(*) from august.inbox where delivery = any($1)", ids).Scan(&kept); err != nil {
+	if err := conn.QueryRow(ctx, "select count(*) from august.inbox where delivery = any($1) and next_release = 'synthetic'", ids).Scan(&kept); err != nil {
 		return err
 	}
 	if kept != len(sent) {

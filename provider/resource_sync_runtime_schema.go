@@ -77,16 +77,16 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Runs the sync runtime as a Cloud Run service, from an image named by digest, with its secrets by reference.\n\n" +
-			"The resource owns what it declares: image, environment, scaling, probes, traffic. Other labels, annotations, network settings and containers beside " +
-			"the runtime's stay as somebody else made them. An apply ends when the new revision is ready. A first deployment that does not get there is deleted again, and a later one " +
+			"The resource owns what it declares: image, environment, scaling, probes, traffic. Other labels, annotations, volumes and containers beside " +
+			"the runtime's stay as somebody else made them, and so do network settings where `network` is left out. Before a new revision is made, the database's schema is brought up to it (see `migrations`). An apply ends when the new revision is ready, has been tried out and has all of the traffic. A first deployment that does not get there is deleted again, and a later one " +
 			"leaves traffic with the revision before it; either way the cause is told, and the next plan shows what is still to be done.",
 		Attributes: map[string]schema.Attribute{
 			"id": computed("The service's resource name, `projects/{project}/locations/{location}/services/{name}`."),
 			"name": schema.StringAttribute{
-				MarkdownDescription: "Name of the service: up to 49 lower-case letters, digits and hyphens, starting with a letter.",
+				MarkdownDescription: "Name of the service: up to 37 lower-case letters, digits and hyphens, starting with a letter. Cloud Run would take more, but not beside the tag of a new revision.",
 				Required:            true,
-				Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z]([a-z0-9-]{0,47}[a-z0-9])?$`),
-					"is no service name: up to 49 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen")},
+				Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[a-z]([a-z0-9-]{0,35}[a-z0-9])?$`),
+					"is no service name: up to 37 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen")},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"location": schema.StringAttribute{
@@ -136,7 +136,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 						"The connector encrypts and signs in by IAM; prefer it in production."),
 					"port": number("Port of the database, with `direct`, from 1 to 65535. Default: `5432`.", defaultDatabasePort, int64validator.Between(1, 65535)),
 					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats; from 4 with `drchrono.webhook_secret`, for deliveries. Default: `4`. "+
-						"The plan refuses a pool that the instance has too few connections for: those of `scaling.max_instances`, of a new revision beside them while it is rolled out, and of `reserved_connections`.",
+						"The plan refuses a pool that the instance has too few connections for: those of `scaling.max_instances`, of a new revision beside them while it is rolled out, of the job that migrates, and of `reserved_connections`.",
 						defaultPoolMax, int64validator.Between(leastPoolMax, 100)),
 					"max_connections": schema.Int64Attribute{
 						MarkdownDescription: "The flag `max_connections` that the instance will have when the service is deployed, from 14 to 262143. Default: what it has. " +
@@ -246,14 +246,20 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 				Computed:            true,
 				Default: objectdefault.StaticValue(types.ObjectValueMust(scalingTypes, map[string]attr.Value{
 					"min_instances": types.Int64Value(defaultMinInstances), "max_instances": types.Int64Value(defaultMaxInstances),
+					"cpu_utilization": types.Int64Null(), "concurrency_utilization": types.Int64Null(),
 				})),
 				Attributes: map[string]schema.Attribute{
 					"min_instances": number("Fewest instances, from 0 to 1000. Schedules run inside the service, so that with `0` they wait for the next request. Default: `1`.",
 						defaultMinInstances, int64validator.Between(0, 1000)),
 					"max_instances": number("Most instances, from 1 to 1000. Times `pool_max`, it is what the database must have connections for. Default: `3`.",
 						defaultMaxInstances, int64validator.Between(1, 1000)),
+					"cpu_utilization":         utilizationAttribute("Percent of an instance's processors that are in use before another instance is started, from 10 to 90.", 90),
+					"concurrency_utilization": utilizationAttribute("Percent of `concurrency` that is in use before another instance is started, from 10 to 95.", 95),
 				},
 			},
+			"rollout":     rolloutAttribute(),
+			"network":     networkAttribute(),
+			"migrations":  migrationsAttribute(),
 			"concurrency": number("Most requests that one instance serves at a time, from 1 to 1000. Default: `80`.", 80, int64validator.Between(1, 1000)),
 			"cpu":         text("Processors of an instance: `1`, `2`, `4`, `6` or `8`.", "1", stringvalidator.OneOf("1", "2", "4", "6", "8")),
 			"memory": text("Memory of an instance in mebibytes or gibibytes, such as `512Mi` or `2Gi`: from `512Mi` to `32Gi`, and from `2Gi` with 4 processors, `4Gi` with 6 or 8.", "512Mi",
@@ -280,13 +286,13 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			"uri":                 computed("Address of the service."),
 			"webhook_url":         computed("Address to give DrChrono as the webhook's callback URL."),
 			"audience":            computed("Audience that the control API's callers must ask a token for."),
-			"revision":            computed("Name of the revision that serves."),
+			"revision":            computed("Name of the revision that serves; of several, the one that serves most."),
 			"ready": schema.BoolAttribute{
-				MarkdownDescription: "Whether the service runs as it was last asked to. When it does not, the next plan sets it right.",
+				MarkdownDescription: "Whether the service runs as it was last asked to: its newest revision is ready and has all of the traffic. When it does not, the next plan sets it right.",
 				Computed:            true,
 			},
-			"problem": computed("What is wrong with the service that no other attribute shows: a revision that did not become ready, " +
-				"scaling or traffic that was changed by hand. Null when nothing is."),
+			"problem": computed("What is wrong with the service that no other attribute shows: a revision that did not become ready or failed a check, " +
+				"traffic that does not all go to the newest, scaling that was changed by hand. Null when nothing is."),
 			"timeouts": timeoutsAttribute(ctx, syncRuntimeTimeout, timeouts.Opts{Create: true, Update: true, Delete: true}),
 		},
 	}

@@ -3,6 +3,7 @@ package provider
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud"
@@ -56,6 +57,7 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"image by tag", with("image", "us-central1-docker.pkg.dev/p/r/august-sync:v1"), "image", "august_runtime_image"},
 		{"image by name", with("image", "august-sync"), "image", "@sha256:"},
 		{"name", with("name", "August_Sync"), "name", "lower-case"},
+		{"no room for a tag", with("name", strings.Repeat("a", 38)), "name", "up to 37"},
 		{"location", with("location", "us-central1-a"), "location", "zone"},
 		{"secret's form", inside("drchrono", map[string]any{"oauth_secret": "projects/p/secrets"}), "drchrono.oauth_secret", "never the secret itself"},
 		{"a secret instead of a reference", inside("coda", map[string]any{"token_secret": "{\"token\": \"a-b-c\"}"}), "coda.token_secret", "never the secret itself"},
@@ -73,6 +75,17 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"no callers", inside("control", map[string]any{"allowed_callers": []any{}}), "control.allowed_callers", "at least 1"},
 		{"audience", inside("control", map[string]any{"audience": "a,b"}), "control.audience", "commas"},
 		{"scaling", inside("scaling", map[string]any{"min_instances": 5}), "scaling.min_instances", "max_instances"},
+		{"CPU utilization", inside("scaling", map[string]any{"cpu_utilization": 95}), "scaling.cpu_utilization", "between 10 and 90"},
+		{"concurrency utilization", inside("scaling", map[string]any{"concurrency_utilization": 5}), "scaling.concurrency_utilization", "between 10 and 95"},
+		{"no network", with("network", map[string]any{"egress": "all_traffic"}), "network", "Neither network nor subnetwork"},
+		{"network's form", with("network", map[string]any{"network": "https://www.googleapis.com/compute/v1/projects/p/global/networks/n"}), "network.network", "not its self_link"},
+		{"subnetwork's form", with("network", map[string]any{"subnetwork": "projects/p/subnetworks/n"}), "network.subnetwork", "projects/project/regions"},
+		{"subnetwork's region", func(c map[string]any) {
+			c["location"] = "us-central1"
+			c["network"] = map[string]any{"subnetwork": "projects/p/regions/us-east1/subnetworks/n"}
+		}, "network.subnetwork", "in us-east1 and the service in us-central1"},
+		{"network's tags", with("network", map[string]any{"network": "n", "tags": []any{"A"}}), `network.tags[{{String []} A}]`, "no network tag"},
+		{"egress", with("network", map[string]any{"network": "n", "egress": "ALL_TRAFFIC"}), "network.egress", "all_traffic"},
 		{"concurrency", with("concurrency", 0), "concurrency", "between 1 and 1000"},
 		{"cpu", with("cpu", "3"), "cpu", "\"4\""},
 		{"memory", with("memory", "512"), "memory", "512Mi"},
@@ -98,7 +111,7 @@ func TestSyncRuntime_validates(t *testing.T) {
 	// Nothing that is unknown is judged.
 	noErrors(t, p.validate("august_sync_runtime", map[string]any{
 		"name": unknown{}, "image": unknown{}, "service_account": unknown{}, "database": unknown{}, "drchrono": unknown{},
-		"coda": unknown{}, "control": unknown{}, "pubsub": unknown{}, "scaling": unknown{}, "memory": unknown{}, "labels": unknown{},
+		"coda": unknown{}, "control": unknown{}, "pubsub": unknown{}, "scaling": unknown{}, "network": unknown{}, "memory": unknown{}, "labels": unknown{},
 	}))
 	noErrors(t, p.validate("august_sync_runtime", someRuntime(func(c map[string]any) {
 		inside("database", map[string]any{"direct": unknown{}, "password_secret": nil})(c)
@@ -126,7 +139,7 @@ func TestAccSyncRuntime_planRefuses(t *testing.T) {
 	}{
 		{
 			"secret", inside("drchrono", map[string]any{"oauth_secret": "no-such-secret"}), "drchrono.oauth_secret",
-			[]string{`Secret "no-such-secret" does not exist in project feel-august-platform`, "google_secret_manager_secret"},
+			[]string{`Secret "no-such-secret" does not exist in project feel-august-platform`, "august_secret"},
 		},
 		{
 			"next secret", inside("drchrono", map[string]any{"webhook_secret": "drchrono-webhook", "webhook_secret_next": "drchrono-webhook:9"}),

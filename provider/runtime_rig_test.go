@@ -30,7 +30,7 @@ var pushed struct {
 }
 
 // pushedImage is the reference of an image of a program, in the shared cloud's registry.
-func pushedImage(t *testing.T, cloud *localtest.Cloud, name, file string) string {
+func pushedImage(t testing.TB, cloud *localtest.Cloud, name, file string) string {
 	t.Helper()
 	pushed.mu.Lock()
 	defer pushed.mu.Unlock()

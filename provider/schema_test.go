@@ -22,6 +22,9 @@ var references = map[string]string{
 	"webhook_secret":  "a reference to a secret's version",
 }
 
+// ephemeralPrefix is before the name of what is never kept.
+const ephemeralPrefix = "ephemeral."
+
 func TestSchemas(t *testing.T) {
 	t.Parallel()
 	p := newProtocol(t)
@@ -56,6 +59,18 @@ func TestSchemas(t *testing.T) {
 				t.Errorf("example: %v", err)
 			}
 		})
+	}
+	for name, schema := range p.schemas.EphemeralResourceSchemas {
+		describeBlock(t, ephemeralPrefix+name, schema.Block)
+		if _, err := os.Stat(filepath.Join("..", "examples", "ephemeral-resources", name, "ephemeral-resource.tf")); err != nil {
+			t.Errorf("example: %v", err)
+		}
+	}
+	for name, schema := range p.schemas.ListResourceSchemas {
+		describeBlock(t, name, schema.Block)
+		if _, err := os.Stat(filepath.Join("..", "examples", "list-resources", name, "list-resource.tfquery.hcl")); err != nil {
+			t.Errorf("example: %v", err)
+		}
 	}
 	resp, err := p.server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
 	if err != nil {
@@ -92,11 +107,18 @@ func describeAttribute(t *testing.T, at string, a *tfprotov6.SchemaAttribute) {
 	if !strings.HasSuffix(strings.TrimSpace(a.Description), ".") {
 		t.Errorf("%s: description %q does not end with a period", at, a.Description)
 	}
-	if secretive.MatchString(a.Name) && references[a.Name] == "" && !a.WriteOnly && !strings.HasPrefix(at, "provider.") {
+	kept := !a.WriteOnly && !strings.HasPrefix(at, "provider.") && !strings.HasPrefix(at, ephemeralPrefix)
+	if secretive.MatchString(strings.TrimSuffix(a.Name, "_wo")) && references[a.Name] == "" && kept {
 		t.Errorf("%s: looks like a secret and would be kept in the state", at)
 	}
-	if a.Sensitive && !a.WriteOnly && !strings.HasPrefix(at, "provider.") {
+	if a.Sensitive && kept {
 		t.Errorf("%s: sensitive, and kept in the state", at)
+	}
+	if strings.HasSuffix(a.Name, "_wo") != a.WriteOnly {
+		t.Errorf("%s: what is write-only ends with _wo, and nothing else does", at)
+	}
+	if strings.HasPrefix(at, ephemeralPrefix) && secretive.MatchString(a.Name) && !a.Sensitive {
+		t.Errorf("%s: looks like a secret and would be shown", at)
 	}
 	if a.NestedType != nil {
 		for _, inner := range a.NestedType.Attributes {

@@ -25,6 +25,10 @@ var providers = map[string]func() (tfprotov6.ProviderServer, error){
 	"august": providerserver.NewProtocol6WithError(New("test")()),
 }
 
+// fakeIDToken is an ID token of the terraform account for a long time, which nobody has signed. As JSON, its claims are
+// {"email":"terraform@feel-august-platform.iam.gserviceaccount.com","exp":4102444800}.
+const fakeIDToken = "e30.eyJlbWFpbCI6InRlcnJhZm9ybUBmZWVsLWF1Z3VzdC1wbGF0Zm9ybS5pYW0uZ3NlcnZpY2VhY2NvdW50LmNvbSIsImV4cCI6NDEwMjQ0NDgwMH0.c2ln"
+
 func compareDiffer() compare.ValueComparer { return compare.ValuesDiffer() }
 
 // expectBefore is a plan check that the refresh found an attribute to be so: drift that a plan names.
@@ -86,6 +90,18 @@ func secretValue(t *testing.T, cloud *localtest.Cloud, name string) string {
 		t.Fatal(err)
 	}
 	return string(raw)
+}
+
+// removeSecret takes a secret out of the landing zone.
+func removeSecret(t *testing.T, cloud *localtest.Cloud, name string) {
+	t.Helper()
+	api, err := secretmanager.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
+	if err == nil {
+		_, err = api.Projects.Secrets.Delete("projects/" + accProject + "/secrets/" + name).Do()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // databaseOf is how a test reaches the runtime's database on an instance.

@@ -5,7 +5,7 @@ import "strings"
 // figure is one line of the table: what a benchmark reports, its floor, and the goal.
 type figure struct {
 	what  string
-	of    string // package below internal, a dot, and the benchmark without the word: "sync/store.Merge/line_items/insert/floor"
+	of    string // package below internal, or the module, a dot, and the benchmark without the word: "sync/store.Merge/line_items/insert/floor"
 	unit  string // that the benchmark reports it in
 	shown string // the same for readers, when the unit says more than that
 
@@ -57,6 +57,9 @@ var figures = []figure{
 	{what: "failover: writes interrupted, worst of 20", of: "localcloud/cloudsql.Failover", unit: "rto-ms-max", shown: "ms", most: 15_000},
 	{what: "restore to a moment, until the clone answers", of: "localcloud/cloudsql.PointInTimeRecovery", unit: "clone-s", shown: "s", floor: "floor-s"},
 	{what: "drill: digest of 100,000 rows", of: "sync/probe.Digest", unit: "ms/100k-rows", shown: "ms", floor: "ms-to-read"},
+
+	{what: "plan of 100 pipelines on 3 runtimes, 100 ms a call", of: "provider.Plan/pipelines/refresh", unit: "s", beside: "floor", most: 3},
+	{what: "· without a refresh", of: "provider.Plan/pipelines/none", unit: "s", beside: "floor", most: 3},
 
 	{what: "scheduled work rests after kill -9 of who does it, worst of 3", of: "sync/cmd/august-sync.Takeover", unit: "s-worst", shown: "s", most: 15},
 	{what: "runtime: process start to ready", of: "sync/cmd/august-sync.Start", unit: "ms-to-ready", shown: "ms", most: 300},

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/message"
 )
 
-const internal = "github.com/feel-august/terraform-provider-august/internal/"
+const module = "github.com/feel-august/terraform-provider-august/"
 
 // key is a benchmark's result in one unit.
 type key struct{ of, unit string }
@@ -38,7 +38,8 @@ func read(output io.Reader) (map[key]float64, error) {
 			if v.OrigUnit != "" {
 				unit, value = v.OrigUnit, v.OrigValue
 			}
-			measured[key{strings.TrimPrefix(result.GetConfig("pkg"), internal) + "." + name, unit}] = value
+			pkg := strings.TrimPrefix(strings.TrimPrefix(result.GetConfig("pkg"), module), "internal/")
+			measured[key{pkg + "." + name, unit}] = value
 		}
 	}
 	return measured, r.Err()

@@ -98,3 +98,48 @@ func TestPoll(t *testing.T) {
 		t.Errorf("got %v, want the deadline", err)
 	}
 }
+
+// What may be called again is decided by the kind of the error alone, and by whoever calls.
+func TestRetry_kinds(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err   error
+		kinds []Kind
+		again bool
+	}{
+		"throttled":            {&googleapi.Error{Code: 429}, []Kind{Throttled, Transient}, true},
+		"failed":               {&googleapi.Error{Code: 500}, []Kind{Throttled, Transient}, true},
+		"failed, of which not": {&googleapi.Error{Code: 500}, []Kind{Throttled}, false},
+		"refused connection":   {&url.Error{Op: "Get", Err: &net.OpError{Op: "dial", Err: errors.New("refused")}}, []Kind{Unavailable}, true},
+		"denied":               {&googleapi.Error{Code: 403}, []Kind{Throttled, Transient, Unavailable}, false},
+		"no token":             {&CredentialsError{&googleapi.Error{Code: 404, Message: "no such account"}}, []Kind{NotFound}, false},
+		"changed":              {&googleapi.Error{Code: 412}, []Kind{Stale}, true},
+		"busy":                 {&OperationError{Code: "OPERATION_IN_PROGRESS"}, []Kind{InProgress}, true},
+		"interrupted":          {context.Canceled, []Kind{Throttled, Transient, Unavailable}, false},
+		"none at all":          {&googleapi.Error{Code: 429}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calls := 0
+			err := Retry(t.Context(), 0, func(context.Context) error {
+				if calls++; calls == 1 {
+					return tt.err
+				}
+				return nil
+			}, tt.kinds...)
+			if again := calls == 2; again != tt.again || (err == nil) != tt.again {
+				t.Errorf("%d calls, then %v", calls, err)
+			}
+		})
+	}
+}
+
+// A budget that is spent ends it, however much time the context has.
+func TestRetry_budget(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	err := Retry(t.Context(), time.Nanosecond, func(context.Context) error { calls++; return &googleapi.Error{Code: 429} }, Throttled)
+	if calls != 1 || KindOf(err) != Throttled {
+		t.Errorf("%d calls, then %v", calls, err)
+	}
+}

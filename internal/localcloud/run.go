@@ -25,6 +25,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/face"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/identity"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/logging"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/monitoring"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/pubsub"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/registry"
@@ -270,7 +271,8 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 		return err
 	}
 	meters := monitoring.New(monitoring.Options{Metrics: cloudsql.Metrics(), Gauges: sql.Gauges})
-	c.faces = []face.Face{ids, vault, c.registry, queue, sql, meters, run}
+	logs := logging.New(logging.Options{Entries: run.Entries})
+	c.faces = []face.Face{ids, vault, c.registry, queue, sql, meters, logs, run}
 
 	httpLog, err := c.logger("http")
 	if err != nil {

@@ -36,6 +36,8 @@ type Client struct {
 	http     *http.Client
 	agent    string
 	patience time.Duration
+	young    time.Time // until when its front door may not know of it
+	create   bool      // a PUT is for what is not there yet
 }
 
 // NewClient makes a client of the runtime at endpoint. Without a token source calls carry no
@@ -71,6 +73,14 @@ func (c *Client) WithPatience(patience time.Duration) *Client {
 	return &other
 }
 
+// WithYoung is the client of a service that may have been made just now: until then, a 403 or 404 of its front door,
+// which hears late of a service and of who may call it, is worth another try. The runtime's own are not.
+func (c *Client) WithYoung(until time.Time) *Client {
+	other := *c
+	other.young = until
+	return &other
+}
+
 // Info asks what is running.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	return call[Info](ctx, c, http.MethodGet, PathInfo, nil)
@@ -90,6 +100,13 @@ func (c *Client) GetPipeline(ctx context.Context, name string) (Pipeline, error)
 // PutPipeline declares a pipeline: creates it, or changes it when the spec differs.
 func (c *Client) PutPipeline(ctx context.Context, name string, spec PipelineSpec) (Pipeline, error) {
 	return call[Pipeline](ctx, c, http.MethodPut, pipelinePath(name), spec)
+}
+
+// CreatePipeline declares a pipeline that nobody has declared otherwise; CodeConflict says that somebody has.
+func (c *Client) CreatePipeline(ctx context.Context, name string, spec PipelineSpec) (Pipeline, error) {
+	own := *c
+	own.create = true
+	return own.PutPipeline(ctx, name, spec)
 }
 
 // DeletePipeline removes a pipeline. One that is already gone is CodeNotFound.
@@ -187,6 +204,9 @@ func (c *Client) request(ctx context.Context, method, path string, payload []byt
 	if payload != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if c.create {
+		req.Header.Set(HeaderIfNoneMatch, "*")
+	}
 	if c.tokens != nil {
 		token, err := c.tokens.Token()
 		if err != nil {
@@ -235,6 +255,8 @@ func (c *Client) once(ctx context.Context, method, path string, payload []byte, 
 		return method != http.MethodPost || failure.own, failure.err
 	case http.StatusTooManyRequests: // Cloud Run has no instance free; the request went nowhere
 		return true, failure.err
+	case http.StatusForbidden, http.StatusNotFound:
+		return !failure.own && time.Now().Before(c.young), failure.err
 	default:
 		return false, failure.err
 	}

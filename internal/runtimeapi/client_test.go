@@ -49,6 +49,12 @@ func TestClient_calls(t *testing.T) {
 			answer(200, `{"version":"1.2.3","schema_version":4,"later":"field"}`)(w, r)
 		case "GET /v1/pipelines":
 			answer(200, `{"pipelines":[{"name":"billing"}]}`)(w, r)
+		case "PUT /v1/pipelines/taken":
+			if r.Header.Get(HeaderIfNoneMatch) == "*" {
+				answer(409, `{"error":{"code":"conflict","message":"declared otherwise"}}`)(w, r)
+				return
+			}
+			answer(200, `{"name":"taken"}`)(w, r)
 		case "GET /v1/pipelines/billing", "PUT /v1/pipelines/billing":
 			answer(200, `{"name":"billing","generation":2}`)(w, r)
 		case "POST /v1/pipelines/billing:sync":
@@ -71,6 +77,12 @@ func TestClient_calls(t *testing.T) {
 	}
 	if p, err := c.PutPipeline(ctx, "billing", validSpec()); err != nil || p.Generation != 2 {
 		t.Errorf("PutPipeline: %+v, %v", p, err)
+	}
+	if _, err := c.CreatePipeline(ctx, "taken", validSpec()); !hasCode(err, CodeConflict) {
+		t.Errorf("CreatePipeline of one that is there: %v", err)
+	}
+	if _, err := c.PutPipeline(ctx, "taken", validSpec()); err != nil {
+		t.Errorf("PutPipeline of one that is there: %v", err)
 	}
 	if r, err := c.Sync(ctx, "billing", SyncRequest{Full: true}); err != nil || r.ID != 7 {
 		t.Errorf("Sync: %+v, %v", r, err)
@@ -123,6 +135,25 @@ func TestClient_frontDoor(t *testing.T) {
 	c, _ := setup(t, answer(200, "<html>welcome</html>"))
 	if _, err := c.Info(t.Context()); !IsUnavailable(err) {
 		t.Errorf("a web page was taken for a runtime: %v", err)
+	}
+}
+
+// A service answers to everybody a while after it was made, and to nobody before; what the runtime itself says holds at once.
+func TestClient_youngService(t *testing.T) {
+	t.Parallel()
+	soon := time.Now().Add(time.Minute)
+	late := []http.HandlerFunc{answer(404, "<html>"), answer(403, "<html>"), answer(200, `{"name":"billing"}`)}
+	c, calls := setup(t, late...)
+	if p, err := c.WithYoung(soon).GetPipeline(t.Context(), "billing"); err != nil || p.Name != "billing" || calls.Load() != 3 {
+		t.Errorf("got %+v, %v after %d calls", p, err, calls.Load())
+	}
+	c, calls = setup(t, late...)
+	if _, err := c.WithYoung(time.Now()).GetPipeline(t.Context(), "billing"); !IsUnavailable(err) || calls.Load() != 1 {
+		t.Errorf("no longer young: %v after %d calls", err, calls.Load())
+	}
+	c, calls = setup(t, answer(404, `{"error":{"code":"not_found","message":"no pipeline"}}`))
+	if _, err := c.WithYoung(soon).GetPipeline(t.Context(), "billing"); !IsNotFound(err) || calls.Load() != 1 {
+		t.Errorf("the runtime's own word: %v after %d calls", err, calls.Load())
 	}
 }
 

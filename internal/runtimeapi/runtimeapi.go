@@ -248,6 +248,9 @@ type CodaStatus struct {
 	Error   string `json:"error,omitempty"`
 }
 
+// HeaderIfNoneMatch of a pipeline's PUT, when it is "*", creates: a pipeline of that name that is declared otherwise is a conflict.
+const HeaderIfNoneMatch = "If-None-Match"
+
 // Error codes of the control API.
 const (
 	CodeInvalid         = "invalid_argument"

@@ -9,3 +9,8 @@ output "image" {
   description = "The image by digest."
   value       = august_runtime_image.sync.image
 }
+
+output "sbom_digest" {
+  description = "Its bill of materials, in the same repository."
+  value       = august_runtime_image.sync.sbom_digest
+}

@@ -6,7 +6,7 @@ resource "august_sync_runtime" "sync" {
   service_account = "august-sync@feel-august-platform.iam.gserviceaccount.com"
 
   database = {
-    instance = august_cloudsql_ha_policy.platform.connection_name
+    instance = august_cloudsql_ha_policy.platform.instance
     name     = "august"
     user     = "august-sync@feel-august-platform.iam"
     pool_max = 4
@@ -43,6 +43,21 @@ resource "august_sync_runtime" "sync" {
   scaling = {
     min_instances = 1
     max_instances = 3
+
+    # A sync that uses more than half of its processor gets help.
+    cpu_utilization = 50
+  }
+
+  # Cloud SQL has a private address in this network.
+  network = {
+    network    = "platform"
+    subnetwork = "platform-us-central1"
+  }
+
+  # A new revision is tried out before it has traffic, then has a tenth of it for half a minute, then half of it.
+  rollout = {
+    steps     = [10, 50]
+    bake_time = "30s"
   }
 
   # DrChrono cannot present a Google identity; the runtime checks every call itself.

@@ -12,7 +12,8 @@ import (
 
 // merge is the service as it is with the spec written over it, the fields that this changes, and what is
 // changed, in words. Labels in drop go away. Everything that the spec says nothing about stays as somebody
-// else made it: other labels, annotations, network, volumes, containers beside ours.
+// else made it: other labels, annotations, network, volumes, containers beside ours. Where traffic goes is no matter of
+// the spec: a Rollout moves it.
 func (s Spec) merge(live *run.GoogleCloudRunV2Service, drop []string) (next *run.GoogleCloudRunV2Service, mask, words []string, err error) {
 	next = &run.GoogleCloudRunV2Service{}
 	if err := copyTo(next, live); err != nil {
@@ -34,7 +35,6 @@ func (s Spec) merge(live *run.GoogleCloudRunV2Service, drop []string) (next *run
 	set(&m, "invokerIamDisabled", "who may call", &next.InvokerIamDisabled, s.Public)
 	set(&m, "customAudiences", "custom audiences", &next.CustomAudiences, []string{s.Audience})
 	next.Scaling = m.scaling(next.Scaling, s)
-	set(&m, "traffic", "traffic", &next.Traffic, []*run.GoogleCloudRunV2TrafficTarget{{Type: latest, Percent: 100}})
 
 	if next.Template == nil {
 		next.Template = &run.GoogleCloudRunV2RevisionTemplate{}
@@ -112,10 +112,8 @@ func (m *merger) template(t *run.GoogleCloudRunV2RevisionTemplate, s Spec) {
 	c.Resources.ForceSendFields = []string{"CpuIdle"}
 	set(m, field, "start-up probe", &c.StartupProbe, probe("/readyz", 1, 1, 120))
 	set(m, field, "liveness probe", &c.LivenessProbe, probe("/livez", 10, 5, 3))
-	// A revision's name can be given only once.
-	if slices.Contains(m.mask, field) {
-		t.Revision = ""
-	}
+	m.shape(t, s)
+	t.Revision = "" // Cloud Run names the next one: a name can be given only once
 }
 
 // env compares variables by name, since their order means nothing.
@@ -190,10 +188,10 @@ func probe(path string, period, timeout, failures int64) *run.GoogleCloudRunV2Pr
 	}
 }
 
-func copyTo(to, from *run.GoogleCloudRunV2Service) error {
+func copyTo[T any](to, from *T) error {
 	raw, err := json.Marshal(from)
 	if err != nil {
-		return fmt.Errorf("copy service: %w", err)
+		return fmt.Errorf("copy %T: %w", from, err)
 	}
 	return json.Unmarshal(raw, to)
 }

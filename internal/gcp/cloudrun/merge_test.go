@@ -33,6 +33,8 @@ var anySpec = rapid.Custom(func(t *rapid.T) Spec {
 		Min: rapid.Int64Range(0, 3).Draw(t, "min"), Max: rapid.Int64Range(3, 9).Draw(t, "max"),
 		Public: rapid.Bool().Draw(t, "public"), Ingress: rapid.SampledFrom([]string{IngressAll, IngressInternal}).Draw(t, "ingress"),
 		Labels: rapid.MapOfN(word, word, 0, 4).Draw(t, "labels"), Audience: word.Draw(t, "audience"),
+		CPUUtilization: rapid.SampledFrom([]int64{Unset, 10, 29, 57, 90}).Draw(t, "cpu utilization"), ConcurrencyUtilization: rapid.Int64Range(10, 95).Draw(t, "concurrency utilization"),
+		Network: rapid.SampledFrom([]*Network{{}, {Network: "default", Egress: EgressAll}, {Subnetwork: "apps", Tags: []string{"b", "a"}, Egress: EgressPrivate}}).Draw(t, "network"),
 	}
 })
 
@@ -58,6 +60,9 @@ func TestMerge_settles(t *testing.T) {
 		}
 		if names := differing(seen.Env, spec.Env); len(names) > 0 {
 			t.Fatalf("observed another %q", names)
+		}
+		if max(spec.CPUUtilization, 0) != seen.CPUUtilization || spec.ConcurrencyUtilization != seen.ConcurrencyUtilization || !seen.Network.Is(spec.Network) {
+			t.Fatalf("observed %+v, network %+v, of %+v", seen, seen.Network, spec)
 		}
 		if seen.Image != spec.Image || seen.Min != spec.Min || seen.Max != spec.Max || seen.Public != spec.Public || seen.CPU != spec.CPU {
 			t.Fatalf("observed %+v of %+v", seen, spec)
@@ -114,9 +119,6 @@ func TestDrift_namesWhatNoAttributeShows(t *testing.T) {
 		{func(s *run.GoogleCloudRunV2Service) {
 			s.Scaling.ScalingMode, s.Scaling.ManualInstanceCount = manual, 2
 		}, "scaling is manual, at 2 instances"},
-		{func(s *run.GoogleCloudRunV2Service) {
-			s.Traffic = []*run.GoogleCloudRunV2TrafficTarget{{Type: "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", Revision: "n-1", Percent: 100}}
-		}, "traffic"},
 		{func(s *run.GoogleCloudRunV2Service) { s.CustomAudiences = nil }, "custom audiences"},
 		{func(s *run.GoogleCloudRunV2Service) { s.Template.Containers[0].LivenessProbe = nil }, "liveness probe"},
 		{func(s *run.GoogleCloudRunV2Service) { s.Template.Containers[0].Args = []string{"version"} }, "arguments"},

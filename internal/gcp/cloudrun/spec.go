@@ -35,6 +35,7 @@ const (
 	automatic = "AUTOMATIC"
 	manual    = "MANUAL"
 	latest    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+	named     = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 	port      = 8080
 )
 
@@ -53,6 +54,11 @@ type Spec struct {
 	Ingress        string
 	Labels         map[string]string
 	Audience       string
+
+	// In percent; 0 is left as it is, Unset takes it away.
+	CPUUtilization, ConcurrencyUtilization int64
+	// Network is left as it is when nil.
+	Network *Network
 }
 
 // Env is an environment variable: a value, or a reference to a secret.
@@ -92,6 +98,10 @@ func Observe(project, location, name string, live *run.GoogleCloudRunV2Service) 
 	t := live.Template
 	if t == nil {
 		return s
+	}
+	s.Network = observeNetwork(t.VpcAccess)
+	if t.Scaling != nil {
+		s.CPUUtilization, s.ConcurrencyUtilization = percent(t.Scaling.CpuUtilization), percent(t.Scaling.ConcurrencyUtilization)
 	}
 	s.ServiceAccount, s.Timeout, s.Concurrency = t.ServiceAccount, t.Timeout, t.MaxInstanceRequestConcurrency
 	if c := container(t); c != nil {

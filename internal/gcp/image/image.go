@@ -8,6 +8,7 @@
 package image
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -36,6 +37,9 @@ const (
 	source = "https://github.com/feel-august/terraform-provider-august"
 )
 
+// platform is Cloud Run's, and the only one that there are images for: a manifest is enough, and there is no index.
+var platform = v1.Platform{OS: "linux", Architecture: "amd64"}
+
 // Image is a packed runtime.
 type Image struct {
 	// OCI is the image as registries know it.
@@ -44,6 +48,8 @@ type Image struct {
 	Digest v1.Hash
 	// Version is the runtime's version, as its build recorded it.
 	Version string
+	// SBOM is what the image is made of.
+	SBOM *SBOM
 	// Size is what the registry stores: manifest, config and compressed layers, in bytes.
 	Size int64
 }
@@ -51,7 +57,7 @@ type Image struct {
 // Build packs a static linux/amd64 runtime into an image. It fails with [*BinaryError] when the
 // binary cannot run there.
 func Build(binary []byte, labels map[string]string) (*Image, error) {
-	version, err := Check(binary)
+	runtime, err := Check(binary)
 	if err != nil {
 		return nil, err
 	}
@@ -80,20 +86,34 @@ func Build(binary []byte, labels map[string]string) (*Image, error) {
 	}
 	config = config.DeepCopy()
 	config.Created = zero
-	config.OS, config.Architecture = "linux", "amd64"
+	config.OS, config.Architecture = platform.OS, platform.Architecture
 	config.Config = v1.Config{
 		User:       User,
 		Entrypoint: []string{Entrypoint},
 		Cmd:        []string{"serve"},
 		WorkingDir: "/",
 		Env:        []string{"PATH=/", "SSL_CERT_FILE=/" + caBundle},
-		Labels:     allLabels(labels, version),
+		Labels:     allLabels(labels, runtime.Version),
 	}
 	img, err = mutate.ConfigFile(img, config)
 	if err != nil {
 		return nil, fmt.Errorf("write config: %w", err)
 	}
-	return describe(img, version)
+	img, ok := mutate.Annotations(img, annotations(runtime, binary)).(v1.Image)
+	if !ok {
+		return nil, errors.New("annotate image: what came back is no image")
+	}
+	packed, err := describe(img, runtime.Version)
+	if err != nil {
+		return nil, err
+	}
+	packed.SBOM, err = newSBOM(packed, runtime, binary)
+	return packed, err
+}
+
+// ownLabels is what every image says of itself, in its config and in its manifest.
+func ownLabels(version string) map[string]string {
+	return map[string]string{LabelTitle: title, LabelSource: source, LabelVersion: version}
 }
 
 // allLabels is the caller's labels under ours.
@@ -102,7 +122,7 @@ func allLabels(labels map[string]string, version string) map[string]string {
 	if all == nil {
 		all = map[string]string{}
 	}
-	all[LabelTitle], all[LabelSource], all[LabelVersion] = title, source, version
+	maps.Copy(all, ownLabels(version))
 	return all
 }
 

@@ -265,8 +265,8 @@ func TestCheck_refuses(t *testing.T) {
 			}
 		})
 	}
-	if version, err := Check(good); err != nil || version != "devel" {
-		t.Errorf("a good binary: %q, %v", version, err)
+	if runtime, err := Check(good); err != nil || runtime.Version != "devel" {
+		t.Errorf("a good binary: %+v, %v", runtime, err)
 	}
 }
 

@@ -43,19 +43,23 @@ func NewRegistry(tokens func(context.Context) (oauth2.TokenSource, error), userA
 	return &Registry{options: options, puller: puller}, nil
 }
 
-// Push sends what the registry lacks of an image, and points the tags at it.
+// Push sends what the registry lacks of an image and of its SBOM, and then points the tags at the image: what a tag leads
+// to is complete.
 func (r *Registry) Push(ctx context.Context, repository string, img *Image, tags []string) error {
 	repo, err := name.NewRepository(repository, name.StrictValidation)
 	if err != nil {
 		return fmt.Errorf("repository %q: %w", repository, err)
 	}
-	refs := []name.Reference{repo.Digest(img.Digest.String())}
-	for _, tag := range slices.Sorted(slices.Values(tags)) {
-		refs = append(refs, repo.Tag(tag))
+	digest := repo.Digest(img.Digest.String())
+	if err := r.push(ctx, digest, img.OCI); err != nil {
+		return fmt.Errorf("push %s: %w", digest, err)
 	}
-	for _, ref := range refs {
-		if err := r.push(ctx, ref, img); err != nil {
-			return fmt.Errorf("push %s: %w", ref, err)
+	if err := r.attach(ctx, repo, img); err != nil {
+		return fmt.Errorf("attach the SBOM %s to %s: %w", img.SBOM.Digest, digest, err)
+	}
+	for _, tag := range slices.Sorted(slices.Values(tags)) {
+		if err := r.push(ctx, repo.Tag(tag), img.OCI); err != nil {
+			return fmt.Errorf("push %s: %w", repo.Tag(tag), err)
 		}
 	}
 	return nil
@@ -64,14 +68,14 @@ func (r *Registry) Push(ctx context.Context, repository string, img *Image, tags
 // push repeats the whole write when the registry has lost a layer that it said it had: Artifact
 // Registry may collect one between the question and the manifest. A pusher remembers the answer,
 // so each try has a new one.
-func (r *Registry) push(ctx context.Context, ref name.Reference, img *Image) error {
+func (r *Registry) push(ctx context.Context, ref name.Reference, what remote.Taggable) error {
 	const tries = 3
 	for try := 1; ; try++ {
 		pusher, err := r.currentPusher()
 		if err != nil {
 			return err
 		}
-		err = pusher.Push(ctx, ref, img.OCI)
+		err = pusher.Push(ctx, ref, what)
 		if err == nil || try == tries || ctx.Err() != nil ||
 			!hasCode(err, transport.BlobUnknownErrorCode, transport.ManifestBlobUnknownErrorCode, transport.ManifestInvalidErrorCode) {
 			return err
@@ -146,42 +150,6 @@ func (r *Registry) TagsOf(ctx context.Context, repository, digest string) ([]str
 	return tags, nil
 }
 
-// Remote is what an image in a registry says about itself.
-type Remote struct {
-	Version string
-	Labels  map[string]string // without ours
-	Size    int64
-}
-
-// Describe reads an image's description, or nil when there is no such image.
-func (r *Registry) Describe(ctx context.Context, reference string) (*Remote, error) {
-	ref, err := name.ParseReference(reference, name.StrictValidation)
-	if err != nil {
-		return nil, fmt.Errorf("image %q: %w", reference, err)
-	}
-	desc, err := r.puller.Get(ctx, ref)
-	if isMissing(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look up %s: %w", ref, err)
-	}
-	img, err := desc.Image()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", ref, err)
-	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		return nil, fmt.Errorf("read config of %s: %w", ref, err)
-	}
-	size, err := storedSize(img)
-	if err != nil {
-		return nil, err
-	}
-	labels := config.Config.Labels
-	return &Remote{Version: labels[LabelVersion], Labels: CustomLabels(labels), Size: size}, nil
-}
-
 // keychain gives Google's registries the provider's own credentials, which Docker's configuration
 // and google.Keychain know nothing about.
 type keychain struct {
@@ -222,6 +190,10 @@ func hasCode(err error, codes ...transport.ErrorCode) bool {
 
 // Advice is what to do about a failed push or look-up, or empty when there is nothing to add.
 func Advice(repository string, err error) string {
+	var foreign *ForeignError
+	if errors.As(err, &foreign) {
+		return "Give the digest of an image that this provider pushed, for " + platform.String() + "."
+	}
 	var registry *transport.Error
 	if !errors.As(err, &registry) {
 		return "No registry answered at " + repository + ". Check the host name and the network."

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -11,7 +12,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
@@ -27,13 +27,13 @@ type fakeRegistry struct {
 	intercept func(w http.ResponseWriter, r *http.Request) bool // true: answered
 }
 
-func newFakeRegistry(t *testing.T) *fakeRegistry {
+func newFakeRegistry(t *testing.T, options ...registry.Option) *fakeRegistry {
 	t.Helper()
 	f := &fakeRegistry{}
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	inner := registry.New(append(options, registry.Logger(log.New(io.Discard, "", 0)))...)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
-		f.requests = append(f.requests, r.Method+" "+r.URL.Path)
+		f.requests = append(f.requests, r.Method+" "+r.URL.RequestURI())
 		intercept := f.intercept
 		f.mu.Unlock()
 		if intercept == nil || !intercept(w, r) {
@@ -55,6 +55,13 @@ func (f *fakeRegistry) count(method, part string) int {
 		}
 	}
 	return n
+}
+
+// forget starts counting anew.
+func (f *fakeRegistry) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = nil
 }
 
 func newTestRegistry(t *testing.T) *Registry {
@@ -105,6 +112,9 @@ func TestPush(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got.SBOM != img.SBOM.Digest.String() {
+		t.Errorf("described with the SBOM %q, not %s", got.SBOM, img.SBOM.Digest)
+	}
 	if got.Size != img.Size || got.Version != "devel" || len(got.Labels) != 1 || got.Labels["team"] != "billing" {
 		t.Errorf("described as %+v", got)
 	}
@@ -125,59 +135,82 @@ func TestPush(t *testing.T) {
 	}
 }
 
-// A new runtime shares the base layer with the one before, and an image already there is not sent.
+// A new runtime shares the base layer with the one before, and an image already there is not sent. So it is whether or not the
+// registry lists what refers to an image.
 func TestPush_onlyWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	fake := newFakeRegistry(t)
-	repository := fake.host + "/platform/august-sync"
-	first := build(t, "")
-	if err := newTestRegistry(t).Push(t.Context(), repository, first, nil); err != nil {
-		t.Fatal(err)
-	}
-	if n := fake.count("PUT", "/blobs/"); n != 3 {
-		t.Errorf("first push sent %d blobs, want two layers and a config", n)
-	}
-	if err := newTestRegistry(t).Push(t.Context(), repository, first, nil); err != nil {
-		t.Fatal(err)
-	}
-	if n := fake.count("PUT", "/blobs/"); n != 3 {
-		t.Errorf("pushing again sent %d blobs", n-3)
-	}
-	if err := newTestRegistry(t).Push(t.Context(), repository, build(t, "new"), nil); err != nil {
-		t.Fatal(err)
-	}
-	if n := fake.count("PUT", "/blobs/"); n != 5 {
-		t.Errorf("a new runtime sent %d blobs, want its layer and its config", n-3)
+	for name, referrers := range map[string]bool{"referrers": true, "fallback": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := newFakeRegistry(t, registry.WithReferrersSupport(referrers))
+			repository := fake.host + "/platform/august-sync"
+			base, err := baseLayer()
+			if err != nil {
+				t.Fatal(err)
+			}
+			push := func(what string, img *Image, blobs, manifests int, sendsBase bool) {
+				t.Helper()
+				fake.forget()
+				if err := newTestRegistry(t).Push(t.Context(), repository, img, nil); err != nil {
+					t.Fatal(err)
+				}
+				if n := fake.count("PUT", "/blobs/"); n != blobs {
+					t.Errorf("%s sent %d blobs, want %d", what, n, blobs)
+				}
+				if n := fake.count("PUT", "/manifests/sha256:"); n != manifests {
+					t.Errorf("%s sent %d manifests, want %d", what, n, manifests)
+				}
+				if n := fake.count("PUT", base.digest.Hex); (n > 0) != sendsBase {
+					t.Errorf("%s sent the base layer %d times", what, n)
+				}
+			}
+			first := build(t, "")
+			push("the first push", first, 5, 2, true) // two layers and a config; a document and its empty config
+			push("pushing again", first, 0, 0, false)
+			push("a new runtime", build(t, "new"), 3, 2, false) // its layer and its config; its document
+			push("going back", first, 0, 0, false)
+			for _, img := range []*Image{first, build(t, "new")} {
+				attached, err := newTestRegistry(t).Attached(t.Context(), repository+"@"+img.Digest.String(), img.SBOM.Digest.String())
+				if err != nil || !attached {
+					t.Errorf("%s has its SBOM attached: %t, %v", img.Digest, attached, err)
+				}
+			}
+		})
 	}
 }
 
-// The registry says that it holds a layer, and by the time of the manifest it does not.
+// The registry says that it holds a layer, and by the time of the manifest it does not. So it is with the image's manifest
+// and with its SBOM's, and with whatever code a registry says it.
 func TestPush_lostLayer(t *testing.T) {
 	t.Parallel()
-	fake := newFakeRegistry(t)
-	repository := fake.host + "/platform/august-sync"
-	refused := false
-	fake.intercept = func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/manifests/") {
-			return false
-		}
-		fake.mu.Lock()
-		defer fake.mu.Unlock()
-		if refused {
-			return false
-		}
-		refused = true
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown"}]}`)
-		return true
-	}
 	img := build(t, "")
-	r := newTestRegistry(t)
-	if err := r.Push(t.Context(), repository, img, nil); err != nil {
-		t.Fatal(err)
-	}
-	if found, err := r.Exists(t.Context(), repository+"@"+img.Digest.String()); err != nil || !found {
-		t.Errorf("after the push: %t, %v", found, err)
+	for _, digest := range []string{img.Digest.String(), img.SBOM.Digest.String()} {
+		for _, code := range []string{"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID"} {
+			fake := newFakeRegistry(t)
+			repository := fake.host + "/platform/august-sync"
+			refused := false
+			fake.intercept = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, "/manifests/"+digest) {
+					return false
+				}
+				fake.mu.Lock()
+				defer fake.mu.Unlock()
+				if refused {
+					return false
+				}
+				refused = true
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = fmt.Fprintf(w, `{"errors":[{"code":%q,"message":"blob unknown"}]}`, code)
+				return true
+			}
+			r := newTestRegistry(t)
+			if err := r.Push(t.Context(), repository, img, nil); err != nil || !refused {
+				t.Fatalf("%s: %v, refused: %t", code, err, refused)
+			}
+			if attached, err := r.Attached(t.Context(), repository+"@"+img.Digest.String(), img.SBOM.Digest.String()); err != nil || !attached {
+				t.Errorf("%s, after the push: %t, %v", code, attached, err)
+			}
+		}
 	}
 }
 
@@ -223,35 +256,5 @@ func TestAdvice(t *testing.T) {
 	_, err := closed.Exists(t.Context(), "127.0.0.1:1/platform/august-sync@sha256:"+strings.Repeat("0", 64))
 	if got := Advice("127.0.0.1:1/platform/august-sync", err); !strings.Contains(got, "No registry answered") {
 		t.Errorf("advice %q for %v", got, err)
-	}
-}
-
-func TestKeychain(t *testing.T) {
-	t.Setenv("DOCKER_CONFIG", t.TempDir()) // so not parallel: no credentials of the machine's own
-	k := keychain{func(context.Context) (oauth2.TokenSource, error) {
-		return oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "token-of-the-provider"}), nil
-	}}
-	for host, google := range map[string]bool{
-		"us-central1-docker.pkg.dev": true, "gcr.io": true, "eu.gcr.io": true,
-		"127.0.0.1:5000": false, "pkg.dev.example.test": false, "notgcr.io": false,
-	} {
-		target, err := name.NewRegistry(host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		auth, err := k.Resolve(target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !google {
-			if auth != authn.Anonymous {
-				t.Errorf("%s is given credentials", host)
-			}
-			continue
-		}
-		config, err := auth.Authorization()
-		if err != nil || config.Password != "token-of-the-provider" {
-			t.Errorf("%s: %+v, %v", host, config, err)
-		}
 	}
 }

@@ -8,18 +8,22 @@ import (
 	"regexp"
 )
 
-// stampMark is what the runtime's stamp begins with. A pointer to the version, a Go string, follows.
+// stampMark is what the runtime's stamp begins with. Pointers to the version and to the revision, Go strings, follow.
 const stampMark = "@(#)august-sync "
 
-// What a stamp may be: a build that says anything else has none.
-var stampForm = regexp.MustCompile(`^v?[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$`)
+// What a version and a commit may be: a build that says anything else has none.
+var (
+	stampForm    = regexp.MustCompile(`^v?[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$`)
+	revisionForm = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+)
 
 // longestData bounds what is searched for a stamp; the runtime's variables take some hundred kilobytes.
 const longestData = 64 << 20
 
-// stampedVersion is the version that the linker gave a runtime, or empty when it gave none. Go's own build information
-// has no place for it: it knows the versions of modules, and of a build from a clone none.
-func stampedVersion(file *elf.File) string {
+// stamped is the version and the commit that the linker gave a runtime, or empty when it gave none. Go's own build
+// information has no place for a version: it knows those of modules, and of a build from a clone none. It would know the
+// commit, but also whether the clone had a file too many, so that a release could not be built again byte by byte.
+func stamped(file *elf.File) (version, revision string) {
 	for _, segment := range file.Progs {
 		if segment.Type != elf.PT_LOAD || segment.Flags&elf.PF_W == 0 || segment.Filesz > longestData {
 			continue
@@ -33,16 +37,19 @@ func stampedVersion(file *elf.File) string {
 			if !found {
 				break
 			}
-			if version := followStamp(file, after); stampForm.MatchString(version) {
-				return version
+			if version = followStamp(file, after); stampForm.MatchString(version) {
+				if revision = followStamp(file, after[8:]); !revisionForm.MatchString(revision) {
+					revision = ""
+				}
+				return version, revision
 			}
 			data = after
 		}
 	}
-	return ""
+	return "", ""
 }
 
-// followStamp reads the string that the pointer behind a stamp's mark points at: an address, and a length.
+// followStamp reads the string that a pointer of a stamp points at: an address, and a length.
 func followStamp(file *elf.File, after []byte) string {
 	if len(after) < 8 {
 		return ""

@@ -29,10 +29,10 @@ func runtimeBinary(t *testing.T, flags string) []byte {
 
 func TestCheck_version(t *testing.T) {
 	t.Parallel()
-	const version = "12.3.4-rc.1+test"
-	runtime := runtimeBinary(t, "-X main.version="+version)
-	if got, err := Check(runtime); err != nil || got != version {
-		t.Fatalf("the version of a stripped runtime is %q, %v; want %q", got, err, version)
+	const version, revision = "12.3.4-rc.1+test", "0123456789abcdef0123456789abcdef01234567"
+	runtime := runtimeBinary(t, "-X main.version="+version+" -X main.revision="+revision)
+	if got, err := Check(runtime); err != nil || got.Version != version || got.Revision != revision {
+		t.Fatalf("a stripped runtime says %+v, %v; want %q of %q", got, err, version, revision)
 	}
 	img, err := Build(runtime, nil)
 	if err != nil {
@@ -45,20 +45,27 @@ func TestCheck_version(t *testing.T) {
 	if img.Version != version || config.Config.Labels[LabelVersion] != version {
 		t.Errorf("the image says %q, and its label %q", img.Version, config.Config.Labels[LabelVersion])
 	}
+	holdProvenance(t, img, runtime, version, revision)
+	holdSBOM(t, img, runtime)
 
 	// Whatever a damaged or hostile stamp points at, it is no version and no crash.
 	at := bytes.Index(runtime, []byte(stampMark)) + len(stampMark)
 	for name, pointer := range map[string]uint64{"nowhere": 0, "far away": ^uint64(0), "at code": 0x401000} {
 		damaged := bytes.Clone(runtime)
 		binary.LittleEndian.PutUint64(damaged[at:], pointer)
-		if got, err := Check(damaged); err != nil || got != "devel" {
-			t.Errorf("a stamp that points %s: %q, %v", name, got, err)
+		if got, err := Check(damaged); err != nil || got.Version != "devel" || got.Revision != "" {
+			t.Errorf("a stamp that points %s: %+v, %v", name, got, err)
+		}
+		damaged = bytes.Clone(runtime)
+		binary.LittleEndian.PutUint64(damaged[at+8:], pointer)
+		if got, err := Check(damaged); err != nil || got.Version != version || got.Revision != "" {
+			t.Errorf("a stamp whose revision points %s: %+v, %v", name, got, err)
 		}
 	}
 	long := strings.Repeat("9", 65)
 	renamed := bytes.Replace(runtime, []byte(version), []byte(`1.0"; rm -rf / ` + version)[:len(version)], 1)
-	if got, err := Check(renamed); err != nil || strings.ContainsAny(got, `"; `) {
-		t.Errorf("a version that is none: %q, %v", got, err)
+	if got, err := Check(renamed); err != nil || strings.ContainsAny(got.Version, `"; `) {
+		t.Errorf("a version that is none: %+v, %v", got, err)
 	}
 	if stampForm.MatchString(long) {
 		t.Errorf("%s is taken for a version", long)
@@ -68,7 +75,7 @@ func TestCheck_version(t *testing.T) {
 func TestCheck_versionOfUnstampedBuild(t *testing.T) {
 	t.Parallel()
 	runtime := runtimeBinary(t, "")
-	if got, err := Check(runtime); err != nil || got != "devel" {
-		t.Errorf("the version of a runtime that was given none is %q, %v", got, err)
+	if got, err := Check(runtime); err != nil || got.Version != "devel" || got.Revision != "" {
+		t.Errorf("a runtime that was given neither version nor revision says %+v, %v", got, err)
 	}
 }

@@ -1,4 +1,5 @@
-// Package secrets refers to secrets and asks whether they exist. It never reads one.
+// Package secrets refers to secrets, asks whether they exist, and keeps those that are managed here. A value is in memory only for
+// as long as it is compared or sent.
 package secrets
 
 import (
@@ -96,7 +97,7 @@ func Check(ctx context.Context, api *secretmanager.Service, ref Ref) error {
 	})
 	switch {
 	case gcp.KindOf(err) == gcp.NotFound:
-		return Problem(fmt.Sprintf("secret %q does not exist in project %s; create it with google_secret_manager_secret or choose another",
+		return Problem(fmt.Sprintf("secret %q does not exist in project %s; create it with august_secret or choose another",
 			ref.Name, ref.Project))
 	case err != nil:
 		return fmt.Errorf("look up %s: %w", ref.Secret(), err)

@@ -81,7 +81,7 @@ func TestCheck(t *testing.T) {
 		{Ref{"p", "good", "1"}, "is disabled"},
 		{Ref{"p", "good", "2"}, "has no version 2"},
 		{Ref{"p", "empty", "latest"}, "has no version yet"},
-		{Ref{"p", "bad", "latest"}, `secret "bad" does not exist in project p; create it with google_secret_manager_secret or choose another`},
+		{Ref{"p", "bad", "latest"}, `secret "bad" does not exist in project p; create it with august_secret or choose another`},
 	} {
 		err := Check(t.Context(), api, tt.ref)
 		var problem Problem

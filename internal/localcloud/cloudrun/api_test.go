@@ -51,6 +51,7 @@ func (r *rig) settle(t *testing.T, op tree) tree {
 }
 
 func TestAnswersFitTheProtos(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.mustCreate(t, "shape", r.service())
 	next := withoutEtag(s)
@@ -171,6 +172,7 @@ func TestDryRunsAndMissing(t *testing.T) {
 }
 
 func TestPolicy(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	want := r.service()
 	want.InvokerIamDisabled = false
@@ -208,6 +210,7 @@ func TestRules(t *testing.T) {
 		"foreign revision":   {"a", body(`"traffic":[{"type":2,"revision":"b-1","percent":100}],`, ``, ``), "not a revision of"},
 		"absent revision":    {"a", body(`"traffic":[{"type":2,"revision":"a-1","percent":100}],`, ``, ``), "does not exist"},
 		"tag twice":          {"a", body(`"traffic":[{"type":1,"percent":50,"tag":"x"},{"type":1,"percent":50,"tag":"x"}],`, ``, ``), "more than once"},
+		"tag and name":       {strings.Repeat("a", 40), body(`"traffic":[{"type":1,"percent":100,"tag":"abcdefg"}],`, ``, ``), "cannot exceed 46"},
 		"tag form":           {"a", body(`"traffic":[{"type":1,"percent":100,"tag":"X"}],`, ``, ``), "tag"},
 		"name form":          {"A_b", body(``, ``, ``), "service_id"},
 		"revision prefix":    {"a", body(``, `"revision":"b-1",`, ``), "must start with"},
@@ -217,6 +220,13 @@ func TestRules(t *testing.T) {
 		"concurrency":        {"a", body(``, `"maxInstanceRequestConcurrency":1001,`, ``), "1000"},
 		"timeout":            {"a", body(``, `"timeout":"3601s",`, ``), "3600"},
 		"min above max":      {"a", body(``, `"scaling":{"minInstanceCount":3,"maxInstanceCount":2},`, ``), "above"},
+		"service min above":  {"a", body(`"scaling":{"minInstanceCount":3,"maxInstanceCount":2},`, ``, ``), "service.scaling: min_instance_count 3 is above"},
+		"cpu share":          {"a", body(``, `"scaling":{"cpuUtilization":0.91},`, ``), "cpu_utilization: 0.91"},
+		"places share":       {"a", body(``, `"scaling":{"concurrencyUtilization":0.05},`, ``), "concurrency_utilization: 0.05"},
+		"share form":         {"a", body(``, `"scaling":{"cpuUtilization":"much"},`, ``), "cpu_utilization: much"},
+		"neither share":      {"a", body(``, `"scaling":{"cpuUtilization":0,"concurrencyUtilization":0},`, ``), "cannot both be disabled"},
+		"readiness by TCP":   {"a", body(``, ``, `"readinessProbe":{"tcpSocket":{}},`), "readiness_probe: tcp_socket is not supported"},
+		"readiness delay":    {"a", body(``, ``, `"readinessProbe":{"initialDelaySeconds":1,"httpGet":{}},`), "readiness_probe: initial_delay_seconds"},
 		"cpu":                {"a", body(``, ``, `"resources":{"limits":{"cpu":"3"}},`), "cpu"},
 		"cpu and memory":     {"a", body(``, ``, `"resources":{"limits":{"cpu":"4","memory":"1Gi"}},`), "2Gi"},
 		"memory needs cpu":   {"a", body(``, ``, `"resources":{"limits":{"cpu":"1","memory":"8Gi"}},`), "needs at least"},
@@ -226,12 +236,17 @@ func TestRules(t *testing.T) {
 		"secret form":        {"a", body(``, ``, `"env":[{"name":"X","valueSource":{"secretKeyRef":{"secret":"a/b"}}}],`), "secret_key_ref.secret"},
 		"secret version":     {"a", body(``, ``, `"env":[{"name":"X","valueSource":{"secretKeyRef":{"secret":"a","version":"0"}}}],`), "version"},
 		"probe":              {"a", body(``, ``, `"startupProbe":{"timeoutSeconds":5,"periodSeconds":2,"tcpSocket":{}},`), "above period"},
+		"startup period":     {"a", body(``, ``, `"startupProbe":{"periodSeconds":241,"tcpSocket":{}},`), "startup_probe: period and timeout must be within 1 and 240"},
+		"liveness delay":     {"a", body(``, ``, `"livenessProbe":{"initialDelaySeconds":3601,"httpGet":{}},`), "liveness_probe: period and timeout must be within 1 and 3600"},
 		"manual count":       {"a", body(`"scaling":{"manualInstanceCount":1},`, ``, ``), "MANUAL"},
 		"unknown field":      {"a", body(`"colour":"blue",`, ``, ``), "colour"},
 		"no template":        {"a", `{}`, "required"},
 		"no container":       {"a", `{"template":{}}`, "at least one container"},
 		"two containers":     {"a", `{"template":{"containers":[{"image":"x","ports":[{"containerPort":80}]},{"image":"y","ports":[{"containerPort":81}]}]}}`, "exactly one"},
 		"sidecar not run":    {"a", `{"template":{"containers":[{"image":"x","ports":[{"containerPort":80}]},{"image":"y"}]}}`, "no sidecars"},
+		"no network":         {"a", body(``, `"vpcAccess":{"networkInterfaces":[{"tags":["a"]}]},`, ``), "network or subnetwork is required"},
+		"two networks":       {"a", body(``, `"vpcAccess":{"networkInterfaces":[{"network":"a"},{"network":"b"}]},`, ``), "only one"},
+		"network twice":      {"a", body(``, `"vpcAccess":{"connector":"c","networkInterfaces":[{"network":"a"}]},`, ``), "exclude each other"},
 		"volume not mounted": {"a", body(``, `"volumes":[{"name":"v","secret":{"secret":"s"}}],`, ``), "mounts no volume"},
 	} {
 		code, out := r.raw(t, http.MethodPost, "/v2/"+parent+"/services?serviceId="+c.id, c.body)

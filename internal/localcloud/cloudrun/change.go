@@ -15,7 +15,9 @@ import (
 // create stores a new service and begins its first rollout. f.mu is held.
 func (f *Face) create(project, loc, id string, spec tree, who string, dry bool) (any, error) {
 	s := &service{Project: project, Location: loc, ID: id}
-	if f.services[s.name()] != nil {
+	if old := f.services[s.name()]; old != nil && old.gone {
+		return nil, gapi.Exists("Resource '%s' is being deleted: wait for the operation that does it.", id)
+	} else if old != nil {
 		return nil, gapi.Exists("Resource '%s' already exists.", id)
 	}
 	fillService(spec, project)
@@ -134,7 +136,7 @@ func (f *Face) update(s *service, spec tree, who string, force, dry bool) (any, 
 }
 
 // remove deletes a service. Its operation ends when nothing of it runs any more. f.mu is held.
-func (f *Face) remove(s *service, dry bool) any {
+func (f *Face) remove(s *service, dry bool) *operation {
 	op := newOperation(s.Project, s.Location)
 	f.track(op)
 	gone := typed("Service", s.render())
@@ -143,10 +145,9 @@ func (f *Face) remove(s *service, dry bool) any {
 	op.metadata = gone
 	if dry {
 		op.finish(typed("Service", s.render()))
-		return op.render()
+		return op
 	}
-	delete(f.services, s.name())
-	s.gone = true
+	s.gone = true // nobody finds it any more; its name stays taken for as long as its folder is there
 	keys := []string{s.portKey()}
 	for tag := range s.tags {
 		keys = append(keys, s.portKey()+"/"+tag)
@@ -157,6 +158,7 @@ func (f *Face) remove(s *service, dry bool) any {
 		err := os.RemoveAll(f.home(s))
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		delete(f.services, s.name())
 		for _, k := range keys {
 			f.opt.Ports.Release(k)
 		}
@@ -168,7 +170,7 @@ func (f *Face) remove(s *service, dry bool) any {
 		delete(end, "reconciling")
 		op.finish(end)
 	})
-	return op.render()
+	return op
 }
 
 // removeRevision deletes a revision that nothing leads to. f.mu is held.

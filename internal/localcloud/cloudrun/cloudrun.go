@@ -1,14 +1,17 @@
 // Package cloudrun is the local cloud's Cloud Run Admin API v2 over real processes: a revision is a
-// process run from its image's file system, a service is a door on a loopback port before them.
+// process run from its image's file system, a service is a door on a loopback port before them. A job's task is
+// such a process, too, which ends by itself.
 package cloudrun
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -33,6 +36,12 @@ type Options struct {
 	Credential *syscall.Credential
 	// QueueWait is how long a request waits for a free place (10 seconds when zero).
 	QueueWait time.Duration
+	// ScaleWindow is how often a revision's load is looked at, as the mean since the last time (10
+	// seconds when zero; Cloud Run takes a minute).
+	ScaleWindow time.Duration
+	// IdleAfter is how long an instance is kept that is not needed (a minute when zero; Cloud Run takes up to
+	// 15).
+	IdleAfter time.Duration
 	// Log receives what the face itself does; processes write to files of their own.
 	Log *slog.Logger
 }
@@ -48,6 +57,7 @@ type Face struct {
 
 	mu       sync.Mutex
 	services map[string]*service // by full name
+	jobs     map[string]*job     // by full name
 	ops      map[string]*operation
 	started  time.Time
 	serial   int // makes pid files of pools distinct
@@ -63,6 +73,12 @@ func New(opt Options) (*Face, error) {
 	if opt.QueueWait == 0 {
 		opt.QueueWait = 10 * time.Second
 	}
+	if opt.ScaleWindow == 0 {
+		opt.ScaleWindow = 10 * time.Second
+	}
+	if opt.IdleAfter == 0 {
+		opt.IdleAfter = time.Minute
+	}
 	dir, err := filepath.Abs(opt.Dir)
 	if err != nil {
 		return nil, err
@@ -75,11 +91,12 @@ func New(opt Options) (*Face, error) {
 		opt:      opt,
 		images:   runner.NewImages(filepath.Join(opt.Dir, "images")),
 		services: map[string]*service{},
+		jobs:     map[string]*job{},
 		ops:      map[string]*operation{},
 		started:  time.Now(),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
-	return f, f.load()
+	return f, errors.Join(f.load(), f.loadJobs())
 }
 
 // Sweep ends the processes that a killed supervisor left behind under dir, an Options.Dir. It
@@ -107,9 +124,10 @@ func (f *Face) Start(ctx context.Context) error {
 			used[r.Digest] = true
 		}
 	}
+	f.jobImages(used)
 	f.mu.Unlock()
 	if err := f.images.Prune(func(digest string) bool { return used[digest] }); err != nil {
-		return fmt.Errorf("removing images that no revision uses: %w", err)
+		return fmt.Errorf("removing images that nothing uses: %w", err)
 	}
 	var wg sync.WaitGroup
 	errs := make(chan error, len(all))
@@ -123,6 +141,7 @@ func (f *Face) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	f.resumeJobs() //nolint:contextcheck // goes on after the start
 	return nil
 }
 
@@ -141,15 +160,18 @@ func (f *Face) Close(ctx context.Context) error {
 	return nil
 }
 
-// Report lists the services.
+// Report lists the services and jobs.
 func (f *Face) Report() []face.Line {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []face.Line
 	for _, s := range f.services {
+		if s.gone {
+			continue
+		}
 		running := 0
 		for _, p := range s.pools {
-			running += p.Healthy()
+			running += p.Running()
 		}
 		state := "READY"
 		switch {
@@ -157,7 +179,7 @@ func (f *Face) Report() []face.Line {
 			state = "RECONCILING"
 		case s.Ready.State != succeeded:
 			state = "FAILED"
-		case running == 0:
+		case s.stopped():
 			state = "STOPPED"
 		}
 		out = append(out, face.Line{
@@ -166,6 +188,19 @@ func (f *Face) Report() []face.Line {
 			State:  state,
 			Detail: fmt.Sprintf("%s, %s, revision %s, %d running", s.uri(), s.Location, s.LatestReady, running),
 		})
+	}
+	for _, j := range f.jobs {
+		if j.gone {
+			continue
+		}
+		line := face.Line{Kind: "Cloud Run job", Name: j.Project + "/" + j.ID, State: "READY", Detail: j.Location + ", never executed"}
+		if e := j.Executions[j.Latest]; e != nil {
+			line.State = strings.TrimPrefix(e.status(), "EXECUTION_")
+			line.Detail = fmt.Sprintf("%s, execution %s, %d of %d tasks succeeded", j.Location, e.ID, e.in(taskSucceeded), len(e.Tasks))
+		} else if j.Ready.State == failed {
+			line.State = "FAILED"
+		}
+		out = append(out, line)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out

@@ -95,6 +95,7 @@ func TestAnswersFitTheDiscoveryDocument(t *testing.T) {
 	r.secrets[project+"/s/latest"] = "x"
 	body := `{"invokerIamDisabled":true,"description":"d","labels":{"a":"b"},"functionalType":"FUNCTIONAL_TYPE_AGENT","scaling":{"minInstanceCount":1},
 	 "template":{"sessionAffinity":true,"scaling":{"cpuUtilization":0.5,"concurrencyUtilization":0.7},"clientVersion":"1","executionEnvironment":"EXECUTION_ENVIRONMENT_GEN2",
+	  "vpcAccess":{"egress":"ALL_TRAFFIC","networkInterfaces":[{"network":"default","tags":["a"]}]},
 	  "containers":[{"name":"one","image":"` + r.image + `","env":[{"name":"S","valueSource":{"secretKeyRef":{"secret":"s","version":"latest"}}}],
 	   "livenessProbe":{"httpGet":{"path":"/healthz","httpHeaders":[{"name":"X","value":"y"}]}},"resources":{"limits":{"cpu":"1"},"startupCpuBoost":true}}]},
 	 "traffic":[{"type":"TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST","percent":100,"tag":"now"}]}`

@@ -60,6 +60,7 @@ func TestDoorQueuesAndRefuses(t *testing.T) {
 	r := newRig(t)
 	want := r.service()
 	want.Template.MaxInstanceRequestConcurrency = 1
+	want.Template.Scaling = &runpb.RevisionScaling{MaxInstanceCount: 1}
 	want.Template.Timeout = durationpb.New(time.Second)
 	s := r.mustCreate(t, "narrow", want)
 	var wg sync.WaitGroup
@@ -92,6 +93,7 @@ func TestFullServiceAnswers429(t *testing.T) {
 	r := newRig(t)
 	want := r.service()
 	want.Template.MaxInstanceRequestConcurrency = 1
+	want.Template.Scaling = &runpb.RevisionScaling{MaxInstanceCount: 1}
 	s := r.mustCreate(t, "full", want)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -169,6 +169,9 @@ func (f *Face) knative(s *service) tree {
 	if sc.GetMinInstanceCount() > 0 {
 		notes["run.googleapis.com/minScale"] = decimal(sc.GetMinInstanceCount())
 	}
+	if sc.GetMaxInstanceCount() > 0 {
+		notes["run.googleapis.com/maxScale"] = decimal(sc.GetMaxInstanceCount())
+	}
 	if sc.GetScalingMode() == runpb.ServiceScaling_MANUAL {
 		notes["run.googleapis.com/scalingMode"] = "manual"
 		notes["run.googleapis.com/manualInstanceCount"] = decimal(sc.GetManualInstanceCount())

@@ -21,6 +21,9 @@ const (
 	noteGeneration = "run.googleapis.com/execution-environment"
 	noteSecrets    = "run.googleapis.com/secrets" //nolint:gosec // an annotation's name
 	noteAffinity   = "run.googleapis.com/sessionAffinity"
+	noteConnector  = "run.googleapis.com/vpc-access-connector"
+	noteNetworks   = "run.googleapis.com/network-interfaces"
+	noteEgress     = "run.googleapis.com/vpc-access-egress"
 )
 
 func decimal(n int32) string { return strconv.Itoa(int(n)) }
@@ -48,6 +51,7 @@ func knativeTemplate(template tree) tree {
 	if t.GetSessionAffinity() {
 		notes[noteAffinity] = "true"
 	}
+	showVPC(notes, template)
 	var aliases []string
 	containers, _ := cloneValue(template["containers"]).([]any)
 	for _, c := range containers {
@@ -143,12 +147,15 @@ func (o *knativeObject) apply(spec tree) (tree, error) {
 	} else if sc, ok := out["scaling"].(tree); ok {
 		delete(sc, "scalingMode")
 		delete(sc, "manualInstanceCount")
-		if len(sc) == 0 {
-			delete(out, "scaling")
+	}
+	for note, field := range map[string]string{"run.googleapis.com/minScale": "scaling.minInstanceCount", "run.googleapis.com/maxScale": "scaling.maxInstanceCount"} {
+		remove(out, field)
+		if n := notes[note]; n != "" && n != "0" {
+			put(out, field, json.Number(n))
 		}
 	}
-	if n := notes["run.googleapis.com/minScale"]; n != "" {
-		put(out, "scaling.minInstanceCount", json.Number(n))
+	if sc, ok := out["scaling"].(tree); ok && len(sc) == 0 {
+		delete(out, "scaling")
 	}
 	if len(o.Spec.Traffic) > 0 {
 		var traffic []any
@@ -208,6 +215,9 @@ func (o *knativeObject) template(spec tree) (tree, error) {
 		}
 	}
 	setFlag(t, "sessionAffinity", notes[noteAffinity])
+	if err := readVPC(t, notes); err != nil {
+		return nil, err
+	}
 	if g := notes[noteGeneration]; g != "" {
 		t["executionEnvironment"] = "EXECUTION_ENVIRONMENT_" + strings.ToUpper(g)
 	}

@@ -68,13 +68,20 @@ func (f *Face) knativeReplace(r *http.Request) (any, error) {
 	return f.knative(s), nil
 }
 
+// knativeDelete answers when nothing is left of the service: v1 has no operation that could be waited for.
 func (f *Face) knativeDelete(r *http.Request) (any, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	s, err := f.knativeFind(r)
 	if err != nil {
+		f.mu.Unlock()
 		return nil, err
 	}
-	f.remove(s, false)
+	op := f.remove(s, false)
+	f.mu.Unlock()
+	select {
+	case <-op.done:
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 	return tree{"kind": "Status", "status": "Success"}, nil
 }

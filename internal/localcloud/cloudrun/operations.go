@@ -15,6 +15,9 @@ import (
 
 // Codes of google.rpc.Status that operations end with.
 const (
+	codeCancelled          = 1
+	codeUnknown            = 2
+	codeDeadlineExceeded   = 4
 	codeFailedPrecondition = 9
 	codeAborted            = 10
 )
@@ -30,6 +33,7 @@ type operation struct {
 	metadata tree
 	response tree
 	err      tree
+	look     func() tree   // the metadata as it is now, of an operation whose object changes under way
 	done     chan struct{} // closed at the end
 }
 
@@ -68,6 +72,9 @@ func (o *operation) finished() bool {
 
 // render is the operation as the API shows it. Face.mu is held.
 func (o *operation) render() tree {
+	if o.look != nil {
+		o.metadata = o.look()
+	}
 	out := tree{"name": o.name, "metadata": o.metadata}
 	if o.finished() {
 		out["done"] = true

@@ -25,12 +25,12 @@ func (s *service) public() bool {
 	return false
 }
 
-// policy is the service's IAM policy; the etag is base64, as the field is of bytes.
-func (s *service) policy() tree {
-	if s.Policy == nil {
+// shown is an IAM policy as the API shows it; the etag is base64, as the field is of bytes.
+func shown(policy tree) tree {
+	if policy == nil {
 		return tree{"etag": "ACAB"}
 	}
-	return clone(s.Policy)
+	return clone(policy)
 }
 
 func (f *Face) getPolicy(r *http.Request) (any, error) {
@@ -40,22 +40,12 @@ func (f *Face) getPolicy(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.policy(), nil
+	return shown(s.Policy), nil
 }
 
 func (f *Face) setPolicy(r *http.Request) (any, error) {
-	var body struct {
-		Policy struct {
-			Version  int `json:"version"`
-			Bindings []struct {
-				Role      string   `json:"role"`
-				Members   []string `json:"members"`
-				Condition tree     `json:"condition"`
-			} `json:"bindings"`
-			Etag string `json:"etag"`
-		} `json:"policy"`
-	}
-	if err := gapi.ReadJSON(r, &body); err != nil {
+	body, err := readPolicy(r)
+	if err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
@@ -64,11 +54,44 @@ func (f *Face) setPolicy(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e := body.Policy.Etag; e != "" && e != s.policy()["etag"] {
+	next, err := body.after(s.Policy)
+	if err != nil {
+		return nil, err
+	}
+	s.Policy = next
+	if err := f.save(s); err != nil {
+		return nil, err
+	}
+	f.point(s)
+	return shown(s.Policy), nil
+}
+
+// policyRequest is what setIamPolicy is asked for.
+type policyRequest struct {
+	Version  int `json:"version"`
+	Bindings []struct {
+		Role      string   `json:"role"`
+		Members   []string `json:"members"`
+		Condition tree     `json:"condition"`
+	} `json:"bindings"`
+	Etag string `json:"etag"`
+}
+
+func readPolicy(r *http.Request) (policyRequest, error) {
+	var body struct {
+		Policy policyRequest `json:"policy"`
+	}
+	err := gapi.ReadJSON(r, &body)
+	return body.Policy, err
+}
+
+// after is the policy that follows the current one, unless somebody else came before.
+func (p policyRequest) after(current tree) (tree, error) {
+	if p.Etag != "" && p.Etag != shown(current)["etag"] {
 		return nil, gapi.Errorf(http.StatusConflict, "ABORTED", "aborted", "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.")
 	}
 	bindings := []any{}
-	for _, b := range body.Policy.Bindings {
+	for _, b := range p.Bindings {
 		if b.Role == "" {
 			return nil, gapi.Invalid("policy.bindings: a binding has no role")
 		}
@@ -88,16 +111,11 @@ func (f *Face) setPolicy(r *http.Request) (any, error) {
 		}
 		bindings = append(bindings, binding)
 	}
-	next := tree{"version": number(int64(max(body.Policy.Version, 1))), "etag": randomBase64(9)}
+	next := tree{"version": number(int64(max(p.Version, 1))), "etag": randomBase64(9)}
 	if len(bindings) > 0 {
 		next["bindings"] = bindings
 	}
-	s.Policy = next
-	if err := f.save(s); err != nil {
-		return nil, err
-	}
-	f.point(s)
-	return s.policy(), nil
+	return next, nil
 }
 
 // testPermissions grants all that is asked: the local cloud has no other users.

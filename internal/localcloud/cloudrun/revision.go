@@ -109,17 +109,21 @@ func (f *Face) renderRevision(s *service, r *revision) tree {
 	if r.Ready.Reason == runner.ReasonImage {
 		image, health = r.Ready, condition{State: pending, At: r.Ready.At}
 	}
+	if n := s.bounds(r, shares(s.Statuses)[r.Name]).Min; s.pools[r.Name] != nil && n > 0 {
+		out["scalingStatus"] = tree{"desiredMinInstanceCount": n}
+	}
 	out["conditions"] = []any{r.Ready.render("Ready"), inactive, image.render("ContainerReady"), health.render("ContainerHealthy"), condition{State: succeeded, At: r.Ready.At}.render("ResourcesAvailable")}
 	return out
 }
 
-// launch starts a revision's processes. patient is for a revision that is known to be good. Only
-// the service's rollout calls it.
-func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patient bool) (*runner.Pool, error) {
+// launch starts a revision's processes, as many as percent of the traffic asks for. patient is for a
+// revision that is known to be good. Only the service's rollout calls it.
+func (f *Face) launch(ctx context.Context, s *service, r *revision, percent int, patient bool) (*runner.Pool, error) {
 	f.mu.Lock()
+	bounds := s.bounds(r, percent)
 	if p := s.pools[r.Name]; p != nil {
 		f.mu.Unlock()
-		p.Resize(n) //nolint:contextcheck // instances last until Stop, ctx bounds this launch only
+		p.Widen(bounds) //nolint:contextcheck // instances last until Stop, ctx bounds this launch only
 		return p, nil
 	}
 	f.serial++
@@ -127,7 +131,7 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patie
 	f.mu.Unlock()
 	t := view(r.Template, &runpb.RevisionTemplate{})
 	c := t.GetContainers()[0]
-	image, err := f.fetch(ctx, r, c.GetImage())
+	image, err := f.fetch(ctx, &r.Digest, c.GetImage())
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +146,8 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patie
 		},
 		Startup:     *probe(c.GetStartupProbe(), c),
 		Liveness:    probe(c.GetLivenessProbe(), c),
+		Readiness:   probe(c.GetReadinessProbe(), c),
+		Scaling:     f.scaling(r.Template),
 		Concurrency: int(t.GetMaxInstanceRequestConcurrency()),
 		QueueWait:   f.opt.QueueWait,
 		LogPath:     f.logPath(s, r.Name),
@@ -151,17 +157,17 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, n int, patie
 		Credential:  f.opt.Credential,
 		Log:         f.opt.Log,
 	}
-	p := runner.Start(cfg, n) //nolint:contextcheck // as above
+	p := runner.Start(cfg, bounds) //nolint:contextcheck // as above
 	f.mu.Lock()
 	s.pools[r.Name] = p
 	f.mu.Unlock()
 	return p, nil
 }
 
-// fetch resolves the image once per revision and brings its file system.
-func (f *Face) fetch(ctx context.Context, r *revision, ref string) (runner.Image, error) {
+// fetch resolves the image once, into known, and brings its file system.
+func (f *Face) fetch(ctx context.Context, known *string, ref string) (runner.Image, error) {
 	f.mu.Lock()
-	digest := r.Digest
+	digest := *known
 	f.mu.Unlock()
 	if digest == "" {
 		d, err := f.images.Resolve(ctx, ref)
@@ -169,7 +175,7 @@ func (f *Face) fetch(ctx context.Context, r *revision, ref string) (runner.Image
 			return runner.Image{}, missing(ctx, ref, err)
 		}
 		f.mu.Lock()
-		r.Digest, digest = d, d
+		*known, digest = d, d
 		f.mu.Unlock()
 	}
 	image, err := f.images.Fetch(ctx, ref, digest)
@@ -186,12 +192,19 @@ func missing(ctx context.Context, ref string, err error) error {
 	return &runner.Failure{Reason: runner.ReasonImage, Message: fmt.Sprintf("Image '%s' not found: %v", ref, err)}
 }
 
-// environ resolves the service's variables; secrets are read now, each time an instance starts.
+// environ is the environment of a revision's instances.
 func (f *Face) environ(ctx context.Context, s *service, rev, account string, vars []*runpb.EnvVar) ([]string, error) {
-	out := []string{"K_SERVICE=" + s.ID, "K_REVISION=" + rev, "K_CONFIGURATION=" + s.ID}
+	out, err := f.variables(ctx, s.Project, account, vars)
+	// Nobody but its proxy reaches a container of Cloud Run's, whatever it listens on; here everybody on the network would.
+	return append(out, "AUGUST_LISTEN_HOST=127.0.0.1", "K_SERVICE="+s.ID, "K_REVISION="+rev, "K_CONFIGURATION="+s.ID), err
+}
+
+// variables resolves declared variables; secrets are read now, each time a process starts.
+func (f *Face) variables(ctx context.Context, inProject, account string, vars []*runpb.EnvVar) ([]string, error) {
+	var out []string
 	if f.opt.MetadataHost != "" {
 		// The path says who asks, as the machine does on Google Cloud; see identity.MetadataHost.
-		out = append(out, "GCE_METADATA_HOST="+f.opt.MetadataHost+"/metadata/"+s.Project+"/"+account)
+		out = append(out, "GCE_METADATA_HOST="+f.opt.MetadataHost+"/metadata/"+inProject+"/"+account)
 	}
 	for _, v := range vars {
 		ref := v.GetValueSource().GetSecretKeyRef()
@@ -199,12 +212,12 @@ func (f *Face) environ(ctx context.Context, s *service, rev, account string, var
 			out = append(out, v.GetName()+"="+v.GetValue())
 			continue
 		}
-		project, secret, version := s.Project, ref.GetSecret(), ref.GetVersion()
+		project, secret, version := inProject, ref.GetSecret(), ref.GetVersion()
 		if rest, ok := strings.CutPrefix(secret, "projects/"); ok {
 			project, secret, _ = strings.Cut(rest, "/secrets/")
 		}
-		if project == projectNumber(s.Project) {
-			project = s.Project
+		if project == projectNumber(inProject) {
+			project = inProject
 		}
 		if version == "" {
 			version = "latest"
@@ -232,14 +245,17 @@ func probe(p *runpb.Probe, c *runpb.Container) *runner.Probe {
 	}
 	declared := c.GetPorts()[0].GetContainerPort()
 	out := &runner.Probe{
+		Declared:     int(declared),
 		InitialDelay: time.Duration(p.GetInitialDelaySeconds()) * time.Second,
 		Timeout:      time.Duration(p.GetTimeoutSeconds()) * time.Second,
 		Period:       time.Duration(p.GetPeriodSeconds()) * time.Second,
 		Failures:     int(p.GetFailureThreshold()),
 	}
 	port := p.GetTcpSocket().GetPort()
-	if p.GetGrpc() != nil {
-		port = p.GetGrpc().GetPort() // its health service is not asked, only its port
+	if g := p.GetGrpc(); g != nil {
+		port = g.GetPort()
+		service := g.GetService()
+		out.Service = &service
 	}
 	if h := p.GetHttpGet(); h != nil {
 		out.Path, port = h.GetPath(), h.GetPort()
@@ -249,7 +265,7 @@ func probe(p *runpb.Probe, c *runpb.Container) *runner.Probe {
 		}
 	}
 	if port != declared {
-		out.Port = int(port)
+		out.Port, out.Declared = int(port), int(port)
 	}
 	return out
 }

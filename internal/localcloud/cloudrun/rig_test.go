@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,6 +33,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"google.golang.org/api/option"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/logging"
 )
 
 const (
@@ -42,14 +45,18 @@ const (
 
 // rig is a face served over HTTP, a registry with the test program in it, and clients.
 type rig struct {
-	face     *Face
-	dir      string
-	url      string
-	image    string // by digest
-	ports    *ports
-	secrets  map[string]string
-	services *run.ServicesClient
-	revs     *run.RevisionsClient
+	face    *Face
+	dir     string
+	url     string
+	image   string // by digest
+	ports   *ports
+	secrets map[string]string
+	// idleAfter is how long an instance that is not needed is kept; the default is a minute.
+	idleAfter time.Duration
+	window    time.Duration
+	queueWait time.Duration
+	services  *run.ServicesClient
+	revs      *run.RevisionsClient
 }
 
 // binary is the test program, compiled once.
@@ -74,7 +81,7 @@ func newRig(t *testing.T) *rig {
 	if err := os.Chmod(filepath.Dir(tmp), 0o755); err != nil { // the unprivileged user passes through
 		t.Fatal(err)
 	}
-	r := &rig{dir: filepath.Join(tmp, "cloudrun"), ports: &ports{at: map[string]int{}}, secrets: map[string]string{}}
+	r := &rig{dir: filepath.Join(tmp, "cloudrun"), ports: &ports{at: map[string]int{}}, secrets: map[string]string{}, window: 50 * time.Millisecond, queueWait: 2 * time.Second}
 	reg := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(reg.Close)
 	r.image = push(t, strings.TrimPrefix(reg.URL, "http://")+"/test/app", nil)
@@ -91,7 +98,8 @@ func (r *rig) start(t *testing.T) {
 		cred = &syscall.Credential{Uid: 65534, Gid: 65534}
 	}
 	f, err := New(Options{
-		Dir: r.dir, Ports: r.ports, Credential: cred, MetadataHost: "127.0.0.1:1", QueueWait: 2 * time.Second,
+		Dir: r.dir, Ports: r.ports, Credential: cred, MetadataHost: "127.0.0.1:1", QueueWait: r.queueWait,
+		ScaleWindow: r.window, IdleAfter: r.idleAfter,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Secret: func(_ context.Context, project, secret, version string) ([]byte, error) {
 			v, ok := r.secrets[project+"/"+secret+"/"+version]
@@ -109,6 +117,7 @@ func (r *rig) start(t *testing.T) {
 	}
 	mux := http.NewServeMux()
 	f.Register(mux)
+	logging.New(logging.Options{Entries: f.Entries}).Register(mux)
 	// gcloud asks another API, another face's, whether Cloud Run is enabled.
 	mux.HandleFunc("GET /v1/projects/{project}/services/{service}", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"state":"ENABLED"}`)
@@ -320,10 +329,10 @@ func fetch(t *testing.T, url string, header http.Header) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// eventually polls until ok, or fails the test after ten seconds.
+// eventually polls until ok, or fails the test after a minute.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -332,3 +341,55 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func running(pid int) bool { return syscall.Kill(pid, 0) == nil }
+
+// open sends a request that stays in hand until the returned function is called, and returns once it
+// has reached the container, with the process that has it.
+func (r *rig) open(t *testing.T, url string) (pid int, leave func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/hold", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d", url, resp.StatusCode)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	if pid, err = strconv.Atoi(resp.Header.Get("X-Pid")); err != nil {
+		t.Fatal(err)
+	}
+	return pid, cancel
+}
+
+// instances is how many of a revision run.
+func (r *rig) instances(service, revision string) int {
+	r.face.mu.Lock()
+	defer r.face.mu.Unlock()
+	p := r.face.services[parent+"/services/"+service].pools[filepath.Base(revision)]
+	if p == nil {
+		return -1
+	}
+	return p.Running()
+}
+
+// burn sends a request that uses all of an instance's CPU until the returned function is called.
+func (r *rig) burn(t *testing.T, url string, ended chan<- struct{}) (leave func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/burn", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(ended)
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	return cancel
+}

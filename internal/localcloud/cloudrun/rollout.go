@@ -43,7 +43,7 @@ func (f *Face) begin(s *service, op *operation) {
 // service's conditions tell as well. Nothing is changed once ctx has ended.
 func (f *Face) rollout(ctx context.Context, s *service) error {
 	f.mu.Lock()
-	newest, idle, n := s.Revisions[s.LatestCreated], s.stopped(), s.instances()
+	newest, idle := s.Revisions[s.LatestCreated], s.stopped()
 	for _, r := range s.Revisions {
 		if r != newest && r.Ready.State == pending {
 			r.Ready = r.Ready.turned(failed, "RETIRED", "The revision was replaced before it was ready.")
@@ -54,7 +54,7 @@ func (f *Face) rollout(ctx context.Context, s *service) error {
 
 	var failure error
 	if fresh {
-		failure = f.bringUp(ctx, s, newest, n)
+		failure = f.bringUp(ctx, s, newest, idle)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -67,7 +67,7 @@ func (f *Face) rollout(ctx context.Context, s *service) error {
 	keepOld := failure != nil && len(s.Statuses) > 0
 	f.mu.Unlock()
 	if !keepOld && err == nil {
-		err = f.ready(ctx, s, wanted, n)
+		err = f.ready(ctx, s, wanted, idle)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -88,12 +88,12 @@ func (f *Face) rollout(ctx context.Context, s *service) error {
 
 // bringUp starts a revision and waits for its start-up probe. A stopped service only has its image
 // checked, as nothing of it may run.
-func (f *Face) bringUp(ctx context.Context, s *service, r *revision, n int) error {
-	if n == 0 {
-		_, err := f.fetch(ctx, r, view(r.Template, &runpb.RevisionTemplate{}).GetContainers()[0].GetImage())
+func (f *Face) bringUp(ctx context.Context, s *service, r *revision, stopped bool) error {
+	if stopped {
+		_, err := f.fetch(ctx, &r.Digest, view(r.Template, &runpb.RevisionTemplate{}).GetContainers()[0].GetImage())
 		return explain(r.Name, err)
 	}
-	p, err := f.launch(ctx, s, r, n, false)
+	p, err := f.launch(ctx, s, r, 0, false)
 	if err == nil {
 		err = p.Wait(ctx)
 	}
@@ -166,27 +166,25 @@ func (s *service) resolve() ([]routed, error) {
 	return out, nil
 }
 
-// ready has an instance answering for each revision that routes lead to.
-func (f *Face) ready(ctx context.Context, s *service, routes []routed, n int) error {
-	if n == 0 {
+// ready has each revision that routes lead to started, with the instances that its share asks for on
+// their way.
+func (f *Face) ready(ctx context.Context, s *service, routes []routed, stopped bool) error {
+	if stopped {
 		return nil
 	}
-	for _, r := range routes {
-		if r.Percent == 0 && r.Tag == "" {
-			continue
-		}
+	for name, percent := range shares(routes) {
 		f.mu.Lock()
-		rev := s.Revisions[r.Revision]
+		rev := s.Revisions[name]
 		f.mu.Unlock()
-		p, err := f.launch(ctx, s, rev, n, false)
+		p, err := f.launch(ctx, s, rev, percent, false)
 		if err == nil {
 			err = p.Wait(ctx)
 		}
 		if err != nil {
 			if ctx.Err() == nil && p != nil {
-				f.drop(ctx, s, r.Revision)
+				f.drop(ctx, s, name)
 			}
-			return explain(r.Revision, err)
+			return explain(name, err)
 		}
 	}
 	return nil
@@ -206,6 +204,7 @@ func (f *Face) lead(ctx context.Context, s *service, routes []routed) error {
 	}
 	s.Statuses = routes
 	f.point(s)
+	f.rescale(s) //nolint:contextcheck // instances last until they are not wanted
 	for tag, d := range s.tags {
 		if !slices.ContainsFunc(routes, func(r routed) bool { return r.Tag == tag }) {
 			delete(s.tags, tag)
@@ -243,7 +242,7 @@ func (f *Face) point(s *service) {
 	byTag := map[string]front.Routes{}
 	for _, r := range s.Statuses {
 		p := s.pools[r.Revision]
-		if p == nil || p.Size() == 0 {
+		if p == nil {
 			continue
 		}
 		t := front.Target{Pool: p, Percent: r.Percent, Timeout: timeout(s.Revisions[r.Revision])}
@@ -328,7 +327,7 @@ func (f *Face) restore(ctx context.Context, s *service) error {
 	}
 	f.mu.Lock()
 	s.door = door
-	n, routes, unfinished := s.instances(), slices.Clone(s.Statuses), s.Reconciling
+	stopped, routes, unfinished := s.stopped(), slices.Clone(s.Statuses), s.Reconciling
 	for _, r := range routes {
 		if r.Tag != "" {
 			if s.tags[r.Tag], err = f.open(ctx, s.portKey()+"/"+r.Tag); err != nil {
@@ -338,14 +337,14 @@ func (f *Face) restore(ctx context.Context, s *service) error {
 		}
 	}
 	f.mu.Unlock()
-	for _, r := range routes {
+	for name, percent := range shares(routes) {
 		f.mu.Lock()
-		needed, rev := s.used(r.Revision) && n > 0, s.Revisions[r.Revision]
+		rev := s.Revisions[name]
 		f.mu.Unlock()
-		if !needed || rev == nil {
+		if stopped || rev == nil {
 			continue
 		}
-		p, err := f.launch(ctx, s, rev, n, true)
+		p, err := f.launch(ctx, s, rev, percent, true)
 		if err == nil {
 			f.mu.Lock()
 			f.point(s)
@@ -355,7 +354,7 @@ func (f *Face) restore(ctx context.Context, s *service) error {
 			cancel()
 		}
 		if err != nil {
-			f.opt.Log.Warn("a service's revision does not answer yet", "service", s.ID, "revision", r.Revision, "error", err.Error())
+			f.opt.Log.Warn("a service's revision does not answer yet", "service", s.ID, "revision", name, "error", err.Error())
 		}
 	}
 	if unfinished {

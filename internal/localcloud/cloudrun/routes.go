@@ -28,6 +28,7 @@ func (f *Face) Register(mux *http.ServeMux) {
 	handle("GET "+at+"/operations/{operation}", f.getOperation)
 	handle("POST "+at+"/operations/{operation}", f.waitOperation)
 	handle("DELETE "+at+"/operations/{operation}", f.deleteOperation)
+	f.registerJobs(handle)
 	f.registerKnative(handle)
 }
 
@@ -35,7 +36,7 @@ func (f *Face) Register(mux *http.ServeMux) {
 func (f *Face) find(r *http.Request) (*service, error) {
 	id, _, _ := strings.Cut(r.PathValue("service"), ":")
 	name := location(r.PathValue("project"), r.PathValue("location")) + "/services/" + id
-	if s := f.services[name]; s != nil {
+	if s := f.services[name]; s != nil && !s.gone {
 		return s, nil
 	}
 	return nil, gapi.NotFound("Resource '%s' of kind 'SERVICE' in region '%s' in project '%s' does not exist.", id, r.PathValue("location"), r.PathValue("project"))
@@ -77,7 +78,7 @@ func (f *Face) listServices(r *http.Request) (any, error) {
 func (f *Face) of(project, loc string) []*service {
 	var all []*service
 	for _, s := range f.services {
-		if s.Project == project && (s.Location == loc || loc == "-") {
+		if !s.gone && s.Project == project && (s.Location == loc || loc == "-") {
 			all = append(all, s)
 		}
 	}
@@ -135,7 +136,7 @@ func (f *Face) deleteService(r *http.Request) (any, error) {
 	if err := checkEtag(s.name(), r.URL.Query().Get("etag"), s.Etag); err != nil {
 		return nil, err
 	}
-	return f.remove(s, validateOnly(r)), nil
+	return f.remove(s, validateOnly(r)).render(), nil
 }
 
 func (f *Face) listRevisions(r *http.Request) (any, error) {

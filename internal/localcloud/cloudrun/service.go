@@ -54,7 +54,7 @@ type service struct {
 
 	turn   sync.Mutex         // held by the rollout at work
 	cancel context.CancelFunc // ends the newest rollout
-	gone   bool               // deleted
+	gone   bool               // deleted, or about to be
 	door   *front.Door
 	tags   map[string]*front.Door
 	pools  map[string]*runner.Pool // by revision
@@ -72,12 +72,15 @@ type routed struct {
 type condition struct {
 	State   string
 	Message string
-	Reason  string // a CommonReason or a RevisionReason
+	Reason  string // a CommonReason, an ExecutionReason or a RevisionReason
 	At      time.Time
 }
 
-// commonReasons are the reasons that belong to the `reason` field; others are revision reasons.
-var commonReasons = runpb.Condition_CommonReason_value
+// commonReasons belong to the `reason` field and executionReasons to `executionReason`; others are revision reasons.
+var (
+	commonReasons    = runpb.Condition_CommonReason_value
+	executionReasons = runpb.Condition_ExecutionReason_value
+)
 
 func (c condition) render(kind string) tree {
 	out := tree{"type": kind, "state": c.State, "lastTransitionTime": stamp(c.At)}
@@ -87,10 +90,14 @@ func (c condition) render(kind string) tree {
 	if c.State == failed {
 		out["severity"] = "ERROR"
 	}
-	switch _, common := commonReasons[c.Reason]; {
+	_, common := commonReasons[c.Reason]
+	_, execution := executionReasons[c.Reason]
+	switch {
 	case c.Reason == "":
 	case common:
 		out["reason"] = c.Reason
+	case execution:
+		out["executionReason"] = c.Reason
 	default:
 		out["revisionReason"] = c.Reason
 	}
@@ -124,15 +131,6 @@ func (s *service) uri() string {
 func (s *service) stopped() bool {
 	sc := s.typed().GetScaling()
 	return sc.GetScalingMode() == runpb.ServiceScaling_MANUAL && sc.GetManualInstanceCount() == 0
-}
-
-// instances is how many instances a revision with traffic or a tag has. Automatic scaling keeps one.
-func (s *service) instances() int {
-	sc := s.typed().GetScaling()
-	if sc.GetScalingMode() == runpb.ServiceScaling_MANUAL {
-		return int(sc.GetManualInstanceCount())
-	}
-	return 1
 }
 
 // touch marks a change by its owner.

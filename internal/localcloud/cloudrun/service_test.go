@@ -19,6 +19,7 @@ import (
 func fieldMask(paths []string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }
 
 func TestDeployRunsTheImage(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.secrets[project+"/token/latest"] = "hush-1"
 	r.secrets["elsewhere/token/3"] = "hush-2"
@@ -40,13 +41,13 @@ func TestDeployRunsTheImage(t *testing.T) {
 	a := call(t, s.GetUri())
 	for name, value := range map[string]string{
 		"COLOR": "blue", "FROM_IMAGE": "yes", "TOKEN": "hush-1", "OTHER": "hush-2", "K_SERVICE": "hello", "K_CONFIGURATION": "hello",
-		"K_REVISION": filepath.Base(s.GetLatestReadyRevision()), "GCE_METADATA_HOST": "127.0.0.1:1/metadata/" + project + "/" + s.GetTemplate().GetServiceAccount(), "PATH": "/", "HOME": "/",
+		"K_REVISION": filepath.Base(s.GetLatestReadyRevision()), "GCE_METADATA_HOST": "127.0.0.1:1/metadata/" + project + "/" + s.GetTemplate().GetServiceAccount(), "PATH": "/", "HOME": "/", "AUGUST_LISTEN_HOST": "127.0.0.1",
 	} {
 		if a.env(name) != value {
 			t.Errorf("%s = %q, want %q", name, a.env(name), value)
 		}
 	}
-	if len(a.Env) != 11 {
+	if len(a.Env) != 12 {
 		t.Errorf("the process has an environment that is not its own: %d variables", len(a.Env))
 	}
 	if fmt.Sprint(a.Args) != "[/app given]" {
@@ -141,11 +142,11 @@ func TestFailedRevisionKeepsTheOld(t *testing.T) {
 	}{
 		"exits": {func(c *runpb.Container) {
 			c.Env = append(c.Env, &runpb.EnvVar{Name: "APP_EXIT", Values: &runpb.EnvVar_Value{Value: "1"}})
-		}, "HEALTH_CHECK_CONTAINER_ERROR", ".log"},
+		}, "HEALTH_CHECK_CONTAINER_ERROR", "The startup probe (TCP connection to port 8080) failed: the container ended with exit status 3 before the probe passed. Logs: "},
 		"probe": {func(c *runpb.Container) {
 			c.StartupProbe = &runpb.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1, ProbeType: &runpb.Probe_HttpGet{HttpGet: &runpb.HTTPGetAction{Path: "/healthz"}}}
 			c.Env = append(c.Env, &runpb.EnvVar{Name: "APP_SICK", Values: &runpb.EnvVar_Value{Value: "1"}})
-		}, "HEALTH_CHECK_CONTAINER_ERROR", "503"},
+		}, "HEALTH_CHECK_CONTAINER_ERROR", "failed the configured startup probe checks. The startup probe (HTTP GET /healthz on port 8080) failed: it answers 503."},
 		"secret": {func(c *runpb.Container) {
 			c.Env = append(c.Env, &runpb.EnvVar{Name: "T", Values: &runpb.EnvVar_ValueSource{ValueSource: &runpb.EnvVarSource{SecretKeyRef: &runpb.SecretKeySelector{Secret: "nope", Version: "latest"}}}})
 		}, "SECRETS_ACCESS_CHECK_FAILED", "projects/" + project + "/secrets/nope/versions/latest"},
@@ -188,6 +189,7 @@ func withoutEtag(s *runpb.Service) *runpb.Service {
 }
 
 func TestFailedFirstDeployStays(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	if _, err := r.create(t, "first", r.service("APP_EXIT=1")); err == nil {
 		t.Fatal("it was created")
@@ -210,6 +212,7 @@ func TestFailedFirstDeployStays(t *testing.T) {
 }
 
 func TestTagsAndTraffic(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	first := r.service("COLOR=blue")
 	first.Template.Revision = "canary-blue"
@@ -271,6 +274,7 @@ func TestTagsAndTraffic(t *testing.T) {
 }
 
 func TestManualScalingToZeroStopsTheRuntime(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.mustCreate(t, "halt", r.service())
 	a := call(t, s.GetUri())
@@ -296,6 +300,7 @@ func TestManualScalingToZeroStopsTheRuntime(t *testing.T) {
 }
 
 func TestStateSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	want := r.service("COLOR=blue")
 	want.Traffic = []*runpb.TrafficTarget{{Type: runpb.TrafficTargetAllocationType_TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST, Percent: 100, Tag: "now"}}

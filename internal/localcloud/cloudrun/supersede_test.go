@@ -10,6 +10,7 @@ import (
 // TestLaterChangeSupersedes fixes forward while a rollout still waits for a candidate that will
 // never answer: nobody has to sit through its four minutes.
 func TestLaterChangeSupersedes(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.mustCreate(t, "hasty", r.service("COLOR=blue"))
 	stuck := withoutEtag(s)

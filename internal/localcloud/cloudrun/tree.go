@@ -44,10 +44,17 @@ var outputOnly = []string{
 // parseService reads a Service as any client writes it: enums by number or name, nulls for absent,
 // camelCase or snake_case. It returns what the caller can set, and the etag.
 func parseService(body []byte) (spec tree, etag string, err error) {
+	msg := &runpb.Service{}
+	spec, err = parse(body, msg, restOnly, outputOnly)
+	return spec, msg.GetEtag(), err
+}
+
+// parse reads a resource into msg, as any client writes it, and returns what the caller can set of it.
+func parse(body []byte, msg proto.Message, restOnly, outputOnly []string) (tree, error) {
 	raw := tree{}
 	if len(bytes.TrimSpace(body)) > 0 {
 		if err := decode(body, &raw); err != nil {
-			return nil, "", gapi.Invalid("Invalid JSON payload received: %v", err)
+			return nil, gapi.Invalid("Invalid JSON payload received: %v", err)
 		}
 	}
 	prune(raw)
@@ -59,15 +66,14 @@ func parseService(body []byte) (spec tree, etag string, err error) {
 	}
 	rest, err := json.Marshal(raw)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	msg := &runpb.Service{}
 	if err := protojson.Unmarshal(rest, msg); err != nil {
-		return nil, "", gapi.Invalid("Invalid JSON payload received: %v", err)
+		return nil, gapi.Invalid("Invalid JSON payload received: %v", err)
 	}
-	spec, err = canonical(msg)
+	spec, err := canonical(msg)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	for p, v := range beside {
 		put(spec, p, v)
@@ -75,7 +81,7 @@ func parseService(body []byte) (spec tree, etag string, err error) {
 	for _, p := range outputOnly {
 		delete(spec, p)
 	}
-	return spec, msg.GetEtag(), nil
+	return spec, nil
 }
 
 // canonical is msg as a tree.

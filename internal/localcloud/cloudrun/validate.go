@@ -44,7 +44,13 @@ func checkService(id string, spec tree) error {
 	if !manual && s.GetScaling() != nil && s.Scaling.ManualInstanceCount != nil {
 		return gapi.Invalid("service.scaling.manual_instance_count: can be set only when scaling_mode is MANUAL")
 	}
+	if n := s.GetScaling(); n.GetMaxInstanceCount() > 0 && n.GetMinInstanceCount() > n.GetMaxInstanceCount() {
+		return gapi.Invalid("service.scaling: min_instance_count %d is above max_instance_count %d", n.GetMinInstanceCount(), n.GetMaxInstanceCount())
+	}
 	if err := checkTraffic(id, s.GetTraffic()); err != nil {
+		return err
+	}
+	if err := checkUtilization(spec["template"].(tree)); err != nil {
 		return err
 	}
 	return checkTemplate(id, s.GetTemplate())
@@ -83,6 +89,8 @@ func checkTraffic(id string, targets []*runpb.TrafficTarget) error {
 			return gapi.Invalid("service.traffic[%d].revision: %q is not a revision of %q (a short name, starting with the service's)", i, t.GetRevision(), id)
 		case t.GetTag() != "" && !tagName.MatchString(t.GetTag()):
 			return gapi.Invalid("service.traffic[%d].tag: %q: up to 46 lower-case letters, digits and hyphens, starting with a letter", i, t.GetTag())
+		case t.GetTag() != "" && len(t.GetTag())+len(id) > 46:
+			return gapi.Invalid("service.traffic[%d].tag: traffic tag '%s' and service name '%s' together are too long: they cannot exceed 46 characters", i, t.GetTag(), id)
 		case t.GetTag() != "" && tags[t.GetTag()]:
 			return gapi.Invalid("service.traffic[%d].tag: %q is used more than once", i, t.GetTag())
 		}
@@ -132,9 +140,31 @@ func checkTemplate(id string, t *runpb.RevisionTemplate) error {
 	if len(t.GetContainers()) > 1 {
 		return unimplemented("template.containers: the local cloud runs one container per revision, no sidecars")
 	}
+	if err := checkVPC(t.GetVpcAccess()); err != nil {
+		return gapi.Invalid("template.%v", err)
+	}
 	for _, v := range t.GetVolumes() {
 		if v.GetEmptyDir() == nil && v.GetCloudSqlInstance() == nil {
 			return unimplemented("template.volumes: the local cloud mounts no volume (%q)", v.GetName())
+		}
+	}
+	return nil
+}
+
+// checkVPC checks the form of what is only shown: local processes are in no VPC.
+func checkVPC(v *runpb.VpcAccess) error {
+	nics := v.GetNetworkInterfaces()
+	switch {
+	case v.GetConnector() != "" && len(nics) > 0:
+		return errors.New("vpc_access: connector and network_interfaces exclude each other")
+	case len(nics) > 1:
+		return fmt.Errorf("vpc_access.network_interfaces: only one is supported, not %d", len(nics))
+	case v != nil && v.GetConnector() == "" && len(nics) == 0 && v.GetEgress() != runpb.VpcAccess_VPC_EGRESS_UNSPECIFIED:
+		return errors.New("vpc_access.egress: means nothing without a connector or network_interfaces")
+	}
+	for _, n := range nics {
+		if n.GetNetwork() == "" && n.GetSubnetwork() == "" {
+			return errors.New("vpc_access.network_interfaces: network or subnetwork is required")
 		}
 	}
 	return nil
@@ -178,22 +208,28 @@ func checkContainer(c *runpb.Container) error {
 			}
 		}
 	}
-	return errors.Join(checkProbe("startup_probe", c.GetStartupProbe()), checkProbe("liveness_probe", c.GetLivenessProbe()), checkResources(c.GetResources()))
+	return errors.Join(checkProbe("startup_probe", c.GetStartupProbe()), checkProbe("liveness_probe", c.GetLivenessProbe()), checkProbe("readiness_probe", c.GetReadinessProbe()), checkResources(c.GetResources()))
 }
 
 func checkProbe(what string, p *runpb.Probe) error {
+	most := int32(3600)
+	if what == "startup_probe" {
+		most = 240
+	}
 	switch {
 	case p == nil:
 		return nil
-	case p.GetTimeoutSeconds() < 1 || p.GetTimeoutSeconds() > 3600, p.GetPeriodSeconds() < 1 || p.GetPeriodSeconds() > 3600,
-		p.GetFailureThreshold() < 1, p.GetInitialDelaySeconds() < 0 || p.GetInitialDelaySeconds() > 240:
-		return fmt.Errorf("%s: period and timeout must be within 1 and 3600 seconds, failure_threshold at least 1, initial_delay within 0 and 240 seconds", what)
+	case p.GetTimeoutSeconds() < 1 || p.GetTimeoutSeconds() > most, p.GetPeriodSeconds() < 1 || p.GetPeriodSeconds() > most,
+		p.GetFailureThreshold() < 1, p.GetInitialDelaySeconds() < 0 || p.GetInitialDelaySeconds() > most:
+		return fmt.Errorf("%s: period and timeout must be within 1 and %d seconds, failure_threshold at least 1, initial_delay within 0 and %[2]d seconds", what, most)
 	case p.GetTimeoutSeconds() > p.GetPeriodSeconds():
 		return fmt.Errorf("%s: timeout_seconds %d is above period_seconds %d", what, p.GetTimeoutSeconds(), p.GetPeriodSeconds())
 	case p.GetProbeType() == nil:
 		return fmt.Errorf("%s: one of http_get, tcp_socket and grpc is required", what)
-	case what == "liveness_probe" && p.GetTcpSocket() != nil:
-		return errors.New("liveness_probe: tcp_socket is not supported")
+	case what != "startup_probe" && p.GetTcpSocket() != nil:
+		return fmt.Errorf("%s: tcp_socket is not supported", what)
+	case what == "readiness_probe" && p.GetInitialDelaySeconds() > 0:
+		return errors.New("readiness_probe: initial_delay_seconds is not supported: it begins when the startup probe has passed")
 	case p.GetHttpGet() != nil && !strings.HasPrefix(p.GetHttpGet().GetPath(), "/"):
 		return fmt.Errorf("%s.http_get.path: must start with /", what)
 	}

@@ -19,12 +19,14 @@ import (
 var built = map[string]*sync.Once{
 	augustLocal: {},
 	augustSync:  {},
+	augustTF:    {},
 }
 
 // Packages of the programs that tests run.
 const (
 	augustLocal = "./internal/localcloud/cmd/august-local"
 	augustSync  = "./internal/sync/cmd/august-sync"
+	augustTF    = "." // the provider
 )
 
 // program gives dir the program that pkg compiles to. It is built in a folder that all test binaries

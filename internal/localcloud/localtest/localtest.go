@@ -216,6 +216,24 @@ func Runtime(t testing.TB) string {
 	return path
 }
 
+// Provider is a folder with the provider and the runtime beside it, as a release has them: what a CLI is told to find
+// the provider in.
+func Provider(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	path, err := program(augustTF, dir)
+	if err == nil {
+		err = os.Rename(path, filepath.Join(dir, "terraform-provider-august"))
+	}
+	if err == nil {
+		_, err = program(augustSync, dir)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // AugustLocal is the path of august-local, compiled for this machine.
 func AugustLocal(t testing.TB) string {
 	t.Helper()

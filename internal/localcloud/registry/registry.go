@@ -68,7 +68,6 @@ func New(opts Options) (*Face, error) {
 	}
 	f.handler = registry.New(
 		registry.WithBlobHandler(registry.NewDiskBlobHandler(f.blobs())),
-		registry.WithReferrersSupport(true),
 		registry.Logger(log.New(io.Discard, "", 0)))
 	if err := f.replay(); err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
@@ -150,6 +149,10 @@ func isManifest(path string) bool {
 
 // ServeHTTP is the registry, which notes what becomes of manifests before the client hears of it.
 func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isReferrers(r.URL.Path) && r.Method == http.MethodGet {
+		f.referrers(w, r)
+		return
+	}
 	if !isManifest(r.URL.Path) || r.Method != http.MethodPut && r.Method != http.MethodDelete {
 		f.handler.ServeHTTP(w, r)
 		return

@@ -105,7 +105,8 @@ func TestSurvivesRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err := referrers.IndexManifest(); err != nil || len(m.Manifests) != 1 {
+	m, err := referrers.IndexManifest()
+	if err != nil || len(m.Manifests) != 1 || m.Manifests[0].ArtifactType != "application/vnd.docker.container.image.v1+json" {
 		t.Errorf("referrers: %+v, %v; want one", m, err)
 	}
 	if _, err := remote.Head(repo.Tag("gone")); err == nil {

@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -222,7 +221,7 @@ func newEtag() string {
 
 func checkEtag(got, want string) error {
 	if got != "" && got != want {
-		return gapi.Errorf(http.StatusConflict, "ABORTED", "aborted", "etag %s does not match the current %s.", got, want)
+		return gapi.Precondition("etag %s does not match the current %s.", got, want)
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ func TestOfficialClient(t *testing.T) {
 	_, err = c.UpdateSecret(ctx, &secretmanagerpb.UpdateSecretRequest{
 		Secret: &secretmanagerpb.Secret{Name: s.GetName(), Etag: s.GetEtag()}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"labels"}},
 	})
-	wantStatus(t, err, http.StatusConflict)
+	wantStatus(t, err, http.StatusBadRequest) // FAILED_PRECONDITION: https://cloud.google.com/secret-manager/docs/etags
 
 	// A new face over the same directory serves the same secrets, and the next number.
 	c = client(t, serve(t, dir))
@@ -238,7 +238,7 @@ func TestLegacyClient(t *testing.T) {
 	if s, err = c.Patch(name, &legacy.Secret{}).UpdateMask("ttl").Do(); err != nil || s.ExpireTime != "" {
 		t.Errorf("without ttl: %+v, %v; want no expiry", s, err)
 	}
-	if _, err := c.Delete(name).Etag(`"stale"`).Do(); code(err) != http.StatusConflict {
+	if _, err := c.Delete(name).Etag(`"stale"`).Do(); code(err) != http.StatusBadRequest {
 		t.Errorf("delete with a stale etag: %v", err)
 	}
 	if _, err := c.Delete(name).Etag(s.Etag).Do(); err != nil {

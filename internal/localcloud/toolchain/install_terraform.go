@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-version"
@@ -38,12 +39,18 @@ func EnsureTerraform(ctx context.Context, out io.Writer) (Terraform, error) {
 	if err != nil {
 		return Terraform{}, err
 	}
-	path, relErr := installRelease(ctx, filepath.Join(tools, KindTerraform), out)
-	if relErr == nil {
-		return terraformAt(ctx, path)
+	may := kinds()
+	if slices.Contains(may, KindTerraform) {
+		path, err := installRelease(ctx, filepath.Join(tools, KindTerraform), out)
+		if err == nil {
+			return terraformAt(ctx, path)
+		}
+		_, _ = fmt.Fprintf(out, "Terraform's releases cannot be had (%v).\n", err)
+		if !slices.Contains(may, KindTofu) {
+			return Terraform{}, err
+		}
 	}
-	_, _ = fmt.Fprintf(out, "Terraform's releases cannot be had (%v).\n", relErr)
-	path, err = BuildTofu(ctx, filepath.Join(tools, KindTofu), out)
+	path, err := BuildTofu(ctx, filepath.Join(tools, KindTofu), out)
 	if err != nil {
 		return Terraform{}, fmt.Errorf("no Terraform CLI could be installed: %w; install Terraform %s or newer yourself, or set %s to it",
 			err, MinTerraform, EnvTerraform)

@@ -12,7 +12,8 @@ import (
 // MinTerraform is the oldest CLI the provider supports: the first with write-only arguments.
 const MinTerraform = "1.11.0"
 
-// Variables that point at a Terraform CLI; the second is terraform-plugin-testing's own.
+// Variables that point at a Terraform CLI; the second is terraform-plugin-testing's own. The first may also name a kind,
+// "tofu" say, that is to be found or installed.
 const (
 	EnvTerraform     = "AUGUST_TERRAFORM"
 	EnvTerraformTest = "TF_ACC_TERRAFORM_PATH"
@@ -31,10 +32,21 @@ type Terraform struct {
 	Kind    string `json:"kind"`    // KindTerraform or KindTofu
 }
 
+// kinds is which CLIs will do, the best first.
+func kinds() []string {
+	if asked := os.Getenv(EnvTerraform); asked == KindTerraform || asked == KindTofu {
+		return []string{asked}
+	}
+	return []string{KindTerraform, KindTofu}
+}
+
 // FindTerraform looks for a Terraform CLI in $AUGUST_TERRAFORM, $TF_ACC_TERRAFORM_PATH, on PATH, in
 // the usual places and among the installed tools; failing that, for OpenTofu in the same places.
 func FindTerraform(ctx context.Context) (Terraform, error) {
 	for _, key := range []string{EnvTerraform, EnvTerraformTest} {
+		if len(kinds()) == 1 { // a kind was asked for, wherever it is
+			break
+		}
 		if path := os.Getenv(key); path != "" {
 			tf, err := terraformAt(ctx, path)
 			if err != nil {
@@ -44,7 +56,7 @@ func FindTerraform(ctx context.Context) (Terraform, error) {
 		}
 	}
 	var rejected error
-	for _, kind := range []string{KindTerraform, KindTofu} {
+	for _, kind := range kinds() {
 		for _, path := range terraformPaths(kind) {
 			if !isExecutable(path) {
 				continue

@@ -68,6 +68,7 @@ func TestFindTerraform(t *testing.T) {
 		"OpenTofu by variable": {env: tofu, want: Terraform{Path: tofu, Version: "1.12.6", Kind: KindTofu}},
 		"too old by variable":  {env: old, fail: true},
 		"on PATH":              {path: filepath.Dir(tf), want: Terraform{Path: tf, Version: "1.13.2", Kind: KindTerraform}},
+		"by kind":              {env: KindTofu, path: filepath.Dir(tf), want: Terraform{Path: tofu, Version: "1.12.6", Kind: KindTofu}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(EnvTerraform, tt.env)

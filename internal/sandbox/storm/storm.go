@@ -88,9 +88,11 @@ func Blow(ctx context.Context, c Config) []Sent {
 		}
 	}
 	under.Wait()
-	out := make([]Sent, len(s.sent))
-	for i, d := range s.sent {
-		out[i] = *d
+	out := make([]Sent, 0, len(s.sent))
+	for _, d := range s.sent {
+		if len(d.Statuses) > 0 { // else the end came before it was sent
+			out = append(out, *d)
+		}
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package storm
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -79,5 +80,18 @@ func TestBlow(t *testing.T) {
 	}
 	if p := Percentile(sent, 50); p <= 0 || p > Percentile(sent, 100) {
 		t.Errorf("median %v of at most %v", p, Percentile(sent, 100))
+	}
+}
+
+// What was held back until the end came has not been sent, and nobody can have answered it.
+func TestBlow_endsEarly(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(server.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	sent := Blow(ctx, Config{URL: func() string { return server.URL }, Rate: 1000, For: time.Minute, Late: 1000 * time.Hour})
+	if len(sent) > 0 {
+		t.Errorf("%d deliveries are said to have been sent", len(sent))
 	}
 }

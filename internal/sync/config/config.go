@@ -18,6 +18,7 @@ import (
 // Config is everything the runtime is told.
 type Config struct {
 	Port     int
+	Host     string // of the interface to listen on; empty means all
 	Service  string // Cloud Run's names for what runs; empty elsewhere
 	Revision string
 	LogLevel slog.Level
@@ -102,6 +103,7 @@ func Load(lookup Lookup) (Config, error) {
 	r := reader{lookup: lookup}
 	cfg := Config{
 		Port:     r.number("PORT", 8080, 1, 65535),
+		Host:     r.text("AUGUST_LISTEN_HOST", ""),
 		Service:  r.text("K_SERVICE", ""),
 		Revision: r.text("K_REVISION", ""),
 		LogLevel: r.level("AUGUST_LOG_LEVEL"),

@@ -26,12 +26,18 @@ type Pipelines interface {
 	List(ctx context.Context) ([]runtimeapi.Pipeline, error)
 	Get(ctx context.Context, name string) (runtimeapi.Pipeline, error)
 	Put(ctx context.Context, name string, spec runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error)
+	Create(ctx context.Context, name string, spec runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error)
 	Check(ctx context.Context, name string, spec runtimeapi.PipelineSpec) ([]runtimeapi.Error, error)
 	Delete(ctx context.Context, name string) error
 	Sync(ctx context.Context, name string, req runtimeapi.SyncRequest) (runtimeapi.Run, error)
 	Reconcile(ctx context.Context, name string, req runtimeapi.ReconcileRequest) (runtimeapi.Run, error)
 	GetRun(ctx context.Context, name string, id int64) (runtimeapi.Run, error)
 	Status(ctx context.Context, name string) (runtimeapi.Status, error)
+}
+
+// Tester has the runtime try itself out.
+type Tester interface {
+	Checks(ctx context.Context) []runtimeapi.SelfCheck
 }
 
 // Caller checks who calls. The error is a *runtimeapi.Error that says nothing about the token.
@@ -51,6 +57,7 @@ type backend struct {
 	pipelines Pipelines
 	probes    Probes
 	shelf     Shelf
+	tester    Tester
 	info      runtimeapi.Info
 }
 
@@ -60,6 +67,7 @@ func New(caller Caller, log *slog.Logger) *Server {
 	pipeline, probe := runtimeapi.PathPipelines+"/{name}", runtimeapi.PathProbes+"/{id}"
 	for pattern, serve := range map[string]func(*backend, *http.Request) (int, any, error){
 		"GET " + runtimeapi.PathInfo:                      s.info,
+		"POST " + runtimeapi.PathSelfTest:                 s.selfTest,
 		"GET " + runtimeapi.PathPipelines:                 s.list,
 		"GET " + pipeline:                                 s.get,
 		"PUT " + pipeline:                                 s.put,
@@ -82,8 +90,8 @@ func New(caller Caller, log *slog.Logger) *Server {
 }
 
 // Ready gives the server what it serves.
-func (s *Server) Ready(pipelines Pipelines, probes Probes, shelf Shelf, info runtimeapi.Info) {
-	s.behind.Store(&backend{pipelines: pipelines, probes: probes, shelf: shelf, info: info})
+func (s *Server) Ready(pipelines Pipelines, probes Probes, shelf Shelf, tester Tester, info runtimeapi.Info) {
+	s.behind.Store(&backend{pipelines: pipelines, probes: probes, shelf: shelf, tester: tester, info: info})
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
@@ -130,6 +138,11 @@ func (s *Server) info(b *backend, _ *http.Request) (int, any, error) {
 	return http.StatusOK, b.info, nil
 }
 
+// selfTest answers with how each check went. One that failed is no failure of the call.
+func (s *Server) selfTest(b *backend, r *http.Request) (int, any, error) {
+	return http.StatusOK, runtimeapi.SelfTest{Info: b.info, Checks: b.tester.Checks(r.Context())}, nil
+}
+
 func (s *Server) list(b *backend, r *http.Request) (int, any, error) {
 	pipelines, err := b.pipelines.List(r.Context())
 	if pipelines == nil {
@@ -155,7 +168,11 @@ func (s *Server) put(b *backend, r *http.Request) (int, any, error) {
 	if found := spec.Validate(); len(found) > 0 {
 		return 0, nil, summary(found)
 	}
-	pipeline, err := b.pipelines.Put(r.Context(), name, spec)
+	declare := b.pipelines.Put
+	if r.Header.Get(runtimeapi.HeaderIfNoneMatch) == "*" {
+		declare = b.pipelines.Create
+	}
+	pipeline, err := declare(r.Context(), name, spec)
 	return http.StatusOK, pipeline, err
 }
 

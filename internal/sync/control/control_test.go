@@ -46,6 +46,12 @@ func (f *fake) Put(ctx context.Context, name string, spec runtimeapi.PipelineSpe
 	f.specs[name] = spec
 	return f.Get(ctx, name)
 }
+func (f *fake) Create(ctx context.Context, name string, spec runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error) {
+	if _, taken := f.specs[name]; taken {
+		return runtimeapi.Pipeline{}, &runtimeapi.Error{Code: runtimeapi.CodeConflict, Message: "taken"}
+	}
+	return f.Put(ctx, name, spec)
+}
 func (f *fake) Check(_ context.Context, name string, spec runtimeapi.PipelineSpec) ([]runtimeapi.Error, error) {
 	if name == "broken" {
 		return nil, errors.New("secret detail of the database")
@@ -136,7 +142,7 @@ func setup(t *testing.T) bundle {
 	log := new(bytes.Buffer)
 	logger := slog.New(slog.NewJSONHandler(log, nil))
 	s := New(&OIDC{Issuer: i.URL, Audiences: []string{"other", audience}, Callers: []string{caller}, HTTP: i.Client(), Log: logger}, logger)
-	s.Ready(&fake{specs: map[string]runtimeapi.PipelineSpec{}}, &fakeProbes{}, &fakeShelf{}, runtimeapi.Info{Version: "1.0.0", SchemaVersion: 4})
+	s.Ready(&fake{specs: map[string]runtimeapi.PipelineSpec{}}, &fakeProbes{}, &fakeShelf{}, fakeTester{}, runtimeapi.Info{Version: "1.0.0", SchemaVersion: 4})
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	return bundle{issuer: i, server: s, url: server.URL, log: log}
@@ -267,6 +273,10 @@ func TestServer_withTheClient(t *testing.T) {
 	spec := runtimeapi.PipelineSpec{Dataset: "billing", Schedule: "0 * * * *", WebhookEvents: []string{"LINE_ITEM_CREATE"}}
 	if p, err := c.PutPipeline(ctx, "billing", spec); err != nil || p.Spec.Schedule != spec.Schedule {
 		t.Fatalf("%+v, %v", p, err)
+	}
+	var taken *runtimeapi.Error
+	if _, err := c.CreatePipeline(ctx, "billing", spec); !errors.As(err, &taken) || taken.Code != runtimeapi.CodeConflict {
+		t.Errorf("CreatePipeline of one that is there: %v", err)
 	}
 	if r, err := c.Sync(ctx, "billing", runtimeapi.SyncRequest{Full: true}); err != nil || r.ID != 1 {
 		t.Errorf("%+v, %v", r, err)

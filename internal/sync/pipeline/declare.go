@@ -55,6 +55,16 @@ func (s *Service) Get(ctx context.Context, name string) (runtimeapi.Pipeline, er
 // Put declares a pipeline. A new one that is not paused starts with a full sync; a change of what it
 // computes starts an ordinary one.
 func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error) {
+	return s.declare(ctx, name, spec, false)
+}
+
+// Create declares a pipeline that nobody has declared otherwise. Of two who want to be first, one is, and the other
+// is told.
+func (s *Service) Create(ctx context.Context, name string, spec runtimeapi.PipelineSpec) (runtimeapi.Pipeline, error) {
+	return s.declare(ctx, name, spec, true)
+}
+
+func (s *Service) declare(ctx context.Context, name string, spec runtimeapi.PipelineSpec, first bool) (runtimeapi.Pipeline, error) {
 	var p runtimeapi.Pipeline
 	if name == "" {
 		return p, &runtimeapi.Error{Code: runtimeapi.CodeInvalid, Field: "name", Message: "a pipeline needs a name"}
@@ -116,6 +126,9 @@ func (s *Service) Put(ctx context.Context, name string, spec runtimeapi.Pipeline
 			where p.spec <> excluded.spec
 			returning name, spec, generation, created_at, updated_at`, name, raw, next, reconcile)
 		p, err = pgx.CollectExactlyOneRow(rows, scanPipeline)
+		if err == nil && first && !isNew { // and nothing of this transaction stays
+			return &runtimeapi.Error{Code: runtimeapi.CodeConflict, Field: "name", Message: fmt.Sprintf("pipeline %q has been declared otherwise by somebody else", name)}
+		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			p = old // nothing changed
 			return nil

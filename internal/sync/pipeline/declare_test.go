@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 
@@ -43,6 +44,35 @@ func TestADatasetHasOneEnabledPipeline(t *testing.T) {
 	}
 	if _, err := s.Put(t.Context(), "third", other); err != nil {
 		t.Errorf("another dataset: %v", err)
+	}
+}
+
+// Several create a pipeline of one name, each otherwise: one is first, and the others change nothing. To create what is
+// declared just so already is as good as having been first.
+func TestOfTwoWhoCreateAPipelineOneIsFirst(t *testing.T) {
+	r := newRig(t, 1)
+	specs := make([]runtimeapi.PipelineSpec, 4)
+	errs := make([]error, len(specs))
+	var all sync.WaitGroup
+	for i := range specs {
+		specs[i] = spec
+		specs[i].Schedule = fmt.Sprintf("0 %d * * *", i)
+		s, _ := r.instance()
+		all.Go(func() { _, errs[i] = s.Create(t.Context(), "billing", specs[i]) })
+	}
+	all.Wait()
+	s, _ := r.instance()
+	held, err := s.Get(t.Context(), "billing")
+	if err != nil || held.Generation != 1 {
+		t.Fatalf("%+v, %v", held, err)
+	}
+	for i, err := range errs {
+		if first := held.Spec.Schedule == specs[i].Schedule; first != (err == nil) || !first && code(err) != runtimeapi.CodeConflict {
+			t.Errorf("%s is held; who declared %s was told %v", held.Spec.Schedule, specs[i].Schedule, err)
+		}
+	}
+	if again, err := s.Create(t.Context(), "billing", held.Spec); err != nil || again.Generation != 1 {
+		t.Errorf("once more: %+v, %v", again, err)
 	}
 }
 

@@ -162,10 +162,12 @@ func TestThrottleLearnsTheLimitOfTenMinutes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t)
-			// An hour of two, so that its turn is nowhere near.
-			length := 2 * time.Hour
-			if left := time.Until(time.Now().Truncate(length).Add(length)); left < 30*time.Minute {
-				length = 3 * time.Hour
+			// An hour that is longer, so that its turn is nowhere near: some of these turn at the same time, not all.
+			var length time.Duration
+			for _, length = range []time.Duration{2 * time.Hour, 3 * time.Hour, 5 * time.Hour, 7 * time.Hour} {
+				if time.Until(time.Now().Truncate(length).Add(length)) > 30*time.Minute {
+					break
+				}
 			}
 			ledger := s.Throttle(store.Limits{PerHour: 500, Hour: length})
 			if _, err := ledger.Reserve(t.Context(), "app", drchrono.Interactive, time.Minute); err != nil {

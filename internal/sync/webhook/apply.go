@@ -97,6 +97,8 @@ func (a *applier) judge(list []*task, w wishes) {
 		switch {
 		case t.Event == Ping:
 			t.settle(ignored, "it only asks for an answer")
+		case t.Event == SelfTest:
+			t.settle(ignored, "a runtime's test of itself")
 		case t.Event == "":
 			t.settle(parked, "it names no event")
 		case !slices.Contains(runtimeapi.WebhookEvents, t.Event):

@@ -16,6 +16,9 @@ import (
 // Ping is the event that only asks for an answer.
 const Ping = "PING"
 
+// SelfTest is the event of a delivery that a runtime makes to itself, to see that deliveries are kept and settled.
+const SelfTest = "AUGUST_SELF_TEST"
+
 // Delivery is one event of DrChrono's, without what must not be kept of it: the registration, which may hold the secret.
 type Delivery struct {
 	ID       string          // X-drchrono-delivery; where there is none, "sha256:" and the digest in hex

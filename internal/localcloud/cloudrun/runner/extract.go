@@ -31,7 +31,9 @@ func extract(r io.Reader, dir string) error {
 	for tr := tar.NewReader(r); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			// mutate.Extract ends its archive properly also when it was cut off, and tells of that after the end only.
+			_, err := io.Copy(io.Discard, r)
+			return err
 		}
 		if err != nil {
 			return err

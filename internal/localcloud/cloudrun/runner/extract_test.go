@@ -3,9 +3,17 @@ package runner
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/iotest"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 func pack(t *testing.T, entries ...tar.Header) *bytes.Buffer {
@@ -29,6 +37,30 @@ func pack(t *testing.T, entries ...tar.Header) *bytes.Buffer {
 		t.Fatal(err)
 	}
 	return &buf
+}
+
+// cutOff is an image of one layer whose connection breaks after a file.
+type cutOff struct {
+	v1.Image
+	v1.Layer
+	body io.Reader
+}
+
+func (c cutOff) Layers() ([]v1.Layer, error)               { return []v1.Layer{c}, nil }
+func (c cutOff) Uncompressed() (io.ReadCloser, error)      { return io.NopCloser(c.body), nil }
+func (c cutOff) Digest() (v1.Hash, error)                  { return v1.Hash{}, nil }
+func (c cutOff) MediaType() (m types.MediaType, err error) { return "", nil }
+func (c cutOff) Size() (int64, error)                      { return 0, nil }
+
+// TestExtractTellsOfACutOff: what came of an image that could not be read to its end is no image.
+func TestExtractTellsOfACutOff(t *testing.T) {
+	lost := errors.New("the connection is lost")
+	whole := pack(t, tar.Header{Typeflag: tar.TypeReg, Name: "etc/passwd", Mode: 0o644}).Bytes()
+	body := io.MultiReader(bytes.NewReader(whole[:1024]), iotest.ErrReader(lost))
+	layers := mutate.Extract(cutOff{Image: empty.Image, body: body})
+	if err := extract(layers, t.TempDir()); !errors.Is(err, lost) {
+		t.Errorf("it is told: %v", err)
+	}
 }
 
 func TestExtractStaysInside(t *testing.T) {

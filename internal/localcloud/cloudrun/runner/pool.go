@@ -16,23 +16,37 @@ type Pool struct {
 	stop context.CancelFunc
 	all  sync.WaitGroup // one per instance goroutine
 
-	mu      sync.Mutex
-	cancels []context.CancelFunc // one per instance, in order of their numbers
-	slots   []*slot              // ready instances
-	waiting []chan *slot         // requests in line, oldest first
-	busy    int                  // requests in all slots, those of crashed ones included
-	idle    chan struct{}        // closed when busy falls to 0 after a stop
-	closed  bool
-	settled chan struct{} // closed when first ready or failed
-	failure error
-	ready   bool // was ever ready
+	mu        sync.Mutex
+	bounds    Bounds
+	instances []*instance   // all but those that are on their way out
+	started   int           // numbers instances
+	slots     []*slot       // instances that have started and not ended
+	waiting   []chan *slot  // requests in line, oldest first
+	busy      int           // requests in all slots, those of crashed ones included
+	load      meter         // of busy and waiting
+	spared    time.Time     // since when fewer instances would do
+	faults    int           // starts that failed since the last that did not
+	idle      chan struct{} // closed when busy falls to 0 after a stop
+	closed    bool
+	settled   chan struct{} // closed when first ready or failed
+	failure   error
+	ready     bool // was ever ready
 }
 
-// slot is one ready instance as the proxy sees it.
+// instance is a place for a process, which is started again when it ends.
+type instance struct {
+	cancel context.CancelFunc
+	pid    int           // 0 until a process has started
+	used   time.Duration // of CPU, when that was looked at last
+	slot   *slot         // nil as long
+}
+
+// slot is one started instance as the proxy sees it.
 type slot struct {
-	port  int
-	taken int
-	gone  bool
+	port    int
+	taken   int
+	unready bool   // its readiness probe fails: no new request
+	last    func() // called when the last request has left; nil while it takes more
 }
 
 // A Lease is a request's place in an instance.
@@ -43,46 +57,21 @@ type Lease struct {
 	slot *slot
 }
 
-// Start makes a pool and starts n instances of it. It does not wait for them.
-func Start(cfg Config, n int) *Pool {
+// Start makes a pool and as many instances of it as b asks for, but one at least: a revision is found
+// ready by starting it. It does not wait for them.
+func Start(cfg Config, b Bounds) *Pool {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Pool{cfg: cfg, ctx: ctx, stop: stop, settled: make(chan struct{}), idle: make(chan struct{})}
-	p.Resize(n)
+	p := &Pool{cfg: cfg, ctx: ctx, stop: stop, bounds: b, settled: make(chan struct{}), idle: make(chan struct{})}
+	p.load.reset(time.Now())
+	p.mu.Lock()
+	p.grow(max(b.Min, 1))
+	p.mu.Unlock()
+	p.all.Go(p.scale)
 	return p
 }
 
-// Resize changes how many instances run.
-func (p *Pool) Resize(n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return
-	}
-	for len(p.cancels) > n {
-		last := len(p.cancels) - 1
-		p.cancels[last]()
-		p.cancels = p.cancels[:last]
-	}
-	for len(p.cancels) < n {
-		ctx, cancel := context.WithCancel(p.ctx)
-		number := len(p.cancels)
-		p.cancels = append(p.cancels, cancel)
-		p.all.Go(func() {
-			defer cancel()
-			p.keep(ctx, number)
-		})
-	}
-}
-
-// Size is how many instances should run.
-func (p *Pool) Size() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.cancels)
-}
-
-// Healthy is how many instances are ready now.
-func (p *Pool) Healthy() int {
+// Running is how many instances have started and not ended.
+func (p *Pool) Running() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.slots)
@@ -120,35 +109,58 @@ func (p *Pool) Acquire(ctx context.Context) (*Lease, error) {
 	}
 	turn := make(chan *slot, 1)
 	p.waiting = append(p.waiting, turn)
+	p.loaded()
+	p.grow(p.cfg.places(p.busy + len(p.waiting))) //nolint:contextcheck // the instance outlives this request
 	p.mu.Unlock()
+	return p.await(ctx, turn)
+}
 
+// await waits in line for a place to be given.
+func (p *Pool) await(ctx context.Context, turn chan *slot) (*Lease, error) {
 	timer := time.NewTimer(p.cfg.QueueWait)
 	defer timer.Stop()
 	var err error
-	select {
-	case s := <-turn:
-		return p.granted(s)
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-timer.C:
-		err = ErrBusy
+	for err == nil {
+		select {
+		case s := <-turn:
+			return p.granted(s)
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-timer.C:
+			if p.warming() {
+				timer.Reset(p.cfg.QueueWait)
+				continue
+			}
+			err = ErrBusy
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, w := range p.waiting {
 		if w == turn {
 			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
+			p.loaded()
 			if err == ErrBusy && len(p.slots) == 0 { //nolint:errorlint // set above
 				err = ErrDown
 			}
 			return nil, err
 		}
 	}
-	// Granted in the same moment: give the place to the next in line.
-	if s := <-turn; s != nil {
-		p.release(s)
+	// Granted in the same moment. Who has left gives the place to the next in line.
+	s := <-turn
+	if s == nil || ctx.Err() == nil {
+		return p.granted(s)
 	}
+	p.release(s)
 	return nil, err
+}
+
+// warming tells whether an instance is on its way and nothing speaks against its arrival: a start takes as
+// long as its probe allows.
+func (p *Pool) warming() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.instances) > len(p.slots) && p.faults == 0
 }
 
 func (p *Pool) granted(s *slot) (*Lease, error) {
@@ -169,7 +181,7 @@ func (l *Lease) Release() {
 func (p *Pool) free() *slot {
 	var best *slot
 	for _, s := range p.slots {
-		if s.taken < p.cfg.Concurrency && (best == nil || s.taken < best.taken) {
+		if !s.unready && s.taken < p.cfg.Concurrency && (best == nil || s.taken < best.taken) {
 			best = s
 		}
 	}
@@ -179,6 +191,7 @@ func (p *Pool) free() *slot {
 func (p *Pool) take(s *slot) *Lease {
 	s.taken++
 	p.busy++
+	p.loaded()
 	return &Lease{Port: s.port, H2C: p.cfg.H2C, pool: p, slot: s}
 }
 
@@ -186,6 +199,10 @@ func (p *Pool) release(s *slot) {
 	s.taken--
 	p.busy--
 	p.serve()
+	p.loaded()
+	if s.last != nil && s.taken == 0 {
+		s.last()
+	}
 	if p.closed && p.busy == 0 {
 		p.idleNow()
 	}
@@ -212,25 +229,41 @@ func (p *Pool) idleNow() {
 	}
 }
 
-// enter adds a ready instance.
-func (p *Pool) enter(port int) *slot {
+// enter adds an instance that has started. With a readiness probe it waits to pass that, too.
+func (p *Pool) enter(i *instance, port int) *slot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := &slot{port: port}
+	s := &slot{port: port, unready: p.cfg.Readiness != nil}
+	i.slot = s
 	p.slots = append(p.slots, s)
+	p.faults = 0
 	if !p.ready {
 		p.ready = true
+		if !p.closed {
+			p.failure = nil // of another instance, which was started beside this one
+		}
 		p.settle()
 	}
 	p.serve()
 	return s
 }
 
+// passes says how an instance's readiness probe went.
+func (p *Pool) passes(s *slot, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.unready = !ok
+	p.serve()
+}
+
 // leave takes an instance out of rotation; its requests end on their own.
 func (p *Pool) leave(s *slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.gone = true
+	p.unlist(s)
+}
+
+func (p *Pool) unlist(s *slot) {
 	for i, o := range p.slots {
 		if o == s {
 			p.slots = append(p.slots[:i], p.slots[i+1:]...)
@@ -251,6 +284,7 @@ func (p *Pool) settle() {
 func (p *Pool) fail(err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.faults++
 	if p.ready || p.cfg.Patient {
 		return false
 	}

@@ -8,18 +8,49 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 )
 
-// A Probe is one health check of an instance. Exactly one of HTTP and TCP is meant: HTTP when Path
-// is set.
+// A Probe is one health check of an instance: HTTP when Path is set, gRPC when Service is, else a
+// TCP connection.
 type Probe struct {
-	Path         string // HTTP GET; "" = TCP connect
+	Path         string  // HTTP GET
+	Service      *string // gRPC's health service is asked for it; "" is the server as a whole
 	Header       http.Header
-	Port         int // 0 = the instance's own PORT
+	Declared     int // the port as the service's owner knows it
+	Port         int // 0 = the instance's own PORT, which stands for the declared one
 	InitialDelay time.Duration
 	Timeout      time.Duration
 	Period       time.Duration
 	Failures     int // that many in a row mean unhealthy
+}
+
+// String names the probe as its owner knows it.
+func (p Probe) String() string {
+	switch {
+	case p.Path != "":
+		return fmt.Sprintf("HTTP GET %s on port %d", p.Path, p.Declared)
+	case p.Service != nil && *p.Service != "":
+		return fmt.Sprintf("gRPC health check of %q on port %d", *p.Service, p.Declared)
+	case p.Service != nil:
+		return fmt.Sprintf("gRPC health check on port %d", p.Declared)
+	default:
+		return fmt.Sprintf("TCP connection to port %d", p.Declared)
+	}
+}
+
+// verdict says in Cloud Run's words that a container never passed its start-up probe, and which
+// probe that was: Google's own text leaves that out.
+func (p Probe) verdict(err error, log string) string {
+	google := "The user-provided container failed the configured startup probe checks."
+	if p.Path == "" && p.Service == nil {
+		google = fmt.Sprintf("The user-provided container failed to start and listen on the port defined provided by the PORT=%d environment variable within the allocated timeout.", p.Declared)
+	}
+	return fmt.Sprintf("%s The startup probe (%s) failed: %v. Logs: %s", google, p, err, log)
 }
 
 // pollEvery is how closely start-up is watched. Cloud Run looks once a period; locally nobody
@@ -49,10 +80,13 @@ func (p Probe) check(ctx context.Context, port int) error {
 		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
 		defer cancel()
 	}
+	if p.Service != nil {
+		return askHealth(ctx, addr, *p.Service)
+	}
 	if p.Path == "" {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 		if err != nil {
-			return fmt.Errorf("nothing listens on PORT=%d", port)
+			return fmt.Errorf("nothing listens there (here it is %d)", port)
 		}
 		return conn.Close()
 	}
@@ -66,12 +100,12 @@ func (p Probe) check(ctx context.Context, port int) error {
 	req.Header.Set("User-Agent", "GoogleHC/1.0")
 	resp, err := prober.Do(req)
 	if err != nil {
-		return fmt.Errorf("GET %s on PORT=%d has no answer", p.Path, port)
+		return fmt.Errorf("there is no answer (here the port is %d)", port)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode < 200 || resp.StatusCode >= 400 {
-		return fmt.Errorf("GET %s answers %d", p.Path, resp.StatusCode)
+		return fmt.Errorf("it answers %d", resp.StatusCode)
 	}
 	return nil
 }
@@ -128,4 +162,47 @@ func (p Probe) untilUnhealthy(ctx context.Context, port int, gone <-chan struct{
 			}
 		}
 	}
+}
+
+// watch tells about every change of what p says, until ctx or gone ends: unready after Failures in a
+// row, ready after one success.
+func (p Probe) watch(ctx context.Context, port int, gone <-chan struct{}, tell func(ok bool)) {
+	for failed := 0; ; {
+		err := p.check(ctx, port)
+		switch {
+		case err == nil:
+			failed = 0
+			tell(true)
+		case ctx.Err() != nil:
+			return
+		default:
+			if failed++; failed >= max(p.Failures, 1) {
+				tell(false)
+			}
+		}
+		select {
+		case <-gone:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(p.Period):
+		}
+	}
+}
+
+// askHealth asks gRPC's standard health service once.
+func askHealth(ctx context.Context, addr, service string) error {
+	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	answer, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service})
+	if err != nil {
+		return fmt.Errorf("there is no answer: %s", status.Convert(err).Message())
+	}
+	if answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		return fmt.Errorf("it answers %s", answer.GetStatus())
+	}
+	return nil
 }

@@ -23,10 +23,10 @@ const (
 )
 
 // keep runs instance number n of the pool, again and again, until ctx ends or the revision failed.
-func (p *Pool) keep(ctx context.Context, n int) {
+func (p *Pool) keep(ctx context.Context, i *instance, n int) {
 	backoff := firstBackoff
 	for ctx.Err() == nil {
-		ran, err := p.once(ctx, n)
+		ran, err := p.once(ctx, i, n)
 		if ctx.Err() != nil {
 			return
 		}
@@ -37,7 +37,7 @@ func (p *Pool) keep(ctx context.Context, n int) {
 			backoff = firstBackoff
 		}
 		p.cfg.Log.Warn("instance ended, starting it again", "revision", p.cfg.Name, "instance", n, "why", err.Error(), "wait", backoff)
-		p.note(fmt.Sprintf("instance %d: %v; starting it again in %s", n, err, backoff))
+		p.note("WARNING", fmt.Sprintf("instance %d: %v; starting it again in %s", n, err, backoff))
 		select {
 		case <-ctx.Done():
 			return
@@ -49,12 +49,8 @@ func (p *Pool) keep(ctx context.Context, n int) {
 
 // once runs one process from start to end. ran is how long it was ready, 0 when it never was; the
 // error says why it ended, and is a *Failure while it was not ready.
-func (p *Pool) once(ctx context.Context, n int) (ran time.Duration, err error) {
+func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration, err error) {
 	port, err := freePort()
-	if err != nil {
-		return 0, err
-	}
-	cmd, err := p.command(ctx, port)
 	if err != nil {
 		return 0, err
 	}
@@ -63,9 +59,9 @@ func (p *Pool) once(ctx context.Context, n int) (ran time.Duration, err error) {
 		return 0, err
 	}
 	defer func() { _ = out.Close() }()
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		return 0, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q cannot be run: %v", cmd.Args[0], err)}
+	cmd, err := p.cfg.start(ctx, out, "PORT="+strconv.Itoa(port))
+	if err != nil {
+		return 0, err
 	}
 	pid := cmd.Process.Pid
 	gone, exit := make(chan struct{}), error(nil)
@@ -87,18 +83,23 @@ func (p *Pool) once(ctx context.Context, n int) (ran time.Duration, err error) {
 		exited := errors.Is(err, errExited)
 		finish(ctx, cmd, gone)
 		if exited {
-			err = fmt.Errorf("it ended with %s before it was ready", describe(exit))
+			err = fmt.Errorf("the container ended with %s before the probe passed", describe(exit))
 		}
-		return 0, &Failure{ReasonHealthCheck, fmt.Sprintf("The user-provided container failed to start and listen on the port defined provided by the PORT environment variable within the allocated timeout: %v. Logs: %s", err, p.cfg.LogPath)}
+		return 0, &Failure{ReasonHealthCheck, p.cfg.Startup.verdict(err, p.cfg.LogPath)}
 	}
-	s, since := p.enter(port), time.Now()
+	p.process(i, pid)
+	defer p.process(i, 0)
+	s, since := p.enter(i, port), time.Now()
 	defer p.leave(s)
+	if p.cfg.Readiness != nil {
+		go p.cfg.Readiness.watch(ctx, port, gone, func(ok bool) { p.passes(s, ok) })
+	}
 	if p.cfg.Liveness != nil {
 		err = p.cfg.Liveness.untilUnhealthy(ctx, port, gone)
 		if err != nil {
 			p.leave(s)
 			finish(ctx, cmd, gone)
-			return max(time.Since(since), 1), fmt.Errorf("liveness probe failed: %w", err)
+			return max(time.Since(since), 1), fmt.Errorf("the liveness probe (%s) failed: %w", p.cfg.Liveness, err)
 		}
 	}
 	select {
@@ -108,6 +109,32 @@ func (p *Pool) once(ctx context.Context, n int) (ran time.Duration, err error) {
 		<-gone
 	}
 	return max(time.Since(since), 1), fmt.Errorf("it ended with %s", describe(exit))
+}
+
+// start starts the process. A file that has just been unpacked may be busy for a moment: a process that was
+// forked meanwhile holds it open for writing until it runs a program of its own.
+func (c Config) start(ctx context.Context, out *os.File, extra ...string) (*exec.Cmd, error) {
+	for tries := 0; ; tries++ {
+		cmd, err := c.command(ctx, extra...)
+		if err != nil {
+			return nil, err
+		}
+		cmd.Stdout, cmd.Stderr = out, out
+		err = cmd.Start()
+		switch {
+		case err == nil:
+			return cmd, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !errors.Is(err, syscall.ETXTBSY) || tries == 100:
+			return nil, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q cannot be run: %v", cmd.Args[0], err)}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // finish stops a process that is not wanted any more. When its context ended, it has had its SIGTERM,
@@ -125,11 +152,11 @@ func finish(ctx context.Context, cmd *exec.Cmd, gone <-chan struct{}) {
 }
 
 // command is the process to run: the image's, in its root file system, with its own environment
-// and nothing of ours.
-func (p *Pool) command(ctx context.Context, port int) (*exec.Cmd, error) {
-	image := p.cfg.Image
-	argv := append([]string{}, p.cfg.Command...)
-	args := p.cfg.Args
+// and nothing of ours. Extra variables win over those that it was given.
+func (c Config) command(ctx context.Context, extra ...string) (*exec.Cmd, error) {
+	image := c.Image
+	argv := append([]string{}, c.Command...)
+	args := c.Args
 	if len(argv) == 0 {
 		argv = append(argv, image.Config.Entrypoint...)
 		if len(args) == 0 {
@@ -140,22 +167,21 @@ func (p *Pool) command(ctx context.Context, port int) (*exec.Cmd, error) {
 	if len(argv) == 0 {
 		return nil, &Failure{ReasonHealthCheck, "the image says no entrypoint or command to run"}
 	}
-	workdir := p.cfg.WorkingDir
+	workdir := c.WorkingDir
 	if workdir == "" {
 		workdir = image.Config.WorkingDir
 	}
 	env := newEnviron(image)
-	own, err := p.cfg.Environ(ctx)
+	own, err := c.Environ(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, kv := range own {
+	for _, kv := range append(own, extra...) {
 		env.set(kv)
 	}
-	env.set("PORT=" + strconv.Itoa(port))
 	file, err := lookup(image.Root, workdir, argv[0], env.imagePath)
 	if err != nil {
-		return nil, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q is not in the image", argv[0])}
+		return nil, &Failure{ReasonHealthCheck, fmt.Sprintf("the container's command %q is not in the image: %v", argv[0], err)}
 	}
 	cwd, err := locate(image.Root, path.Join("/", workdir))
 	if err != nil {
@@ -166,7 +192,7 @@ func (p *Pool) command(ctx context.Context, port int) (*exec.Cmd, error) {
 	cmd.Dir = cwd
 	cmd.Env = env.list()
 	// A group of its own keeps Ctrl-C on the terminal from reaching the process before its drain.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.cfg.Credential}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: c.Credential}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = drainTime
 	return cmd, nil
@@ -215,12 +241,12 @@ func (e *environ) list() []string {
 }
 
 // note writes a line of ours into the revision's log, in the form Cloud Logging understands.
-func (p *Pool) note(message string) {
+func (p *Pool) note(severity, message string) {
 	f, err := os.OpenFile(p.cfg.LogPath, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return
 	}
-	_, _ = fmt.Fprintf(f, "{\"severity\":\"WARNING\",\"time\":%q,\"message\":%q}\n", time.Now().UTC().Format(time.RFC3339Nano), "cloud run: "+message)
+	_, _ = fmt.Fprintf(f, "{\"severity\":%q,\"time\":%q,\"message\":%q}\n", severity, time.Now().UTC().Format(time.RFC3339Nano), "cloud run: "+message)
 	_ = f.Close()
 }
 

@@ -51,7 +51,9 @@ type Config struct {
 	Environ     func(ctx context.Context) ([]string, error)
 	Startup     Probe
 	Liveness    *Probe
-	Concurrency int           // requests one instance takes at once
+	Readiness   *Probe
+	Concurrency int // requests one instance takes at once
+	Scaling     Scaling
 	QueueWait   time.Duration // how long a request waits for a free place
 	LogPath     string        // receives stdout and stderr
 	PIDPath     string        // "<…>" + ".<n>.pid" per instance

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -29,7 +30,7 @@ func writePID(path string, pid int) error {
 // Sweep ends the processes that the pid files under dir name and that still run: those of a
 // supervisor which was killed. It returns how many there were.
 func Sweep(dir string) (int, error) {
-	swept := 0
+	strays := map[string]pidFile{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -49,12 +50,21 @@ func Sweep(dir string) (int, error) {
 		}
 		var f pidFile
 		if json.Unmarshal(body, &f) == nil && f.PID > 1 && alive(f) {
-			swept++
-			end(f)
+			strays[path] = f
+			return nil
 		}
 		return os.Remove(path) //nolint:gosec // our own folder, which nobody else may write
 	})
-	return swept, err
+	// All at once: a job may have left a hundred, and each has its time to drain.
+	var ending sync.WaitGroup
+	for _, f := range strays {
+		ending.Go(func() { end(f) })
+	}
+	ending.Wait()
+	for path := range strays {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return len(strays), err
 }
 
 // alive tells whether f's process still runs. Instances lead a process group of their own, which

@@ -36,7 +36,7 @@ func Root() *cobra.Command {
 		return fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())
 	})
 	root.PersistentFlags().String("dir", "", "directory of the state (default $AUGUST_LOCAL_DIR, else one of your own)")
-	root.AddCommand(upCommand(), downCommand(), statusCommand(), setupCommand())
+	root.AddCommand(upCommand(), downCommand(), statusCommand(), logsCommand(), setupCommand())
 	root.AddCommand(demo.Commands()...)
 	return root
 }

@@ -15,17 +15,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker.
-var version = ""
+// version and revision, a commit, are set by the linker.
+var version, revision = "", ""
 
-// stamp lets the version be read out of the executable without running it, also when it is stripped and its build noted
-// nothing: whoever packs it looks for the mark, which is what(1)'s, and follows the pointer behind it.
+// stamp lets them be read out of the executable without running it, also when it is stripped and its build noted
+// nothing: whoever packs it looks for the mark, which is what(1)'s, and follows the pointers behind it.
 var stamp = struct {
-	mark    [16]byte
-	version *string
+	mark              [16]byte
+	version, revision *string
 }{
 	[16]byte{'@', '(', '#', ')', 'a', 'u', 'g', 'u', 's', 't', '-', 's', 'y', 'n', 'c', ' '},
-	&version,
+	&version, &revision,
 }
 
 func main() {
@@ -60,6 +60,7 @@ declared pipelines against DrChrono, and pushes summaries to Coda.
 It reads its configuration from the environment, once:
 
   PORT                                 to listen on (8080)
+  AUGUST_LISTEN_HOST                   address to listen on (all there are)
   AUGUST_LOG_LEVEL                     debug, info, warn or error (info)
 
   AUGUST_DATABASE_INSTANCE             connection name, project:region:name
@@ -117,9 +118,11 @@ func command() *cobra.Command {
 		&cobra.Command{
 			Use:   "migrate",
 			Short: "Bring the database's schema up to this build and exit",
-			Long:  "Migrate needs only the AUGUST_DATABASE_ variables. Migrations only go forward; a newer schema is left alone.",
-			Args:  cobra.NoArgs,
-			RunE:  func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), os.LookupEnv, os.Stderr) },
+			Long: "Migrate needs only the AUGUST_DATABASE_ variables, and one connection whatever _POOL_MAX says. Migrations only go\n" +
+				"forward; a newer schema is left alone. Several at a time take turns, and instances may serve meanwhile. A database\n" +
+				"that is away is waited for, two minutes at most. At SIGTERM the migration at hand is rolled back.",
+			Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), os.LookupEnv, os.Stderr) },
 		},
 		reconcileCommand(),
 		webhookCommand(),

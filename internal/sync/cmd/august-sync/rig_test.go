@@ -151,7 +151,10 @@ type process struct {
 }
 
 // start starts the binary; the test's end kills it.
-func (b *bundle) start(args ...string) *process {
+func (b *bundle) start(args ...string) *process { b.t.Helper(); return b.startAs(binary, args...) }
+
+// startAs is start with another binary.
+func (b *bundle) startAs(binary string, args ...string) *process {
 	b.t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -161,7 +164,7 @@ func (b *bundle) start(args ...string) *process {
 	_ = free.Close()
 	_, port, _ := net.SplitHostPort(address)
 	p := &process{t: b.t, cmd: exec.Command(binary, args...), url: "http://" + address, done: make(chan struct{})}
-	p.cmd.Env = []string{"PORT=" + port}
+	p.cmd.Env = []string{"PORT=" + port, "AUGUST_LISTEN_HOST=127.0.0.1"}
 	for name, value := range b.env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}

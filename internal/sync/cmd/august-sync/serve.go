@@ -25,6 +25,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
+	"github.com/feel-august/terraform-provider-august/internal/sync/selftest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
 	"github.com/feel-august/terraform-provider-august/internal/sync/webhook"
@@ -80,7 +81,7 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 		return err
 	}
 
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", ":"+strconv.Itoa(cfg.Port))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
 	if err != nil {
 		return fmt.Errorf("listen on PORT: %w", err)
 	}
@@ -144,7 +145,8 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	probes := probe.New(probe.Config{
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
-	api.Ready(service, probes, webhook.Shelf{Store: db}, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
+	tester := selftest.New(selftest.Config{Store: db, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), Secret: cfg.DrChrono.WebhookSecret.Reveal()})
+	api.Ready(service, probes, webhook.Shelf{Store: db}, tester, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
 	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
@@ -263,23 +265,4 @@ func windDown(ctx context.Context, server *http.Server, parts *sync.WaitGroup, c
 	case <-closed:
 	case <-last.Done():
 	}
-}
-
-// migrate is the command of that name.
-func migrate(ctx context.Context, env config.Lookup, out io.Writer) error {
-	db, cfg, err := openAlone(ctx, env)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.Database.Project())
-	if err := db.Migrate(ctx); err != nil {
-		return errors.New(telemetry.ErrorText(err))
-	}
-	schema, err := db.SchemaVersion(ctx)
-	if err != nil {
-		return err
-	}
-	log.Info("migrated", "schema_version", schema)
-	return nil
 }

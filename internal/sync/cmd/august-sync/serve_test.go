@@ -209,6 +209,11 @@ func TestServe_connectorWithoutCredentials(t *testing.T) {
 	if code, _ := p.get("/livez"); code != http.StatusOK {
 		t.Errorf("not alive: %d", code)
 	}
+	// It listens where it is told to. On Linux the whole of 127/8 is this machine.
+	if resp, err := http.Get(strings.Replace(p.url, "127.0.0.1", "127.0.0.2", 1) + "/livez"); err == nil {
+		_ = resp.Body.Close()
+		t.Error("it listens on every address")
+	}
 	p.stop()
 }
 

@@ -1,0 +1,3 @@
+ephemeral "august_runtime_token" "sync" {
+  audience = august_sync_runtime.sync.audience
+}

@@ -1,0 +1,7 @@
+list "august_secret" "all" {
+  provider = august
+
+  config {
+    project = "feel-august-platform"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = august_secret.coda
+  id = "feel-august-platform/coda-token"
+}

@@ -1,0 +1,109 @@
+package logging
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/api/googleapi"
+	api "google.golang.org/api/logging/v2"
+	"google.golang.org/api/option"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/face"
+)
+
+// serve answers Google's own client from four entries, a second apart.
+func serve(t *testing.T) *api.EntriesService {
+	t.Helper()
+	var entries []face.Entry
+	for i, severity := range []string{"DEFAULT", "INFO", "WARNING", "ERROR"} {
+		e := face.Entry{
+			ID: fmt.Sprint("id-", i), Log: "run.googleapis.com/stdout", Resource: "cloud_run_revision", Severity: severity, Time: time.Unix(int64(1_700_000_000+i), 0),
+			Labels: map[string]string{"service_name": "august-sync", "revision_name": fmt.Sprint("august-sync-", i), "location": "us-central1"},
+			Text:   fmt.Sprint("Line ", i),
+		}
+		if i == 3 {
+			e.Text, e.JSON = "", map[string]any{"message": "it failed", "count": 2}
+		}
+		entries = append(entries, e)
+	}
+	mux := http.NewServeMux()
+	New(Options{Entries: func(project string) ([]face.Entry, error) {
+		if project != "p" {
+			return nil, nil
+		}
+		return entries, nil
+	}}).Register(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	service, err := api.NewService(t.Context(), option.WithEndpoint(server.URL), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return service.Entries
+}
+
+func ids(entries []*api.LogEntry) string {
+	var b strings.Builder
+	for _, e := range entries {
+		b.WriteString(strings.TrimPrefix(e.InsertId, "id-"))
+	}
+	return b.String()
+}
+
+func TestFilter(t *testing.T) {
+	entries := serve(t)
+	for filter, want := range map[string]string{
+		"":                  "0123",
+		"severity>=WARNING": "23",
+		"severity >= DEFAULT \n AND resource.type = cloud_run_revision \n AND resource.labels.service_name = august-sync \n": "0123",
+		`resource.labels.revision_name="august-sync-1"`:                                                                      "1",
+		`resource.labels.service_name="other"`:                                                                               "",
+		`timestamp>="2023-11-14T22:13:21Z" timestamp<"2023-11-14T22:13:23Z"`:                                                 "12",
+		"timestamp>2030-01-01":                "",
+		"textPayload:line AND severity!=INFO": "02",
+		`jsonPayload.message="it failed"`:     "3",
+		`logName="projects/p/logs/run.googleapis.com%2Fstdout" AND severity < info`: "0",
+	} {
+		got, err := entries.List(&api.ListLogEntriesRequest{ResourceNames: []string{"projects/p", "projects/empty"}, Filter: filter}).Do()
+		if err != nil || ids(got.Entries) != want {
+			t.Errorf("%q: %q %v, want %q", filter, ids(got.Entries), err, want)
+		}
+	}
+	for _, filter := range []string{
+		"severity", "severity=LOUD", "severity:ERROR", "severity=ERROR OR severity=INFO", "NOT severity=ERROR", "(severity=ERROR)", "-severity=ERROR", "august-sync",
+		"timestamp>=yesterday", "labels.x=y", "resource.labels.location>=a", "severity=ERROR AND", "httpRequest.status=500", `textPayload=~"x"`,
+	} {
+		_, err := entries.List(&api.ListLogEntriesRequest{ResourceNames: []string{"projects/p"}, Filter: filter}).Do()
+		if e, ok := err.(*googleapi.Error); !ok || e.Code != http.StatusBadRequest || !strings.Contains(e.Message, "The local cloud knows") {
+			t.Errorf("%q is taken: %v", filter, err)
+		}
+	}
+}
+
+func TestPagesAndOrder(t *testing.T) {
+	entries := serve(t)
+	req := &api.ListLogEntriesRequest{ResourceNames: []string{"projects/p"}, OrderBy: "timestamp desc", PageSize: 3}
+	got, err := entries.List(req).Do()
+	if err != nil || ids(got.Entries) != "321" || got.NextPageToken == "" {
+		t.Fatalf("%q %v", ids(got.Entries), err)
+	}
+	if e := got.Entries[0]; e.TextPayload != "" || !strings.Contains(string(e.JsonPayload), "it failed") || e.Severity != "ERROR" || e.Resource.Labels["location"] != "us-central1" {
+		t.Errorf("%+v", e)
+	}
+	req.PageToken = got.NextPageToken
+	if got, err = entries.List(req).Do(); err != nil || ids(got.Entries) != "0" || got.NextPageToken != "" || got.Entries[0].TextPayload != "Line 0" {
+		t.Errorf("%q %v", ids(got.Entries), err)
+	}
+	for name, bad := range map[string]*api.ListLogEntriesRequest{
+		"no project": {}, "a folder": {ResourceNames: []string{"folders/1"}}, "order": {ResourceNames: []string{"projects/p"}, OrderBy: "severity"},
+		"token": {ResourceNames: []string{"projects/p"}, PageToken: "x"},
+	} {
+		if _, err := entries.List(bad).Do(); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
