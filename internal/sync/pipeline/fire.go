@@ -47,6 +47,10 @@ func (s *Service) fire(ctx context.Context) error {
 				s.cfg.Log.ErrorContext(ctx, "spec not understood; its schedules are switched off", "pipeline", d.name, "error", err)
 			}
 			if d.sync {
+				// What it waits for may have ended since the first look; and what has waited longer goes first.
+				if err := openQueued(ctx, tx, d.name); err != nil {
+					return err
+				}
 				if _, err := tx.Exec(ctx, `update august.pipeline set next_run = $2 where name = $1`, d.name, s.next(ctx, d.name, spec.Schedule, spec.Paused)); err != nil {
 					return err
 				}
