@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ func (p *platform) weather(rnd *rand.Rand, counts tally, end time.Time) {
 		{"failovers", p.failover},
 		{"full inboxes", func() {
 			defer p.broken(pubsub.Fault{Kind: pubsub.FaultDown})()
-			p.jam(7 * time.Second)
+			p.jam()
 		}},
 	}
 	for _, fault := range []pubsub.Fault{
@@ -111,20 +112,38 @@ func (p *platform) broken(fault pubsub.Fault) (mend func()) {
 	return func() { ask(http.MethodDelete, http.StatusNoContent) }
 }
 
-// jam keeps the drain from writing line items for a while.
-func (p *platform) jam(d time.Duration) {
-	ctx, cancel := context.WithTimeout(background(), 2*d)
+// jam keeps the drain from writing line items until the inbox holds as much as it may, and a delivery is refused for it.
+func (p *platform) jam() {
+	ctx, cancel := context.WithTimeout(background(), 2*time.Minute)
 	defer cancel()
 	err := pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "lock table drchrono.line_items in exclusive mode"); err != nil {
 			return err
 		}
-		time.Sleep(d)
-		return nil
+		for before := p.refused(); p.refused() == before && ctx.Err() == nil; {
+			time.Sleep(200 * time.Millisecond)
+		}
+		return ctx.Err()
 	})
 	if err != nil {
 		p.t.Errorf("jam the drain: %v", err)
 	}
+}
+
+var refusals = regexp.MustCompile(`(?m)^august_webhook_deliveries_total\{.*outcome="unavailable".*\} (\d+)`)
+
+// refused is how many deliveries the instances say that they have answered with 503.
+func (p *platform) refused() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, i := range p.instances {
+		_, metrics := i.get("/metrics")
+		for _, line := range refusals.FindAllStringSubmatch(metrics, -1) {
+			count, _ := strconv.Atoi(line[1])
+			n += count
+		}
+	}
+	return n
 }
 
 // kept is a delivery as the inbox shows it.
