@@ -7,8 +7,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/list/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-
-	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudrun"
 )
 
 var _ list.ListResourceWithConfigure = (*syncRuntimeList)(nil)
@@ -68,9 +66,7 @@ func (l *syncRuntimeList) List(ctx context.Context, req list.ListRequest, resp *
 			var m syncRuntimeModel
 			result.Diagnostics.Append(result.Resource.Get(ctx, &m)...)
 			m.flatten(ctx, live, &result.Diagnostics)
-			if !cloudrun.Ready(live) {
-				m.addProblem(client.Cause(ctx, live))
-			}
+			m.judge(live, nil, func() string { return client.Cause(ctx, live) })
 			result.Diagnostics.Append(result.Resource.Set(ctx, m)...)
 		})
 }

@@ -182,7 +182,7 @@ func (r *secretResource) Update(ctx context.Context, req resource.UpdateRequest,
 		return
 	}
 	spec := plan.expand(ctx, &resp.Diagnostics)
-	if err := client.Label(ctx, spec, plan.droppedLabels(state)); err != nil {
+	if err := client.Label(ctx, spec, droppedLabels(plan.Labels, state.Labels)); err != nil {
 		fail(&resp.Diagnostics, title, "The labels of "+spec.Secret()+" could not be set.", err)
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -52,7 +51,7 @@ func (m secretModel) expand(ctx context.Context, diags *diag.Diagnostics) secret
 // flatten takes everything from the secret as it is. The version stays the one that Terraform has put there.
 func (m *secretModel) flatten(ctx context.Context, live secrets.Secret, imported bool, diags *diag.Diagnostics) {
 	m.ID = types.StringValue(live.Secret())
-	m.flattenLabels(live.Labels, imported)
+	m.Labels = ownLabels(m.Labels, live.Labels, imported)
 	m.Locations = types.SetNull(types.StringType)
 	if len(live.Locations) > 0 {
 		set, d := types.SetValueFrom(ctx, types.StringType, live.Locations)
@@ -87,31 +86,6 @@ func (m *secretModel) settle(number int64) {
 		m.Version = types.Int64Value(number)
 		m.Reference = types.StringValue(m.Name.ValueString() + ":" + strconv.FormatInt(number, 10))
 	}
-}
-
-func (m *secretModel) flattenLabels(live map[string]string, imported bool) {
-	if (m.Labels.IsNull() && !imported) || (imported && len(live) == 0) {
-		return
-	}
-	named := m.Labels.Elements()
-	labels := map[string]attr.Value{}
-	for key, value := range live {
-		if _, ours := named[key]; ours || imported {
-			labels[key] = types.StringValue(value)
-		}
-	}
-	m.Labels = types.MapValueMust(types.StringType, labels)
-}
-
-// droppedLabels is the labels that the configuration has ceased to name.
-func (m secretModel) droppedLabels(state secretModel) []string {
-	var gone []string
-	for name := range state.Labels.Elements() {
-		if _, kept := m.Labels.Elements()[name]; !kept {
-			gone = append(gone, name)
-		}
-	}
-	return gone
 }
 
 // refuseDeletion reports that the secret is protected, if it is.

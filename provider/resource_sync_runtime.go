@@ -184,7 +184,7 @@ func (r *syncRuntimeResource) Update(ctx context.Context, req resource.UpdateReq
 	if r.migrate(ctx, client, spec, how, &plan, &state, &resp.Diagnostics); resp.Diagnostics.HasError() {
 		return
 	}
-	live, err := client.Update(ctx, spec, plan.droppedLabels(state), how)
+	live, err := client.Update(ctx, spec, droppedLabels(plan.Labels, state.Labels), how)
 	if err == nil {
 		remember(ctx, resp.Private, nil, &resp.Diagnostics)
 		r.save(ctx, &plan, live, &resp.State, resp.Identity, &resp.Diagnostics)

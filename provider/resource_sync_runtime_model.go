@@ -165,17 +165,6 @@ func (m *syncRuntimeModel) settleNames() {
 	}
 }
 
-// droppedLabels is the labels that the configuration has ceased to name.
-func (m syncRuntimeModel) droppedLabels(state syncRuntimeModel) []string {
-	var gone []string
-	for name := range state.Labels.Elements() {
-		if _, kept := m.Labels.Elements()[name]; !kept {
-			gone = append(gone, name)
-		}
-	}
-	return gone
-}
-
 // refuseDeletion reports that the service is protected, if it is.
 func (m syncRuntimeModel) refuseDeletion(diags *diag.Diagnostics) bool {
 	if !m.DeletionProtection.ValueBool() {
@@ -245,7 +234,7 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 		flattenTarget(targets.CPUUtilization, seen.CPUUtilization, imported), flattenTarget(targets.ConcurrencyUtilization, seen.ConcurrencyUtilization, imported),
 	}, diags)
 	m.flattenNetwork(ctx, seen.Network, imported, diags)
-	m.flattenLabels(seen.Labels, imported)
+	m.Labels = ownLabels(m.Labels, seen.Labels, imported)
 	if m.Migrations.IsNull() {
 		m.Migrations = defaultMigrations
 	}
@@ -275,20 +264,6 @@ func (m *syncRuntimeModel) settleURI(uri types.String) {
 	if uri.ValueString() != "" {
 		m.WebhookURL = types.StringValue(strings.TrimSuffix(uri.ValueString(), "/") + webhookPath)
 	}
-}
-
-func (m *syncRuntimeModel) flattenLabels(live map[string]string, imported bool) {
-	if (m.Labels.IsNull() && !imported) || (imported && len(live) == 0) {
-		return
-	}
-	named := m.Labels.Elements()
-	labels := map[string]attr.Value{}
-	for key, value := range live {
-		if _, ours := named[key]; ours || imported {
-			labels[key] = types.StringValue(value)
-		}
-	}
-	m.Labels = types.MapValueMust(types.StringType, labels)
 }
 
 func parseServiceID(id string) ([]string, bool) {

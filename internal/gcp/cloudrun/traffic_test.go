@@ -26,7 +26,7 @@ func TestGive_sharesEverything(t *testing.T) {
 		candidate := rapid.SampledFrom([]string{"n-1", "n-new"}).Draw(t, "candidate")
 		percent := rapid.Int64Range(0, 100).Draw(t, "percent")
 		if before[candidate] == 100 && percent < 100 {
-			t.Skip("nobody to share with")
+			percent = 100 // there is nobody to share with
 		}
 		next := before.give(candidate, percent)
 		var sum int64
