@@ -258,3 +258,31 @@ func TestList_pipelines(t *testing.T) {
 	}
 	wantDiagnostic(t, got[0].diags, "", "Pipelines not listed", "not today")
 }
+
+// A service whose traffic does not all go to its newest revision is listed as what it is.
+func TestList_judgesRuntimes(t *testing.T) {
+	t.Parallel()
+	const name = "projects/" + accProject + "/locations/us-central1/services/sync"
+	traffic := []any{map[string]any{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "sync-1", "percent": 100}}
+	service := map[string]any{
+		"name": name, "labels": map[string]any{"managed-by": "terraform-provider-august", "august-resource": "sync-runtime"},
+		"terminalCondition":     map[string]any{"type": "Ready", "state": "CONDITION_SUCCEEDED"},
+		"latestCreatedRevision": name + "/revisions/sync-2", "latestReadyRevision": name + "/revisions/sync-2",
+		"traffic": traffic, "trafficStatuses": traffic,
+	}
+	server := httptest.NewServer(&pages{
+		lists:  map[string]pageList{"/v2/projects/" + accProject + "/locations/us-central1/services": {"services", []any{service}}},
+		others: http.NotFoundHandler(),
+	})
+	t.Cleanup(server.Close)
+	p := newProtocol(t)
+	noErrors(t, p.configure(map[string]any{"project": accProject, "region": "us-central1", "access_token": "token", "endpoints": map[string]any{"cloud_run": server.URL}}))
+	got := p.list("august_sync_runtime", map[string]any{}, 0, true)
+	if names(got) != "sync" {
+		t.Fatalf("listed %q", names(got))
+	}
+	var problem string
+	if err := got[0].resource["problem"].As(&problem); err != nil || !strings.Contains(problem, "Traffic goes to sync-1") {
+		t.Errorf("its problem is %q (%v)", problem, err)
+	}
+}
