@@ -13,29 +13,18 @@ import (
 
 const envServe = "CLOUDRUN_TEST_SERVE"
 
-// TestServeUntilKilled is the program that TestJob_afterAKill kills.
-func TestServeUntilKilled(t *testing.T) {
-	dir := os.Getenv(envServe)
-	if dir == "" {
-		t.Skip("this is no test of its own")
-	}
-	r := &rig{dir: dir, ports: &ports{at: map[string]int{}}, secrets: map[string]string{}}
-	r.start(t)
-	if _, err := os.Stdout.WriteString("serving " + r.url + "\n"); err != nil {
-		t.Fatal(err)
-	}
-	select {}
-}
-
 // What a killed local cloud was in the middle of counts as a failed attempt: its processes are ended, and only a task
 // that may be retried runs again.
 func TestJob_afterAKill(t *testing.T) {
+	if dir := os.Getenv(envServe); dir != "" {
+		serveUntilKilled(t, dir)
+	}
 	t.Parallel()
 	r := newJobRig(t)
 	if err := r.face.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	other := exec.Command(os.Args[0], "-test.run=^TestServeUntilKilled$")
+	other := exec.Command(os.Args[0], "-test.run=^TestJob_afterAKill$")
 	other.Env = append(os.Environ(), envServe+"="+r.dir)
 	out, err := other.StdoutPipe()
 	if err != nil {
@@ -153,4 +142,15 @@ func TestJob_afterAClose(t *testing.T) {
 	r.start(t)
 	r.connect(t)
 	eventually(t, "it runs again", func() bool { return r.execution(t, e.GetName()).GetRetriedCount() == 1 && len(told(t, e)) == 2 })
+}
+
+// serveUntilKilled is this test in the process that it kills.
+func serveUntilKilled(t *testing.T, dir string) {
+	t.Helper()
+	r := &rig{dir: dir, ports: &ports{at: map[string]int{}}, secrets: map[string]string{}}
+	r.start(t)
+	if _, err := os.Stdout.WriteString("serving " + r.url + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	select {}
 }
