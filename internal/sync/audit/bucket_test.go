@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 )
 
@@ -107,7 +108,7 @@ func TestBuckets(t *testing.T) {
 	defer server.Close()
 	t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(server.URL, "http://"))
 	for _, address := range []string{"gs://trail/production/audit", "gs://trail", "file://" + filepath.ToSlash(t.TempDir()) + "/new"} {
-		b, err := audit.OpenBucket(t.Context(), address)
+		b, err := bucket.Open(t.Context(), address, bucket.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +165,7 @@ func TestBuckets(t *testing.T) {
 		t.Errorf("objects %d", len(fake.objects))
 	}
 	for _, address := range []string{"", "s3://trail", "gs://", "file://host/x", "file:///", "gs://trail/../x", "gs://u@trail", "/srv/trail", "gs://trail?a=b"} {
-		if audit.CheckBucketURL(address) == nil {
+		if bucket.CheckURL(address) == nil {
 			t.Errorf("%q is taken for a bucket", address)
 		}
 	}
@@ -178,7 +179,7 @@ func TestHeadsWaitForTheirBucket(t *testing.T) {
 	t.Setenv("STORAGE_EMULATOR_HOST", server.URL)
 	r := newRig(t)
 	const address = "gs://trail/x"
-	b, err := audit.OpenBucket(t.Context(), address)
+	b, err := bucket.Open(t.Context(), address, bucket.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,14 +226,14 @@ func TestExport(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	ctx := t.Context()
-	heads, address := bucket(t)
+	heads, address := newBucket(t)
 	r.blocks(2)
 	middle := time.Now()
 	r.blocks(3)
 	r.exec(`update drchrono.doctors set deleted_at_source = now() where id = 3`)
 	r.seal()
 	r.head(heads, address)
-	check := func(b audit.Bucket, kinds ...string) audit.Report {
+	check := func(b bucket.Bucket, kinds ...string) audit.Report {
 		t.Helper()
 		report, err := audit.VerifyExport(ctx, b, heads)
 		if err != nil {
@@ -243,7 +244,7 @@ func TestExport(t *testing.T) {
 		}
 		return report
 	}
-	whole, _ := bucket(t)
+	whole, _ := newBucket(t)
 	m, err := audit.Export(ctx, audit.Exported{Pool: r.pool, To: whole})
 	if err != nil || m.Blocks != 6 || m.Entries != 16 || m.First != 1 || m.Last != 6 {
 		t.Fatalf("%+v, %v", m, err)
@@ -254,12 +255,12 @@ func TestExport(t *testing.T) {
 	if _, err := audit.Export(ctx, audit.Exported{Pool: r.pool, To: whole}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("written over: %v", err)
 	}
-	part, _ := bucket(t)
+	part, _ := newBucket(t)
 	if m, err = audit.Export(ctx, audit.Exported{Pool: r.pool, To: part, From: middle}); err != nil || m.First != 3 || m.Last != 6 {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	check(part)
-	nothing, _ := bucket(t)
+	nothing, _ := newBucket(t)
 	if _, err := audit.Export(ctx, audit.Exported{Pool: r.pool, To: nothing, Until: middle.AddDate(-1, 0, 0)}); err == nil {
 		t.Error("there is nothing of that time")
 	}
@@ -289,14 +290,14 @@ func TestExport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	spoilt, err := audit.OpenBucket(ctx, "file://"+dir)
+	spoilt, err := bucket.Open(ctx, "file://"+dir, bucket.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	check(spoilt, audit.ExportChanged)
 }
 
-func slurp(t *testing.T, b audit.Bucket, name string) string {
+func slurp(t *testing.T, b bucket.Bucket, name string) string {
 	t.Helper()
 	r, err := b.Open(context.Background(), name)
 	if err != nil {
@@ -311,7 +312,7 @@ func slurp(t *testing.T, b audit.Bucket, name string) string {
 }
 
 // rewritten is an export that was changed by somebody who made its manifest fit.
-func rewritten(t *testing.T, from audit.Bucket, change func([]string) []string) audit.Bucket {
+func rewritten(t *testing.T, from bucket.Bucket, change func([]string) []string) bucket.Bucket {
 	t.Helper()
 	zipped, err := gzip.NewReader(strings.NewReader(slurp(t, from, "audit.ndjson.gz")))
 	if err != nil {
@@ -329,7 +330,7 @@ func rewritten(t *testing.T, from audit.Bucket, change func([]string) []string) 
 	}
 	m["sha256"] = sha256Hex(out.String())
 	manifest, _ := json.Marshal(m)
-	to, _ := bucket(t)
+	to, _ := newBucket(t)
 	if err := errors.Join(to.Create(t.Context(), "audit.ndjson.gz", []byte(out.String())), to.Create(t.Context(), "manifest.json", manifest)); err != nil {
 		t.Fatal(err)
 	}

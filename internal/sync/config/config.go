@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
 
 // Config is everything the runtime is told.
@@ -160,7 +160,7 @@ const sixYears = 2200
 func (r *reader) audit() Audit {
 	a := Audit{Bucket: r.text("AUGUST_AUDIT_BUCKET", ""), RetentionDays: r.number("AUGUST_AUDIT_RETENTION_DAYS", sixYears, 0, 36500)}
 	if a.Bucket != "" {
-		if err := audit.CheckBucketURL(a.Bucket); err != nil {
+		if err := bucket.CheckURL(a.Bucket); err != nil {
 			r.wrong("AUGUST_AUDIT_BUCKET", err.Error())
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
@@ -81,11 +82,11 @@ type verification struct {
 
 func (v *verification) run(ctx context.Context, env config.Lookup, out, errs io.Writer) error {
 	if v.export != "" {
-		from, err := audit.OpenBucket(ctx, v.export)
+		from, err := bucket.Open(ctx, v.export, bucket.Options{})
 		if err != nil {
 			return err
 		}
-		heads, err := bucket(ctx, v.heads)
+		heads, err := openBucket(ctx, v.heads)
 		if err != nil {
 			return err
 		}
@@ -100,7 +101,7 @@ func (v *verification) run(ctx context.Context, env config.Lookup, out, errs io.
 	if !v.hasHeads {
 		v.heads = cfg.Audit.Bucket
 	}
-	heads, err := bucket(ctx, v.heads)
+	heads, err := openBucket(ctx, v.heads)
 	if err != nil {
 		return err
 	}
@@ -118,11 +119,11 @@ func (v *verification) run(ctx context.Context, env config.Lookup, out, errs io.
 }
 
 // bucket opens an address, none for none.
-func bucket(ctx context.Context, address string) (audit.Bucket, error) {
+func openBucket(ctx context.Context, address string) (bucket.Bucket, error) {
 	if address == "" {
 		return nil, nil
 	}
-	return audit.OpenBucket(ctx, address)
+	return bucket.Open(ctx, address, bucket.Options{})
 }
 
 // conclude writes what was found and turns it into the exit code's error.
@@ -184,7 +185,7 @@ func (x *exporting) run(ctx context.Context, env config.Lookup, out io.Writer) e
 		return err
 	}
 	defer db.Close()
-	if e.To, err = audit.OpenBucket(ctx, x.to); err != nil {
+	if e.To, err = bucket.Open(ctx, x.to, bucket.Options{}); err != nil {
 		return err
 	}
 	e.Pool = db.Pool()

@@ -1,4 +1,5 @@
-package audit
+// Package bucket reaches the objects of a Cloud Storage bucket, or of a folder in its place.
+package bucket
 
 import (
 	"context"
@@ -12,9 +13,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/oauth2"
 )
 
-// Bucket is where heads and exports go. Names are relative to its prefix and hold no "..".
+// Bucket holds objects. Names are relative to its prefix and hold no "..".
 type Bucket interface {
 	// Create writes an object unless there is one of the name, which stays as it is.
 	Create(ctx context.Context, name string, body []byte) error
@@ -22,44 +25,61 @@ type Bucket interface {
 	// Write opens a new object; it is there once it was closed without an error. One that is there already is an error.
 	Write(ctx context.Context, name string) (io.WriteCloser, error)
 
+	// Open reads an object; fs.ErrNotExist when there is none.
 	Open(ctx context.Context, name string) (io.ReadCloser, error)
 
-	// List gives the names within a folder, in order, from one on.
+	// Delete removes an object, and is content when there is none.
+	Delete(ctx context.Context, name string) error
+
+	// List gives the names within a folder that has no folders, in order, from one on.
 	List(ctx context.Context, folder, from string) iter.Seq2[string, error]
 }
 
-// CheckBucketURL tells whether OpenBucket would take a URL, without opening anything.
-func CheckBucketURL(address string) error {
-	_, err := parseBucket(address)
+// CheckURL tells whether Open would take a URL, without opening anything.
+func CheckURL(address string) error {
+	_, err := parse(address)
 	return err
 }
 
-var errBucketURL = errors.New("must be gs://bucket/prefix or file:///folder")
+var errURL = errors.New("must be gs://bucket/prefix or file:///folder")
 
-func parseBucket(address string) (*url.URL, error) {
+func parse(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" || slices.Contains(strings.Split(u.Path, "/"), "..") {
-		return nil, errBucketURL
+		return nil, errURL
 	}
 	switch {
 	case u.Scheme == "gs" && u.Host != "":
 	case u.Scheme == "file" && u.Host == "" && strings.HasPrefix(u.Path, "/") && u.Path != "/":
 	default:
-		return nil, errBucketURL
+		return nil, errURL
 	}
 	return u, nil
 }
 
-// OpenBucket opens gs://bucket/prefix, with the credentials that the rest of the runtime has, or file:///folder.
-func OpenBucket(ctx context.Context, address string) (Bucket, error) {
-	u, err := parseBucket(address)
+// Options say how Cloud Storage is reached; the zero value is as Google's own clients would.
+type Options struct {
+	Endpoint string             // https://host or, without credentials, http://host:port; empty: STORAGE_EMULATOR_HOST, else Google's
+	Tokens   oauth2.TokenSource // nil: the default credentials
+}
+
+// Open opens gs://bucket/prefix or file:///folder. Nothing is dialled before the first call.
+func Open(ctx context.Context, address string, o Options) (Bucket, error) {
+	u, err := parse(address)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the bucket %w", err)
 	}
 	if u.Scheme == "gs" {
-		return openStorage(ctx, u.Host, strings.Trim(u.Path, "/"))
+		return openStorage(ctx, u.Host, strings.Trim(u.Path, "/"), o)
 	}
 	return folder(filepath.Clean(u.Path)), nil
+}
+
+// Abandon ends an object that Write has opened, without making it.
+func Abandon(w io.WriteCloser) {
+	if a, ok := w.(interface{ abandon() error }); ok {
+		_ = a.abandon() // the reason to abandon it is told instead
+	}
 }
 
 // folder is a bucket on a disk.
@@ -117,6 +137,13 @@ func (n *newFile) abandon() error {
 
 func (f folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
 	return os.Open(f.path(name))
+}
+
+func (f folder) Delete(_ context.Context, name string) error {
+	if err := os.Remove(f.path(name)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (f folder) List(_ context.Context, in, from string) iter.Seq2[string, error] {

@@ -1,4 +1,4 @@
-package audit
+package bucket
 
 import (
 	"bytes"
@@ -27,14 +27,24 @@ type storageBucket struct {
 	prefix  string
 }
 
-func openStorage(ctx context.Context, bucket, prefix string) (Bucket, error) {
+func openStorage(ctx context.Context, bucket, prefix string, o Options) (Bucket, error) {
 	var options []option.ClientOption
-	if host := os.Getenv("STORAGE_EMULATOR_HOST"); host != "" { // as Google's own clients understand it
-		if !strings.Contains(host, "://") {
-			host = "http://" + host
-		}
-		options = append(options, option.WithEndpoint(host+"/storage/v1/"), option.WithHTTPClient(http.DefaultClient))
-	} else {
+	endpoint := o.Endpoint
+	if endpoint == "" {
+		endpoint = os.Getenv("STORAGE_EMULATOR_HOST") // as Google's own clients understand it
+	}
+	if endpoint != "" && !strings.Contains(endpoint, "://") {
+		endpoint = "http://" + endpoint
+	}
+	if endpoint != "" {
+		options = append(options, option.WithEndpoint(strings.TrimRight(endpoint, "/")+"/storage/v1/"))
+	}
+	switch {
+	case strings.HasPrefix(endpoint, "http://"):
+		options = append(options, option.WithHTTPClient(http.DefaultClient)) // credentials do not travel in the clear
+	case o.Tokens != nil:
+		options = append(options, option.WithTokenSource(o.Tokens))
+	default:
 		// The client outlives the call that makes it.
 		credentials, err := google.FindDefaultCredentials(context.WithoutCancel(ctx), storage.DevstorageReadWriteScope)
 		if err != nil {
@@ -99,6 +109,13 @@ func (b *storageBucket) Open(ctx context.Context, name string) (io.ReadCloser, e
 		return nil, err
 	}
 	return answer.Body, nil
+}
+
+func (b *storageBucket) Delete(ctx context.Context, name string) error {
+	if err := b.objects.Delete(b.bucket, path.Join(b.prefix, name)).Context(ctx).Do(); !says(err, http.StatusNotFound) {
+		return err
+	}
+	return nil
 }
 
 func (b *storageBucket) List(ctx context.Context, folder, from string) iter.Seq2[string, error] {
