@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,14 +27,17 @@ func unpublished(ctx context.Context, b bucket.Bucket, export string) error {
 	return fmt.Errorf("the export %s is published already, and stays as it is: give this one another name", export)
 }
 
-// discard removes an export's parts: those of a run that failed, or was killed.
-func discard(ctx context.Context, b bucket.Bucket, export string) (removed int, err error) {
+// discard removes an export's parts: those of one run, or all. They are those of a run that failed, or was killed.
+func discard(ctx context.Context, b bucket.Bucket, export, run string) (removed int, err error) {
 	folder := evidence.DataFolder(export)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
-	for name, err := range b.List(ctx, folder, "") {
+	for name, err := range b.List(ctx, folder, run) {
 		if err != nil {
 			return removed, errors.Join(err, group.Wait())
+		}
+		if !strings.HasPrefix(name, run) {
+			break
 		}
 		removed++
 		group.Go(func() error { return b.Delete(ctx, folder+"/"+name) })
@@ -48,7 +52,7 @@ const farewell = 8 * time.Second
 func (r *run) undo(ctx context.Context, failed error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
-	if _, err := discard(ctx, r.Bucket, r.Export); err != nil {
+	if _, err := discard(ctx, r.Bucket, r.Export, r.id); err != nil {
 		return fmt.Errorf("%w; and its parts are left in the bucket, unpublished (%w): the next run of this name removes them", failed, err)
 	}
 	return failed

@@ -5,7 +5,6 @@
 package export
 
 import (
-	"context"
 	"crypto/ed25519"
 	"log/slog"
 
@@ -52,5 +51,3 @@ func (c *Config) defaults() {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 }
-
-var _ = context.Background

@@ -1,26 +1,21 @@
 package export
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"math/rand/v2"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/chunk"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
-
-// worker turns a line of a table into the result's, appended to dst. It is not for use side by side.
-type worker interface {
-	Line(dst, line []byte) ([]byte, error)
-}
 
 // sink takes the lines of one COPY, has them transformed and writes them into parts.
 type sink struct {
 	bucket bucket.Bucket
-	name   func() string            // of the next part
-	most   int64                    // bytes of a part
+	name   func() string           // of the next part
+	most   int64                   // bytes of a part
 	told   func(rows, bytes int64) // what went into a part
 
 	lines []byte   // results that wait
@@ -28,8 +23,8 @@ type sink struct {
 	mixed []byte   // the same, in another order
 
 	ctx    context.Context //nolint:containedctx // of one COPY: pgx writes without one
-	worker worker
-	nulls  []int64 // by column
+	worker *transform.Worker
+	guard  *scan.Worker
 	rows   int64
 	bytes  int64
 	part   *chunk.Writer
@@ -41,8 +36,8 @@ type sink struct {
 type extent struct{ from, to int }
 
 // begin makes the sink ready for another COPY; what it has allocated stays.
-func (s *sink) begin(ctx context.Context, w worker, columns int) {
-	s.ctx, s.worker, s.nulls = ctx, w, make([]int64, columns)
+func (s *sink) begin(ctx context.Context, t *table) {
+	s.ctx, s.worker, s.guard = ctx, t.becomes.Worker(), t.guard.Worker()
 	s.lines, s.waits = s.lines[:0], s.waits[:0]
 	s.rows, s.bytes, s.size, s.part, s.made, s.err = 0, 0, 0, nil, nil, nil
 }
@@ -53,9 +48,7 @@ func (s *sink) Write(line []byte) (int, error) {
 	if s.lines, s.err = s.worker.Line(s.lines, line); s.err != nil {
 		return 0, s.err
 	}
-	if n := len(s.lines); n == from || s.lines[n-1] != '\n' {
-		s.lines = append(s.lines, '\n')
-	}
+	s.guard.Line(line, s.lines[from:])
 	s.waits = append(s.waits, extent{from, len(s.lines)})
 	if len(s.lines) >= buffer {
 		if s.err = s.flush(); s.err != nil {
@@ -64,8 +57,6 @@ func (s *sink) Write(line []byte) (int, error) {
 	}
 	return len(line), nil
 }
-
-var errShape = errors.New("a transformed row has not as many fields as the table has columns: this is a mistake of august-sync")
 
 // flush gives the part what waits. A table's rows lie more or less in the order of their making, which says who came first:
 // within a buffer it is given up.
@@ -76,11 +67,7 @@ func (s *sink) flush() error {
 	rand.Shuffle(len(s.waits), func(i, j int) { s.waits[i], s.waits[j] = s.waits[j], s.waits[i] })
 	s.mixed = s.mixed[:0]
 	for _, w := range s.waits {
-		line := s.lines[w.from:w.to]
-		if !s.count(line) {
-			return errShape
-		}
-		s.mixed = append(s.mixed, line...)
+		s.mixed = append(s.mixed, s.lines[w.from:w.to]...)
 	}
 	if s.part == nil {
 		part, err := chunk.Create(s.ctx, s.bucket, s.name())
@@ -105,28 +92,6 @@ func (s *sink) flush() error {
 	return nil
 }
 
-// count notes a line's NULLs, and tells whether it has as many fields as there are columns.
-func (s *sink) count(line []byte) bool {
-	for column := range s.nulls {
-		if line[0] == '\\' && line[1] == 'N' { // no value begins so: its backslash is doubled
-			s.nulls[column]++
-			line = line[2:]
-		} else if i := bytes.IndexByte(line, '\t'); i >= 0 {
-			line = line[i:]
-		} else {
-			line = line[len(line)-1:]
-		}
-		switch {
-		case column == len(s.nulls)-1:
-			return len(line) == 1 && line[0] == '\n'
-		case line[0] != '\t':
-			return false
-		}
-		line = line[1:]
-	}
-	return len(line) == 1 // a table of no columns
-}
-
 // close makes the part of what it was given.
 func (s *sink) close() error {
 	if s.part == nil {
@@ -146,7 +111,11 @@ func (s *sink) end() error {
 	if err := s.flush(); err != nil {
 		return err
 	}
-	return s.close()
+	if err := s.close(); err != nil {
+		return err
+	}
+	s.guard.Commit()
+	return nil
 }
 
 // undo removes what was made since begin. What cannot be removed now is when the run has failed.
@@ -158,6 +127,7 @@ func (s *sink) undo(ctx context.Context) {
 	for _, o := range s.made {
 		_ = s.bucket.Delete(ctx, o.Name)
 	}
-	s.told(-(s.rows), -(s.bytes))
+	s.guard.Discard()
+	s.told(-s.rows, -s.bytes)
 	s.rows, s.bytes, s.made = 0, 0, nil
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
 )
 
 // check holds the policy against the database as the snapshot has it. Until it has nothing to say, no row is read.
@@ -63,18 +65,15 @@ func typeOf(c *catalog.Catalog, path, column string) string {
 	return ""
 }
 
-// shaped is what the transformer says of a table: what it reads, in order, and what it writes.
-type shaped struct {
-	read, hidden []string
-	write        []catalog.Column
-	worker       func() worker
-}
-
-// plan makes the tables of a policy, in no order. What a table is read as is the transformer's word.
-func plan(p *policy.Policy, c *catalog.Catalog, s *subset, shape func(path string) (shaped, error)) ([]*table, error) {
+// plan makes the tables of a policy, in the order of their names.
+func plan(p *policy.Policy, c *catalog.Catalog, s *subset, set *transform.Set, scanner *scan.Scanner) ([]*table, error) {
 	var tables []*table
 	for path, rules := range p.Tables {
-		in, err := shape(path)
+		in, err := set.Table(path)
+		if err != nil {
+			return nil, err
+		}
+		guard, err := scanner.Guard(path, in.Read, in.Hidden, in.Write)
 		if err != nil {
 			return nil, err
 		}
@@ -82,13 +81,13 @@ func plan(p *policy.Policy, c *catalog.Catalog, s *subset, shape func(path strin
 		if err != nil {
 			return nil, err
 		}
-		t := &table{path: path, worker: in.worker, query: query{table: path, columns: in.read, hidden: in.hidden, chosen: s.chosen(path)}}
+		t := &table{path: path, becomes: in, guard: guard, query: query{table: path, columns: in.Read, hidden: in.Hidden, chosen: s.chosen(path)}}
 		at := path
 		for _, h := range way {
 			t.query.way = append(t.query.way, hop{h.Column, h.Table, h.Key, typeOf(c, at, h.Column) != typeOf(c, h.Table, h.Key)})
 			at = h.Table
 		}
-		for _, col := range in.write {
+		for _, col := range in.Write {
 			t.columns = append(t.columns, evidence.Column{Name: col.Name, Type: col.Type, Transformer: rules.Columns[col.Name].Transformer})
 		}
 		tables = append(tables, t)
@@ -124,7 +123,7 @@ func references(p *policy.Policy, c *catalog.Catalog) []reference {
 }
 
 // choose prepares a policy's subset; nil when all rows leave. With a persistent key the same rows are chosen in each run.
-func choose(p *policy.Policy, c *catalog.Catalog, key []byte) (*subset, error) {
+func choose(p *policy.Policy, c *catalog.Catalog, all []reference, key []byte) (*subset, error) {
 	if p.Subset == nil {
 		return nil, nil
 	}
@@ -132,7 +131,7 @@ func choose(p *policy.Policy, c *catalog.Catalog, key []byte) (*subset, error) {
 	if t == nil || len(t.PrimaryKey) == 0 {
 		return nil, fmt.Errorf("%s has no primary key: a subset of it cannot be told", p.Subset.Table)
 	}
-	s := &subset{Subset: p.Subset, key: t.PrimaryKey, references: references(p, c)}
+	s := &subset{Subset: p.Subset, key: t.PrimaryKey, references: all}
 	var seed [8]byte
 	if len(key) > 0 {
 		mac := hmac.New(sha256.New, key)
@@ -145,7 +144,7 @@ func choose(p *policy.Policy, c *catalog.Catalog, key []byte) (*subset, error) {
 	return s, nil
 }
 
-// measured asks how large tables are, and sorts the largest first: the smaller ones fill the gaps at the end. It looks for
+// measure asks how large tables are, and sorts the largest first: the smaller ones fill the gaps at the end. It looks for
 // columns that may not be read too, and takes the locks that keep a table from being rewritten under a snapshot that would
 // then see it empty.
 func (s *snapshot) measure(ctx context.Context, tables []*table) error {
@@ -191,8 +190,8 @@ select parts.at::int, max(coalesce(pg_relation_size(c.oid), 0) / current_setting
 	bool_or(c.relkind in ('r', 'm') and c.relfilenode <> coalesce(pg_relation_filenode(c.oid), 0))
 from parts join pg_class c on c.oid = parts.oid group by 1`
 
-// orphans looks for rows that refer by a virtual reference to rows that are not there. A declared one's has PostgreSQL seen to.
-func (r reference) orphaned(p *policy.Policy, s *subset) string {
+// orphaned counts rows that refer by a virtual reference to rows that are not there. A declared one's has PostgreSQL seen to.
+func (r reference) orphaned(s *subset) string {
 	q := fmt.Sprintf("select count(*) from %s t left join %s r on %s where t.%s is not null and r.%s is null",
 		quotedPath(r.table), quotedPath(r.to), r.on("t", "r"), quoted(r.columns[0]), quoted(r.references[0]))
 	if chosen := s.chosen(r.table); chosen != "" {

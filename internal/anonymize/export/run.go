@@ -1,11 +1,13 @@
 package export
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	mathrand "math/rand/v2"
 	"regexp"
 	"slices"
@@ -18,6 +20,8 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/inspect"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
 
 // run is one export in the making.
@@ -60,7 +64,7 @@ func Run(ctx context.Context, cfg Config) (*evidence.Manifest, error) {
 	defer func() { end(ctx, r.snapshot.conn) }()
 
 	// With the snapshot goes the lock on the name: what lies there now is of a run that is dead.
-	removed, err := discard(ctx, cfg.Bucket, cfg.Export)
+	removed, err := discard(ctx, cfg.Bucket, cfg.Export, "")
 	if err != nil {
 		return nil, fmt.Errorf("remove what an earlier run of this name has left: %w", err)
 	}
@@ -173,8 +177,11 @@ func (r *run) make(ctx context.Context, e *engine, m *evidence.Manifest) error {
 	r.Log.InfoContext(ctx, "anonymised", "rows", r.progress.rows.Load(), "bytes", r.progress.bytes.Load(), "took", time.Since(began))
 
 	began = time.Now()
-	result, err := r.scan(ctx, e, m, from)
+	result, err := e.scanner.Run(ctx, r.Bucket, m.Tables, from.copy, e.identifiers, scan.Options{Workers: r.Workers})
 	if err != nil {
+		return fmt.Errorf("look through the result: %w", safe(err))
+	}
+	if err := result.Err(); err != nil {
 		return err
 	}
 	m.Scan, m.K = result.Scan, result.K
@@ -223,15 +230,35 @@ func (r *run) publish(ctx context.Context, m *evidence.Manifest) error {
 	if err != nil {
 		return fmt.Errorf("sign the manifest: %w", err)
 	}
-	w, err := r.Bucket.Write(ctx, evidence.ManifestName(r.Export))
-	if err == nil {
-		if _, err = w.Write(signed); err == nil {
-			err = w.Close()
-		}
-	}
-	if err != nil {
+	if err := write(ctx, r.Bucket, evidence.ManifestName(r.Export), signed); err != nil && !r.written(ctx, signed) {
 		return fmt.Errorf("publish the manifest: %w", err)
 	}
 	r.Log.InfoContext(ctx, "published", "export", r.Export, "tables", len(m.Tables), "policy_hash", m.PolicyHash, "key_id", m.KeyID)
 	return nil
+}
+
+func write(ctx context.Context, b bucket.Bucket, name string, body []byte) error {
+	w, err := b.Write(ctx, name)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(body); err != nil {
+		bucket.Abandon(w)
+		return err
+	}
+	return w.Close()
+}
+
+// written tells whether the manifest is there all the same: an answer may get lost on its way. Parts of a published export
+// must not be removed.
+func (r *run) written(ctx context.Context, signed []byte) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	there, err := r.Bucket.Open(ctx, evidence.ManifestName(r.Export))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = there.Close() }() // it was only read
+	body, err := io.ReadAll(there)
+	return err == nil && bytes.Equal(body, signed)
 }

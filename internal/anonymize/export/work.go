@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
 )
 
 // table is a table of the export, and what has become of it.
@@ -18,7 +20,8 @@ type table struct {
 	path    string
 	query   query
 	columns []evidence.Column
-	worker  func() worker
+	becomes *transform.Table
+	guard   *scan.Guard
 	pages   int64 // of the largest of its partitions, when it is in parts
 
 	mu      sync.Mutex
@@ -144,7 +147,7 @@ func (w *reader) do(ctx context.Context, t task) (err error) {
 	if t.counts() {
 		return safe(w.conn.QueryRow(ctx, t.table.query.count()).Scan(&t.table.counted))
 	}
-	w.sink.begin(ctx, t.table.worker(), len(t.table.columns))
+	w.sink.begin(ctx, t.table)
 	defer func() {
 		if err != nil {
 			w.sink.undo(context.WithoutCancel(ctx))
@@ -175,7 +178,7 @@ func (t *table) add(s *sink) {
 	t.rows += s.rows
 	t.bytes += s.bytes
 	t.objects = append(t.objects, s.made...)
-	for i, n := range s.nulls {
+	for i, n := range s.worker.Nulls {
 		t.columns[i].Nulls += n
 	}
 }
