@@ -43,6 +43,11 @@ func safe(err error) error {
 	return err
 }
 
+func hasCode(err error, code string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == code
+}
+
 // lost tells that a connection ended, or that the database is on its way down: with another connection the same may work.
 func lost(err error) bool {
 	var e *databaseError

@@ -109,7 +109,7 @@ func (r *run) export(ctx context.Context) (*evidence.Manifest, error) {
 	group.Go(func() error { r.snapshot.watch(working, done); return nil })
 	group.Go(func() error { r.progress.tell(working); return nil })
 	err = r.make(working, e, m)
-	if cause := context.Cause(working); err != nil && errors.Is(cause, errHolder) {
+	if cause := context.Cause(working); err != nil && errors.Is(cause, ErrHolder) {
 		err = cause
 	}
 	done(nil)
@@ -164,7 +164,7 @@ func (r *run) make(ctx context.Context, e *engine, m *evidence.Manifest) error {
 	for _, t := range e.tables {
 		r.progress.pages.Add(t.pages)
 	}
-	if err := r.read(ctx, tasks(e.tables, r.SpanPages)); err != nil {
+	if err := r.read(ctx, from, tasks(e.tables, r.SpanPages)); err != nil {
 		return err
 	}
 	for _, t := range e.tables {

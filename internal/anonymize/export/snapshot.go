@@ -74,6 +74,9 @@ func begin(ctx context.Context, source *pgx.ConnConfig, snapshot string) (*pgx.C
 	for _, s := range statements {
 		if _, err := conn.Exec(ctx, s); err != nil {
 			end(ctx, conn)
+			if hasCode(err, noSnapshot) {
+				return nil, ErrHolder
+			}
 			return nil, safe(err)
 		}
 	}
@@ -126,8 +129,11 @@ func hold(ctx context.Context, source *pgx.ConnConfig, export string) (*snapshot
 	return s, nil
 }
 
-// errHolder ends a run: another snapshot would be of another moment.
-var errHolder = errors.New("the connection that holds the snapshot was lost: nothing is published; run the export again, it starts anew")
+// ErrHolder ends a run: another snapshot would be of another moment.
+var ErrHolder = errors.New("the connection that holds the snapshot was lost: nothing is published; run the export again, it starts anew")
+
+// noSnapshot is the SQLSTATE of a snapshot that nobody holds any more.
+const noSnapshot = "22023"
 
 const beat = 5 * time.Second
 
@@ -141,7 +147,7 @@ func (s *snapshot) watch(ctx context.Context, fail context.CancelCauseFunc) {
 			return
 		case <-tick.C:
 			if err := s.conn.Ping(ctx); err != nil && ctx.Err() == nil {
-				fail(fmt.Errorf("%w (%w)", errHolder, safe(err)))
+				fail(fmt.Errorf("%w (%w)", ErrHolder, safe(err)))
 				return
 			}
 		}

@@ -70,15 +70,15 @@ func tasks(tables []*table, span int64) []task {
 	return all
 }
 
-// reader is one of the run's workers: a connection on the snapshot, and a sink.
+// reader is one of the run's workers.
 type reader struct {
 	*run
-	conn *pgx.Conn
+	from *sessions
 	sink *sink
 }
 
 // read has the workers do all tasks.
-func (r *run) read(ctx context.Context, all []task) error {
+func (r *run) read(ctx context.Context, from *sessions, all []task) error {
 	queue := make(chan task, len(all))
 	for _, t := range all {
 		queue <- t
@@ -87,8 +87,7 @@ func (r *run) read(ctx context.Context, all []task) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(r.Workers, len(all)) {
 		group.Go(func() error {
-			w := &reader{run: r, sink: &sink{bucket: r.Bucket, name: r.partName, most: r.PartBytes, told: r.progress.add}}
-			defer func() { w.drop(ctx) }()
+			w := &reader{r, from, &sink{bucket: r.Bucket, name: r.partName, most: r.PartBytes, told: r.progress.add}}
 			for t := range queue {
 				if err := w.insist(ctx, t); err != nil {
 					return err
@@ -109,11 +108,10 @@ const (
 // insist does a task, and does it again when a connection was lost or the bucket stumbled: the snapshot is still there.
 func (w *reader) insist(ctx context.Context, t task) error {
 	for attempt := 1; ; attempt++ {
-		err := w.do(ctx, t)
+		err := w.from.with(ctx, func(conn *pgx.Conn) error { return w.do(ctx, conn, t) })
 		if err == nil {
 			return nil
 		}
-		w.drop(ctx)
 		var stumbled *bucketError
 		switch {
 		case ctx.Err() != nil:
@@ -130,22 +128,9 @@ func (w *reader) insist(ctx context.Context, t task) error {
 	}
 }
 
-// drop closes the connection: after an error its transaction is of no use.
-func (w *reader) drop(ctx context.Context) {
-	if w.conn != nil {
-		end(ctx, w.conn)
-		w.conn = nil
-	}
-}
-
-func (w *reader) do(ctx context.Context, t task) (err error) {
-	if w.conn == nil {
-		if w.conn, err = begin(ctx, w.source, w.snapshot.id); err != nil {
-			return err
-		}
-	}
+func (w *reader) do(ctx context.Context, conn *pgx.Conn, t task) (err error) {
 	if t.counts() {
-		return safe(w.conn.QueryRow(ctx, t.table.query.count()).Scan(&t.table.counted))
+		return conn.QueryRow(ctx, t.table.query.count()).Scan(&t.table.counted)
 	}
 	w.sink.begin(ctx, t.table)
 	defer func() {
@@ -153,12 +138,12 @@ func (w *reader) do(ctx context.Context, t task) (err error) {
 			w.sink.undo(context.WithoutCancel(ctx))
 		}
 	}()
-	tag, err := w.conn.PgConn().CopyTo(ctx, w.sink, "copy ("+t.table.query.text(t.condition())+") to stdout")
+	tag, err := conn.PgConn().CopyTo(ctx, w.sink, "copy ("+t.table.query.text(t.condition())+") to stdout")
 	switch {
 	case w.sink.err != nil:
 		return w.sink.err
 	case err != nil:
-		return safe(err)
+		return err
 	}
 	if err := w.sink.end(); err != nil {
 		return err
