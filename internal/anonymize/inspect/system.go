@@ -9,15 +9,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// System tells a database apart from all others, also from one of the same name in another cluster: a digest of the cluster's
-// system identifier and the database's oid. A clone of an instance has both from its origin, and counts as it.
-func System(ctx context.Context, q Querier) (string, error) {
-	var cluster, database string
-	err := each(ctx, q, `select system_identifier::text, (select oid::text from pg_catalog.pg_database where datname = pg_catalog.current_database()) from pg_catalog.pg_control_system()`,
-		func(row pgx.CollectableRow) error { return row.Scan(&cluster, &database) })
+// System names a database without telling of it, by the system identifier of its cluster and its own oid: a digest. A clone of the
+// cluster, and what was restored from its backup, has the same one.
+func System(ctx context.Context, q Querier) (system string, err error) {
+	err = each(ctx, q, `select s.system_identifier, d.oid from pg_catalog.pg_control_system() s, pg_catalog.pg_database d where d.datname = pg_catalog.current_database()`,
+		func(row pgx.CollectableRow) error {
+			var cluster int64
+			var database uint32
+			if err := row.Scan(&cluster, &database); err != nil {
+				return err
+			}
+			sum := sha256.Sum256(fmt.Appendf(nil, "august database %d %d", uint64(cluster), database)) //nolint:gosec // PostgreSQL has no unsigned type to print it by
+			system = hex.EncodeToString(sum[:])
+			return nil
+		})
 	if err != nil {
-		return "", fmt.Errorf("read which system the database belongs to: %w", err)
+		return "", fmt.Errorf("read which database this is: %w", err)
 	}
-	sum := sha256.Sum256([]byte("august source\n" + cluster + "\n" + database))
-	return hex.EncodeToString(sum[:]), nil
+	return system, nil
 }
