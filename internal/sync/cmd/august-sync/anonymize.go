@@ -95,13 +95,14 @@ func anonymize(ctx context.Context, env config.Lookup, out, errs io.Writer, name
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	source := db.Settings()
+	db.Close() // the export makes connections of its own
 	to, err := bucket.Open(ctx, a.Bucket, bucket.Options{Endpoint: a.Endpoint})
 	if err != nil {
 		return err
 	}
 	x := export.Config{
-		Source: db.Settings(), Instance: cfg.Database.Instance, Bucket: to, Export: name, Policy: a.Policy,
+		Source: source, Instance: cfg.Database.Instance, Bucket: to, Export: name, Policy: a.Policy,
 		Sign: a.Signing, Workers: a.Workers, Runtime: buildVersion(), Log: log,
 	}
 	if a.Key.Set() {
