@@ -138,7 +138,7 @@ func (r *run) describe(ctx context.Context) (*evidence.Manifest, *catalog.Catalo
 	}
 	for i := range c.Tables {
 		t := &c.Tables[i]
-		if _, out := r.Policy.Excluded(t); out && (t.Kind == catalog.KindTable || t.Kind == catalog.KindPartitioned) {
+		if _, out := r.Policy.Excluded(c, t); out && (t.Kind == catalog.KindTable || t.Kind == catalog.KindPartitioned) {
 			if _, exported := r.Policy.Tables[t.Path()]; !exported {
 				m.Empty = append(m.Empty, t.Path())
 			}

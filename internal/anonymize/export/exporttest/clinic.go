@@ -5,6 +5,8 @@ package exporttest
 import (
 	_ "embed"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
 )
@@ -60,3 +62,11 @@ func Policy(ids string) *policy.Policy {
 		},
 	}
 }
+
+// Bare makes the clinic's tables without rows, keys and references, to copy into.
+func Bare() string {
+	tables, _, _ := strings.Cut(fmt.Sprintf(clinic, 0), "create function")
+	return keys.ReplaceAllString(tables, "")
+}
+
+var keys = regexp.MustCompile(` primary key| unique| references clinic\.[a-z_]+`)
