@@ -163,14 +163,14 @@ func (s *snapshot) measure(ctx context.Context, tables []*table) error {
 	for rows.Next() {
 		var at int
 		var pages int64
-		var rewritten bool
-		if err := rows.Scan(&at, &pages, &rewritten); err != nil {
+		var whole, rewritten bool
+		if err := rows.Scan(&at, &pages, &whole, &rewritten); err != nil {
 			return safe(err)
 		}
 		if rewritten {
 			return tableError(tables[at].path, errors.New("was rewritten after the snapshot began; run the export again"))
 		}
-		tables[at].pages = pages
+		tables[at].pages, tables[at].whole = pages, whole
 	}
 	if err := rows.Err(); err != nil {
 		return safe(err)
@@ -179,7 +179,8 @@ func (s *snapshot) measure(ctx context.Context, tables []*table) error {
 	return nil
 }
 
-// sizes is, for each table, the pages of the largest of its parts, and whether a part has other files now than in the snapshot.
+// sizes is, for each table, the pages of the largest of its parts, whether it cannot be read by pages, for that takes a right to
+// ctid, and whether a part has other files now than in the snapshot.
 const sizes = `
 with recursive parts as (
 	select at - 1 as at, path::regclass::oid as oid from unnest($1::text[]) with ordinality t(path, at)
@@ -187,6 +188,7 @@ with recursive parts as (
 	select parts.at, i.inhrelid from parts join pg_inherits i on i.inhparent = parts.oid
 )
 select parts.at::int, max(coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int)::bigint,
+	not bool_and(has_column_privilege(($1::text[])[parts.at + 1], 'ctid', 'select')),
 	bool_or(c.relkind in ('r', 'm') and c.relfilenode <> coalesce(pg_relation_filenode(c.oid), 0))
 from parts join pg_class c on c.oid = parts.oid group by 1`
 
