@@ -70,3 +70,9 @@ func Bare() string {
 }
 
 var keys = regexp.MustCompile(` primary key| unique| references clinic\.[a-z_]+`)
+
+// Canaries are parts of what the clinic's people are called, and of what identifies them: no text that leaves has one.
+func Canaries() []string {
+	return []string{"Zorvan", "Quillix", "Brunalda", "Tesmira", "Oskvald", "Yelmara", "Finnbrek", "Quorra", "Dravina", "Ulmeric", "Perluna", "Hestrid",
+		"Varnell", "Quenberg", "Zettlow", "Ombrick", "Trasken", "Yarwick", "Felbrant", "Morvane", "MRN000", "mail.example.test"}
+}
