@@ -67,6 +67,9 @@ func (s *Scanner) kinds(t *catalog.Table, c catalog.Column, rule policy.Rule) wa
 	}
 	switch class {
 	case "A":
+		if !s.policy.HasSubject(t.Path()) { // an office's, a payer's
+			return 0
+		}
 		return wanted(identify.Name, identify.FullName)
 	case "B":
 		if strings.Contains(name, "street") || strings.Contains(name, "address") {
@@ -189,10 +192,10 @@ const keptDigits = 7
 
 // column is a column of the result with all that is judged within it.
 type column struct {
-	place *place
-	root  *node                  // of JSON
+	place  *place
+	root   *node            // of JSON
 	places map[*node]*place // that root has rules for
-	loose *place                 // what no path names
+	loose  *place           // what no path names
 }
 
 // columns says how the columns of a table's result are judged.

@@ -141,7 +141,7 @@ func (s *Scanner) look(ctx context.Context, written bucket.Bucket, tables []evid
 			defer mu.Unlock()
 			result.Scan.Values += v.values
 			for id, n := range v.dates {
-				found[cellKind{s.cells[id].table, s.cells[id].column, identify.Date}] += n
+				found[cellKind{s.cells[id].Table, s.cells[id].Column, identify.Date}] += n
 			}
 			return nil
 		})
@@ -183,7 +183,7 @@ func (s *Scanner) confirm(ctx context.Context, from Source, in *search, o Option
 	for at, n := range c.counts {
 		if c.real[at.candidate] {
 			cell := s.cells[at.column]
-			found[cellKind{cell.table, cell.column, kinds[at.candidate]}] += n
+			found[cellKind{cell.Table, cell.Column, kinds[at.candidate]}] += n
 		}
 	}
 	return nil

@@ -302,7 +302,7 @@ func (c *collector) word([]byte, bool) {}
 
 type wordSink func(word []byte)
 
-func (w wordSink) word(folded []byte, _ bool)   { w(folded) }
+func (w wordSink) word(folded []byte, _ bool) { w(folded) }
 func (w wordSink) code(identify.Kind, []byte) {}
 
 // read goes through the identifiers of the source, of the kinds that are wanted, several tables at a time. Each goroutine has

@@ -150,7 +150,7 @@ func (s *Scanner) suspects() map[wordAt]*atomic.Int64 {
 func (s *Scanner) guarded(in *search, found cells) {
 	for _, g := range s.guards {
 		t := &g.tally
-		words, hits := map[int]int, map[int]int64{}
+		words, hits := map[int]int{}, map[int]int64{}
 		for at, n := range t.hits {
 			if total := in.hits[wordAt{g.columns[at.column].place.id, at.word}]; total != nil && n*4 >= total.Load() {
 				words[at.column]++
@@ -183,4 +183,3 @@ func (s *Scanner) guarded(in *search, found cells) {
 		}
 	}
 }
-
