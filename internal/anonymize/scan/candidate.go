@@ -96,6 +96,13 @@ type cellKind struct {
 	kind          identify.Kind
 }
 
+// atLeast counts what may have been counted already.
+func (c cells) atLeast(at cellKind, n int64) {
+	if n > c[at] {
+		c[at] = n
+	}
+}
+
 func (c cells) findings() []evidence.Finding {
 	out := []evidence.Finding{}
 	for at, n := range c {

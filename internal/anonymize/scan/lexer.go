@@ -60,7 +60,7 @@ func (l *lexer) text(v []byte) {
 	if l.want.has(identify.IP) {
 		l.ipv6(v)
 	}
-	lastEnd, lone := -1000, 0 // of the last word, and where the initial after it ends
+	lastEnd, lone := -1000, -1000 // of the last word, and where the initial after it ends
 	for i := 0; i < len(v); {
 		c := v[i]
 		switch {

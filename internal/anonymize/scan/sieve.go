@@ -124,14 +124,14 @@ func (s *sieve) word(w []byte, near bool) {
 		}
 		return
 	}
-	if s.at.judge.has(identify.FullName) {
+	if s.lex.want.has(identify.FullName) {
 		for _, before := range s.last {
 			if len(before) > 0 {
 				s.code(identify.FullName, pair(&s.pair, before, w))
 			}
 		}
 	}
-	if s.at.judge.has(identify.Name) {
+	if s.lex.want.has(identify.Name) {
 		s.code(identify.Name, w)
 	}
 	s.last[0], s.last[1] = append(s.last[1][:0], w...), s.last[0]

@@ -161,25 +161,25 @@ func (s *Scanner) guarded(in *search, found cells) {
 			at := cellKind{g.table, col.place.column, identify.Name}
 			for k, n := range t.counts[i] {
 				at.kind = k
-				found[at] += n
+				found.atLeast(at, n)
 			}
 			at.kind = identify.Name
 			if words[i] >= distinct || t.full[i] > 0 && words[i] > 0 {
-				found[at] += hits[i] + t.full[i]
+				found.atLeast(at, hits[i] + t.full[i])
 			}
 			at.kind = s.kind(g.table, col.place.column)
 			if t.maps[i].failed() {
-				found[at] += t.maps[i].rows
+				found.atLeast(at, t.maps[i].rows)
 			}
 			if t.shares[i].failed() {
 				if col.place.shape == day {
 					at.kind = identify.Date
 				}
-				found[at] += t.shares[i].own
+				found.atLeast(at, t.shares[i].own)
 			}
 		}
 		if t.broken > 0 {
-			found[cellKind{g.table, "", identify.Record}] += t.broken
+			found.atLeast(cellKind{g.table, "", identify.Record}, t.broken)
 		}
 	}
 }
