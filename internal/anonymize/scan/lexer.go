@@ -372,19 +372,30 @@ func (l *lexer) emails(v []byte) {
 		for begin > from && mailbox(v[begin-1]) {
 			begin--
 		}
-		for end < len(v) && (mailbox(v[end]) && v[end] != '\'') {
+		for end < len(v) && mailbox(v[end]) && v[end] != '\'' {
 			end++
 		}
-		if begin < at && end > at+2 {
-			l.scratch = emailNormal(l.scratch[:0], v[begin:end])
-			l.to.code(identify.Email, l.scratch)
+		l.email(v, begin, at, end)
+		// What is no ASCII may be a part of it, or a dash before it.
+		if far := begin; far > from && wide(v[far-1]) {
+			for far > from && (mailbox(v[far-1]) || wide(v[far-1])) {
+				far--
+			}
+			l.email(v, far, at, end)
 		}
 		from = at + 1
 	}
 }
 
+func (l *lexer) email(v []byte, begin, at, end int) {
+	if begin < at && end > at+2 {
+		l.scratch = emailNormal(l.scratch[:0], v[begin:end])
+		l.to.code(identify.Email, l.scratch)
+	}
+}
+
 func mailbox(c byte) bool {
-	if letter(c) || digit(c) || wide(c) {
+	if letter(c) || digit(c) {
 		return true
 	}
 	switch c {
