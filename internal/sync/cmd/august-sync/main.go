@@ -126,6 +126,7 @@ func command() *cobra.Command {
 		},
 		reconcileCommand(),
 		webhookCommand(),
+		policyCommand(),
 		auditCommand(),
 		&cobra.Command{
 			Use:   "version",
