@@ -108,6 +108,9 @@ func FuzzLexer(f *testing.F) {
 				t.Errorf("%q: no %q, but %q", text, want, got)
 			}
 		}
+		var w walker
+		w.walk(tree(nil), []byte(before+after), func(*node, []byte) {}, func([]byte, bool) {})
+		elements(nil, []byte(before+after), func([]byte) {})
 		streetNormal(make([]byte, 0, 96), []byte(before))
 	})
 }
