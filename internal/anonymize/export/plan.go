@@ -16,7 +16,6 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
-	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
 )
 
@@ -43,37 +42,21 @@ func check(p *policy.Policy, c *catalog.Catalog, now time.Time) error {
 	return errors.New(b.String())
 }
 
-// find is a table of the catalogue.
-func find(c *catalog.Catalog, path string) *catalog.Table {
-	for i := range c.Tables {
-		if c.Tables[i].Path() == path {
-			return &c.Tables[i]
-		}
-	}
-	return nil
-}
-
 // typeOf is a column's type beneath domains.
 func typeOf(c *catalog.Catalog, path, column string) string {
-	if t := find(c, path); t != nil {
-		for _, col := range t.Columns {
-			if col.Name == column {
-				return col.Base
-			}
+	if t := c.Table(path); t != nil {
+		if col := t.Column(column); col != nil {
+			return col.Base
 		}
 	}
 	return ""
 }
 
 // plan makes the tables of a policy, in the order of their names.
-func plan(p *policy.Policy, c *catalog.Catalog, s *subset, set *transform.Set, scanner *scan.Scanner) ([]*table, error) {
+func plan(p *policy.Policy, c *catalog.Catalog, s *subset, set *transform.Set) ([]*table, error) {
 	var tables []*table
 	for path, rules := range p.Tables {
 		in, err := set.Table(path)
-		if err != nil {
-			return nil, err
-		}
-		guard, err := scanner.Guard(path, in.Read, in.Hidden, in.Write)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +64,7 @@ func plan(p *policy.Policy, c *catalog.Catalog, s *subset, set *transform.Set, s
 		if err != nil {
 			return nil, err
 		}
-		t := &table{path: path, becomes: in, guard: guard, query: query{table: path, columns: in.Read, hidden: in.Hidden, chosen: s.chosen(path)}}
+		t := &table{path: path, query: query{table: path, columns: in.Read, hidden: in.Hidden, chosen: s.chosen(path)}}
 		at := path
 		for _, h := range way {
 			t.query.way = append(t.query.way, hop{h.Column, h.Table, h.Key, typeOf(c, at, h.Column) != typeOf(c, h.Table, h.Key)})
@@ -127,7 +110,7 @@ func choose(p *policy.Policy, c *catalog.Catalog, all []reference, key []byte) (
 	if p.Subset == nil {
 		return nil, nil
 	}
-	t := find(c, p.Subset.Table)
+	t := c.Table(p.Subset.Table)
 	if t == nil || len(t.PrimaryKey) == 0 {
 		return nil, fmt.Errorf("%s has no primary key: a subset of it cannot be told", p.Subset.Table)
 	}

@@ -169,7 +169,7 @@ func (t *table) add(s *sink) {
 	t.rows += s.rows
 	t.bytes += s.bytes
 	t.objects = append(t.objects, s.made...)
-	for i, n := range s.worker.Nulls {
+	for i, n := range s.nulls {
 		t.columns[i].Nulls += n
 	}
 }
