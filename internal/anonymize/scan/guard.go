@@ -121,7 +121,7 @@ type owned struct {
 }
 
 func (o *owner) add(k identify.Kind, normal []byte) {
-	if k == identify.FullName || k == identify.Name && (len(normal) < 3 || particles[string(normal)]) {
+	if k == identify.FullName || k == identify.Name && (len(normal) < nameLetters || particles[string(normal)]) {
 		return // words of two letters are too often others
 	}
 	from := len(o.bytes)
@@ -265,7 +265,7 @@ func (w *Worker) text(v []byte, random bool) {
 }
 
 func (w *Worker) word(word []byte, _ bool) {
-	if len(word) < 3 || !w.own.has(identify.Name, word) {
+	if len(word) < nameLetters || !w.own.has(identify.Name, word) {
 		return
 	}
 	if w.place.treatment == free {
