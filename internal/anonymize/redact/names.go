@@ -244,7 +244,7 @@ func (p *pass) stateAfter(i int) int {
 	if end > len(p.in) || end < len(p.in) && (lex.ClassOf(p.in[end]) == lex.Letter || lex.ClassOf(p.in[end]) == lex.Digit) {
 		return 0
 	}
-	if p.in[i] >= 'a' || p.in[i+1] >= 'a' || p.words.get(keyOf([]byte{p.in[i] | 0x20, p.in[i+1] | 0x20}))&state == 0 {
+	if p.in[i] >= 'a' || p.in[i+1] >= 'a' || p.flagsOf([]byte{p.in[i] | 0x20, p.in[i+1] | 0x20})&state == 0 {
 		return 0
 	}
 	return end

@@ -40,11 +40,7 @@ func (p *pass) isPlain(end int) bool {
 
 // isCode looks for the numbers of the person and of the policy, whatever marks are in them.
 func (p *pass) isCode() bool {
-	first := p.in[p.at] | 0x20
-	if lex.ClassOf(first) != lex.Letter {
-		first = p.in[p.at]
-	}
-	if p.own.codeMask>>(first&63)&1 != 0 {
+	if p.own.codeMask&codeBit(p.in[p.at]|0x20) != 0 {
 		for _, c := range p.own.codes {
 			if end := match(p.in, p.at, c.text); end > p.at {
 				if c.label == "[PHONE]" {
@@ -307,7 +303,7 @@ func (p *pass) isStreet() bool {
 	// Ten days on the road are none.
 	for from, to := range words(p.in[s.Name.From:s.To]) {
 		n, _ := foldLong(&p.ahead, p.in[s.Name.From+from:s.Name.From+to])
-		if c := p.in[s.Name.From+from]; c >= 'a' && c < 0x80 && from == 0 && p.words.get(keyOf(p.ahead[:n]))&(ordinary|yearWord|amount) != 0 {
+		if c := p.in[s.Name.From+from]; c >= 'a' && c < 0x80 && from == 0 && p.flagsOf(p.ahead[:n])&(ordinary|yearWord|amount) != 0 {
 			return false
 		}
 	}

@@ -28,7 +28,8 @@ type Own struct {
 	codes   []code
 	initial [other + 1]struct{ real, fake byte }
 
-	nameMask, fakeMask, codeMask uint64
+	mask     [4]uint64 // of the names' and the fakes' hashes: most words are neither
+	codeMask uint64    // of the codes' first letters and digits
 
 	birth  lex.Date
 	street struct{ number, name []byte }
@@ -38,7 +39,9 @@ type Own struct {
 	bytes  []byte // what all of the above points into
 	fold   []byte
 	joined []byte
+	plural []byte
 	before []byte // of Text
+	pass   pass
 }
 
 // ownName is a word of the person's name.
@@ -57,7 +60,7 @@ type code struct {
 
 // Reset forgets the person.
 func (o *Own) Reset() {
-	*o = Own{names: o.names[:0], fakes: o.fakes[:0], codes: o.codes[:0], bytes: o.bytes[:0], fold: o.fold, joined: o.joined, before: o.before}
+	*o = Own{names: o.names[:0], fakes: o.fakes[:0], codes: o.codes[:0], bytes: o.bytes[:0], fold: o.fold, joined: o.joined, plural: o.plural, before: o.before}
 }
 
 // Shift moves the dates in text by so many days. Without it nothing is left of them but the year.
@@ -172,7 +175,7 @@ func (o *Own) code(text []byte, label string) {
 		return
 	}
 	o.codes = append(o.codes, code{text, label})
-	o.codeMask |= 1 << (text[0] & 63)
+	o.codeMask |= codeBit(text[0])
 }
 
 // name adds the words of a name, one by one and written together.
@@ -183,7 +186,7 @@ func (o *Own) name(part Part, real, fake []byte) {
 		o.fold = lex.Fold(o.fold[:0], fake[from:to])
 		k := keyOf(o.fold)
 		o.fakes = append(o.fakes, k)
-		o.fakeMask |= 1 << (k.hash() >> 58)
+		o.note(k)
 	}
 	first, alone := len(o.names), true
 	o.joined = o.joined[:0]
@@ -224,7 +227,9 @@ func (o *Own) word(part Part, word, fake []byte) bool {
 	if len(word) > 1 {
 		k := keyOf(word)
 		o.names = append(o.names, ownName{key: k, word: o.keep(word), fake: fake, part: part, particle: particle})
-		o.nameMask |= 1 << (k.hash() >> 58)
+		o.note(k)
+		o.plural = append(append(o.plural[:0], word...), 's')
+		o.note(keyOf(o.plural))
 	}
 	return particle
 }
@@ -304,9 +309,25 @@ func (o *Own) join(a, b []byte) []byte {
 	return o.bytes[from:len(o.bytes):len(o.bytes)]
 }
 
+func (o *Own) note(k key) {
+	h := k.hash()
+	o.mask[h>>62] |= 1 << (h >> 56 & 63)
+}
+
+// may says whether a word with the hash may be of the person's name, or of the fake one.
+func (o *Own) may(hash uint64) bool { return o.mask[hash>>62]>>(hash>>56&63)&1 != 0 }
+
+// codeBit is the bit of a small letter or a digit.
+func codeBit(c byte) uint64 {
+	if c >= 'a' {
+		return 1 << (c & 31)
+	}
+	return 1 << (32 + c&15)
+}
+
 // find is the person's name that a folded word is.
 func (o *Own) find(k key, word []byte) *ownName {
-	if o.nameMask>>(k.hash()>>58)&1 == 0 {
+	if !o.may(k.hash()) {
 		return nil
 	}
 	for i := range o.names {
@@ -319,7 +340,7 @@ func (o *Own) find(k key, word []byte) *ownName {
 
 // isFake says whether a word was written in the place of one of the person's.
 func (o *Own) isFake(k key) bool {
-	if o.fakeMask>>(k.hash()>>58)&1 == 0 {
+	if !o.may(k.hash()) {
 		return false
 	}
 	for i := range o.fakes {

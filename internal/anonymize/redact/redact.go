@@ -19,12 +19,13 @@ type Options struct {
 
 // Redactor takes identifiers out of free text. Many may use it at once.
 type Redactor struct {
-	names   func([]byte) bool
-	words   *table
-	phrases [][]key
-	codes   []code // phrases with digits in them
-	year    int
-	nobody  sync.Pool
+	names    func([]byte) bool
+	words    *table
+	phrases  [][]key
+	codes    []code // phrases with digits in them
+	codeMask uint64
+	year     int
+	nobody   sync.Pool
 }
 
 // New makes a redactor.
@@ -55,6 +56,7 @@ func (r *Redactor) phrase(text []byte) {
 			}
 		}
 		r.codes = append(r.codes, code{c, "[REDACTED]"})
+		r.codeMask |= codeBit(c[0])
 		return
 	}
 	var keys []key
@@ -82,7 +84,8 @@ func (r *Redactor) Text(dst, value []byte, own *Own) []byte {
 		defer r.nobody.Put(own)
 	}
 	own.prepare()
-	p := pass{Redactor: r, own: own, days: own.days}
+	p := &own.pass
+	*p = pass{Redactor: r, own: own, days: own.days}
 	from := len(dst)
 	dst = p.over(dst, value)
 	for n := 0; p.changed; n++ {
@@ -91,7 +94,7 @@ func (r *Redactor) Text(dst, value []byte, own *Own) []byte {
 		}
 		before := append(own.before[:0], dst[from:]...)
 		own.before = before
-		p = pass{Redactor: r, own: own, moved: own.days != 0}
+		*p = pass{Redactor: r, own: own, moved: own.days != 0}
 		dst = p.over(dst[:from], before)
 		if bytes.Equal(dst[from:], before) {
 			break

@@ -24,7 +24,11 @@ const (
 	weekday
 	phrase // the first word of a phrase of the policy's
 	ninety
+	copula
 	known // any of them
+
+	// plainFlags are of words that, in small letters, are looked at no further.
+	plainFlags = ordinary | title | kin | ageWord | bornWord | yearWord | dateWord | amount | state | known
 )
 
 // key is a folded word's first sixteen bytes and its length: words are looked for so often that strings would be slow.
@@ -38,6 +42,24 @@ func keyOf(word []byte) key {
 	var b [16]byte
 	copy(b[:], word)
 	return key{binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:]), len(word)}
+}
+
+// keyIn is the key of the first n bytes.
+func keyIn(b *[wordMax]byte, n int) key {
+	k := key{n: n}
+	switch {
+	case n >= 16:
+		k.hi = binary.LittleEndian.Uint64(b[8:])
+		k.lo = binary.LittleEndian.Uint64(b[:])
+	case n > 8:
+		k.hi = binary.LittleEndian.Uint64(b[8:]) & (1<<(8*(n-8)) - 1)
+		k.lo = binary.LittleEndian.Uint64(b[:])
+	case n == 8:
+		k.lo = binary.LittleEndian.Uint64(b[:])
+	default:
+		k.lo = binary.LittleEndian.Uint64(b[:]) & (1<<(8*n) - 1)
+	}
+	return k
 }
 
 func (k key) hash() uint64 {
@@ -91,8 +113,8 @@ func (t *table) put(k key, f flags) {
 	}
 }
 
-func (t *table) get(k key) flags {
-	for i := k.hash() >> t.shift; ; i = (i + 1) & uint64(len(t.entries)-1) {
+func (t *table) get(k key, hash uint64) flags {
+	for i := hash >> t.shift; ; i = (i + 1) & uint64(len(t.entries)-1) {
 		e := &t.entries[i]
 		if e.key == k || e.flags == 0 {
 			return e.flags
@@ -107,7 +129,7 @@ func vocabulary() *table {
 		flags
 	}{
 		{ordinaryWords, ordinary}, {titleWords, title}, {kinWords, kin}, {ageWords, ageWord}, {bornWords, bornWord}, {yearWords, yearWord},
-		{dateWords, dateWord}, {amountWords, amount}, {stateWords, state}, {monthWords, month}, {weekdayWords, weekday}, {"ninety", ninety},
+		{dateWords, dateWord}, {amountWords, amount}, {stateWords, state}, {monthWords, month}, {weekdayWords, weekday}, {"ninety", ninety}, {"is was", copula},
 	} {
 		for _, w := range strings.Fields(v.words) {
 			t.add(w, v.flags)

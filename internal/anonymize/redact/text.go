@@ -155,8 +155,13 @@ func (p *pass) word() {
 		n, small = foldLong(&p.buf, in[i:base])
 	}
 	w := word{from: i, base: base, to: end, text: p.buf[:n]}
-	w.key = keyOf(w.text)
-	w.flags = p.words.get(w.key)
+	w.key = keyIn(&p.buf, n)
+	hash := w.hash()
+	w.flags = p.words.get(w.key, hash)
+	if plain && in[i] >= 'a' && p.passes(&w, hash) {
+		p.start, p.before, p.length, p.ended, p.at = false, w.flags, n, end, end
+		return
+	}
 	w.cap = in[i] < 'a' || in[i] >= utf8.RuneSelf && upper(in[i:])
 	w.all = w.cap && small == 0 && n > 1
 
@@ -176,11 +181,31 @@ func (p *pass) word() {
 		p.at = end
 	}
 	switch {
-	case p.before&kin != 0 && w.flags&ordinary != 0 && (string(w.text) == "is" || string(w.text) == "was"):
+	case p.before&kin != 0 && w.flags&copula != 0: // her daughter's name is
 	default:
 		p.before = w.flags
 	}
 	p.start, p.length, p.ended = false, n, p.at
+}
+
+// passes says whether a word in small letters is nothing to look at: most words of a text are such.
+func (p *pass) passes(w *word, hash uint64) bool {
+	if w.flags&^plainFlags != 0 || p.own.may(hash) || (p.own.codeMask|p.codeMask)&codeBit(w.text[0]) != 0 {
+		return false
+	}
+	if w.to < len(p.in) {
+		switch p.in[w.to] {
+		case ' ', ',', '\n', ';', ')':
+		default:
+			return false
+		}
+	}
+	return w.flags&ordinary != 0 || len(w.text) > 1 && !p.names(w.text)
+}
+
+func (p *pass) flagsOf(word []byte) flags {
+	k := keyOf(word)
+	return p.words.get(k, k.hash())
 }
 
 // word is a word of the text.
@@ -310,8 +335,8 @@ func (p *pass) next(i, gap int) (w word, ok bool) {
 	w.base = i + lex.Possessive(p.in[i:w.to])
 	n, small := foldLong(&p.ahead, p.in[i:w.base])
 	w.text = p.ahead[:n]
-	w.key = keyOf(w.text)
-	w.flags = p.words.get(w.key)
+	w.key = keyIn(&p.ahead, n)
+	w.flags = p.words.get(w.key, w.hash())
 	w.cap = p.in[i] < 'a' || p.in[i] >= utf8.RuneSelf && upper(p.in[i:])
 	w.all = w.cap && small == 0 && n > 1
 	return w, true
