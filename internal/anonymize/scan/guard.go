@@ -121,7 +121,7 @@ type owned struct {
 }
 
 func (o *owner) add(k identify.Kind, normal []byte) {
-	if k == identify.FullName || k == identify.Name && (len(normal) < 3 || particles[string(normal)]) {
+	if k == identify.FullName || k == identify.Name && (len(normal) < nameLetters || particles[string(normal)]) {
 		return // words of two letters are too often others
 	}
 	from := len(o.bytes)
@@ -215,12 +215,16 @@ func (w *Worker) share(v []byte) {
 	s.rows++
 	if w.at.place.shape == day {
 		if len(v) >= 10 && w.own.has(identify.Date, v[:10]) {
-			s.own++
+			s.own, s.kind = s.own+1, identify.Date
 		}
 		return
 	}
-	if v = bytes.TrimLeft(v, "0"); len(v) >= numberDigits && (w.own.has(identify.Record, v) || w.own.has(identify.Phone, v) || w.own.has(identify.SSN, v)) {
-		s.own++
+	v = bytes.TrimLeft(v, "0")
+	for _, k := range []identify.Kind{identify.Record, identify.SSN, identify.Phone} {
+		if len(v) >= numberDigits && w.own.has(k, v) {
+			s.own, s.kind = s.own+1, k
+			return
+		}
 	}
 }
 
@@ -261,7 +265,7 @@ func (w *Worker) text(v []byte, random bool) {
 }
 
 func (w *Worker) word(word []byte, _ bool) {
-	if len(word) < 3 || !w.own.has(identify.Name, word) {
+	if len(word) < nameLetters || !w.own.has(identify.Name, word) {
 		return
 	}
 	if w.place.treatment == free {

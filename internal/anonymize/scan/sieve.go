@@ -5,6 +5,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/copytext"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/redact"
 )
 
 // sieve looks through rows of the result for what the filter takes for identifiers. Each goroutine has its own.
@@ -109,6 +110,9 @@ func (s *sieve) name(text []byte, named bool) {
 	}
 }
 
+// nameLetters are those of the shortest word that is judged as a name by itself.
+const nameLetters = 3
+
 // word makes full names of words.
 func (s *sieve) word(w []byte, near bool) {
 	if !near {
@@ -124,14 +128,15 @@ func (s *sieve) word(w []byte, near bool) {
 		}
 		return
 	}
+	ordinary := redact.Ordinary(w)
 	if s.lex.want.has(identify.FullName) {
 		for _, before := range s.last {
-			if len(before) > 0 {
+			if len(before) > 0 && !(ordinary && redact.Ordinary(before)) {
 				s.code(identify.FullName, pair(&s.pair, before, w))
 			}
 		}
 	}
-	if s.lex.want.has(identify.Name) {
+	if s.lex.want.has(identify.Name) && len(w) >= nameLetters && !ordinary && !particles[string(w)] {
 		s.code(identify.Name, w)
 	}
 	s.last[0], s.last[1] = append(s.last[1][:0], w...), s.last[0]

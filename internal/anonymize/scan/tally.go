@@ -26,7 +26,10 @@ type mapping struct {
 }
 
 // share is how many of the values that are kept are the row's own person's.
-type share struct{ rows, own int64 }
+type share struct {
+	rows, own int64
+	kind      identify.Kind
+}
 
 // few remembers some different values, by their hash.
 type few struct {
@@ -110,7 +113,10 @@ func (t *tally) add(o *tally) {
 		t.maps[i].same.merge(&o.maps[i].same)
 		t.maps[i].all.merge(&o.maps[i].all)
 		t.shares[i].rows += o.shares[i].rows
-		t.shares[i].own += o.shares[i].own
+		if o.shares[i].own > 0 {
+			t.shares[i].own += o.shares[i].own
+			t.shares[i].kind = o.shares[i].kind
+		}
 	}
 	for at, n := range o.hits {
 		t.hitBy(at, n)
@@ -165,16 +171,14 @@ func (s *Scanner) guarded(in *search, found cells) {
 			}
 			at.kind = identify.Name
 			if words[i] >= distinct || t.full[i] > 0 && words[i] > 0 {
-				found.atLeast(at, hits[i] + t.full[i])
+				found.atLeast(at, hits[i]+t.full[i])
 			}
 			at.kind = s.kind(g.table, col.place.column)
 			if t.maps[i].failed() {
 				found.atLeast(at, t.maps[i].rows)
 			}
 			if t.shares[i].failed() {
-				if col.place.shape == day {
-					at.kind = identify.Date
-				}
+				at.kind = t.shares[i].kind
 				found.atLeast(at, t.shares[i].own)
 			}
 		}

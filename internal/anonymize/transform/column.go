@@ -119,7 +119,11 @@ func (s *Set) transformer(at place, f family, limit int, rule policy.Rule) (appl
 	case policy.DateShift:
 		return map[family]apply{dateFamily: (*Worker).shiftDate, textFamily: (*Worker).shiftText}[f], takes(dateFamily, textFamily)
 	case policy.Age:
-		return func(_ *Worker, dst, value []byte) ([]byte, error) { return age(dst, value), nil }, takes(wholeFamily, numberFamily, textFamily)
+		do := age
+		if f == textFamily {
+			do = ageText
+		}
+		return func(_ *Worker, dst, value []byte) ([]byte, error) { return do(dst, value), nil }, takes(wholeFamily, numberFamily, textFamily)
 	case policy.Text:
 		return func(w *Worker, dst, value []byte) ([]byte, error) {
 			own := w.own()

@@ -1,8 +1,8 @@
 package transform
 
 import (
+	"bytes"
 	"errors"
-	"strconv"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
 )
@@ -108,22 +108,21 @@ var (
 	midnightUTC   = []byte(" 00:00:00+00")
 )
 
-// yearOfNumber leaves a year, unless it shows an age of 90 or more.
-func (w *Worker) yearOfNumber(dst, value []byte) ([]byte, error) {
-	year, ok := wholeNumber(value)
-	if !ok {
-		return dst, errors.New("a year is not a whole number")
+// age leaves an age below 90; from there on all are 90.
+func age(dst, value []byte) []byte {
+	n, i := leadingNumber(value)
+	switch {
+	case string(value) == "NaN" || len(value) > 0 && value[0] == '-':
+		return append(dst, value...) // no age, and none that tells anything
+	case i == 0 || n >= oldest || bytes.IndexByte(value, 'e') >= 0:
+		return append(dst, "90"...)
 	}
-	return strconv.AppendInt(dst, max(year, w.reference().year-oldest), 10), nil
+	return append(dst, value...)
 }
 
-// age leaves an age below 90; from there on all are 90. A text that is no age becomes empty.
-func age(dst, value []byte) []byte {
-	n, i := 0, 0
-	for i < len(value) && isDigit(value[i]) && n < 1000 {
-		n = n*10 + int(value[i]-'0')
-		i++
-	}
+// ageText is age for text, which may say in what it counts. What is no age becomes empty.
+func ageText(dst, value []byte) []byte {
+	n, i := leadingNumber(value)
 	rest := value[i:]
 	switch {
 	case i == 0 || n >= 1000 || !ageUnit(rest):
@@ -132,6 +131,15 @@ func age(dst, value []byte) []byte {
 		return append(dst, "90"...)
 	}
 	return append(dst, value...)
+}
+
+// leadingNumber reads the digits that a value begins with, so many; what is large counts as 1000 or more.
+func leadingNumber(value []byte) (n, digits int) {
+	for digits < len(value) && isDigit(value[digits]) {
+		n = min(n*10+int(value[digits]-'0'), 1000)
+		digits++
+	}
+	return n, digits
 }
 
 // ageUnit says whether what is behind an age is nothing, decimals, or a word for years or less.

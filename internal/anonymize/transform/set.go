@@ -50,9 +50,9 @@ type Set struct {
 	bys    cipher.Block // draws by how much
 	ssns   permutation
 
-	subject       *domain // of the subject's key; nil: it is not mapped
-	subjectCoded  bool
-	subjectColumn []ownColumn
+	subject *domain  // of the subject's key; nil: it is not mapped
+	hidden  []string // columns of the subject's table that identify, behind its key
+	own     []ownColumn
 }
 
 // New makes the set of a policy. The policy must be closed over the catalogue, which policy.Check explains better.

@@ -13,6 +13,7 @@ import (
 // ownColumn is a column of the subject's table that identifies, and so must not be left in text about the person.
 type ownColumn struct {
 	name  string
+	at    int // of Table.Hidden
 	array bool
 	kind  identify.Kind
 	part  part  // of a name
@@ -32,6 +33,7 @@ func (s *Set) makeSubject() error {
 	if t == nil || t.Column(p.Subject.Key) == nil {
 		return fmt.Errorf("the database has no column %s.%s, which the policy names as the subject", p.Subject.Table, p.Subject.Key)
 	}
+	s.hidden = []string{p.Subject.Key}
 	rules := p.Tables[p.Subject.Table].Columns
 	if coded(rules[p.Subject.Key]) {
 		s.subject = s.domains[policy.Domain(p, s.cfg.Catalog, p.Subject.Table, p.Subject.Key)]
@@ -41,9 +43,14 @@ func (s *Set) makeSubject() error {
 		if err != nil {
 			return &Error{p.Subject.Table, c.Name, err.Error()}
 		}
-		if ok && !c.Generated {
-			s.subjectColumn = append(s.subjectColumn, own)
+		if !ok || c.Generated {
+			continue
 		}
+		if c.Name != p.Subject.Key {
+			own.at = len(s.hidden)
+			s.hidden = append(s.hidden, c.Name)
+		}
+		s.own = append(s.own, own)
 	}
 	return nil
 }

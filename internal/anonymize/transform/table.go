@@ -98,12 +98,9 @@ func (s *Set) compile(t *catalog.Table, rules policy.Table) (*Table, error) {
 		out.key = append(out.key, k)
 	}
 	if s.cfg.Policy.HasSubject(out.Path) && (needs.person || needs.own) {
-		out.Hidden = []string{s.cfg.Policy.Subject.Key}
+		out.Hidden = s.hidden[:1:1]
 		if needs.own {
-			out.own = s.subjectColumn
-			for _, c := range out.own {
-				out.Hidden = append(out.Hidden, c.name)
-			}
+			out.Hidden, out.own = s.hidden, s.own
 		}
 	}
 	return out, errors.Join(problems...)

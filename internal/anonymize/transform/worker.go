@@ -252,12 +252,12 @@ func (w *Worker) own() *redact.Own {
 		own.Shift(int(w.days()))
 	}
 	for i := range w.table.own {
-		field := w.fields[len(w.table.Read)+1+i]
+		c := &w.table.own[i]
+		field := w.fields[len(w.table.Read)+c.at]
 		if copytext.IsNull(field) {
 			continue
 		}
 		w.hidden = copytext.Unescape(w.hidden[:0], field)
-		c := &w.table.own[i]
 		if !c.array {
 			w.identify(own, c, w.hidden)
 			continue
