@@ -1,5 +1,10 @@
 package redact
 
+import (
+	"strings"
+	"sync"
+)
+
 // Words that free text is full of, and that some people are called as well. One that the source's dictionary of names holds is
 // taken for a name only where it is written as one: with a capital letter inside of a sentence, or beside another name. A word
 // that names people more often than things (rose, grace, mark, bill) is not among them on purpose: it always goes.
@@ -102,3 +107,15 @@ vt va wa wv wi wy dc pr`
 september sept sep septiembre october oct octubre november nov noviembre december dec diciembre febr ene abr ago dic`
 	weekdayWords = `monday mon tuesday tue tues wednesday wed thursday thu thur thurs friday fri saturday sat sunday sun`
 )
+
+var everyday = sync.OnceValue(func() map[string]bool {
+	words := map[string]bool{}
+	for w := range strings.FieldsSeq(ordinaryWords) {
+		words[w] = true
+	}
+	return words
+})
+
+// Ordinary says whether a folded word is one that free text is full of, and that Text takes for a name only where it is
+// written as one.
+func Ordinary(word []byte) bool { return everyday()[string(word)] }
