@@ -17,6 +17,9 @@ func wordset(words string) map[string]bool {
 	return set
 }
 
+// Particle says whether a folded word is a part of names that singles nobody out.
+func Particle(word []byte) bool { return particles[string(word)] }
+
 // Words calls yield with what Add wants of kind Name, for each word of a name that singles somebody out.
 // Words of one letter and particles do not; a name of nothing else yields its particles. scratch is written over.
 func Words(scratch, name []byte, yield func(word []byte)) {
@@ -40,12 +43,4 @@ func Words(scratch, name []byte, yield func(word []byte)) {
 			return
 		}
 	}
-}
-
-// Pair appends what Add wants of kind FullName: two words of one person's name, whichever comes first.
-func Pair(dst, a, b []byte) []byte {
-	if bytes.Compare(a, b) > 0 {
-		a, b = b, a
-	}
-	return append(append(append(dst, a...), ' '), b...)
 }
