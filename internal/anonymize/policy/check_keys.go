@@ -59,7 +59,7 @@ func (k *checker) person(t *catalog.Table, rules Table) {
 	}
 	if !k.p.HasSubject(path) {
 		if way := k.way(path); way != nil {
-			k.table(path, "subject", "its rows are about persons: say subject = [%q]", strings.Join(way, `", "`))
+			k.table(path, "subject", "its rows are about persons: say subject = %s", list(way))
 		}
 	}
 	for _, col := range t.Columns {
@@ -143,7 +143,9 @@ func (k *checker) references() {
 
 // reference says what is wrong with a declared one.
 func (k *checker) reference(i int, r Reference) {
-	say := func(attribute, problem string, args ...any) { k.whole(indexed("references", i)+attribute, problem, args...) }
+	say := func(attribute, problem string, args ...any) {
+		k.whole(indexed("references", i)+attribute, problem, args...)
+	}
 	from, to := k.c.Table(r.Table), k.c.Table(r.To)
 	switch {
 	case from == nil:
