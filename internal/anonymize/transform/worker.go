@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/copytext"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/redact"
 )
 
@@ -28,6 +29,7 @@ type Worker struct {
 	radixes []uint64
 	hidden  []byte
 	fake    []byte
+	normal  []byte
 	count   uint64 // of persons who are nobody
 }
 
@@ -179,6 +181,19 @@ func (w *Worker) personOrdinal() (uint64, bool, error) {
 	}
 	n, ok := s.subject.ordinal(w, p.at)
 	return n, ok, nil
+}
+
+// isTaken asks whether an identifier that was made up, in the form that identify.Normalize gives, is one of the source's.
+func (w *Worker) isTaken(kind identify.Kind, normal []byte) bool {
+	ask := w.table.set.cfg.Taken
+	return ask != nil && ask(kind, normal)
+}
+
+// isTakenCode asks the same of the code of an id.
+func (w *Worker) isTakenCode(code []byte) bool {
+	var ok bool
+	w.normal, ok = identify.Normalize(w.normal[:0], identify.Record, code)
+	return ok && w.isTaken(identify.Record, w.normal)
 }
 
 // subjectKey is the field that says who the row's subject is.
