@@ -83,6 +83,29 @@ func TestRowsWithoutSubject(t *testing.T) {
 	}
 }
 
+// Rows that nothing tells apart are nobody's, each of somebody else.
+func TestRowsWithoutKey(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, fixed(t, 3))
+	b.table("a.t", nil, "email text", policy.Email, "at date", policy.DateShift, "again date", policy.DateShift)
+	b.Catalog.Tables[0].PrimaryKey = nil
+	s := b.set(t)
+	first, second := worker(t, s, "a.t"), worker(t, s, "a.t")
+	emails, dates := map[string]bool{}, map[string]bool{}
+	for range 20 {
+		for _, w := range []*Worker{first, second} {
+			got := send(t, w, "t@practice.test", "2024-01-01", "2024-01-01")
+			if got[1] != got[2] {
+				t.Fatalf("within a row dates move apart: %q", got)
+			}
+			emails[got[0]], dates[got[1]] = true, true
+		}
+	}
+	if len(emails) != 40 || len(dates) < 30 {
+		t.Errorf("40 rows have %d addresses and %d dates", len(emails), len(dates))
+	}
+}
+
 // Each combination of NULLs stays as it is, and what is not NULL is transformed in each: a NULL before it changes nothing.
 func TestNullsStay(t *testing.T) {
 	t.Parallel()
@@ -350,5 +373,22 @@ func TestOwnNamesLeaveText(t *testing.T) {
 	text := strings.ToLower(got[2] + got[3])
 	if strings.Contains(text, "sample") || strings.Contains(text, "testa") || strings.Contains(text, "quux") || !strings.Contains(got[2], p[1]) || !strings.Contains(got[2], p[3]) {
 		t.Errorf("the text is %q and %q", got[2], got[3])
+	}
+}
+
+// Arrays on both sides: text that is one, and names of the person that are.
+func TestArraysOfTextAndNames(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, fixed(t, 9))
+	b.Policy.Subject = policy.Subject{Table: "a.person", Key: "id"}
+	b.table("a.person", nil, "id int8", policy.Surrogate, "names text[]", named("first"), "phones text[]", policy.Phone)
+	b.table("a.note", []string{"person"}, "id int8", policy.Surrogate, "person int8", policy.Surrogate, "notes text[]", policy.Text, "docs jsonb[]",
+		policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"n": {Transformer: policy.Text}}})
+	b.refer("a.note", "person", "a.person", "id")
+	got := send(t, worker(t, b.set(t), "a.note"), "1", "7", `{"Testa was here","nobody","call 6178675309"}`, `{"{\"n\": \"Quux\"}"}`, "7", "{Testa,Quux}", "{617-867-5309}")
+	whole := strings.Join(got, " ")
+	if strings.Contains(whole, "Testa") || strings.Contains(whole, "Quux") || strings.Contains(whole, "5309") || !strings.Contains(got[2], "was here") || !strings.Contains(got[2], ",nobody,") ||
+		!strings.HasPrefix(got[3], `{"{\"n\":`) {
+		t.Errorf("the row is %q", got)
 	}
 }
