@@ -176,7 +176,7 @@ func (s *stage) checkSynced(t *testing.T, r *report, cloud localcloud.Descriptio
 
 // checkDrills rehearses a failover and a restore, and holds what the state says of them against Cloud SQL.
 func (s *stage) checkDrills(t *testing.T, cloud localcloud.Description) {
-	if err := s.tf.name(drill); err != nil {
+	if err := s.tf.set("drill", rehearsal); err != nil {
 		t.Fatal(err)
 	}
 	r := report{environment: environments[0]}
