@@ -19,6 +19,7 @@ import (
 	"google.golang.org/api/pubsub/v1"
 	secretmanager "google.golang.org/api/secretmanager/v1"
 	"google.golang.org/api/sqladmin/v1"
+	"google.golang.org/api/storage/v1"
 )
 
 // environment is one of the platform's two: a Google project and what its partners know it as.
@@ -28,14 +29,17 @@ type environment struct {
 	codaDoc  string
 	share    int // of the production clinic's patients: one in so many
 
-	exports bool // it makes anonymised data, and has the key that signs it
-	imports bool // it takes anonymised data, and has a database for it
+	exports bool // it makes anonymised data: it has the key that signs it, and the bucket
+	imports bool // it takes anonymised data in: it has a database for it
 }
 
 var environments = []environment{
 	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1, exports: true},
 	{project: "feel-august-platform-staging", clientID: "august-staging", codaDoc: "dAugustStaging", share: 10, imports: true},
 }
+
+// BucketName is where production leaves what it has anonymised, for staging to fetch.
+const BucketName = "feel-august-anonymised"
 
 // Names in the landing zone of each project.
 const (
@@ -54,13 +58,14 @@ const (
 	subscriptionName = "august-sync"
 )
 
-// landing makes what a project has before this provider comes to it: database, user, secrets and queue, made
-// through the APIs with Google's own clients, as hashicorp/google would. What is there stays as it is.
+// landing makes what a project has before this provider comes to it: database, user, secrets, queue and, in production, a
+// bucket, made through the APIs with Google's own clients, as hashicorp/google would. What is there stays as it is.
 type landing struct {
 	environment
 	sql     *sqladmin.Service
 	secrets *secretmanager.Service
 	queues  *pubsub.Service
+	buckets *storage.Service
 }
 
 // land makes the landing zones of all environments at once.
@@ -78,9 +83,13 @@ func land(ctx context.Context, ends Endpoints, p partners) error {
 	if err != nil {
 		return err
 	}
+	buckets, err := storage.NewService(ctx, option.WithEndpoint(ends.Storage+"storage/v1/"), option.WithoutAuthentication())
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, e := range environments {
-		l := landing{environment: e, sql: sql, secrets: secrets, queues: queues}
+		l := landing{environment: e, sql: sql, secrets: secrets, queues: queues, buckets: buckets}
 		g.Go(func() error {
 			if err := l.make(ctx, p[e.project]); err != nil {
 				return fmt.Errorf("landing zone of %s: %w", e.project, err)
@@ -102,6 +111,9 @@ func (l landing) make(ctx context.Context, p partner) error {
 	if l.exports {
 		if values[secretSigning], err = signingKey(); err != nil {
 			return err
+		}
+		if err := l.bucket(ctx); err != nil {
+			return fmt.Errorf("bucket %s: %w", BucketName, err)
 		}
 	}
 	for name, payload := range values {
@@ -172,6 +184,21 @@ func (l landing) queue(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// bucket is where exports lie: access by its policy only, none of it public.
+func (l landing) bucket(ctx context.Context) error {
+	_, err := l.buckets.Buckets.Insert(l.project, &storage.Bucket{
+		Name: BucketName, Location: Region,
+		IamConfiguration: &storage.BucketIamConfiguration{
+			UniformBucketLevelAccess: &storage.BucketIamConfigurationUniformBucketLevelAccess{Enabled: true},
+			PublicAccessPrevention:   "enforced",
+		},
+	}).Context(ctx).Do()
+	if isCode(err, http.StatusConflict) {
+		return nil
+	}
+	return err
 }
 
 func (l landing) instance(ctx context.Context) error {
