@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"unicode/utf8"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/lex"
 )
@@ -16,7 +17,6 @@ func (p *pass) number() {
 	switch {
 	case p.isCode():
 	case p.isPlain(end):
-		p.at = end
 	case p.isIP():
 	case p.date():
 	case p.isPhone():
@@ -30,12 +30,46 @@ func (p *pass) number() {
 	p.start, p.before, p.length, p.ended = false, 0, 3, p.at
 }
 
-// isPlain says whether one to three digits are a number that cannot be the beginning of anything.
+// isPlain goes past what is plainly a measure, and cannot be the beginning of anything: 5%, 7.1, 128/76, 500 mg.
 func (p *pass) isPlain(end int) bool {
-	if end-p.at > 3 || end-p.at > 1 && p.in[p.at] >= '9' || end-p.at == 3 || p.before&(ageWord|bornWord) != 0 {
+	in, n := p.in, end-p.at
+	if n > 3 || p.before&(ageWord|bornWord|dateWord) != 0 || end+2 >= len(in) {
 		return false
 	}
-	return end == len(p.in) || p.in[end] == '%' || p.in[end] == '\n' && (end+1 == len(p.in) || lex.ClassOf(p.in[end+1]) != lex.Digit)
+	if c := in[end]; (c == '.' && n <= 2 || c == '/' && n == 3) && lex.ClassOf(in[end+1]) == lex.Digit {
+		from := end + 1
+		for end = from; end < len(in) && lex.ClassOf(in[end]) == lex.Digit; end++ {
+		}
+		if end-from > int(c&1)+2 || end+2 >= len(in) {
+			return false
+		}
+	}
+	switch in[end] {
+	case '%':
+	case ',', ';', ')':
+		if lex.ClassOf(in[end+1]) != lex.Space || lex.ClassOf(in[end+2]) != lex.Letter {
+			return false
+		}
+	case ' ':
+		if in[end+1] < 'a' || in[end+1] > 'z' {
+			return false
+		}
+		word := end + 1
+		for end = word; end < len(in) && lex.ClassOf(in[end]) == lex.Letter; end++ {
+		}
+		if n := end - word; n > 16 || word+16 > len(in) || end == len(in) || in[end] >= utf8.RuneSelf {
+			return false
+		}
+		k := keyAt(in[word:], end-word)
+		if f := p.words.get(k, k.hash()); f&(ordinary|amount) == 0 || f&(yearWord|month|ageWord|of) != 0 {
+			return false
+		}
+		end = word - 1
+	default:
+		return false
+	}
+	p.at = end
+	return true
 }
 
 // isCode looks for the numbers of the person and of the policy, whatever marks are in them.

@@ -25,10 +25,11 @@ const (
 	phrase // the first word of a phrase of the policy's
 	ninety
 	copula
+	of
 	known // any of them
 
 	// plainFlags are of words that, in small letters, are looked at no further.
-	plainFlags = ordinary | title | kin | ageWord | bornWord | yearWord | dateWord | amount | state | known
+	plainFlags = ordinary | title | kin | ageWord | bornWord | yearWord | dateWord | amount | state | of | known
 )
 
 // key is a folded word's first sixteen bytes and its length: words are looked for so often that strings would be slow.
@@ -46,18 +47,26 @@ func keyOf(word []byte) key {
 
 // keyIn is the key of the first n bytes.
 func keyIn(b *[wordMax]byte, n int) key {
-	k := key{n: n}
-	switch {
-	case n >= 16:
+	k := key{n: n, lo: binary.LittleEndian.Uint64(b[:])}
+	if n <= 8 {
+		k.lo &= 1<<(8*n) - 1
+	} else {
 		k.hi = binary.LittleEndian.Uint64(b[8:])
-		k.lo = binary.LittleEndian.Uint64(b[:])
-	case n > 8:
-		k.hi = binary.LittleEndian.Uint64(b[8:]) & (1<<(8*(n-8)) - 1)
-		k.lo = binary.LittleEndian.Uint64(b[:])
-	case n == 8:
-		k.lo = binary.LittleEndian.Uint64(b[:])
-	default:
-		k.lo = binary.LittleEndian.Uint64(b[:]) & (1<<(8*n) - 1)
+		if n < 16 {
+			k.hi &= 1<<(8*(n-8)) - 1
+		}
+	}
+	return k
+}
+
+// keyAt is the key of the word of n letters, at most sixteen, that text begins with; sixteen bytes of text there must be.
+func keyAt(text []byte, n int) key {
+	const small = 0x2020202020202020
+	k := key{lo: binary.LittleEndian.Uint64(text) | small, n: n}
+	if n <= 8 {
+		k.lo &= 1<<(8*n) - 1
+	} else {
+		k.hi = (binary.LittleEndian.Uint64(text[8:]) | small) & (1<<(8*(n-8)) - 1)
 	}
 	return k
 }
@@ -129,7 +138,7 @@ func vocabulary() *table {
 		flags
 	}{
 		{ordinaryWords, ordinary}, {titleWords, title}, {kinWords, kin}, {ageWords, ageWord}, {bornWords, bornWord}, {yearWords, yearWord},
-		{dateWords, dateWord}, {amountWords, amount}, {stateWords, state}, {monthWords, month}, {weekdayWords, weekday}, {"ninety", ninety}, {"is was", copula},
+		{dateWords, dateWord}, {amountWords, amount}, {stateWords, state}, {monthWords, month}, {weekdayWords, weekday}, {"ninety", ninety}, {"is was", copula}, {"of de th st nd rd", of},
 	} {
 		for _, w := range strings.Fields(v.words) {
 			t.add(w, v.flags)

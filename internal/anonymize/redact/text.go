@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
 
@@ -137,15 +138,20 @@ func placeholder(text []byte, i int) (end int, name bool) {
 // word reads the word that begins here, and decides what becomes of it.
 func (p *pass) word() {
 	in, i := p.in, p.at
-	end, n, small := i, 0, byte(0)
-	for end < len(in) && lex.ClassOf(in[end]) == lex.Letter && n < wordMax {
-		p.buf[n] = in[end] | 0x20
-		small |= in[end] & 0x20
-		n++
+	end := i
+	for end < len(in) && lex.ClassOf(in[end]) == lex.Letter {
 		end++
 	}
+	if in[i] < utf8.RuneSelf && p.passes(i, end) {
+		return
+	}
+	n, small := min(end-i, wordMax), byte(0)
+	for j, c := range in[i : i+n] {
+		p.buf[j] = c | 0x20
+		small |= c & 0x20
+	}
 	base := end
-	plain := end == len(in) || in[end] != '\'' && in[end] != '`' && in[end] < utf8.RuneSelf && n < wordMax
+	plain := end == len(in) || in[end] != '\'' && in[end] != '`' && in[end] < utf8.RuneSelf && end-i <= wordMax
 	if !plain {
 		if end = lex.Word(in, i); end == i {
 			p.wide()
@@ -156,12 +162,7 @@ func (p *pass) word() {
 	}
 	w := word{from: i, base: base, to: end, text: p.buf[:n]}
 	w.key = keyIn(&p.buf, n)
-	hash := w.hash()
-	w.flags = p.words.get(w.key, hash)
-	if plain && in[i] >= 'a' && p.passes(&w, hash) {
-		p.start, p.before, p.length, p.ended, p.at = false, w.flags, n, end, end
-		return
-	}
+	w.flags = p.words.get(w.key, w.hash())
 	w.cap = in[i] < 'a' || in[i] >= utf8.RuneSelf && upper(in[i:])
 	w.all = w.cap && small == 0 && n > 1
 
@@ -188,19 +189,43 @@ func (p *pass) word() {
 	p.start, p.length, p.ended = false, n, p.at
 }
 
-// passes says whether a word in small letters is nothing to look at: most words of a text are such.
-func (p *pass) passes(w *word, hash uint64) bool {
-	if w.flags&^plainFlags != 0 || p.own.may(hash) || (p.own.codeMask|p.codeMask)&codeBit(w.text[0]) != 0 {
+// passes goes past a word that is nothing to look at, as most words of a text are.
+func (p *pass) passes(i, end int) bool {
+	in, n := p.in, end-i
+	if n == 0 || n > 16 || i+17 >= len(in) {
 		return false
 	}
-	if w.to < len(p.in) {
-		switch p.in[w.to] {
-		case ' ', ',', '\n', ';', ')':
-		default:
+	switch in[end] {
+	case ' ', ',', '\n', ';', ')':
+	case '.':
+		if lex.ClassOf(in[end+1]) != lex.Space {
+			return false
+		}
+	default:
+		return false
+	}
+	k := keyAt(in[i:], n)
+	hash := k.hash()
+	f := p.words.get(k, hash)
+	if f&^plainFlags != 0 || p.own.may(hash) || (p.own.codeMask|p.codeMask)&codeBit(in[i]) != 0 {
+		return false
+	}
+	if in[i] < 'a' && (f&ordinary == 0 || p.before&title != 0 || n == 1) {
+		return false
+	}
+	if f&ordinary == 0 || in[i] < 'a' {
+		binary.LittleEndian.PutUint64(p.buf[:], k.lo)
+		binary.LittleEndian.PutUint64(p.buf[8:], k.hi)
+		if n == 1 || p.names(p.buf[:n]) {
 			return false
 		}
 	}
-	return w.flags&ordinary != 0 || len(w.text) > 1 && !p.names(w.text)
+	p.start, p.before, p.length, p.ended = false, f, n, end
+	p.at = end
+	if in[end] == ' ' {
+		p.at++
+	}
+	return true
 }
 
 func (p *pass) flagsOf(word []byte) flags {

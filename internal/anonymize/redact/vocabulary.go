@@ -99,7 +99,8 @@ boss coworker teacher landlord patient pt attn cc mama papa esposo esposa hijo h
 	dateWords = `on since until till from by in before after during last next early mid late this of starting effective dated due seen dos
 around about circa through thru ending start began end`
 	amountWords = `tab tabs tablet tablets pill pills strength pain murmur cup cups pack packs ppd teaspoon tsp tablespoon tbsp dose doses mg mcg ml
-systolic diastolic sem severity scale bilaterally throughout reflexes pulses motor power grip intensity capsule capsules inch inches oz hour hr`
+systolic diastolic sem severity scale bilaterally throughout reflexes pulses motor power grip intensity capsule capsules inch inches oz hour hr hours lb lbs pounds kg g units days day weeks week months minutes min times puffs drops
+percent mmhg bpm degrees x`
 	stateWords = `al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or pa ri sc sd tn tx ut
 vt va wa wv wi wy dc pr`
 	monthWords = `january jan enero february feb febrero march mar marzo april apr abril may mayo june jun junio july jul julio august aug agosto
