@@ -82,7 +82,7 @@ func (i *importing) swapNow(ctx context.Context, tx pgx.Tx, restarts []string) e
 				kind = "materialized view"
 			}
 			script = append(script, fmt.Sprintf("alter %s %s set schema %s", kind, pgx.Identifier{r.schema + move[0], r.name}.Sanitize(), pgx.Identifier{r.schema + move[1]}.Sanitize()))
-			for _, st := range s.of("finish", r.q()) {
+			for _, st := range s.of("finish", r.path) {
 				if st.Turn == turnStatistics {
 					script = append(script, fmt.Sprintf("alter statistics %s set schema %s", pgx.Identifier{r.schema + move[0], st.Label}.Sanitize(), pgx.Identifier{r.schema + move[1]}.Sanitize()))
 				}
