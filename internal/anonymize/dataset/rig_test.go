@@ -44,6 +44,7 @@ type rig struct {
 	private      ed25519.PrivateKey
 	log          *buffer
 	brought      []string // tables that exports hold
+	altered      func(table string, lines []byte) []byte
 }
 
 // ddl makes tables of all sorts of things that an import has to keep.
@@ -219,7 +220,11 @@ func (r *rig) publish(name string, rows int, change ...func(*evidence.Manifest))
 			if _, err := r.source.PgConn().CopyTo(r.Context(), &lines, fmt.Sprintf("copy (select %s from %s order by 1) to stdout", strings.Join(columns, ", "), pgx.Identifier{t.Schema, t.Name}.Sanitize())); err != nil {
 				r.Fatal(err)
 			}
-			r.write(m, &out, lines.Bytes(), rows)
+			body := lines.Bytes()
+			if r.altered != nil {
+				body = r.altered(t.Path(), body)
+			}
+			r.write(m, &out, body, rows)
 			m.Tables = append(m.Tables, out)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	lockTimeout = time.Second // for which whoever comes after the swap in a lock's queue is held up at most
+	lockTimeout = 500 * time.Millisecond // for which whoever queues behind the swap is held up at most, and less than a second, after which PostgreSQL ends somebody for a deadlock
 	swapPause   = 2 * time.Second
 )
 
