@@ -22,23 +22,23 @@ type liveInstance = *sqladmin.DatabaseInstance
 
 // The variables that the runtime reads its configuration from.
 const (
-	envDatabasePoolMax  = "AUGUST_DATABASE_POOL_MAX"
-	envDrChronoURL      = "AUGUST_DRCHRONO_URL"
-	envDrChronoOAuth    = "AUGUST_DRCHRONO_OAUTH"
-	envDrChronoWebhook  = "AUGUST_DRCHRONO_WEBHOOK_SECRET"
-	envDrChronoNext     = "AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT"
-	envWebhookVerify    = "AUGUST_WEBHOOK_VERIFY"
-	envWebhookInboxMax  = "AUGUST_WEBHOOK_INBOX_MAX_MB"
-	envDrChronoCalls    = "AUGUST_DRCHRONO_CALLS_PER_HOUR"
-	envDrChronoReserve  = "AUGUST_DRCHRONO_RESERVE_PERCENT"
-	envCodaURL          = "AUGUST_CODA_URL"
-	envCodaToken        = "AUGUST_CODA_TOKEN" //nolint:gosec // the name of a variable, not what it holds
-	envCodaWrites       = "AUGUST_CODA_WRITES_PER_10S"
-	envAuditBucket      = "AUGUST_AUDIT_BUCKET"
-	envAuditRetention   = "AUGUST_AUDIT_RETENTION_DAYS"
-	envControlAudience  = "AUGUST_CONTROL_AUDIENCE"
-	envControlCallers   = "AUGUST_CONTROL_CALLERS"
-	envIssuer           = "AUGUST_OIDC_ISSUER"
+	envDatabasePoolMax = "AUGUST_DATABASE_POOL_MAX"
+	envDrChronoURL     = "AUGUST_DRCHRONO_URL"
+	envDrChronoOAuth   = "AUGUST_DRCHRONO_OAUTH"
+	envDrChronoWebhook = "AUGUST_DRCHRONO_WEBHOOK_SECRET"
+	envDrChronoNext    = "AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT"
+	envWebhookVerify   = "AUGUST_WEBHOOK_VERIFY"
+	envWebhookInboxMax = "AUGUST_WEBHOOK_INBOX_MAX_MB"
+	envDrChronoCalls   = "AUGUST_DRCHRONO_CALLS_PER_HOUR"
+	envDrChronoReserve = "AUGUST_DRCHRONO_RESERVE_PERCENT"
+	envCodaURL         = "AUGUST_CODA_URL"
+	envCodaToken       = "AUGUST_CODA_TOKEN" //nolint:gosec // the name of a variable, not what it holds
+	envCodaWrites      = "AUGUST_CODA_WRITES_PER_10S"
+	envAuditBucket     = "AUGUST_AUDIT_BUCKET"
+	envAuditRetention  = "AUGUST_AUDIT_RETENTION_DAYS"
+	envControlAudience = "AUGUST_CONTROL_AUDIENCE"
+	envControlCallers  = "AUGUST_CONTROL_CALLERS"
+	envIssuer          = "AUGUST_OIDC_ISSUER"
 )
 
 // environment is what the runtime is told, with secrets by reference.
