@@ -250,7 +250,7 @@ func sameByIdentity(t *testing.T, cloud *localtest.Cloud, live *strings.Replacer
 		"impersonate_service_account": "terraform@feel-august-platform.iam.gserviceaccount.com",
 		"endpoints": map[string]any{
 			"cloud_sql": e.CloudSQL, "cloud_run": e.CloudRun, "secret_manager": e.SecretManager,
-			"iam_credentials": e.IAMCredentials, "monitoring": e.Monitoring, "logging": e.Logging, "pubsub": e.PubSub,
+			"iam_credentials": e.IAMCredentials, "monitoring": e.Monitoring, "logging": e.Logging, "storage": e.Storage, "pubsub": e.PubSub,
 		},
 	}))
 	ids := shown(t, "import-by-string-id.tf", live)

@@ -17,6 +17,9 @@ import (
 // liveService is a service as Cloud Run has it.
 type liveService = *run.GoogleCloudRunV2Service
 
+// liveJob is a job as Cloud Run has it.
+type liveJob = *run.GoogleCloudRunV2Job
+
 // liveInstance is an instance as Cloud SQL has it.
 type liveInstance = *sqladmin.DatabaseInstance
 

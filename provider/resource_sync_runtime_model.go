@@ -252,7 +252,10 @@ func (m *syncRuntimeModel) settleURI(uri types.String) {
 	}
 }
 
-func parseServiceID(id string) ([]string, bool) {
+func parseServiceID(id string) ([]string, bool) { return parseRunID(id, "services") }
+
+// parseRunID takes apart the id of one of Cloud Run's services or jobs.
+func parseRunID(id, collection string) ([]string, bool) {
 	parts := strings.Split(id, "/")
 	switch {
 	case slices.Contains(parts, ""):
@@ -260,7 +263,7 @@ func parseServiceID(id string) ([]string, bool) {
 		return []string{"", "", parts[0]}, true
 	case len(parts) == 3:
 		return parts, true
-	case len(parts) == 6 && parts[0] == "projects" && parts[2] == "locations" && parts[4] == "services":
+	case len(parts) == 6 && parts[0] == "projects" && parts[2] == "locations" && parts[4] == collection:
 		return []string{parts[1], parts[3], parts[5]}, true
 	}
 	return nil, false

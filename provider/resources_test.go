@@ -204,7 +204,7 @@ func TestProvider_configureDialsNothing(t *testing.T) {
 	t.Cleanup(server.Close)
 	p := newProtocol(t)
 	endpoints := map[string]any{}
-	for _, name := range []string{"cloud_sql", "cloud_run", "secret_manager", "pubsub", "iam_credentials", "monitoring", "logging"} {
+	for _, name := range []string{"cloud_sql", "cloud_run", "secret_manager", "pubsub", "iam_credentials", "monitoring", "logging", "storage"} {
 		endpoints[name] = server.URL
 	}
 	p.noDiagnostics("provider", p.configure(map[string]any{

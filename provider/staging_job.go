@@ -26,6 +26,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudrun"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/logging"
 )
 
 // The two halves of a hand-over, export and import, are each a Cloud Run job of the runtime's image, with the account, network and
@@ -362,8 +363,8 @@ func jobProgress(ctx context.Context, job cloudrun.Job) cloudrun.Progress {
 	}
 }
 
-// shown are the most lines of a job's log that an error shows.
-const shown = 30
+// mostLines are the most lines of a job's log that an error shows.
+const mostLines = 30
 
 // report says why a job did not do what it was run for, with what its log says. It returns what to remember of it.
 func (r stagingJob) report(ctx context.Context, job cloudrun.Job, title, untouched string, err error, diags *diag.Diagnostics) (problem string) {
@@ -401,10 +402,10 @@ func (r stagingJob) log(ctx context.Context, ended *cloudrun.ExecutionError) str
 	if err != nil {
 		return "Its log could not be read: " + err.Error()
 	}
-	entries, err := client.Errors(ctx, ended.Execution, shown)
+	entries, err := client.Errors(ctx, ended.Execution, mostLines)
 	switch {
 	case gcp.KindOf(err) == gcp.Denied:
-		return "What its log says could not be read: this account lacks " + loggingRole + " on the project."
+		return "What its log says could not be read: this account lacks " + logging.Role + " on the project."
 	case err != nil:
 		return "Its log could not be read: " + err.Error()
 	case len(entries) == 0:

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/api/pubsub/v1"
 	secretmanager "google.golang.org/api/secretmanager/v1"
 	"google.golang.org/api/sqladmin/v1"
+	"google.golang.org/api/storage/v1"
 )
 
 // environment is one of the platform's two: a Google project and what its partners know it as.
@@ -24,12 +25,16 @@ type environment struct {
 	clientID string // DrChrono application
 	codaDoc  string
 	share    int // of the production clinic's patients: one in so many
+	bucket   string
 }
 
 var environments = []environment{
-	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1},
+	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1, bucket: BucketName},
 	{project: "feel-august-platform-staging", clientID: "august-staging", codaDoc: "dAugustStaging", share: 10},
 }
+
+// BucketName is where production leaves what it has anonymised, for staging to fetch.
+const BucketName = "feel-august-anonymised"
 
 // Names in the landing zone of each project.
 const (
@@ -46,13 +51,14 @@ const (
 	subscriptionName = "august-sync"
 )
 
-// landing makes what a project has before this provider comes to it: database, user, secrets and queue, made
-// through the APIs with Google's own clients, as hashicorp/google would. What is there stays as it is.
+// landing makes what a project has before this provider comes to it: database, user, secrets, queue and, in production, a
+// bucket, made through the APIs with Google's own clients, as hashicorp/google would. What is there stays as it is.
 type landing struct {
-	project string
+	environment
 	sql     *sqladmin.Service
 	secrets *secretmanager.Service
 	queues  *pubsub.Service
+	buckets *storage.Service
 }
 
 // land makes the landing zones of all environments at once.
@@ -70,9 +76,13 @@ func land(ctx context.Context, ends Endpoints, p partners) error {
 	if err != nil {
 		return err
 	}
+	buckets, err := storage.NewService(ctx, option.WithEndpoint(ends.Storage+"storage/v1/"), option.WithoutAuthentication())
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, e := range environments {
-		l := landing{project: e.project, sql: sql, secrets: secrets, queues: queues}
+		l := landing{environment: e, sql: sql, secrets: secrets, queues: queues, buckets: buckets}
 		g.Go(func() error {
 			if err := l.make(ctx, p[e.project]); err != nil {
 				return fmt.Errorf("landing zone of %s: %w", e.project, err)
@@ -97,6 +107,9 @@ func (l landing) make(ctx context.Context, p partner) error {
 	}
 	if err := l.queue(ctx); err != nil {
 		return fmt.Errorf("topic %s: %w", topicName, err)
+	}
+	if err := l.store(ctx); err != nil {
+		return fmt.Errorf("bucket %s: %w", l.bucket, err)
 	}
 	if err := l.instance(ctx); err != nil {
 		return fmt.Errorf("instance %s: %w", instanceName, err)
@@ -152,6 +165,24 @@ func (l landing) queue(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// store is the bucket of an environment that has one: access by its policy only, none of it public.
+func (l landing) store(ctx context.Context) error {
+	if l.bucket == "" {
+		return nil
+	}
+	_, err := l.buckets.Buckets.Insert(l.project, &storage.Bucket{
+		Name: l.bucket, Location: Region,
+		IamConfiguration: &storage.BucketIamConfiguration{
+			UniformBucketLevelAccess: &storage.BucketIamConfigurationUniformBucketLevelAccess{Enabled: true},
+			PublicAccessPrevention:   "enforced",
+		},
+	}).Context(ctx).Do()
+	if isCode(err, http.StatusConflict) {
+		return nil
+	}
+	return err
 }
 
 func (l landing) instance(ctx context.Context) error {

@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,6 +45,24 @@ func New(ctx context.Context, options ...option.ClientOption) (*Client, error) {
 type Entry struct {
 	Message string
 	Fields  map[string]any
+}
+
+// noise are fields that say where a line comes from, not what happened.
+var noise = regexp.MustCompile(`^(component|service|version|revision|serviceContext|trace|span_?id|error_id|job|pid)$|/|\.`)
+
+// String is the entry in a line, with what is beside its message.
+func (e Entry) String() string {
+	var b strings.Builder
+	b.WriteString(e.Message)
+	for _, name := range slices.Sorted(maps.Keys(e.Fields)) {
+		switch v := e.Fields[name].(type) {
+		case string, float64, bool:
+			if !noise.MatchString(name) {
+				fmt.Fprintf(&b, ", %s %v", name, v)
+			}
+		}
+	}
+	return b.String()
 }
 
 // Errors is what an execution of a job has written at the severity ERROR and above, in order, up to a number of entries. It
