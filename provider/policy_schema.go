@@ -76,6 +76,7 @@ func policyAttributes() map[string]schema.Attribute {
 		"part":        may("Of `name` and `person`: `first`, `middle`, `last` or `full`.", stringvalidator.OneOf("first", "middle", "last", "full")),
 		"class":       may("Class of identifiers, `A` to `R` as in 45 CFR 164.514(b)(2)(i), or `none`, where the name suggests another one."),
 		"reason":      may("Why it may be kept although its type or its name suggests otherwise."),
+		"type":        may("Type of the column for which that reason holds; with another one it has to be looked at again."),
 	}
 	column := together(rule, map[string]schema.Attribute{
 		"unknown": may("Of `json`: what becomes of members that `paths` does not name: `fail`, or `drop`. Default: `fail`.", stringvalidator.OneOf("fail", "drop")),

@@ -179,6 +179,8 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewSyncPipelineResource,
 		NewRecoveryDrillResource,
 		NewSecretResource,
+		NewStagingAnonymizationResource,
+		NewStagingDatasetResource,
 	}
 }
 

@@ -302,10 +302,10 @@ func (r stagingJob) job(ctx context.Context, m stagingJobModel, args []string, t
 	}
 }
 
-// observe takes from a job what it is, after an import, and returns its variables and what it runs.
-func (m *stagingJobModel) observe(ctx context.Context, live liveJob, diags *diag.Diagnostics) (v variables, args []string) {
-	seen, args, timeout := cloudrun.ObserveJob(m.Project.ValueString(), m.Location.ValueString(), m.Name.ValueString(), live)
-	v = variables{byName: map[string]cloudrun.Env{}, asked: map[string]bool{}, project: m.Project.ValueString()}
+// observe takes from a job what it is, after an import, and returns its variables.
+func (m *stagingJobModel) observe(ctx context.Context, live liveJob, diags *diag.Diagnostics) variables {
+	seen, _, timeout := cloudrun.ObserveJob(m.Project.ValueString(), m.Location.ValueString(), m.Name.ValueString(), live)
+	v := variables{byName: map[string]cloudrun.Env{}, asked: map[string]bool{}, project: m.Project.ValueString()}
 	for _, e := range seen.Env {
 		v.byName[e.Name] = e
 	}
@@ -317,7 +317,7 @@ func (m *stagingJobModel) observe(ctx context.Context, live liveJob, diags *diag
 	var d databasePlace
 	d.observe(v, m.Location.ValueString())
 	m.Database = objectOf(ctx, databasePlaceTypes, d, diags)
-	return v, args
+	return v
 }
 
 // written is a duration as one writes it: 1h, not 1h0m0s.
@@ -332,16 +332,39 @@ func written(d time.Duration) string {
 	return text
 }
 
-// checkJob names what is wrong with a job: it is gone, somebody else's, or not as it should be.
-func (r stagingJob) checkJob(live liveJob, job cloudrun.Job) (problem string, err error) {
-	if !r.kind.Owns(live) {
-		return "The job " + job.Path() + " was made anew by somebody else.", nil
+const (
+	jobGone = "The job is gone."
+	lastRun = "The last " // run or export failed: what an apply has said stays until the next one
+)
+
+// judge names what is wrong with a job: it is somebody else's, or not as it should be.
+func (r stagingJob) judge(m *stagingJobModel, live liveJob, job cloudrun.Job, diags *diag.Diagnostics) {
+	if strings.HasPrefix(m.Problem.ValueString(), lastRun) || diags.HasError() {
+		return
 	}
+	m.Problem = types.StringNull()
 	drift, err := job.Drift(live)
-	if err != nil || len(drift) == 0 {
-		return "", err
+	switch {
+	case !r.kind.Owns(live):
+		m.Problem = types.StringValue("The job is somebody else's: it was made anew, or its labels were changed.")
+	case err != nil:
+		fail(diags, r.what+" not understood", "The job could not be compared with what it should be.", err)
+	case len(drift) > 0:
+		m.Problem = types.StringValue("Changed behind Terraform's back: " + strings.Join(drift, "; ") + ".")
 	}
-	return "Changed behind Terraform's back: " + strings.Join(drift, "; ") + ".", nil
+}
+
+const exportFlag = "--export"
+
+// ranLast is the export that a job's arguments name.
+func (r stagingJob) ranLast(live liveJob) string {
+	_, args, _ := cloudrun.ObserveJob("", "", "", live)
+	for n, arg := range args {
+		if arg == exportFlag && n+1 < len(args) && exportForm.MatchString(args[n+1]) {
+			return args[n+1]
+		}
+	}
+	return ""
 }
 
 // delete deletes the job, and whatever of it runs. What it has made stays.
@@ -380,7 +403,7 @@ func (r stagingJob) report(ctx context.Context, job cloudrun.Job, title, untouch
 	case errors.As(err, &ended):
 		fail(diags, title, "The job ran, and did not succeed. "+untouched+"\n\n"+r.log(ctx, ended)+
 			"\n\nThe job stays, so that the execution can be looked at. Remove the cause and apply again.", err)
-		return "The last run, " + ended.Execution + ", failed."
+		return lastRun + "run, " + ended.Execution + ", failed."
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		fail(diags, title, "The time that `timeouts` allows ran out before the job was done. "+untouched+" Allow more time, and apply again.\n\nError: "+err.Error(), nil)
 	case ctx.Err() != nil:
@@ -393,7 +416,7 @@ func (r stagingJob) report(ctx context.Context, job cloudrun.Job, title, untouch
 		fail(diags, title, "The job "+job.Path()+" could not be run. "+untouched, err)
 		return ""
 	}
-	return "The last run was not waited for to its end."
+	return lastRun + "run was not waited for to its end."
 }
 
 // log is what an execution has written of what went wrong. Its lines hold no value of any row.
