@@ -146,7 +146,7 @@ func (f *Face) insertBucket(r *http.Request) (any, error) {
 	if r.URL.Query().Get("enableObjectRetention") == "true" {
 		return nil, gapi.Invalid("The local cloud has no retention of single objects: use a retention policy of the bucket, or holds.")
 	}
-	now := time.Now().UTC()
+	now := clock()
 	if err := m.settle(nil, now); err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (f *Face) insertBucket(r *http.Request) (any, error) {
 		return nil, conflict("The requested bucket name is not available. The bucket namespace is shared by all users of the system. " +
 			"Please select a different name and try again.")
 	}
-	m.Generation = f.nextGeneration(now)
+	m.Generation = f.nextGeneration()
 	b := &bucket{Project: project, meta: m, policy: firstPolicy(project), dir: filepath.Join(f.bucketsDir(), m.Name), objects: map[string][]*object{}}
 	if err := b.makeDirs(); err != nil {
 		return nil, err
@@ -189,6 +189,20 @@ func (f *Face) getBucket(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return b.answer(r), nil
+}
+
+// getLayout tells clients that there are no folders but in names.
+func (f *Face) getLayout(r *http.Request) (any, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	b, err := f.bucket(r.PathValue("bucket"))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{
+		"kind": "storage#storageLayout", "bucket": b.meta.Name, "location": b.meta.Location, "locationType": locationType(b.meta.Location),
+		"hierarchicalNamespace": map[string]any{"enabled": false},
+	}, nil
 }
 
 func (f *Face) listBuckets(r *http.Request) (any, error) {
@@ -233,7 +247,7 @@ func (f *Face) changeBucket(r *http.Request, merge bool) (any, error) {
 	if err := readChange(r, b.meta, want, merge); err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
+	now := clock()
 	want.fixed(b.meta)
 	if err := want.settle(b.meta, now); err != nil {
 		return nil, err
@@ -299,7 +313,7 @@ func (f *Face) lockRetention(r *http.Request) (any, error) {
 	policy := *want.RetentionPolicy
 	policy.IsLocked = true
 	want.RetentionPolicy = &policy
-	if err := f.replace(b, &want, time.Now().UTC()); err != nil {
+	if err := f.replace(b, &want, clock()); err != nil {
 		return nil, err
 	}
 	return b.answer(r), nil

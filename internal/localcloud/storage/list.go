@@ -26,7 +26,7 @@ type listing struct {
 }
 
 // unplayed are parameters that ask for what is not there.
-var unplayed = []string{"matchGlob", "filter", "includeFoldersAsPrefixes"}
+var unplayed = []string{"matchGlob", "filter"}
 
 func newListing(r *http.Request) (*listing, error) {
 	q := r.URL.Query()

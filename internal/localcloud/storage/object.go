@@ -120,7 +120,7 @@ func (f *Face) changeObject(r *http.Request, merge bool) (any, error) {
 	if err := readChange(r, o.objectSettings, &changed.objectSettings, merge); err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
+	now := clock()
 	// A class is changed by writing the object anew.
 	changed.StorageClass = o.StorageClass
 	if o.held() && !changed.held() {
@@ -142,7 +142,7 @@ func (f *Face) removeObject(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
+	now := clock()
 	if err := b.mayGo(o, now); err != nil {
 		return nil, err
 	}

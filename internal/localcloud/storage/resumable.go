@@ -92,7 +92,7 @@ func (f *Face) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	id := newID()
 	s := &session{path: f.sessionPath(id), doc: sessionDocument{
-		Want: want.object, Begun: time.Now().UTC(),
+		Want: want.object, Begun: clock(),
 		Match: want.when.match, NoMatch: want.when.notMatch, Meta: want.when.metaMatch, NoMeta: want.when.metaNotMatch,
 	}}
 	if n, err := strconv.ParseInt(r.Header.Get("X-Upload-Content-Length"), 10, 64); err == nil {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 )
@@ -64,7 +63,7 @@ func (f *Face) duplicate(r *http.Request) (*bucket, *object, error) {
 	if err := sourcePreconditions(r).of(from); err != nil {
 		return nil, nil, err
 	}
-	now := time.Now().UTC()
+	now := clock()
 	b, err := f.admit(&wanted{o, preconditions(r)}, now)
 	if err != nil {
 		return nil, nil, err

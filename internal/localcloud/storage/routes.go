@@ -19,6 +19,7 @@ func (f *Face) Register(mux *http.ServeMux) {
 		"GET " + base:  f.listBuckets,
 
 		"GET " + one:                           f.getBucket,
+		"GET " + one + "/storageLayout":        f.getLayout,
 		"PATCH " + one:                         f.patchBucket,
 		"PUT " + one:                           f.updateBucket,
 		"DELETE " + one:                        f.removeBucket,
@@ -45,10 +46,11 @@ func (f *Face) Register(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET "+object, f.getObject)
 	mux.HandleFunc("GET /download"+object, f.getObject)
-	const uploads = "/upload" + objects
-	mux.HandleFunc("POST "+uploads, f.post)
-	mux.HandleFunc("PUT "+uploads, f.resume)
-	mux.HandleFunc("DELETE "+uploads, f.resume)
+	for _, uploads := range []string{"/upload" + objects, "/resumable/upload" + objects} {
+		mux.HandleFunc("POST "+uploads, f.post)
+		mux.HandleFunc("PUT "+uploads, f.resume)
+		mux.HandleFunc("DELETE "+uploads, f.resume)
+	}
 }
 
 // post begins an upload, or goes on with one: some clients send pieces so.

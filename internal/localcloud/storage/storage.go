@@ -167,7 +167,10 @@ func (f *Face) bucket(name string) (*bucket, error) {
 }
 
 // nextGeneration numbers a version by the microsecond, as Google does.
-func (f *Face) nextGeneration(now time.Time) int64 {
-	f.last = max(f.last+1, now.UnixMicro())
+func (f *Face) nextGeneration() int64 {
+	f.last = max(f.last+1, time.Now().UnixMicro())
 	return f.last
 }
+
+// clock is the time as Cloud Storage tells it.
+func clock() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

@@ -59,11 +59,7 @@ func wrongURL(*http.Request) (any, error) {
 
 // multipartBody is metadata and content of a body that has both.
 func multipartBody(r *http.Request) (meta object, body io.Reader, err error) {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || !strings.HasPrefix(kind, "multipart/") {
-		return meta, nil, gapi.Invalid("Malformed multipart body.")
-	}
-	parts := multipart.NewReader(r.Body, params["boundary"])
+	parts := multipart.NewReader(r.Body, boundary(r.Header.Get("Content-Type")))
 	part, err := parts.NextRawPart()
 	if err != nil {
 		return meta, nil, gapi.Invalid("Malformed multipart body.")
@@ -78,6 +74,15 @@ func multipartBody(r *http.Request) (meta object, body io.Reader, err error) {
 		meta.ContentType = part.Header.Get("Content-Type")
 	}
 	return meta, part, nil
+}
+
+// boundary is what a body's parts are told apart by. gcloud puts it in single quotes, as no standard has it.
+func boundary(contentType string) string {
+	if _, params, err := mime.ParseMediaType(contentType); err == nil {
+		return params["boundary"]
+	}
+	_, quoted, _ := strings.Cut(contentType, "boundary=")
+	return strings.Trim(quoted, "'")
 }
 
 // readMetadata reads what a client says of an object: its name, sums and settings.
@@ -120,7 +125,7 @@ func (f *Face) want(r *http.Request, o object) (*wanted, error) {
 	w := &wanted{o, preconditions(r)}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	_, err := f.admit(w, time.Now().UTC())
+	_, err := f.admit(w, clock())
 	return w, err
 }
 
@@ -194,7 +199,7 @@ func (f *Face) commit(want *wanted, c *content) (*bucket, *object, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now().UTC()
+	now := clock()
 	b, err := f.admit(want, now)
 	if err != nil {
 		return nil, nil, err
@@ -211,7 +216,7 @@ func (f *Face) commit(want *wanted, c *content) (*bucket, *object, error) {
 
 // place puts a new version on top of a name's others; keep puts its content where it is told.
 func (f *Face) place(b *bucket, o *object, now time.Time, keep func(path string) error) error {
-	o.Generation, o.Metageneration = f.nextGeneration(now), 1
+	o.Generation, o.Metageneration = f.nextGeneration(), 1
 	o.TimeCreated, o.Updated, o.TimeFinalized, o.ClassSince = now, now, now, now
 	if o.StorageClass == "" {
 		o.StorageClass = b.meta.StorageClass
