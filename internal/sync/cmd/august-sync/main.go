@@ -127,6 +127,7 @@ func command() *cobra.Command {
 		reconcileCommand(),
 		webhookCommand(),
 		auditCommand(),
+		anonymizeCommand(),
 		&cobra.Command{
 			Use:   "version",
 			Short: "Print the version and exit",

@@ -1,0 +1,60 @@
+package export
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
+)
+
+// engine is what a policy is made into for one database.
+type engine struct {
+	keyID       string
+	identifiers *identify.Set // of the source: what text is scrubbed of, and what the result is scanned for
+	scanner     *scan.Scanner
+	references  []reference
+	subset      *subset
+	tables      []*table
+}
+
+// memory is what the identifiers of the source are remembered in, whatever their number: the more there are, the more often
+// the scan has to look twice.
+const memory = 12 << 20
+
+// engine makes it. The policy has been checked.
+func (r *run) engine(c *catalog.Catalog) (*engine, error) {
+	keys := transform.EphemeralKeys()
+	if r.Policy.Keys == policy.Persistent {
+		var err error
+		if keys, err = transform.NewKeys(r.Key); err != nil {
+			return nil, err
+		}
+	}
+	asOf := r.snapshot.at
+	if r.Policy.AsOf != "" {
+		var err error
+		if asOf, err = time.Parse(time.DateOnly, r.Policy.AsOf); err != nil {
+			return nil, fmt.Errorf("the policy's as_of is not a day such as 2026-12-31")
+		}
+	}
+	e := &engine{keyID: keys.ID(), identifiers: identify.New(memory), references: references(r.Policy, c)}
+	set, err := transform.New(transform.Config{
+		Policy: r.Policy, Catalog: c, Keys: keys, AsOf: asOf,
+		Names: func(word []byte) bool { return e.identifiers.Has(identify.Name, word) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.scanner, err = scan.New(r.Policy, c); err != nil {
+		return nil, err
+	}
+	if e.subset, err = choose(r.Policy, c, e.references, r.Key); err != nil {
+		return nil, err
+	}
+	e.tables, err = plan(r.Policy, c, e.subset, set, e.scanner)
+	return e, err
+}
