@@ -31,23 +31,21 @@ func expandPolicy(ctx context.Context, declared types.Object, diags *diag.Diagno
 		failAt(diags, path.Root("policy"), "Policy not understood", "This is a bug in the provider.", err)
 		return nil
 	}
-	p.Version = policy.Version
+	if p.Version == 0 {
+		p.Version = policy.Version
+	}
 	if p.Keys == "" {
 		p.Keys = policy.Ephemeral
 	}
 	return p
 }
 
-// flattenPolicy is the attribute that declares a policy. What the document holds because JSON has no way to leave it out is
-// left out.
+// flattenPolicy is the attribute that declares a policy. An object of which nothing is said is left out.
 func flattenPolicy(p *policy.Policy, diags *diag.Diagnostics) types.Object {
 	var document map[string]any
 	if err := json.Unmarshal(p.Canonical(), &document); err != nil {
 		failAt(diags, path.Root("policy"), "Policy not understood", "This is a bug in the provider.", err)
 		return types.ObjectNull(policyTypes)
-	}
-	if document["keys"] == string(policy.Ephemeral) {
-		delete(document, "keys")
 	}
 	value, err := valueOf(types.ObjectType{AttrTypes: policyTypes}, document)
 	if err != nil {
@@ -89,6 +87,11 @@ func plain(v attr.Value) any {
 	panic(fmt.Sprintf("no JSON for a %T", v)) // the schema has no other types
 }
 
+// saysNothing is of what JSON has no way to leave out.
+func saysNothing(v attr.Value) bool {
+	return v.IsNull() || v.Equal(types.Int64Value(0)) || v.Equal(types.BoolValue(false))
+}
+
 // valueOf is a value of a type out of JSON. What is empty there is null.
 func valueOf(of attr.Type, from any) (attr.Value, error) {
 	wrong := func() (attr.Value, error) { return nil, fmt.Errorf("%T is no %s", from, of) }
@@ -104,10 +107,10 @@ func valueOf(of attr.Type, from any) (attr.Value, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			values[name], empty = v, empty && v.IsNull()
+			values[name], empty = v, empty && saysNothing(v)
 		}
 		for name := range members {
-			if _, known := of.AttrTypes[name]; !known && name != "version" {
+			if _, known := of.AttrTypes[name]; !known {
 				return nil, fmt.Errorf("%q is not known", name)
 			}
 		}
@@ -166,17 +169,11 @@ func valueOf(of attr.Type, from any) (attr.Value, error) {
 		}
 	case float64:
 		if of == types.Int64Type {
-			if from == 0 {
-				return types.Int64Null(), nil
-			}
 			return types.Int64Value(int64(from)), nil
 		}
 	case bool:
 		if of == types.BoolType {
-			if !from {
-				return types.BoolNull(), nil
-			}
-			return types.BoolValue(true), nil
+			return types.BoolValue(from), nil
 		}
 	}
 	return wrong()

@@ -88,6 +88,7 @@ func policyAttributes() map[string]schema.Attribute {
 		},
 	})
 	return map[string]schema.Attribute{
+		"version": number(false, "Version of the policy's format. Default: `1`, the only one.", int64validator.OneOf(policy.Version)),
 		"method": must("By which way of 45 CFR 164.514(b) the result counts as de-identified: `safe_harbor`, or `expert_determination`, without which nothing derived from a person (shifted dates, keyed codes) may be in it.",
 			stringvalidator.OneOf(string(policy.SafeHarbor), string(policy.ExpertDetermination))),
 		"attestation": schema.SingleNestedAttribute{
@@ -169,7 +170,7 @@ func policyAttributes() map[string]schema.Attribute {
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"table":     must("The table.", tableName()),
 				"columns":   names(true, "Its columns."),
-				"k":         number(false, "Rows that each combination must have at least, else the run fails. Default: it is only reported.", int64validator.AtLeast(1)),
+				"k":         number(false, "Rows that each combination must have at least, else the run fails; `0`, the default: it is only reported.", int64validator.AtLeast(0)),
 				"sensitive": may("Column of which each combination should have several values (l-diversity), which is reported."),
 			}},
 		},

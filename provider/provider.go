@@ -167,6 +167,7 @@ func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSo
 	return []func() datasource.DataSource{
 		NewCloudSQLHAStatusDataSource,
 		NewSyncStatusDataSource,
+		NewSchemaCoverageDataSource,
 	}
 }
 

@@ -109,7 +109,7 @@ func stagingJobAttributes(ctx context.Context, database, bucketRole string, more
 		"timeout": text("How long the job may take, from `1m` to `24h`, after which it is stopped and has failed; `timeouts` bounds the waiting for it.", defaultJobTimeout,
 			durationBetween(time.Minute, 24*time.Hour)),
 		"triggers": schema.MapAttribute{
-			MarkdownDescription: "Any values. **A change of them runs the job again.**",
+			MarkdownDescription: "Any values. A change of them runs the job again.",
 			Optional:            true,
 			ElementType:         types.StringType,
 			Validators:          []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.NoNullValues()},
