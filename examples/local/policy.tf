@@ -577,8 +577,8 @@ locals {
     }
 
     exclude = {
-      "august.*" = "the runtime's own state: credentials, deliveries, runs and the audit trail, which staging has of its own"
-      "billing.daily" = "exact days with groups as small as one claim; staging derives its own"
+      "august.*"            = "the runtime's own state: credentials, deliveries, runs and the audit trail, which staging has of its own"
+      "billing.daily"       = "exact days with groups as small as one claim; staging derives its own"
       "drchrono.quarantine" = "rows as received that nobody could decode: what is in them is not known"
     }
 

@@ -34,9 +34,11 @@ func HCL(p *Policy) []byte {
 	if len(p.Exclude) > 0 {
 		w.gap()
 		w.open("exclude", "{")
+		var of []attribute
 		for _, pattern := range slices.Sorted(maps.Keys(p.Exclude)) {
-			w.line(quote(pattern) + " = " + quote(p.Exclude[pattern]))
+			of = append(of, attribute{quote(pattern), quote(p.Exclude[pattern])})
 		}
+		w.attributes(of)
 		w.close("}")
 	}
 	if len(p.References) > 0 {
@@ -86,22 +88,17 @@ func (w *hclWriter) tables(p *Policy) {
 	w.close("}")
 }
 
-// rules writes one a line, in runs that are aligned: what takes several lines, or has a quoted name, ends a run.
+// rules writes one a line, in runs that are aligned: what takes several lines ends a run.
 func (w *hclWriter) rules(rules map[string]Rule) {
 	var run []attribute
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
 		r := rules[name]
-		a := attribute{key(name), "{ " + inline(r.attributes()) + " }"}
-		if len(r.Paths) == 0 && a.name == name {
-			run = append(run, a)
+		if len(r.Paths) == 0 {
+			run = append(run, attribute{key(name), "{ " + inline(r.attributes()) + " }"})
 			continue
 		}
 		w.attributes(run)
 		run = nil
-		if len(r.Paths) == 0 {
-			w.line(a.name + " = " + a.value)
-			continue
-		}
 		w.open(key(name), "{")
 		w.attributes(r.attributes())
 		w.open("paths", "{")

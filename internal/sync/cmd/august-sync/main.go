@@ -128,6 +128,7 @@ func command() *cobra.Command {
 		},
 		reconcileCommand(),
 		webhookCommand(),
+		policyCommand(),
 		auditCommand(),
 		anonymizeCommand(),
 		importCommand(),
