@@ -32,7 +32,8 @@ func (c *clients) catalogOf(ctx context.Context, endpoint, audience string) (*ca
 	}
 	ctx, cancel := context.WithTimeout(ctx, stagingPatience)
 	defer cancel()
-	return client.WithPatience(drillPatience).Catalog(ctx)
+	is, err := client.WithPatience(drillPatience).Catalog(ctx)
+	return &is, err
 }
 
 // blameCatalog says why the catalogue could not be had, and what to do.
