@@ -47,12 +47,24 @@ func flattenPolicy(p *policy.Policy, diags *diag.Diagnostics) types.Object {
 		failAt(diags, path.Root("policy"), "Policy not understood", "This is a bug in the provider.", err)
 		return types.ObjectNull(policyTypes)
 	}
+	sayConstants(document)
 	value, err := valueOf(types.ObjectType{AttrTypes: policyTypes}, document)
 	if err != nil {
 		failAt(diags, path.Root("policy"), "Policy not understood", "The job runs with a policy that this version of the provider does not know.", err)
 		return types.ObjectNull(policyTypes)
 	}
 	return value.(types.Object) //nolint:forcetypeassert // of an object type
+}
+
+// sayConstants gives constants that are empty their value, which JSON leaves out.
+func sayConstants(document any) {
+	members, _ := document.(map[string]any)
+	if _, said := members["value"]; members["transformer"] == policy.Constant && !said {
+		members["value"] = ""
+	}
+	for _, m := range members {
+		sayConstants(m)
+	}
 }
 
 // plain is a known value as JSON has it. What is null is left out.
@@ -89,7 +101,7 @@ func plain(v attr.Value) any {
 
 // saysNothing is of what JSON has no way to leave out.
 func saysNothing(v attr.Value) bool {
-	return v.IsNull() || v.Equal(types.Int64Value(0)) || v.Equal(types.BoolValue(false))
+	return v.IsNull() || v.Equal(types.StringValue("")) || v.Equal(types.Int64Value(0)) || v.Equal(types.BoolValue(false))
 }
 
 // valueOf is a value of a type out of JSON. What is empty there is null.
@@ -165,7 +177,7 @@ func valueOf(of attr.Type, from any) (attr.Value, error) {
 		}
 	case string:
 		if of == types.StringType {
-			return stringOrNull(from), nil
+			return types.StringValue(from), nil
 		}
 	case float64:
 		if of == types.Int64Type {

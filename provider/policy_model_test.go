@@ -80,7 +80,7 @@ func wholePolicy() *policy.Policy {
 			"drchrono.patients": {Columns: map[string]policy.Rule{
 				"id": {Transformer: policy.Permute, Domain: "person"}, "first_name": {Transformer: policy.Name, Part: policy.First},
 				"raw":  {Transformer: policy.JSON, Unknown: policy.Drop, Paths: map[string]policy.Rule{"contacts[].phone": {Transformer: policy.Phone}}},
-				"note": {Transformer: policy.Text, Class: policy.None, Reason: "${quoted} \"%{too}\"", Type: "text"}, "kind": {Transformer: policy.Constant, Value: "x"},
+				"note": {Transformer: policy.Text, Class: policy.None, Reason: "${quoted} \"%{too}\"", Type: "text"}, "kind": {Transformer: policy.Constant, Value: "x"}, "hash": {Transformer: policy.Constant},
 			}},
 			"drchrono.appointments": {Subject: []string{"patient"}, Columns: map[string]policy.Rule{"patient": {Transformer: policy.Permute}}},
 		},

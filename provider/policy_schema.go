@@ -72,7 +72,7 @@ func policyAttributes() map[string]schema.Attribute {
 	rule := map[string]schema.Attribute{
 		"transformer": must("What becomes of the values. [The guide](../guides/staging.md) lists all."),
 		"domain":      may("Of ids: what shares a domain is mapped alike. Default: that of the column it refers to, or its own."),
-		"value":       may("Of `constant`: the value."),
+		"value":       schema.StringAttribute{MarkdownDescription: "Of `constant`: the value, which may be empty.", Optional: true},
 		"part":        may("Of `name` and `person`: `first`, `middle`, `last` or `full`.", stringvalidator.OneOf("first", "middle", "last", "full")),
 		"class":       may("Class of identifiers, `A` to `R` as in 45 CFR 164.514(b)(2)(i), or `none`, where the name suggests another one."),
 		"reason":      may("Why it may be kept although its type or its name suggests otherwise."),

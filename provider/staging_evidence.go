@@ -41,6 +41,8 @@ type proof struct {
 // errEvidence is a manifest that was read and proves nothing.
 type errEvidence struct{ error }
 
+func (e errEvidence) Unwrap() error { return e.error }
+
 // prove reads the manifest of an export and verifies it. Without a key that is trusted, it is the one that the manifest states.
 func prove(ctx context.Context, b bucket.Bucket, export string, trusted ed25519.PublicKey) (proof, error) {
 	from, err := b.Open(ctx, evidence.ManifestName(export))
