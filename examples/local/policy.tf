@@ -98,7 +98,7 @@ locals {
         subject = ["patient"]
         columns = {
           appt_is_break              = { transformer = "keep" }
-          billing_provider           = { transformer = "null" }
+          billing_provider           = { transformer = "surrogate", domain = "drchrono.doctors.id" }
           billing_status             = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
           cloned_from                = { transformer = "surrogate" }
           content_hash               = { transformer = "constant", value = "" }

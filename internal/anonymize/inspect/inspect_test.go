@@ -156,7 +156,7 @@ func TestRead_asAnybody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(t.Context()) }()
-	owner, role := db, "reader_of_" + db.Name
+	owner, role := db, "reader_of_"+db.Name
 	if _, err := conn.Exec(t.Context(), `create role `+role+` login password 'august'; alter database `+db.Name+` set search_path = clinic, parts`); err != nil {
 		t.Fatal(err)
 	}

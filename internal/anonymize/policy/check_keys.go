@@ -14,9 +14,15 @@ func (k *checker) uniques(t *catalog.Table, rules Table) {
 	if len(t.PrimaryKey) > 0 {
 		keys = append([][]string{t.PrimaryKey}, t.Uniques...)
 	}
+	own := t.Path() == k.p.Subject.Table // each row is a person, and each person has an e-mail address and a number that no other has
 	apart := func(column string) bool {
 		col := t.Column(column)
-		return col == nil || col.Generated || transformers[rules.Columns[column].Transformer].injective
+		switch r := rules.Columns[column].Transformer; {
+		case col == nil || col.Generated || transformers[r].injective:
+			return true
+		default:
+			return own && (r == Email || r == SSN)
+		}
 	}
 	for i, key := range keys {
 		primary := i == 0 && len(t.PrimaryKey) > 0
@@ -53,39 +59,24 @@ func (k *checker) person(t *catalog.Table, rules Table) {
 	}
 	if !k.p.HasSubject(path) {
 		if way := k.way(path); way != nil {
-			k.table(path, "subject", "its rows are about persons: say subject = [%q]", strings.Join(way, `", "`))
+			k.table(path, "subject", "its rows are about persons: say subject = %s", list(way))
 		}
 	}
 	for _, col := range t.Columns {
 		r, named := rules.Columns[col.Name]
-		tr := transformers[r.Transformer]
-		switch {
-		case !named || k.p.HasSubject(path):
-		case usesShift(r):
-			k.column(Cell{path, col.Name}, "transformer", "%s moves dates by the days of the row's person, and the table has no subject: use %s", DateShift, Year)
-		case (tr.seeded || seedsWithin(r)) && !slices.ContainsFunc(t.PrimaryKey, func(key string) bool {
-			return slices.Contains([]string{Surrogate, Permute}, rules.Columns[key].Transformer)
-		}):
-			k.column(Cell{path, col.Name}, "transformer", "%s is drawn by the row's person or by its primary key's pseudonym, and the table has neither: use %s or %s", r.Transformer, Null, Constant)
+		if named && usesShift(r) && len(t.PrimaryKey) == 0 && !k.p.HasSubject(path) {
+			k.column(Cell{path, col.Name}, "transformer", "%s moves dates by days that are the person's, or the row's by its primary key, and the table has neither: all would move by the same; use %s", DateShift, Year)
 		}
 	}
 }
 
 func usesShift(r Rule) bool {
-	return r.Transformer == DateShift || within(r, func(inner Rule) bool { return inner.Transformer == DateShift })
-}
-
-func seedsWithin(r Rule) bool {
-	return within(r, func(inner Rule) bool { return transformers[inner.Transformer].seeded })
-}
-
-func within(r Rule, is func(Rule) bool) bool {
 	for _, inner := range r.Paths {
-		if is(inner) {
+		if usesShift(inner) {
 			return true
 		}
 	}
-	return false
+	return r.Transformer == DateShift
 }
 
 // way is the shortest way from a table to its person that references know, or nil.
@@ -152,7 +143,9 @@ func (k *checker) references() {
 
 // reference says what is wrong with a declared one.
 func (k *checker) reference(i int, r Reference) {
-	say := func(attribute, problem string, args ...any) { k.whole(indexed("references", i)+attribute, problem, args...) }
+	say := func(attribute, problem string, args ...any) {
+		k.whole(indexed("references", i)+attribute, problem, args...)
+	}
 	from, to := k.c.Table(r.Table), k.c.Table(r.To)
 	switch {
 	case from == nil:
@@ -167,8 +160,8 @@ func (k *checker) reference(i int, r Reference) {
 		say("", "a column cannot refer to itself")
 	case !to.Unique(r.ToCol):
 		say(".to_column", "%s.%s is not unique, so it names no row", r.To, r.ToCol)
-	case familyOf(from.Column(r.Column)) != familyOf(to.Column(r.ToCol)):
-		say("", "%s.%s is of type %s, and %s.%s of type %s", r.Table, r.Column, from.Column(r.Column).Type, r.To, r.ToCol, to.Column(r.ToCol).Type)
+	case !alike(from.Column(r.Column), to.Column(r.ToCol)):
+		say("", "%s.%s is of type %s, and %s.%s of type %s: they cannot be compared; say the same domain on both sides instead", r.Table, r.Column, from.Column(r.Column).Type, r.To, r.ToCol, to.Column(r.ToCol).Type)
 	case from.Column(r.Column).Array || to.Column(r.ToCol).Array:
 		say("", "an array cannot refer to a row; say the same domain on both sides")
 	}
@@ -177,6 +170,12 @@ func (k *checker) reference(i int, r Reference) {
 			say("", "it is declared twice")
 		}
 	}
+}
+
+// alike says whether PostgreSQL can hold values of two columns against each other.
+func alike(a, b *catalog.Column) bool {
+	number := func(f family) bool { return f == ints || f == numbers }
+	return familyOf(a) == familyOf(b) && familyOf(a) != opaque || number(familyOf(a)) && number(familyOf(b))
 }
 
 // domains says where equal ids would not be mapped alike although they share a domain.
@@ -194,8 +193,8 @@ func (k *checker) domains() {
 			first[domain] = u
 		case one.r.Transformer != u.r.Transformer:
 			k.column(u.at, "transformer", "it shares the domain %q with %s, which is mapped by %s: use the same", domain, one.at, one.r.Transformer)
-		case one.f != u.f && one.f != jsons && u.f != jsons:
-			k.column(u.at, "domain", "it shares the domain %q with %s, which is of another kind of type (%s): their codes cannot be alike", domain, one.at, one.f)
+		case one.f == uuids && (u.f == ints || u.f == numbers) || u.f == uuids && (one.f == ints || one.f == numbers):
+			k.column(u.at, "domain", "it shares the domain %q with %s, which is of type %s: nothing of theirs is equal", domain, one.at, one.f)
 		}
 	}
 	for i := range k.c.Tables {

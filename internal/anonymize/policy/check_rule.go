@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -31,7 +32,7 @@ func (k *checker) rule(t *catalog.Table, col *catalog.Column, r Rule) {
 			k.column(at, "transformer", "%s is for columns that PostgreSQL computes, and for tsvector: use another one", Derived)
 		}
 		return
-	case len(tr.takes) > 0 && !slices.Contains(tr.takes, f):
+	case !tr.takesColumn(r.Transformer, col):
 		k.suggest(t, col, "transformer", fmt.Sprintf("%s can't take type %s", r.Transformer, col.Type))
 		return
 	case (r.Transformer == Null || r.Transformer == Derived) && col.NotNull && !col.Generated:
@@ -40,8 +41,8 @@ func (k *checker) rule(t *catalog.Table, col *catalog.Column, r Rule) {
 		if err := literal(r.Value, col); err != nil {
 			k.column(at, "value", "%s", err)
 		}
-	case (r.Transformer == Surrogate || r.Transformer == Permute) && f == texts && col.MaxLength > 0 && col.MaxLength < minCode:
-		k.column(at, "transformer", "%s needs room for codes that are unique, %d characters, and the column takes %d", r.Transformer, minCode, col.MaxLength)
+	case col.MaxLength > 0 && col.MaxLength < tr.room:
+		k.column(at, "transformer", "%s needs room for %d characters, and the column takes %d", r.Transformer, tr.room, col.MaxLength)
 	case r.Transformer == JSON:
 		k.paths(at, r)
 	}
@@ -132,7 +133,7 @@ func (k *checker) paths(at Cell, r Rule) {
 		inner := r.Paths[path]
 		prefix := fmt.Sprintf("paths[%q].", path)
 		if path == "" || !pathForm.MatchString(path) {
-			k.column(at, prefix, "a path is like address.street or contacts[].phone: members by dots, [] behind what is a list, * for any member")
+			k.column(at, strings.TrimSuffix(prefix, "."), "a path is like address.street or contacts[].phone: members by dots, [] behind what is a list, * for any member")
 		}
 		_, known := transformers[inner.Transformer]
 		if !known || inner.Transformer == Derived || inner.Transformer == JSON || inner.Type != "" {
@@ -147,8 +148,8 @@ func (k *checker) paths(at Cell, r Rule) {
 		}
 		passes := inner.Transformer == Keep || inner.Transformer == Text || (inner.Transformer == Age && class != "C")
 		switch {
-		case strings.Contains(path, "*") && strings.TrimSpace(inner.Reason) == "":
-			k.column(at, prefix+"reason", "* lets members of any name pass, and a name may be somebody's: say why these are not")
+		case inner.Transformer == Constant && !json.Valid([]byte(inner.Value)):
+			k.column(at, prefix+"value", "within JSON a constant is JSON: a text is in quotes of its own")
 		case !passes || (inner.Transformer != Keep && class == ""):
 		case class == "":
 			k.column(at, prefix+"class", "in JSON there may be anything: to keep it say class = %q and the reason", None)

@@ -70,6 +70,8 @@ func ClassOf(col *catalog.Column) string {
 		return "C"
 	case class == "A" && (f == ints || f == numbers):
 		return "" // no name is a number
+	case class == "R" && col.Base == "int2":
+		return "" // of a list: there are not enough for persons
 	case class == "" && f == uuids:
 		return "R"
 	case class == "" && f == nets:

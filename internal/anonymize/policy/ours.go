@@ -65,8 +65,7 @@ func ours() known {
 
 	// Whoever works at the practice is named by nobody's record, and is hidden all the same.
 	k.each(`drchrono.doctors npi_number practice_group practice_group_name
-		drchrono.patient_payment_log created_by
-		drchrono.appointments billing_provider`, Rule{Transformer: Null})
+		drchrono.patient_payment_log created_by`, Rule{Transformer: Null})
 	k.each(`labs.acknowledgement acknowledged_by`, Rule{Transformer: Constant, Value: "staff"})
 	k.each(`drchrono.offices name`, Rule{Transformer: Constant, Value: "Office"})
 	// Names and codes as laboratories or clinicians have written them: mostly of a list, but nothing holds them to it.
@@ -80,6 +79,8 @@ func ours() known {
 	// An id of a result is of one table or of the other, and tables beside say which: one domain for both. Digests that follow
 	// from what a result says, and keys that are made of ids, are codes; equal ones stay equal.
 	code := func(domain, tables string) { k.each(tables, Rule{Transformer: Surrogate, Domain: domain}) }
+	code("drchrono.doctors.id", `
+		drchrono.appointments billing_provider`) // the same id, as a text
 	code("labs.result", `
 		drchrono.lab_results id superseded_by
 		drchrono.patient_lab_results id

@@ -108,7 +108,7 @@ type Rule struct {
 	Transformer string `json:"transformer"`
 
 	Domain  string `json:"domain,omitempty"`  // of ids: what shares a domain is mapped alike. Default: the column that it refers to, or its own path
-	Value   string `json:"value,omitempty"`   // of constant
+	Value   string `json:"value,omitempty"`   // of constant; within JSON it is JSON
 	Part    string `json:"part,omitempty"`    // of name and person: first, middle, last, full
 	Unknown string `json:"unknown,omitempty"` // of json: fail (default) or drop, for members that Paths does not name
 

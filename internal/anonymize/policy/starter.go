@@ -54,6 +54,7 @@ func Starter(c *catalog.Catalog, method Method) *Policy {
 		}
 		p.Tables[path] = rules
 	}
+	k.level()
 	if method == ExpertDetermination {
 		p.Shift = Shift{Min: -364, Max: -7, Weeks: true}
 	}
@@ -82,6 +83,25 @@ func (k *checker) starting(own known, t *catalog.Table, col *catalog.Column, sub
 		r.Transformer = DateShift
 	}
 	return r
+}
+
+// level has both sides of a reference mapped alike: a small number that could be kept is mapped when it refers to one that is.
+func (k *checker) level() {
+	for changed := true; changed; {
+		changed = false
+		for _, l := range k.links {
+			a, b := k.p.Tables[l.Table].Columns[l.Column], k.p.Tables[l.To].Columns[l.ToColumn]
+			switch {
+			case a.Transformer == Surrogate && b.Transformer == Keep:
+				k.p.Tables[l.To].Columns[l.ToColumn] = Rule{Transformer: Surrogate}
+			case a.Transformer == Keep && b.Transformer == Surrogate:
+				k.p.Tables[l.Table].Columns[l.Column] = Rule{Transformer: Surrogate}
+			default:
+				continue
+			}
+			changed = true
+		}
+	}
 }
 
 // persons guesses which table is that of the persons.

@@ -32,7 +32,7 @@ func suggest(col *catalog.Column, key bool) (Rule, string) {
 		class = "R"
 	}
 	switch {
-	case key && slices.Contains(transformers[Surrogate].takes, f) && !small(col):
+	case key && transformers[Surrogate].takesColumn(Surrogate, col) && !small(col):
 		return Rule{Transformer: Surrogate}, class
 	case f == dates:
 		return Rule{Transformer: Year}, class
@@ -85,17 +85,24 @@ func suggestText(col *catalog.Column, class string) Rule {
 		return Rule{Transformer: Name, Part: Full}
 	case "B":
 		switch {
-		case has("zip", "postal", "postcode", "post_code") && (col.MaxLength == 0 || col.MaxLength >= 3):
+		case has("zip", "postal", "postcode", "post_code") && fits(Zip3, col):
 			return Rule{Transformer: Zip3}
 		case has("city", "town", "village", "county"):
 			return Rule{Transformer: City}
 		case has("address", "addr", "street"):
 			return Rule{Transformer: Street}
 		}
+	case "C":
+		if has("age") {
+			return Rule{Transformer: Age}
+		}
+		return Rule{Transformer: Year}
 	case "D", "E":
 		return Rule{Transformer: Phone}
 	case "F":
-		return Rule{Transformer: Email}
+		if fits(Email, col) {
+			return Rule{Transformer: Email}
+		}
 	case "G":
 		if has("ssn", "social_security") && !has("last") {
 			return Rule{Transformer: SSN}
@@ -105,7 +112,9 @@ func suggestText(col *catalog.Column, class string) Rule {
 			return Rule{Transformer: Surrogate}
 		}
 	case "N":
-		return Rule{Transformer: URL}
+		if fits(URL, col) {
+			return Rule{Transformer: URL}
+		}
 	case "O":
 		if !has("agent", "host") {
 			return Rule{Transformer: IP}
@@ -114,7 +123,11 @@ func suggestText(col *catalog.Column, class string) Rule {
 	return blank(col)
 }
 
-// minCode is how long a text has to be for codes that are random and unique.
+func fits(transformer string, col *catalog.Column) bool {
+	return col.MaxLength == 0 || col.MaxLength >= transformers[transformer].room
+}
+
+// minCode is how long a text has to be for its codes to look like nothing else.
 const minCode = 8
 
 // blank is nothing, in a column's own type.

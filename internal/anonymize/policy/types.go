@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +61,7 @@ type transformer struct {
 	injective bool     // values that differ stay so
 	byValue   bool     // equal values of a domain are mapped alike, wherever they are: fit for both sides of a reference
 	derived   bool     // the result follows from the value by a key, which Safe Harbor does not allow: 164.514(c)
-	seeded    bool     // by the row's person, or else by its own key
+	room      int      // characters that a text column must have room for
 }
 
 var transformers = map[string]transformer{
@@ -68,25 +69,41 @@ var transformers = map[string]transformer{
 	Null:      {},
 	Constant:  {},
 	Derived:   {},
-	Surrogate: {takes: []family{ints, texts, uuids}, injective: true, byValue: true},
-	Permute:   {takes: []family{ints, texts, uuids}, injective: true, byValue: true, derived: true},
+	Surrogate: {takes: []family{ints, numbers, texts, uuids}, injective: true, byValue: true},
+	Permute:   {takes: []family{ints, numbers, texts, uuids}, injective: true, byValue: true, derived: true},
 	Token:     {takes: []family{texts}, byValue: true, derived: true},
 	Scramble:  {takes: []family{texts}, byValue: true, derived: true},
-	Name:      {takes: []family{texts}, seeded: true},
+	Name:      {takes: []family{texts}},
 	Person:    {takes: []family{texts}, derived: true},
-	Email:     {takes: []family{texts}, seeded: true},
-	Phone:     {takes: []family{texts}, seeded: true},
-	SSN:       {takes: []family{texts}, seeded: true},
-	Street:    {takes: []family{texts}, seeded: true},
-	City:      {takes: []family{texts}, seeded: true},
-	Zip3:      {takes: []family{texts}},
-	Year:      {takes: []family{dates}},
-	DateShift: {takes: []family{dates}, derived: true},
-	Age:       {takes: []family{ints, numbers}},
+	Email:     {takes: []family{texts}, room: 26}, // as much as it takes that no two persons have the same
+	Phone:     {takes: []family{texts}},
+	SSN:       {takes: []family{texts}},
+	Street:    {takes: []family{texts}},
+	City:      {takes: []family{texts}},
+	Zip3:      {takes: []family{texts}, room: 3},
+	Year:      {takes: []family{dates, texts}},
+	DateShift: {takes: []family{dates, texts}, derived: true},
+	Age:       {takes: []family{ints, numbers, texts}},
 	Text:      {takes: []family{texts}},
 	JSON:      {takes: []family{jsons}},
-	URL:       {takes: []family{texts}},
+	URL:       {takes: []family{texts}, room: 37},
 	IP:        {takes: []family{nets, texts}},
+}
+
+// takes says whether a transformer can take a column's values.
+func (tr transformer) takesColumn(name string, col *catalog.Column) bool {
+	f := familyOf(col)
+	if len(tr.takes) > 0 && !slices.Contains(tr.takes, f) {
+		return false
+	}
+	switch {
+	case f != numbers || name == Keep || name == Null || name == Constant || name == Derived:
+		return true
+	case name == Age:
+		return col.Base != "money"
+	default: // ids are whole
+		return col.Base == "numeric" && !fraction.MatchString(col.Type)
+	}
 }
 
 // free says whether a column may be kept without a word: its type has no room for what identifies somebody.
