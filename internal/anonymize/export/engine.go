@@ -1,7 +1,7 @@
 package export
 
 import (
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
@@ -13,7 +13,7 @@ import (
 
 // engine is what a policy is made into for one database.
 type engine struct {
-	keyID       string
+	transform   transform.Config
 	identifiers *identify.Set // of the source: what text is scrubbed of, and what the result is scanned for
 	scanner     *scan.Scanner
 	references  []reference
@@ -34,27 +34,48 @@ func (r *run) engine(c *catalog.Catalog) (*engine, error) {
 			return nil, err
 		}
 	}
-	asOf := r.snapshot.at
+	asOf := r.snapshot.at.UTC()
 	if r.Policy.AsOf != "" {
 		var err error
 		if asOf, err = time.Parse(time.DateOnly, r.Policy.AsOf); err != nil {
-			return nil, fmt.Errorf("the policy's as_of is not a day such as 2026-12-31")
+			return nil, errors.New("the policy's as_of is not a day such as 2026-12-31")
 		}
 	}
-	e := &engine{keyID: keys.ID(), identifiers: identify.New(memory), references: references(r.Policy, c)}
-	set, err := transform.New(transform.Config{
-		Policy: r.Policy, Catalog: c, Keys: keys, AsOf: asOf,
-		Names: func(word []byte) bool { return e.identifiers.Has(identify.Name, word) },
-	})
-	if err != nil {
-		return nil, err
+	e := &engine{
+		identifiers: identify.New(memory), references: references(r.Policy, c),
+		transform: transform.Config{Policy: r.Policy, Catalog: c, Keys: keys, AsOf: asOf},
 	}
+	var err error
 	if e.scanner, err = scan.New(r.Policy, c); err != nil {
 		return nil, err
 	}
 	if e.subset, err = choose(r.Policy, c, e.references, r.Key); err != nil {
 		return nil, err
 	}
-	e.tables, err = plan(r.Policy, c, e.subset, set, e.scanner)
+	set, err := transform.New(e.transform)
+	if err != nil {
+		return nil, err
+	}
+	e.tables, err = plan(r.Policy, c, e.subset, set)
 	return e, err
+}
+
+// arm makes what rows go through, once the identifiers of the source are known: until then no transformer knows which words
+// are names.
+func (e *engine) arm() error {
+	e.transform.Names = func(word []byte) bool { return e.identifiers.Has(identify.Name, word) }
+	e.transform.Taken = e.identifiers.Has
+	set, err := transform.New(e.transform)
+	if err != nil {
+		return err
+	}
+	for _, t := range e.tables {
+		if t.becomes, err = set.Table(t.path); err != nil {
+			return err
+		}
+		if t.guard, err = e.scanner.Guard(t.path, t.becomes.Read, t.becomes.Hidden, t.becomes.Write); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,7 +1,9 @@
 package export
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/chunk"
@@ -25,6 +27,7 @@ type sink struct {
 	ctx    context.Context //nolint:containedctx // of one COPY: pgx writes without one
 	worker *transform.Worker
 	guard  *scan.Worker
+	nulls  []int64 // by column
 	rows   int64
 	bytes  int64
 	part   *chunk.Writer
@@ -38,6 +41,7 @@ type extent struct{ from, to int }
 // begin makes the sink ready for another COPY; what it has allocated stays.
 func (s *sink) begin(ctx context.Context, t *table) {
 	s.ctx, s.worker, s.guard = ctx, t.becomes.Worker(), t.guard.Worker()
+	s.nulls = make([]int64, len(t.columns))
 	s.lines, s.waits = s.lines[:0], s.waits[:0]
 	s.rows, s.bytes, s.size, s.part, s.made, s.err = 0, 0, 0, nil, nil, nil
 }
@@ -58,6 +62,8 @@ func (s *sink) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+var errShape = errors.New("a transformed row has not as many fields as the table has columns: this is a mistake of august-sync")
+
 // flush gives the part what waits. A table's rows lie more or less in the order of their making, which says who came first:
 // within a buffer it is given up.
 func (s *sink) flush() error {
@@ -67,7 +73,11 @@ func (s *sink) flush() error {
 	rand.Shuffle(len(s.waits), func(i, j int) { s.waits[i], s.waits[j] = s.waits[j], s.waits[i] })
 	s.mixed = s.mixed[:0]
 	for _, w := range s.waits {
-		s.mixed = append(s.mixed, s.lines[w.from:w.to]...)
+		line := s.lines[w.from:w.to]
+		if !s.count(line) {
+			return errShape
+		}
+		s.mixed = append(s.mixed, line...)
 	}
 	if s.part == nil {
 		part, err := chunk.Create(s.ctx, s.bucket, s.name())
@@ -90,6 +100,29 @@ func (s *sink) flush() error {
 		return s.close()
 	}
 	return nil
+}
+
+// count notes a line's NULLs, and tells whether it has a field for each column.
+func (s *sink) count(line []byte) bool {
+	for column := range s.nulls {
+		switch {
+		case len(line) > 2 && line[0] == '\\' && line[1] == 'N': // no value begins so: its backslash is doubled
+			s.nulls[column]++
+			line = line[2:]
+		case column < len(s.nulls)-1:
+			line = line[max(0, bytes.IndexByte(line, '\t')):]
+		default:
+			line = line[max(0, bytes.IndexByte(line, '\n')):]
+		}
+		if column == len(s.nulls)-1 {
+			return len(line) == 1 && line[0] == '\n'
+		}
+		if line[0] != '\t' {
+			return false
+		}
+		line = line[1:]
+	}
+	return len(line) == 1 // a table without columns
 }
 
 // close makes the part of what it was given.

@@ -16,7 +16,6 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
-	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
 )
 
@@ -43,37 +42,21 @@ func check(p *policy.Policy, c *catalog.Catalog, now time.Time) error {
 	return errors.New(b.String())
 }
 
-// find is a table of the catalogue.
-func find(c *catalog.Catalog, path string) *catalog.Table {
-	for i := range c.Tables {
-		if c.Tables[i].Path() == path {
-			return &c.Tables[i]
-		}
-	}
-	return nil
-}
-
 // typeOf is a column's type beneath domains.
 func typeOf(c *catalog.Catalog, path, column string) string {
-	if t := find(c, path); t != nil {
-		for _, col := range t.Columns {
-			if col.Name == column {
-				return col.Base
-			}
+	if t := c.Table(path); t != nil {
+		if col := t.Column(column); col != nil {
+			return col.Base
 		}
 	}
 	return ""
 }
 
 // plan makes the tables of a policy, in the order of their names.
-func plan(p *policy.Policy, c *catalog.Catalog, s *subset, set *transform.Set, scanner *scan.Scanner) ([]*table, error) {
+func plan(p *policy.Policy, c *catalog.Catalog, s *subset, set *transform.Set) ([]*table, error) {
 	var tables []*table
 	for path, rules := range p.Tables {
 		in, err := set.Table(path)
-		if err != nil {
-			return nil, err
-		}
-		guard, err := scanner.Guard(path, in.Read, in.Hidden, in.Write)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +64,7 @@ func plan(p *policy.Policy, c *catalog.Catalog, s *subset, set *transform.Set, s
 		if err != nil {
 			return nil, err
 		}
-		t := &table{path: path, becomes: in, guard: guard, query: query{table: path, columns: in.Read, hidden: in.Hidden, chosen: s.chosen(path)}}
+		t := &table{path: path, query: query{table: path, columns: in.Read, hidden: in.Hidden, chosen: s.chosen(path)}}
 		at := path
 		for _, h := range way {
 			t.query.way = append(t.query.way, hop{h.Column, h.Table, h.Key, typeOf(c, at, h.Column) != typeOf(c, h.Table, h.Key)})
@@ -127,7 +110,7 @@ func choose(p *policy.Policy, c *catalog.Catalog, all []reference, key []byte) (
 	if p.Subset == nil {
 		return nil, nil
 	}
-	t := find(c, p.Subset.Table)
+	t := c.Table(p.Subset.Table)
 	if t == nil || len(t.PrimaryKey) == 0 {
 		return nil, fmt.Errorf("%s has no primary key: a subset of it cannot be told", p.Subset.Table)
 	}
@@ -163,14 +146,14 @@ func (s *snapshot) measure(ctx context.Context, tables []*table) error {
 	for rows.Next() {
 		var at int
 		var pages int64
-		var rewritten bool
-		if err := rows.Scan(&at, &pages, &rewritten); err != nil {
+		var whole, rewritten bool
+		if err := rows.Scan(&at, &pages, &whole, &rewritten); err != nil {
 			return safe(err)
 		}
 		if rewritten {
 			return tableError(tables[at].path, errors.New("was rewritten after the snapshot began; run the export again"))
 		}
-		tables[at].pages = pages
+		tables[at].pages, tables[at].whole = pages, whole
 	}
 	if err := rows.Err(); err != nil {
 		return safe(err)
@@ -179,7 +162,8 @@ func (s *snapshot) measure(ctx context.Context, tables []*table) error {
 	return nil
 }
 
-// sizes is, for each table, the pages of the largest of its parts, and whether a part has other files now than in the snapshot.
+// sizes is, for each table, the pages of the largest of its parts, whether it cannot be read by pages, for that takes a right to
+// ctid, and whether a part has other files now than in the snapshot.
 const sizes = `
 with recursive parts as (
 	select at - 1 as at, path::regclass::oid as oid from unnest($1::text[]) with ordinality t(path, at)
@@ -187,6 +171,7 @@ with recursive parts as (
 	select parts.at, i.inhrelid from parts join pg_inherits i on i.inhparent = parts.oid
 )
 select parts.at::int, max(coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int)::bigint,
+	not bool_and(has_column_privilege(($1::text[])[parts.at + 1], 'ctid', 'select')),
 	bool_or(c.relkind in ('r', 'm') and c.relfilenode <> coalesce(pg_relation_filenode(c.oid), 0))
 from parts join pg_class c on c.oid = parts.oid group by 1`
 

@@ -369,3 +369,20 @@ func (r *rig) unsorted(m *evidence.Manifest, table string) []string {
 	}
 	return all
 }
+
+func ctx() context.Context { return context.Background() }
+
+func exportRun(r *rig) (*evidence.Manifest, error) { return export.Run(r.t.Context(), r.Config) }
+
+// pgLog is what the cluster of this package's tests has written.
+func pgLog(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(pgtest.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text) == 0 {
+		t.Error("the server's log is empty")
+	}
+	return string(text)
+}

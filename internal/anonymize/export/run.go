@@ -98,7 +98,7 @@ func (r *run) export(ctx context.Context) (*evidence.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.KeyID = e.keyID
+	m.KeyID = e.transform.Keys.ID()
 	if err := r.snapshot.measure(ctx, e.tables); err != nil {
 		return nil, err
 	}
@@ -159,6 +159,9 @@ func (r *run) make(ctx context.Context, e *engine, m *evidence.Manifest) error {
 		return fmt.Errorf("read the identifiers that must not leave: %w", safe(err))
 	}
 	r.Log.InfoContext(ctx, "read the identifiers that must not leave", "took", time.Since(began))
+	if err := e.arm(); err != nil {
+		return err
+	}
 
 	began = time.Now()
 	for _, t := range e.tables {

@@ -23,6 +23,7 @@ type table struct {
 	becomes *transform.Table
 	guard   *scan.Guard
 	pages   int64 // of the largest of its partitions, when it is in parts
+	whole   bool  // it cannot be read by pages
 
 	mu      sync.Mutex
 	rows    int64
@@ -41,6 +42,9 @@ func (t task) counts() bool { return t.from < 0 }
 
 // condition is that of a span. Each row of the snapshot has one place, which it keeps while the snapshot is held.
 func (t task) condition() string {
+	if t.table.whole {
+		return ""
+	}
 	c := fmt.Sprintf("t.ctid >= '(%d,0)'", t.from)
 	if t.to > 0 {
 		c += fmt.Sprintf(" and t.ctid < '(%d,0)'", t.to)
@@ -53,7 +57,9 @@ func tasks(tables []*table, span int64) []task {
 	var all []task
 	for _, t := range tables {
 		spans := max(1, (t.pages+span-1)/span)
-		if t.pages >= 64 {
+		if t.whole {
+			spans = 1
+		} else if t.pages >= 64 {
 			spans = max(spans, 2) // a table of half a megabyte has two workers
 		}
 		for i := range spans {
@@ -163,7 +169,7 @@ func (t *table) add(s *sink) {
 	t.rows += s.rows
 	t.bytes += s.bytes
 	t.objects = append(t.objects, s.made...)
-	for i, n := range s.worker.Nulls {
+	for i, n := range s.nulls {
 		t.columns[i].Nulls += n
 	}
 }

@@ -17,6 +17,9 @@ func wordset(words string) map[string]bool {
 	return set
 }
 
+// Particle says whether a folded word is a part of names that singles nobody out.
+func Particle(word []byte) bool { return particles[string(word)] }
+
 // Words calls yield with what Add wants of kind Name, for each word of a name that singles somebody out.
 // Words of one letter and particles do not; a name of nothing else yields its particles. scratch is written over.
 func Words(scratch, name []byte, yield func(word []byte)) {

@@ -4,13 +4,15 @@
 package transform
 
 import (
+	"crypto/cipher"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/redact"
 )
 
 // Config is what a set is made of.
@@ -19,8 +21,13 @@ type Config struct {
 	Catalog *catalog.Catalog
 	Keys    *Keys
 
-	// Names says whether a word is a part of somebody's name in the source; it may say so wrongly now and then. nil: none is known.
+	// Names says whether a word (lex.Fold) is a part of somebody's name in the source; it may say so wrongly now and then. Text loses such
+	// words, and no invented name is one. nil: none is known.
 	Names func(word []byte) bool
+
+	// Taken says the same of other identifiers, such as identify.Set's Has; codes that are record numbers of the source are passed
+	// over, unless a type has few. nil: none is known.
+	Taken func(kind identify.Kind, normal []byte) bool
 
 	// AsOf is the day at which ages are judged.
 	AsOf time.Time
@@ -28,43 +35,55 @@ type Config struct {
 
 // Set is what becomes of all tables of a policy. Its tables share what must be alike in all of them.
 type Set struct {
-	cfg    Config
-	tables map[string]*Table
-	refs   map[place]place
+	cfg        Config
+	tables     map[string]*Table
+	domains    map[string]*domain
+	dictionary *dictionary
+	redactor   *redact.Redactor
+	offsets    offsets // of dates; of no use without shifts
+	shifts     bool
+	asOf       date
+
+	people cipher.Block // hashes whom a row is about
+	fakes  cipher.Block // draws what they are like
+	moves  cipher.Block // hashes whose dates are moved
+	bys    cipher.Block // draws by how much
+	ssns   permutation
+
+	subject *domain  // of the subject's key; nil: it is not mapped
+	hidden  []string // columns of the subject's table that identify, behind its key
+	own     []ownColumn
 }
-
-// Table is what becomes of one table.
-type Table struct {
-	Path   string
-	Read   []string         // columns to read of it, in this order
-	Hidden []string         // columns of the subject's table to read beside, behind those of Read, its key first; none: no join is needed
-	Write  []catalog.Column // columns of the result, in the order of its lines
-
-	set     *Set
-	columns []column // as Write
-}
-
-// Error is a cell that could not be transformed.
-type Error struct {
-	Table, Column, Problem string
-}
-
-func (e *Error) Error() string { return e.Table + "." + e.Column + ": " + e.Problem }
 
 // New makes the set of a policy. The policy must be closed over the catalogue, which policy.Check explains better.
 func New(cfg Config) (*Set, error) {
 	if cfg.Policy == nil || cfg.Catalog == nil || cfg.Keys == nil || cfg.AsOf.IsZero() {
 		return nil, errors.New("transform: policy, catalogue, keys and as-of day are all needed")
 	}
-	s := &Set{cfg: cfg, tables: map[string]*Table{}, refs: references(cfg.Policy, cfg.Catalog)}
-	byPath := map[string]*catalog.Table{}
-	for i := range cfg.Catalog.Tables {
-		byPath[cfg.Catalog.Tables[i].Path()] = &cfg.Catalog.Tables[i]
+	year, month, day := cfg.AsOf.Date()
+	s := &Set{
+		cfg: cfg, tables: map[string]*Table{}, domains: map[string]*domain{},
+		redactor: redact.New(redact.Options{Names: cfg.Names, Words: cfg.Policy.Words, AsOf: cfg.AsOf}),
+		asOf:     date{int64(year), int64(month), int64(day)},
+		people:   cfg.Keys.derived("people"), fakes: cfg.Keys.derived("fakes"),
+		moves: cfg.Keys.derived("moves"), bys: cfg.Keys.derived("by how much"),
 	}
+	s.ssns = newPermutation(cfg.Keys.derived("social security"), 0, ssns)
+	s.shifts = usesShift(cfg.Policy)
 	var problems []error
+	var err error
+	if s.dictionary, err = newDictionary(cfg.Names); err != nil {
+		problems = append(problems, err)
+	}
+	if s.shifts {
+		if s.offsets, err = newOffsets(cfg.Policy.Shift); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	problems = append(problems, s.makeDomains(), s.makeSubject())
 	for path, rules := range cfg.Policy.Tables {
-		t, ok := byPath[path]
-		if !ok {
+		t := cfg.Catalog.Table(path)
+		if t == nil {
 			problems = append(problems, fmt.Errorf("%s: the database has no such table", path))
 			continue
 		}
@@ -87,38 +106,18 @@ func (s *Set) Table(path string) (*Table, error) {
 	return t, nil
 }
 
-// compile holds a table's rules against its columns.
-func (s *Set) compile(t *catalog.Table, rules policy.Table) (*Table, error) {
-	out := &Table{Path: t.Path(), set: s}
-	var problems []error
-	fail := func(column, problem string) {
-		problems = append(problems, &Error{out.Path, column, problem})
-	}
-	for name := range rules.Columns {
-		if !slices.ContainsFunc(t.Columns, func(c catalog.Column) bool { return c.Name == name }) {
-			fail(name, "the table has no such column")
+func usesShift(p *policy.Policy) bool {
+	for _, t := range p.Tables {
+		for _, rule := range t.Columns {
+			if rule.Transformer == policy.DateShift {
+				return true
+			}
+			for _, inner := range rule.Paths {
+				if inner.Transformer == policy.DateShift {
+					return true
+				}
+			}
 		}
 	}
-	for _, c := range t.Columns {
-		rule, ok := rules.Columns[c.Name]
-		switch {
-		case !ok:
-			fail(c.Name, "the policy has no rule for the column")
-			continue
-		case c.Generated || rule.Transformer == policy.Derived:
-			continue
-		}
-		col, err := s.column(c, rule)
-		if err != nil {
-			fail(c.Name, err.Error())
-			continue
-		}
-		if col.reads {
-			col.in = len(out.Read)
-			out.Read = append(out.Read, c.Name)
-		}
-		out.Write = append(out.Write, c)
-		out.columns = append(out.columns, col)
-	}
-	return out, errors.Join(problems...)
+	return false
 }

@@ -20,7 +20,9 @@ func SQL(patients int) string { return fmt.Sprintf(clinic, patients) }
 // Policy is a full one: each column that could tell of somebody is transformed. Ids are mapped by the transformer that is given:
 // policy.Surrogate remembers each, policy.Permute none.
 func Policy(ids string) *policy.Policy {
-	keep := policy.Rule{Transformer: policy.Keep, Class: "none", Reason: "says nothing of a person"}
+	keep := func(column string) policy.Rule {
+		return policy.Rule{Transformer: policy.Keep, Class: "none", Type: column, Reason: "says nothing of a person"}
+	}
 	rule := func(transformer string) policy.Rule { return policy.Rule{Transformer: transformer} }
 	part := func(transformer, part string) policy.Rule { return policy.Rule{Transformer: transformer, Part: part} }
 	return &policy.Policy{
@@ -29,35 +31,35 @@ func Policy(ids string) *policy.Policy {
 		Exclude: map[string]string{"public.*": "none of the clinic's"},
 		Tables: map[string]policy.Table{
 			"clinic.patients": {Columns: map[string]policy.Rule{
-				"id": rule(ids), "doctor": keep, "first_name": part(policy.Name, "first"), "middle_name": part(policy.Name, "middle"), "last_name": part(policy.Name, "last"),
-				"nick_name": part(policy.Name, "first"), "date_of_birth": rule(policy.DateShift), "gender": keep, "social_security_number": rule(policy.SSN), "chart_id": rule(policy.Surrogate),
+				"id": rule(ids), "doctor": keep("bigint"), "first_name": part(policy.Name, "first"), "middle_name": part(policy.Name, "middle"), "last_name": part(policy.Name, "last"),
+				"nick_name": part(policy.Name, "first"), "date_of_birth": rule(policy.DateShift), "gender": keep("text"), "social_security_number": rule(policy.SSN), "chart_id": rule(policy.Surrogate),
 				"email": rule(policy.Email), "home_phone": rule(policy.Phone), "cell_phone": rule(policy.Phone), "office_phone": rule(policy.Phone), "address": rule(policy.Street),
-				"city": rule(policy.City), "state": keep, "zip_code": rule(policy.Zip3), "emergency_contact_name": part(policy.Person, "full"), "emergency_contact_phone": rule(policy.Phone),
+				"city": rule(policy.City), "state": keep("text"), "zip_code": rule(policy.Zip3), "emergency_contact_name": part(policy.Person, "full"), "emergency_contact_phone": rule(policy.Phone),
 				"responsible_party_name": rule(policy.Null), "employer": rule(policy.Null), "member_id": rule(policy.Scramble), "group_number": rule(policy.Scramble), "photo_url": rule(policy.URL),
-				"language": keep, "race": keep, "ethnicity": keep, "notes": rule(policy.Text), "created_at": rule(policy.DateShift), "updated_at": rule(policy.DateShift), "last_ip": rule(policy.IP),
-				"portal_id": rule(policy.Surrogate), "active": keep,
+				"language": keep("text"), "race": keep("text"), "ethnicity": keep("text"), "notes": rule(policy.Text), "created_at": rule(policy.DateShift), "updated_at": rule(policy.DateShift), "last_ip": rule(policy.IP),
+				"portal_id": rule(policy.Surrogate), "active": keep("boolean"),
 				"extra": {Transformer: policy.JSON, Paths: map[string]policy.Rule{"address.street": rule(policy.Street), "address.zip": rule(policy.Zip3),
-					"contacts[].name": part(policy.Person, "full"), "contacts[].phone": rule(policy.Phone), "score": keep}},
+					"contacts[].name": part(policy.Person, "full"), "contacts[].phone": rule(policy.Phone), "score": keep("")}},
 			}},
 			"clinic.appointments": {Subject: []string{"patient"}, Columns: map[string]policy.Rule{
-				"id": rule(ids), "patient": rule(ids), "doctor": keep, "office": keep, "scheduled_time": rule(policy.DateShift), "duration": keep, "status": keep,
-				"reason": rule(policy.Text), "notes": rule(policy.Text), "icd10": keep, "created_at": rule(policy.DateShift), "updated_at": rule(policy.DateShift),
+				"id": rule(ids), "patient": rule(ids), "doctor": keep("bigint"), "office": keep("integer"), "scheduled_time": rule(policy.DateShift), "duration": keep("integer"), "status": keep("text"),
+				"reason": rule(policy.Text), "notes": rule(policy.Text), "icd10": keep("text[]"), "created_at": rule(policy.DateShift), "updated_at": rule(policy.DateShift),
 			}},
 			"clinic.line_items": {Subject: []string{"appointment", "patient"}, Columns: map[string]policy.Rule{
-				"id": rule(ids), "appointment": rule(ids), "code": keep, "description": keep, "price": keep, "paid": keep, "quantity": keep,
-				"service_date": rule(policy.DateShift), "posted_date": rule(policy.DateShift), "doctor": keep,
+				"id": rule(ids), "appointment": rule(ids), "code": keep("text"), "description": keep("text"), "price": keep("numeric(10,2)"), "paid": keep("numeric(10,2)"), "quantity": keep("integer"),
+				"service_date": rule(policy.DateShift), "posted_date": rule(policy.DateShift), "doctor": keep("bigint"),
 			}},
 			"clinic.transactions": {Subject: []string{"line_item", "appointment", "patient"}, Columns: map[string]policy.Rule{
-				"id": rule(ids), "line_item": rule(ids), "amount": keep, "payer": keep, "check_number": rule(policy.Scramble), "trace_number": rule(policy.Scramble),
+				"id": rule(ids), "line_item": rule(ids), "amount": keep("numeric(10,2)"), "payer": keep("text"), "check_number": rule(policy.Scramble), "trace_number": rule(policy.Scramble),
 				"posted_date": rule(policy.DateShift), "created_at": rule(policy.DateShift),
 			}},
 			"clinic.lab_results": {Subject: []string{"patient"}, Columns: map[string]policy.Rule{
-				"id": rule(ids), "patient": rule(ids), "loinc": keep, "value": keep, "unit": keep, "status": keep, "comments": rule(policy.Text),
+				"id": rule(ids), "patient": rule(ids), "loinc": keep("text"), "value": keep("text"), "unit": keep("text"), "status": keep("text"), "comments": rule(policy.Text),
 				"performed": rule(policy.DateShift), "received": rule(policy.DateShift),
 			}},
 			"clinic.messages": {Subject: []string{"patient"}, Columns: map[string]policy.Rule{
 				"id": rule(policy.Surrogate), "patient": rule(ids), "at": rule(policy.DateShift),
-				"body": {Transformer: policy.JSON, Paths: map[string]policy.Rule{"from": part(policy.Name, "full"), "email": rule(policy.Email), "text": rule(policy.Text), "urgent": keep}},
+				"body": {Transformer: policy.JSON, Paths: map[string]policy.Rule{"from": part(policy.Name, "full"), "email": rule(policy.Email), "text": rule(policy.Text), "urgent": keep("")}},
 			}},
 		},
 	}
@@ -70,3 +72,9 @@ func Bare() string {
 }
 
 var keys = regexp.MustCompile(` primary key| unique| references clinic\.[a-z_]+`)
+
+// Canaries are parts of what the clinic's people are called, and of what identifies them: no text that leaves has one.
+func Canaries() []string {
+	return []string{"Zorvan", "Quillix", "Brunalda", "Tesmira", "Oskvald", "Yelmara", "Finnbrek", "Quorra", "Dravina", "Ulmeric", "Perluna", "Hestrid",
+		"Varnell", "Quenberg", "Zettlow", "Ombrick", "Trasken", "Yarwick", "Felbrant", "Morvane", "MRN000", "mail.example.test"}
+}

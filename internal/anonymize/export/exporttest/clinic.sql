@@ -3,7 +3,7 @@
 create schema clinic;
 create table clinic.patients (
 	id bigint primary key, doctor bigint, first_name text, middle_name text, last_name text, nick_name text, date_of_birth date, gender text,
-	social_security_number text unique, chart_id text unique, email text, home_phone text, cell_phone text, office_phone text,
+	social_security_number text, chart_id text unique, email text, home_phone text, cell_phone text, office_phone text,
 	address text, city text, state text, zip_code text, emergency_contact_name text, emergency_contact_phone text, responsible_party_name text,
 	employer text, member_id text, group_number text, photo_url text, language text, race text, ethnicity text, notes text,
 	created_at timestamptz, updated_at timestamptz, last_ip inet, portal_id uuid, extra json, active boolean

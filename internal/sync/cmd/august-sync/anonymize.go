@@ -22,8 +22,9 @@ import (
 )
 
 const aboutAnonymize = `Anonymize takes the database's rows out, each as the policy lets it become staging's, and publishes them in
-a bucket for "august-sync import". The database is only read, as of one moment; a replica will do, and
-SELECT on the columns that the policy does not leave out is all that the role needs.
+a bucket for "august-sync import". The database is only read, as of one moment; a replica will do, and all
+that the role needs is SELECT on the columns that leave, or by which people are told; with SELECT on whole
+tables, or on ctid beside their columns, several connections share a large one.
 
 The policy is closed: what it does not name, or does not fit the database as it is now, ends the command
 before a row is read. All that is written is then scanned for the identifiers of the source, and only when
