@@ -44,11 +44,3 @@ func Words(scratch, name []byte, yield func(word []byte)) {
 		}
 	}
 }
-
-// Pair appends what Add wants of kind FullName: two words of one person's name, whichever comes first.
-func Pair(dst, a, b []byte) []byte {
-	if bytes.Compare(a, b) > 0 {
-		a, b = b, a
-	}
-	return append(append(append(dst, a...), ' '), b...)
-}

@@ -8,7 +8,7 @@ import (
 )
 
 // Normalize appends a value of a column in the form in which identifiers of the kind are compared, and says whether there is
-// one: a value that is too short, or not of the kind, identifies nobody. Names are parted by Words and Pair.
+// one: a value that is too short, or not of the kind, identifies nobody. Names are parted by Words.
 func Normalize(dst []byte, k Kind, value []byte) ([]byte, bool) {
 	from := len(dst)
 	value = bytes.TrimSpace(value)
@@ -31,6 +31,9 @@ func Normalize(dst []byte, k Kind, value []byte) ([]byte, bool) {
 		return dst, len(dst)-from == 9
 	case Record:
 		dst = record(dst, value)
+		if code := bytes.TrimLeft(dst[from:], "0"); len(digits(nil, code)) == len(code) { // 00123 is 123
+			dst = append(dst[:from], code...)
+		}
 		return dst, len(dst)-from >= 5
 	case Date:
 		dst = digits(dst, value)

@@ -136,7 +136,15 @@ func (o *Own) Add(kind identify.Kind, value []byte) {
 			break
 		}
 	default:
-		o.fold, _ = identify.Normalize(o.fold[:0], identify.Record, value)
+		o.fold = o.fold[:0]
+		for _, c := range value {
+			switch lex.ClassOf(c) {
+			case lex.Digit:
+				o.fold = append(o.fold, c)
+			case lex.Letter:
+				o.fold = append(o.fold, c|0x20)
+			}
+		}
 		d := 0
 		for _, c := range o.fold {
 			if lex.ClassOf(c) == lex.Digit {
@@ -182,11 +190,13 @@ func (o *Own) code(text []byte, label string) {
 func (o *Own) name(part Part, real, fake []byte) {
 	o.ready = false
 	fake = o.keep(bytes.TrimSpace(fake))
-	for from, to := range words(fake) {
-		o.fold = lex.Fold(o.fold[:0], fake[from:to])
-		k := keyOf(o.fold)
-		o.fakes = append(o.fakes, k)
-		o.note(k)
+	if len(fake) > 0 && fake[0] != '[' {
+		for from, to := range words(fake) {
+			o.fold = lex.Fold(o.fold[:0], fake[from:to])
+			k := keyOf(o.fold)
+			o.fakes = append(o.fakes, k)
+			o.note(k)
+		}
 	}
 	first, alone := len(o.names), true
 	o.joined = o.joined[:0]

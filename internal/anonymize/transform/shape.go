@@ -89,7 +89,7 @@ func shapeOf(dst, text []byte) []byte {
 			dst = append(dst, small)
 		case 'A' <= c && c <= 'Z':
 			dst = append(dst, capital)
-		case c >= 0xC0: // the first byte of a character beyond ASCII; it may be a letter of a name
+		case c >= 0xC0 || c >= 0x80 && (i == 0 || text[i-1] < 0x80): // where a character beyond ASCII begins; it may be a letter of a name
 			dst = append(dst, small)
 		case c >= 0x80: // and its others
 		default:

@@ -20,8 +20,8 @@ type ownColumn struct {
 	fake  apply // of a name
 }
 
-// births is what columns are named whose dates say who somebody is.
-var births = regexp.MustCompile(`(?i)birth|\bdob\b|_dob|dob_|death|deceased|died`)
+// births is what columns are named that say when somebody was born: the date that tells who somebody is.
+var births = regexp.MustCompile(`(?i)birth|(^|_)dob(_|$)`)
 
 // makeSubject finds out how the subject's key is mapped, and what identifies a subject.
 func (s *Set) makeSubject() error {
@@ -108,7 +108,7 @@ func (s *Set) identifying(c catalog.Column, rule policy.Rule) (ownColumn, bool, 
 func (o *ownColumn) byClass(class string) bool {
 	switch class {
 	case "A":
-		o.kind, o.part, o.fake = identify.Name, partFull, withheld
+		o.kind = identify.Name // which staging has no other for
 	case "B":
 		o.kind = identify.Street
 	case "C":
@@ -131,10 +131,7 @@ func (o *ownColumn) byClass(class string) bool {
 	return true
 }
 
-// withheld stands in text for a name that staging has no other for.
-func withheld(_ *Worker, dst, _ []byte) ([]byte, error) { return append(dst, "[NAME]"...), nil }
-
-// redactPart is what the redaction of text calls a part of a name.
+// redact is what the redaction of text calls a part of a name.
 func (p part) redact() redact.Part {
 	return [...]redact.Part{partFull: redact.Full, partFirst: redact.First, partMiddle: redact.Middle, partLast: redact.Last}[p]
 }
