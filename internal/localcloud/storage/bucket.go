@@ -143,7 +143,7 @@ func (f *Face) insertBucket(r *http.Request) (any, error) {
 	if !validBucket(m.Name) {
 		return nil, gapi.Invalid("Invalid bucket name: '%s'", m.Name)
 	}
-	if r.URL.Query().Get("enableObjectRetention") == "true" {
+	if flag(r.URL.Query(), "enableObjectRetention") {
 		return nil, gapi.Invalid("The local cloud has no retention of single objects: use a retention policy of the bucket, or holds.")
 	}
 	now := clock()
@@ -205,6 +205,14 @@ func (f *Face) getLayout(r *http.Request) (any, error) {
 	}, nil
 }
 
+// listFolders tells them that nobody manages one.
+func (f *Face) listFolders(r *http.Request) (any, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	_, err := f.bucket(r.PathValue("bucket"))
+	return map[string]any{"kind": "storage#managedFolders"}, err
+}
+
 func (f *Face) listBuckets(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	if q.Get("project") == "" {
@@ -218,7 +226,7 @@ func (f *Face) listBuckets(r *http.Request) (any, error) {
 	defer f.mu.RUnlock()
 	var all []any
 	for _, name := range sorted(f.buckets) {
-		if b := f.buckets[name]; b.Project == q.Get("project") && strings.HasPrefix(name, q.Get("prefix")) && q.Get("softDeleted") != "true" {
+		if b := f.buckets[name]; b.Project == q.Get("project") && strings.HasPrefix(name, q.Get("prefix")) && !flag(q, "softDeleted") {
 			all = append(all, b.answer(r))
 		}
 	}

@@ -91,7 +91,7 @@ func (f *Face) named(r *http.Request) (*bucket, *object, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if r.URL.Query().Get("softDeleted") == "true" {
+	if flag(r.URL.Query(), "softDeleted") {
 		return nil, nil, gapi.Invalid("The local cloud keeps no soft-deleted objects.")
 	}
 	o, err := b.find(r.PathValue("object"), generation)
