@@ -39,7 +39,7 @@ func (i *importing) finish(ctx context.Context, tx pgx.Tx, t *table) error {
 	if err := verify(ctx, tx, t); err != nil {
 		return err
 	}
-	for _, st := range i.target.of("finish", t.q()) {
+	for _, st := range i.target.of("finish", t.path) {
 		if _, err := tx.Exec(ctx, quiet(st.SQL)); err != nil {
 			return judge("make "+st.Label+" of "+t.manifest.Name, err)
 		}
@@ -98,7 +98,7 @@ func (i *importing) finishViews(ctx context.Context) error {
 			if v.populated {
 				script = append(script, quiet("refresh materialized view "+v.new()))
 			}
-			for _, st := range i.target.of("finish", v.q()) {
+			for _, st := range i.target.of("finish", v.path) {
 				script = append(script, quiet(st.SQL))
 			}
 			_, err := tx.Exec(ctx, strings.Join(append(script, "analyze "+v.new()), ";\n"))
