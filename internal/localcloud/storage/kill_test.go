@@ -74,6 +74,7 @@ func TestKill(t *testing.T) {
 					answered[name] = before + " " + sum(body)
 					mu.Unlock()
 					if _, err := r.client.Objects.Insert("box", &storage.Object{Name: name}).Media(strings.NewReader(body), googleapi.ChunkSize(256<<10)).Context(ctx).Do(); err != nil {
+						done <- false
 						return
 					}
 					mu.Lock()
