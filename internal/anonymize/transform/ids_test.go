@@ -259,6 +259,18 @@ func TestSurrogateDoesNotFollowFromTheValue(t *testing.T) {
 	}
 }
 
+// No id stays what it is.
+func TestNoIdIsItsOwnCode(t *testing.T) {
+	t.Parallel()
+	k := fixed(t, 8)
+	for typ, id := range map[string]string{"int8": "17", "text": "AB-100000"} {
+		code := one(t, k, "v "+typ, policy.Surrogate)(1, id) // the one that is given first
+		if got := one(t, k, "v "+typ, policy.Surrogate)(1, code); got == code {
+			t.Errorf("%s stays", code)
+		}
+	}
+}
+
 // Where case does not count, codes differ in more than that.
 func TestCodesOfCitext(t *testing.T) {
 	t.Parallel()
@@ -386,7 +398,8 @@ func TestKeysAreRefused(t *testing.T) {
 		}
 	}
 	a, b := fixed(t, 1), fixed(t, 2)
-	if len(a.ID()) != 16 || a.ID() != fixed(t, 1).ID() || a.ID() == b.ID() || EphemeralKeys().ID() == EphemeralKeys().ID() {
+	c, d := EphemeralKeys(), EphemeralKeys()
+	if len(a.ID()) != 16 || a.ID() != fixed(t, 1).ID() || a.ID() == b.ID() || c.ID() == d.ID() {
 		t.Error("ids of keys are not theirs")
 	}
 }
