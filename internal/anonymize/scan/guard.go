@@ -87,6 +87,9 @@ type Worker struct {
 	array   []byte
 	tally   tally
 
+	inert [][inerts]uint64 // by column: hashes of values that hold nothing of anybody's
+	anew  bool             // the row's person is not known yet
+
 	at    *watched
 	place *place
 	n     int    // of at
@@ -106,6 +109,7 @@ func (g *Guard) Worker() *Worker {
 	w.lex.to = w
 	w.texts, w.one, w.leaf, w.key = w.text, w.element, w.member, w.name
 	w.tally.reset(len(g.columns))
+	w.inert = make([][inerts]uint64, len(g.columns))
 	return w
 }
 
@@ -146,7 +150,7 @@ func (w *Worker) Line(source, result []byte) {
 		w.tally.broken++
 		return
 	}
-	w.meet()
+	w.anew = true
 	for i := range w.columns {
 		col, field := &w.columns[i], w.result[i]
 		if copytext.IsNull(field) {
@@ -156,7 +160,7 @@ func (w *Worker) Line(source, result []byte) {
 			w.tally.maps[i].see(w.source[col.from], field)
 			continue
 		}
-		if len(w.own.items) == 0 || col.place.treatment != kept && col.place.treatment != free && col.root == nil {
+		if len(w.Guard.own) == 0 || col.place.treatment != kept && col.place.treatment != free && col.root == nil {
 			continue
 		}
 		w.at, w.place, w.n = col, col.place, i
@@ -166,6 +170,10 @@ func (w *Worker) Line(source, result []byte) {
 
 // meet learns who the row's person is.
 func (w *Worker) meet() {
+	if !w.anew {
+		return
+	}
+	w.anew = false
 	if w.Guard.key >= 0 && w.Guard.key < len(w.source) {
 		// Rows of one person often follow on each other.
 		key := w.source[w.Guard.key]
@@ -192,7 +200,9 @@ func (w *Worker) judge(field []byte) {
 	case p.treatment == kept && (p.shape == integer || p.shape == day):
 		w.share(field)
 	case p.shape == opaque || p.shape == integer || p.shape == day:
+	case w.harmless(field):
 	default:
+		w.meet()
 		w.born = false
 		w.whole(field)
 		if w.born && (!w.scanner.shifts || w.unmoved(field)) {
@@ -209,19 +219,59 @@ func (w *Worker) whole(v []byte) {
 	w.element(v)
 }
 
+// Values that recur are looked through once.
+const (
+	inerts   = 128
+	inertMax = 48 // bytes
+)
+
+// harmless says whether a short value, which likely recurs, holds nothing that is known of anybody in the source.
+func (w *Worker) harmless(v []byte) bool {
+	set := w.scanner.set
+	if set == nil || len(v) > inertMax {
+		return false
+	}
+	h := maphash.Bytes(seeds[0], v) | 1
+	slot := &w.inert[w.n][h>>1%inerts]
+	if *slot == h {
+		return true
+	}
+	p := prober{set: set}
+	w.lex.to = &p
+	w.whole(v)
+	w.lex.to = w
+	if !p.found {
+		*slot = h
+	}
+	return !p.found
+}
+
+// prober looks whether anything in a text is anybody's.
+type prober struct {
+	set   *identify.Set
+	found bool
+}
+
+func (p *prober) word(w []byte, _ bool) { p.code(identify.Name, w) }
+
+func (p *prober) code(k identify.Kind, normal []byte) { p.found = p.found || p.set.Has(k, normal) }
+
 // share counts how often a number or a day that is kept is one of the row's own person.
 func (w *Worker) share(v []byte) {
 	s := &w.tally.shares[w.n]
 	s.rows++
+	kinds := []identify.Kind{identify.Record, identify.SSN, identify.Phone}
 	if w.at.place.shape == day {
-		if len(v) >= 10 && w.own.has(identify.Date, v[:10]) {
-			s.own, s.kind = s.own+1, identify.Date
-		}
+		kinds, v = kinds[:1], v[:min(len(v), 10)]
+		kinds[0] = identify.Date
+	} else if v = bytes.TrimLeft(v, "0"); len(v) < numberDigits {
 		return
 	}
-	v = bytes.TrimLeft(v, "0")
-	for _, k := range []identify.Kind{identify.Record, identify.SSN, identify.Phone} {
-		if len(v) >= numberDigits && w.own.has(k, v) {
+	for _, k := range kinds {
+		if w.scanner.set != nil && !w.scanner.set.Has(k, v) {
+			continue
+		}
+		if w.meet(); w.own.has(k, v) {
 			s.own, s.kind = s.own+1, k
 			return
 		}
