@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	lockTimeout = time.Second // for which whoever comes after the swap in a lock's queue is held up at most
+	lockTimeout = 500 * time.Millisecond // for which whoever queues behind the swap is held up at most, and less than a second, after which PostgreSQL ends somebody for a deadlock
 	swapPause   = 2 * time.Second
 )
 
@@ -82,7 +82,7 @@ func (i *importing) swapNow(ctx context.Context, tx pgx.Tx, restarts []string) e
 				kind = "materialized view"
 			}
 			script = append(script, fmt.Sprintf("alter %s %s set schema %s", kind, pgx.Identifier{r.schema + move[0], r.name}.Sanitize(), pgx.Identifier{r.schema + move[1]}.Sanitize()))
-			for _, st := range s.of("finish", r.q()) {
+			for _, st := range s.of("finish", r.path) {
 				if st.Turn == turnStatistics {
 					script = append(script, fmt.Sprintf("alter statistics %s set schema %s", pgx.Identifier{r.schema + move[0], st.Label}.Sanitize(), pgx.Identifier{r.schema + move[1]}.Sanitize()))
 				}
