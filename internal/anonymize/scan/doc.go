@@ -34,8 +34,8 @@
 // initial, a particle or one other word between; not when both are words that text is full of (young, white, will: the list is
 // redaction's). One word counts by itself in scrubbed text when it has three letters and is no such word.
 //
-// Numbers that are given to nobody are nobody's: 555-0100 to 555-0199, SSNs and ITINs that are never issued, 192.0.2.0/24,
-// 2001:db8::/32, loopback. The made-up ones are of these.
+// What is given to nobody is nobody's: 555-0100 to 555-0199, SSNs and ITINs that are never issued, example.com's mailboxes,
+// example.invalid, 192.0.2.0/24, 2001:db8::/32, loopback. What is made up is of these; only a guard looks for them, too.
 //
 // A date that the transformer year has written has to be the first of a January, whosever it is. The first of January is never
 // a finding of its own: it is how a year is written.
@@ -44,8 +44,9 @@
 //
 // An id such as 1042 that stands for another may well be somebody's: codes are drawn from a domain that the source's ids are in,
 // and equality proves nothing. So the guard compares each row with the one that it was made from. In a mapping drawn by chance
-// one value is its own image on average, twelve are with a chance of one in a billion: a column of codes, of what is made up, or of
-// shifted dates has failed when twelve different values are their own image, or all of five or more.
+// one value is its own image on average, twelve are with a chance of one in a billion: a column of codes or of shifted dates has
+// failed when twelve different values are their own image, or all of five or more. So has one of made-up names, e-mails or
+// streets, of four signs or more; and one of made-up phones, SSNs, URLs or IPs when more than half of five rows or more are.
 //
 // # The row's own person
 //

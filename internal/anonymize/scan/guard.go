@@ -29,8 +29,30 @@ type Guard struct {
 // watched is a column of the result, and where it comes from.
 type watched struct {
 	*column
-	from   int // field of the source's line; -1: none
-	mapped bool
+	from  int // field of the source's line; -1: none
+	image image
+}
+
+// image is how a value may come to be its own image.
+type image uint8
+
+const (
+	passed   image = iota // it is kept, or not judged by what it was made from
+	mapped                // by chance, as few values do
+	invented              // never: made-up names and addresses are nobody's; but of initials there are only 26
+	drawn                 // by chance, in any row: there are few made-up ones
+)
+
+func imageOf(transformer string) image {
+	switch transformer {
+	case policy.Surrogate, policy.Permute, policy.Token, policy.Scramble, policy.DateShift:
+		return mapped
+	case policy.Name, policy.Person, policy.Email, policy.Street:
+		return invented
+	case policy.Phone, policy.SSN, policy.URL, policy.IP:
+		return drawn
+	}
+	return passed
 }
 
 // Guard makes the guard of a table. Lines of the source have the columns read and then hidden (transform.Table's Read and
@@ -39,11 +61,8 @@ func (s *Scanner) Guard(table string, read, hidden []string, write []catalog.Col
 	g := &Guard{scanner: s, table: table, key: -1}
 	for _, c := range s.columns(table, write) {
 		w := watched{column: c, from: slices.Index(read, c.place.column)}
-		switch c.place.treatment {
-		case coded, made:
-			w.mapped = w.from >= 0
-		case dated:
-			w.mapped = w.from >= 0 && !c.place.years
+		if w.from >= 0 {
+			w.image = imageOf(s.policy.Tables[table].Columns[c.place.column].Transformer)
 		}
 		g.columns = append(g.columns, w)
 	}
@@ -147,8 +166,7 @@ func (w *Worker) Line(source, result []byte) {
 	w.source = copytext.Split(w.source[:0], source)
 	w.result = copytext.Split(w.result[:0], result)
 	if len(w.result) != len(w.columns) {
-		w.tally.broken++
-		return
+		return // which Run does not let pass
 	}
 	w.anew = true
 	for i := range w.columns {
@@ -156,8 +174,8 @@ func (w *Worker) Line(source, result []byte) {
 		if copytext.IsNull(field) {
 			continue
 		}
-		if col.mapped && col.from < len(w.source) {
-			w.tally.maps[i].see(w.source[col.from], field)
+		if col.image != passed && col.from < len(w.source) {
+			w.tally.maps[i].see(w.source[col.from], field, col.image)
 			continue
 		}
 		if len(w.Guard.own) == 0 || col.place.treatment != kept && col.place.treatment != free && col.root == nil {
