@@ -42,6 +42,8 @@ func openStorage(ctx context.Context, bucket, prefix string, o Options) (Bucket,
 		options = append(options, option.WithEndpoint(strings.TrimRight(endpoint, "/")+"/storage/v1/"))
 	}
 	switch {
+	case o.Client != nil:
+		options = append(options, option.WithHTTPClient(o.Client))
 	case strings.HasPrefix(endpoint, "http://"):
 		options = append(options, option.WithHTTPClient(http.DefaultClient)) // credentials do not travel in the clear
 	case o.Tokens != nil:
