@@ -456,7 +456,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 		}
 		all.Write(body)
 	}
-	for _, name := range []string{"august-db-password", "drchrono-webhook", "coda-token"} {
+	for _, name := range []string{"august-db-password", "drchrono-webhook", "coda-token", "anonymization-signing-key"} {
 		if strings.Contains(all.String(), secretOf(t, c.Description, project, name)) {
 			t.Errorf("%s is in a log", name)
 		}

@@ -2,6 +2,8 @@
 // provider of the database behind it, what a policy is checked against, and holds no value of any row.
 package catalog
 
+import "slices"
+
 // Catalog is the tables of a database, without those of PostgreSQL itself and of extensions.
 type Catalog struct {
 	SchemaVersion int32   `json:"schema_version"` // newest migration of the runtime's; 0 without
@@ -37,10 +39,36 @@ type Table struct {
 // Path is "schema.name".
 func (t *Table) Path() string { return t.Schema + "." + t.Name }
 
+// Column is the column of the name, or nil.
+func (t *Table) Column(name string) *Column {
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return &t.Columns[i]
+		}
+	}
+	return nil
+}
+
+// Unique says whether no two rows have the same value in a column.
+func (t *Table) Unique(column string) bool {
+	is := func(key []string) bool { return len(key) == 1 && key[0] == column }
+	return is(t.PrimaryKey) || slices.ContainsFunc(t.Uniques, is)
+}
+
+// Table is the table of the path, or nil.
+func (c *Catalog) Table(path string) *Table {
+	for i := range c.Tables {
+		if c.Tables[i].Path() == path {
+			return &c.Tables[i]
+		}
+	}
+	return nil
+}
+
 // Column is a column of a table.
 type Column struct {
 	Name      string `json:"name"`
-	Type      string `json:"type"`                 // format_type's: "character varying(40)", "timestamp without time zone", "text[]"
+	Type      string `json:"type"`                 // format_type's: "character varying(40)", "text[]"; of another schema than pg_catalog with its name
 	Base      string `json:"base"`                 // pg_type.typname beneath domains, of an array's elements: "varchar", "timestamp", "text"
 	Kind      string `json:"kind"`                 // pg_type.typtype of it: b base, e enum, c composite, r range, ..
 	Array     bool   `json:"array,omitempty"`      //

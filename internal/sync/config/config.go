@@ -3,6 +3,7 @@
 package config
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
 
@@ -30,6 +32,7 @@ type Config struct {
 	Coda     Coda
 	Control  Control
 	Audit    Audit
+	Dataset  Dataset // of LoadDataset only
 }
 
 // Database says where the database is and how to get in.
@@ -85,6 +88,13 @@ type Coda struct {
 type Audit struct {
 	Bucket        string // gs://bucket/prefix or file:///folder; empty: heads go nowhere
 	RetentionDays int    // 0: for ever
+}
+
+// Dataset says where anonymised exports are published, and whose.
+type Dataset struct {
+	Bucket    string // gs://bucket/prefix or file:///folder
+	PublicKey ed25519.PublicKey
+	Endpoint  string // of Cloud Storage; empty: Google's
 }
 
 // Control says who may call the control API.
@@ -151,6 +161,29 @@ const leastWithInbox = 4
 func LoadDatabase(lookup Lookup) (Config, error) {
 	r := reader{lookup: lookup}
 	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database(), Audit: r.audit()}
+	return cfg, r.err()
+}
+
+// LoadDataset reads what an import needs: the database, and where the exports are.
+func LoadDataset(lookup Lookup) (Config, error) {
+	r := reader{lookup: lookup}
+	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database()}
+	cfg.Dataset = Dataset{
+		Bucket:   r.required("AUGUST_DATASET_BUCKET", "the bucket with the exports, gs://bucket/prefix or file:///folder"),
+		Endpoint: r.host("AUGUST_STORAGE_ENDPOINT"),
+	}
+	if cfg.Dataset.Bucket != "" {
+		if err := bucket.CheckURL(cfg.Dataset.Bucket); err != nil {
+			r.wrong("AUGUST_DATASET_BUCKET", err.Error())
+		}
+	}
+	const key = "AUGUST_DATASET_PUBLIC_KEY"
+	if text := r.required(key, "the public key that exports are signed for, in PEM"); text != "" {
+		var err error
+		if cfg.Dataset.PublicKey, err = evidence.ParsePublicKey([]byte(text)); err != nil {
+			r.wrong(key, "cannot be read: "+err.Error())
+		}
+	}
 	return cfg, r.err()
 }
 
