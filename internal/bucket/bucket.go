@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -62,6 +63,7 @@ func parse(address string) (*url.URL, error) {
 type Options struct {
 	Endpoint string             // https://host or, without credentials, http://host:port; empty: STORAGE_EMULATOR_HOST, else Google's
 	Tokens   oauth2.TokenSource // nil: the default credentials
+	Client   *http.Client       // makes the calls, with what credentials it has; nil: one with those of above
 }
 
 // Open opens gs://bucket/prefix or file:///folder. Nothing is dialled before the first call.
