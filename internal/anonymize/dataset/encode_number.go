@@ -87,7 +87,7 @@ func numeric(dst, v []byte) ([]byte, error) {
 		weight -= first
 	}
 	binary.BigEndian.PutUint16(dst[at:], uint16(last-first)) //nolint:gosec // of 80,000 decimal digits at most
-	binary.BigEndian.PutUint16(dst[at+2:], uint16(weight)) //nolint:gosec // two's complement
+	binary.BigEndian.PutUint16(dst[at+2:], uint16(weight))   //nolint:gosec // two's complement
 	binary.BigEndian.PutUint16(dst[at+4:], uint16(sign))
 	return dst, nil
 }
