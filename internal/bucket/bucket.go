@@ -31,7 +31,8 @@ type Bucket interface {
 	// Delete removes an object, and is content when there is none.
 	Delete(ctx context.Context, name string) error
 
-	// List gives the names within a folder that has no folders, in order, from one on.
+	// List gives the names directly within a folder, in order, from one on. Those of folders end in a slash; "" is the
+	// folder of all.
 	List(ctx context.Context, folder, from string) iter.Seq2[string, error]
 }
 
@@ -104,23 +105,28 @@ func (f folder) Create(ctx context.Context, name string, body []byte) error {
 
 func (f folder) Write(_ context.Context, name string) (io.WriteCloser, error) {
 	path := f.path(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, err
-	}
 	if _, err := os.Lstat(path); err == nil {
 		return nil, &fs.PathError{Op: "write", Path: path, Err: fs.ErrExist}
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".august-*")
-	if err != nil {
-		return nil, err
+	for {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			return nil, err
+		}
+		file, err := os.CreateTemp(filepath.Dir(path), ".august-*")
+		if err == nil {
+			return &newFile{file, path, f}, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) { // it was empty, and somebody has pruned it
+			return nil, err
+		}
 	}
-	return &newFile{file, path}, nil
 }
 
 // newFile becomes the file of its name when it is closed: a half of one is never seen.
 type newFile struct {
 	*os.File
 	path string
+	in   folder
 }
 
 func (n *newFile) Close() error {
@@ -128,11 +134,20 @@ func (n *newFile) Close() error {
 	if err := errors.Join(n.Sync(), n.File.Close()); err != nil {
 		return err
 	}
-	return os.Link(n.Name(), n.path) // a rename would write over
+	if err := os.Link(n.Name(), n.path); err != nil { // a rename would write over
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(n.path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func (n *newFile) abandon() error {
-	return errors.Join(n.File.Close(), os.Remove(n.Name()))
+	err := errors.Join(n.File.Close(), os.Remove(n.Name()))
+	n.in.prune(filepath.Dir(n.path))
+	return err
 }
 
 func (f folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
@@ -140,10 +155,19 @@ func (f folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
 }
 
 func (f folder) Delete(_ context.Context, name string) error {
-	if err := os.Remove(f.path(name)); !errors.Is(err, fs.ErrNotExist) {
+	path := f.path(name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	f.prune(filepath.Dir(path))
 	return nil
+}
+
+// prune takes away folders that nothing is in: those of a bucket are no more than the beginnings of names.
+func (f folder) prune(dir string) {
+	for strings.HasPrefix(dir, string(f)+string(filepath.Separator)) && os.Remove(dir) == nil {
+		dir = filepath.Dir(dir)
+	}
 }
 
 func (f folder) List(_ context.Context, in, from string) iter.Seq2[string, error] {
@@ -153,8 +177,19 @@ func (f folder) List(_ context.Context, in, from string) iter.Seq2[string, error
 			yield("", err)
 			return
 		}
+		var names []string
 		for _, file := range files {
-			if name := file.Name(); !strings.HasPrefix(name, ".") && name >= from && !yield(name, nil) {
+			name := file.Name()
+			if file.IsDir() {
+				name += "/"
+			}
+			if !strings.HasPrefix(name, ".") && name >= from {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			if !yield(name, nil) {
 				return
 			}
 		}

@@ -108,8 +108,8 @@ type Rule struct {
 	Transformer string `json:"transformer"`
 
 	Domain  string `json:"domain,omitempty"`  // of ids: what shares a domain is mapped alike. Default: the column that it refers to, or its own path
-	Value   string `json:"value,omitempty"`   // of constant
-	Part    string `json:"part,omitempty"`    // of name: first, middle, last, full
+	Value   string `json:"value,omitempty"`   // of constant; within JSON it is JSON
+	Part    string `json:"part,omitempty"`    // of name and person: first, middle, last, full
 	Unknown string `json:"unknown,omitempty"` // of json: fail (default) or drop, for members that Paths does not name
 
 	// Paths, of json, are rules by path: "address.street", "contacts[].phone"; "[]" is each element, "*" any member.
@@ -119,7 +119,24 @@ type Rule struct {
 	Class string `json:"class,omitempty"`
 	// Why a column is kept although its type or its name suggests otherwise.
 	Reason string `json:"reason,omitempty"`
+	// Type is what the column's type must be, as the catalogue writes it. What is kept for a reason needs one: the reason was
+	// given for what the column was.
+	Type string `json:"type,omitempty"`
 }
+
+// Parts of a name.
+const (
+	First  = "first"
+	Middle = "middle"
+	Last   = "last"
+	Full   = "full"
+)
+
+// Unknown members of JSON.
+const (
+	Fail = "fail"
+	Drop = "drop"
+)
 
 // Transformers.
 const (

@@ -1,4 +1,3 @@
-// Package scan looks for identifiers of the source in what is about to be published.
 package scan
 
 import (
@@ -6,89 +5,93 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
-	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
 
-// Source writes what a query gives as COPY's text, of the moment that the export is of. Calls may come from several goroutines.
+// Source writes what a query gives as COPY's text, of the moment that the export is of. Calls come from several goroutines.
 type Source func(ctx context.Context, query string, to io.Writer) error
-
-// Set is an identify.Set.
-type Set interface {
-	Add(k identify.Kind, normal []byte) bool
-	Has(k identify.Kind, normal []byte) bool
-	Count(k identify.Kind) int64
-}
 
 // Scanner knows which columns of the source hold identifiers, and how each column of the result is to be judged.
 type Scanner struct {
 	policy  *policy.Policy
 	catalog *catalog.Catalog
+	tables  []string // of the policy, by name
+	cells   []policy.Cell
+	ids     map[policy.Cell]int
+	shifts  bool // days in text are moved rather than cut
+	guards  []*Guard
 }
 
 // New makes the scanner of a policy that policy.Check has nothing against.
 func New(p *policy.Policy, c *catalog.Catalog) (*Scanner, error) {
-	return &Scanner{policy: p, catalog: c}, nil
+	s := &Scanner{policy: p, catalog: c, ids: map[policy.Cell]int{}, shifts: p.Shift != policy.Shift{}}
+	for i := range c.Tables {
+		t := &c.Tables[i]
+		if _, ok := p.Tables[t.Path()]; !ok {
+			continue
+		}
+		s.tables = append(s.tables, t.Path())
+		for _, col := range t.Columns {
+			cell := policy.Cell{Table: t.Path(), Column: col.Name}
+			s.ids[cell] = len(s.cells)
+			s.cells = append(s.cells, cell)
+		}
+	}
+	slices.Sort(s.tables)
+	if len(s.tables) != len(p.Tables) {
+		return nil, errors.New("the policy has tables that the database does not have")
+	}
+	return s, nil
 }
+
+// collectors read the source side by side.
+const collectors = 2
 
 // Collect reads the identifiers of the source into set, which redaction and Run look them up in. Call it once, before all else.
-func (s *Scanner) Collect(ctx context.Context, from Source, set Set) error { return nil }
-
-// Guard judges the rows of one table as they are written, each against its own person.
-type Guard struct{}
-
-// Guard makes the guard of a table. Lines of the source have the columns read and then hidden (transform.Table's Read and
-// Hidden), lines of the result the columns write.
-func (s *Scanner) Guard(table string, read, hidden []string, write []catalog.Column) (*Guard, error) {
-	return &Guard{}, nil
-}
-
-// Worker judges rows for one goroutine.
-type Worker struct{}
-
-// Worker makes a worker. What it finds counts once it is committed.
-func (g *Guard) Worker() *Worker { return &Worker{} }
-
-// Line judges a row: a line of the source, and what has become of it.
-func (w *Worker) Line(source, result []byte) {}
-
-// Commit counts what was found since the last Commit or Discard: when a chunk is written.
-func (w *Worker) Commit() {}
-
-// Discard forgets it: when a chunk is begun anew.
-func (w *Worker) Discard() {}
-
-// Options of Run.
-type Options struct {
-	Workers  int                       // that read side by side; 0: 2
-	Progress func(done, objects int64) // told after each object; may be nil
+func (s *Scanner) Collect(ctx context.Context, from Source, set *identify.Set) error {
+	return s.read(ctx, from, everything, collectors, func() func(identify.Kind, []byte) {
+		return func(k identify.Kind, normal []byte) { set.Add(k, normal) }
+	})
 }
 
 // Result is what was found.
 type Result struct {
 	Scan evidence.Scan // of the guards, too
 	K    []evidence.KAnonymity
+
+	unfinished bool // there was so much that the rest was not read
 }
 
 // Err is nil when the result may be published. It names columns, kinds and counts, never a value.
 func (r *Result) Err() error {
 	var why []string
 	for _, f := range r.Scan.Findings {
-		why = append(why, fmt.Sprintf("%s.%s holds %d of kind %s", f.Table, f.Column, f.Count, f.Kind))
+		at := f.Table
+		if f.Column != "" {
+			at += "." + f.Column
+		}
+		why = append(why, fmt.Sprintf("%s holds %d of kind %s", at, f.Count, f.Kind))
+	}
+	if r.unfinished {
+		why = append(why, "and the rest was not read")
+	}
+	for _, k := range r.K {
+		if k.Below > 0 {
+			why = append(why, fmt.Sprintf("%s: %d rows share (%s) with fewer than %d in all: generalise or drop one of these columns, or require less",
+				k.Table, k.Below, strings.Join(k.Columns, ", "), k.Required))
+		}
 	}
 	if why == nil {
 		return nil
 	}
-	return errors.New("identifiers of the source have survived: " + strings.Join(why, "; "))
-}
-
-// Run reads all that was written back and looks through every value of it, makes sure of what the filter took for an
-// identifier by a second look at the source, and counts who shares quasi-identifiers. An error is that it could not be done.
-func (s *Scanner) Run(ctx context.Context, written bucket.Bucket, tables []evidence.Table, from Source, set Set, o Options) (*Result, error) {
-	return &Result{Scan: evidence.Scan{Passed: true}}, nil
+	if len(r.Scan.Findings) == 0 {
+		return errors.New("quasi-identifiers single people out: " + strings.Join(why, "; "))
+	}
+	return errors.New("identifiers of the source have survived, so nothing is published; change the rules of these columns: " + strings.Join(why, "; "))
 }

@@ -128,7 +128,9 @@ func command() *cobra.Command {
 		},
 		reconcileCommand(),
 		webhookCommand(),
+		policyCommand(),
 		auditCommand(),
+		anonymizeCommand(),
 		importCommand(),
 		&cobra.Command{
 			Use:   "version",

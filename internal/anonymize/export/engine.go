@@ -1,0 +1,81 @@
+package export
+
+import (
+	"errors"
+	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
+)
+
+// engine is what a policy is made into for one database.
+type engine struct {
+	transform   transform.Config
+	identifiers *identify.Set // of the source: what text is scrubbed of, and what the result is scanned for
+	scanner     *scan.Scanner
+	references  []reference
+	subset      *subset
+	tables      []*table
+}
+
+// memory is what the identifiers of the source are remembered in, whatever their number: the more there are, the more often
+// the scan has to look twice.
+const memory = 12 << 20
+
+// engine makes it. The policy has been checked.
+func (r *run) engine(c *catalog.Catalog) (*engine, error) {
+	keys := transform.EphemeralKeys()
+	if r.Policy.Keys == policy.Persistent {
+		var err error
+		if keys, err = transform.NewKeys(r.Key); err != nil {
+			return nil, err
+		}
+	}
+	asOf := r.snapshot.at.UTC()
+	if r.Policy.AsOf != "" {
+		var err error
+		if asOf, err = time.Parse(time.DateOnly, r.Policy.AsOf); err != nil {
+			return nil, errors.New("the policy's as_of is not a day such as 2026-12-31")
+		}
+	}
+	e := &engine{
+		identifiers: identify.New(memory), references: references(r.Policy, c),
+		transform: transform.Config{Policy: r.Policy, Catalog: c, Keys: keys, AsOf: asOf},
+	}
+	var err error
+	if e.scanner, err = scan.New(r.Policy, c); err != nil {
+		return nil, err
+	}
+	if e.subset, err = choose(r.Policy, c, e.references, r.Key); err != nil {
+		return nil, err
+	}
+	set, err := transform.New(e.transform)
+	if err != nil {
+		return nil, err
+	}
+	e.tables, err = plan(r.Policy, c, e.subset, set)
+	return e, err
+}
+
+// arm makes what rows go through, once the identifiers of the source are known: until then no transformer knows which words
+// are names.
+func (e *engine) arm() error {
+	e.transform.Names = func(word []byte) bool { return e.identifiers.Has(identify.Name, word) }
+	e.transform.Taken = e.identifiers.Has
+	set, err := transform.New(e.transform)
+	if err != nil {
+		return err
+	}
+	for _, t := range e.tables {
+		if t.becomes, err = set.Table(t.path); err != nil {
+			return err
+		}
+		if t.guard, err = e.scanner.Guard(t.path, t.becomes.Read, t.becomes.Hidden, t.becomes.Write); err != nil {
+			return err
+		}
+	}
+	return nil
+}

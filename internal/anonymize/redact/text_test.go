@@ -1,0 +1,130 @@
+package redact_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/redact"
+)
+
+var asOf = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+
+// dictionary is the names of a source, some of which are words as well.
+var dictionary = map[string]bool{}
+
+func init() {
+	for _, w := range strings.Fields("anna smith oneill garcia ronald young brown may will rose white day lopez nguyen munoz kowalski jones lee") {
+		dictionary[w] = true
+	}
+}
+
+func newRedactor() *redact.Redactor {
+	return redact.New(redact.Options{
+		Names: func(w []byte) bool { return dictionary[string(w)] },
+		Words: []string{"Feel August Clinic", "Dolores Park Practice", "Suite 1200B"},
+		AsOf:  asOf,
+	})
+}
+
+func person() *redact.Own {
+	o := new(redact.Own)
+	o.Name(redact.First, []byte("Marisol"), []byte("Zeldane"))
+	o.Name(redact.Middle, []byte("Q"), []byte("Vexley"))
+	o.Name(redact.Last, []byte("Quintero-O'Neill"), []byte("Fakename"))
+	o.Add(identify.Phone, []byte("(512) 867-5309"))
+	o.Add(identify.SSN, []byte("219-09-9999"))
+	o.Add(identify.Email, []byte("mquint84@example.net"))
+	o.Add(identify.Record, []byte("MAQU000123"))
+	o.Add(identify.Record, []byte("7741"))
+	o.Add(identify.Date, []byte("1984-03-02"))
+	o.Add(identify.Street, []byte("1402 N. Juniper Blvd"))
+	return o
+}
+
+func TestText(t *testing.T) {
+	r := newRedactor()
+	for _, c := range []struct{ in, want string }{
+		{"", ""},
+		{"Patient takes 5 mg twice daily.", "Patient takes 5 mg twice daily."},
+		{"BP 120/80, pulse 72, temp 98.6F, WBC 7.2, A1c 6.1%.", "BP 120/80, pulse 72, temp 98.6F, WBC 7.2, A1c 6.1%."},
+
+		// The own name.
+		{"Marisol Quintero-O'Neill called", "Zeldane Fakename called"},
+		{"MARISOL QUINTERO", "ZELDANE FAKENAME"},
+		{"marisol's rash", "zeldane's rash"},
+		{"Quintero, Marisol Q.", "Fakename, Zeldane V."},
+		{"M. Quintero", "Z. Fakename"},
+		{"M. T. Quintero, M.Q. Quintero", "Z. X. Fakename, [NAME] Fakename"},
+		{"Ms. O’Neill and the Quinteros", "Ms. Fakename and the Fakenames"},
+		{"Neill, QUINTERO O NEILL", "Fakename, FAKENAME X FAKENAME"},
+		{"Márisol Quíntero", "Zeldane Fakename"},
+		{"Mari\u00adsol", "Zeldane"},
+		{"mquintero marisolquinteroneill MarisolQuintero", "zfakename marisolquinteroneill ZeldaneFakename"},
+		{"seen by MQ today, M.Q. agrees", "seen by [NAME] today, [NAME] agrees"},
+
+		// Other people's.
+		{"wife Karen called", "wife [NAME] called"},
+		{"her daughter's name is Emily", "her daughter's name is [NAME]"},
+		{"seen by Dr. Xyzzy on 3/4", "seen by Dr. [NAME] on [DATE]"},
+		{"Dr. Young will see her", "Dr. [NAME] will see her"},
+		{"a young woman with brown sputum and white count", "a young woman with brown sputum and white count"},
+		{"told Young about it", "told [NAME] about it"},
+		{"PT WILL RETURN WITH BROWN SPUTUM", "PT WILL RETURN WITH BROWN SPUTUM"},
+		{"PT WILL SMITH RETURNED", "PT [NAME] [NAME] RETURNED"},
+		{"rose smith", "[NAME] [NAME]"},
+		{"Xyzzy Smith was here", "[NAME] [NAME] was here"},
+		{"Smith, J. was here", "[NAME], [NAME]. was here"},
+		{"MUÑOZ and Muñoz's", "[NAME] and [NAME]'s"},
+		{"Seen at Feel August Clinic, feel-august clinic.", "Seen at [REDACTED], [REDACTED]."},
+		{"suite 1200 B", "[REDACTED]"},
+
+		// Numbers.
+		{"call 512-867-5309", "call [PHONE]"},
+		{"call (512) 867-5309 x12.", "call [PHONE]."},
+		{"call +1 (512) 555.0100 or 512/555/0100", "call [PHONE] or [PHONE]"},
+		{"5 1 2 8 6 7 5 3 0 9", "[PHONE]"},
+		{"local 867-5309, last four 5309", "local [PHONE], last four [PHONE]"},
+		{"+44 20 7946 0958", "[PHONE]"},
+		{"SSN 219-09-9999 219099999 219 09 9999", "SSN [SSN] [SSN] [SSN]"},
+		{"SSN XXX-XX-1234, ending 9999", "SSN XXX-XX-[SSN], ending [SSN]"},
+		{"chart MAQU000123, maqu-000123, JOSM000777", "chart [NUMBER], [NUMBER], [NUMBER]"},
+		{"room 7741", "room [NUMBER]"},
+		{"platelets 250,000 claim 123456 12345.67", "platelets [NUMBER] claim [NUMBER] [NUMBER].67"},
+		{"1EG4-TE5-MK73 and 550e8400-e29b-41d4-a716-446655440000", "[NUMBER] and [NUMBER]"},
+
+		// Addresses.
+		{"mail m.q+x@example.co.uk, or <foo@bar>.", "mail [EMAIL], or <[EMAIL]>."},
+		{"see https://example.com/a?b=c. or www.foo.org", "see [URL]. or [URL]"},
+		{"from 10.1.2.3 and 2001:db8::1", "from [IP] and [IP]"},
+		{"lives at 1402 Juniper", "lives at [ADDRESS]"},
+		{"lives at 12 Oak Hollow Street Apt 4, Austin, TX 78701 now", "lives at [ADDRESS] now"},
+		{"from San Antonio, TX", "from [CITY], TX"},
+		{"10 days on the road", "10 days on the road"},
+
+		// Dates.
+		{"DOB 1984-03-02", "DOB 1984"},
+		{"born 03/02/1984, 3/2/84, 2.3.1984, 2 March 1984, March 2nd, 1984, 02MAR1984", "born 1984, 1984, 1984, 1984, 1984, 1984"},
+		{"Mar 2 1984; 2-Mar-84; 19840302; 1984/3/2; Mar. 2, '84", "1984; 1984; 1984; 1984; 1984"},
+		{"Friday, March 2nd 1984 at 3", "1984 at 3"},
+		{"2019-03-04T14:30:00.123Z and 3/4/2019 2:30 PM", "2019 and 2019"},
+		{"since June, since Sept, this may be, in april", "since [DATE], since [DATE], this may be, in [DATE]"},
+		{"since May, on May 5, until 3/4, in March 2019", "since [NAME], on [DATE], until [DATE], in 2019"},
+		{"she may take 1/2 tablet, strength 5/5 strength", "she may take 1/2 tablet, strength 5/5 strength"},
+		{"DOB 1/2/1930, born 1931", "DOB [DATE], born [DATE]"},
+
+		// Ages.
+		{"93-year-old man, 93 yo, 93yo, aged 95, 91 y/o, 92F, 89 year old, temp 99F", "90 or older man, 90 or older, 90 or older, aged 90 or older, 90 or older, 90 or older F, 89 year old, temp 99F"},
+		{"ninety-three years old", "90 or older"},
+	} {
+		o := person()
+		got := string(r.Text([]byte("> "), []byte(c.in), o))
+		if got != "> "+c.want {
+			t.Errorf("%s\ngot  %s\nwant > %s", c.in, got, c.want)
+		}
+		if again := string(r.Text(nil, []byte(got), o)); again != got {
+			t.Errorf("%s\nagain %s", got, again)
+		}
+	}
+}
