@@ -324,10 +324,3 @@ func binary(name string) (string, error) {
 	}
 	return path, nil
 }
-
-// Log is the file that the binary's server writes its log to.
-func Log(t testing.TB) string {
-	t.Helper()
-	boot(t)
-	return filepath.Join(cluster.dir, "log")
-}
