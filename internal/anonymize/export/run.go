@@ -104,7 +104,7 @@ func (r *run) export(ctx context.Context) (*evidence.Manifest, error) {
 	}
 
 	// From here on the holder only lives, and what all others do depends on it.
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	working, done := context.WithCancelCause(ctx)
 	group.Go(func() error { r.snapshot.watch(working, done); return nil })
 	group.Go(func() error { r.progress.tell(working); return nil })
