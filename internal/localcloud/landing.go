@@ -28,14 +28,13 @@ type environment struct {
 	clientID string // DrChrono application
 	codaDoc  string
 	share    int // of the production clinic's patients: one in so many
-	bucket   string
 
-	exports bool // it makes anonymised data, and has the key that signs it
-	imports bool // it takes anonymised data, and has a database for it
+	exports bool // it makes anonymised data: it has the key that signs it, and the bucket
+	imports bool // it takes anonymised data in: it has a database for it
 }
 
 var environments = []environment{
-	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1, bucket: BucketName, exports: true},
+	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1, exports: true},
 	{project: "feel-august-platform-staging", clientID: "august-staging", codaDoc: "dAugustStaging", share: 10, imports: true},
 }
 
@@ -113,6 +112,9 @@ func (l landing) make(ctx context.Context, p partner) error {
 		if values[secretSigning], err = signingKey(); err != nil {
 			return err
 		}
+		if err := l.bucket(ctx); err != nil {
+			return fmt.Errorf("bucket %s: %w", BucketName, err)
+		}
 	}
 	for name, payload := range values {
 		if err := l.secret(ctx, name, payload); err != nil {
@@ -121,9 +123,6 @@ func (l landing) make(ctx context.Context, p partner) error {
 	}
 	if err := l.queue(ctx); err != nil {
 		return fmt.Errorf("topic %s: %w", topicName, err)
-	}
-	if err := l.store(ctx); err != nil {
-		return fmt.Errorf("bucket %s: %w", l.bucket, err)
 	}
 	if err := l.instance(ctx); err != nil {
 		return fmt.Errorf("instance %s: %w", instanceName, err)
@@ -187,13 +186,10 @@ func (l landing) queue(ctx context.Context) error {
 	return nil
 }
 
-// store is the bucket of an environment that has one: access by its policy only, none of it public.
-func (l landing) store(ctx context.Context) error {
-	if l.bucket == "" {
-		return nil
-	}
+// bucket is where exports lie: access by its policy only, none of it public.
+func (l landing) bucket(ctx context.Context) error {
 	_, err := l.buckets.Buckets.Insert(l.project, &storage.Bucket{
-		Name: l.bucket, Location: Region,
+		Name: BucketName, Location: Region,
 		IamConfiguration: &storage.BucketIamConfiguration{
 			UniformBucketLevelAccess: &storage.BucketIamConfigurationUniformBucketLevelAccess{Enabled: true},
 			PublicAccessPrevention:   "enforced",

@@ -28,6 +28,9 @@ func (i *importing) finishTables(ctx context.Context) error {
 
 func (i *importing) finish(ctx context.Context, tx pgx.Tx, t *table) error {
 	if t.casts != nil {
+		if err := run(ctx, tx, i.target.of("early", t.path)); err != nil {
+			return err
+		}
 		convert := fmt.Sprintf("insert into %s (%s) overriding system value select %s from %s", t.new(), t.columns(), strings.Join(t.casts, ", "), t.raw())
 		if _, err := tx.Exec(ctx, quiet(convert)); err != nil {
 			return judge("read the rows of "+t.manifest.Name, err)

@@ -107,7 +107,7 @@ func TestImport_refusesAnotherSchema(t *testing.T) {
 	r.refused("good", "fresh of clinic.visits is NOT NULL in the target, and the export does not bring it")
 	r.as(`alter table clinic.visits alter fresh set default 'x'; create table clinic.own (id integer); insert into clinic.own values (7)`)
 	got := r.bring("good")
-	if strings.Join(got.Defaults, " ") != "clinic.visits.fresh" || !slices.Contains(got.Left, "clinic.own") || r.one(`select count(*) || ' ' || min(fresh) || ' ' || (select id from clinic.own) from clinic.visits`) != "9 x 7" {
+	if !slices.Contains(got.Defaults, "clinic.visits.fresh") || !slices.Contains(got.Left, "clinic.own") || r.one(`select count(*) || ' ' || min(fresh) || ' ' || (select id from clinic.own) from clinic.visits`) != "9 x 7" {
 		t.Errorf("brought %+v", got)
 	}
 }

@@ -327,7 +327,7 @@ func path(schemas []string, suffix string) string {
 func (s *structure) describe() error {
 	for _, t := range s.tables {
 		var have []columnRow
-		plain := true
+		plain := len(s.of("early", t.path)) == 0 // triggers that fill a column for full-text search, which no export brings
 		for _, c := range s.columns {
 			if c.Table == t.id {
 				have = append(have, c)

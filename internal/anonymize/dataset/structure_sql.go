@@ -107,7 +107,7 @@ select owner, 'before', 1, oid, q, format('alter sequence %s owned by none', q) 
 union all
 select owner, 'after', 0, oid, q, format('alter sequence %s owned by %s.%I', q, owner, attname) from sequences where deptype = 'a'
 union all
-select rel.q, 'beside', 0, t.oid, t.tgname::text, replace(pg_get_triggerdef(t.oid), ' ON ' || rel.q || ' ', ' ON ' || rel.new || ' ')
+select rel.q, case when t.tgenabled <> 'D' and t.tgfoid in ('tsvector_update_trigger'::regproc, 'tsvector_update_trigger_column'::regproc) then 'early' else 'beside' end, 0, t.oid, t.tgname::text, replace(pg_get_triggerdef(t.oid), ' ON ' || rel.q || ' ', ' ON ' || rel.new || ' ')
 from rel join pg_trigger t on t.tgrelid = rel.oid where not t.tgisinternal
 union all
 select rel.q, 'beside', 1, t.oid, t.tgname::text, format('alter table %s %s trigger %I', rel.new, case t.tgenabled when 'D' then 'disable' when 'R' then 'enable replica' else 'enable always' end, t.tgname)

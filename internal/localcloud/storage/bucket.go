@@ -144,7 +144,10 @@ func (f *Face) insertBucket(r *http.Request) (any, error) {
 		return nil, gapi.Invalid("Invalid bucket name: '%s'", m.Name)
 	}
 	if flag(r.URL.Query(), "enableObjectRetention") {
-		return nil, gapi.Invalid("The local cloud has no retention of single objects: use a retention policy of the bucket, or holds.")
+		return nil, errRetention
+	}
+	if err := refuseACL(r.URL.Query()); err != nil {
+		return nil, err
 	}
 	now := clock()
 	if err := m.settle(nil, now); err != nil {
@@ -200,7 +203,7 @@ func (f *Face) getLayout(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return map[string]any{
-		"kind": "storage#storageLayout", "bucket": b.meta.Name, "location": b.meta.Location, "locationType": locationType(b.meta.Location),
+		"kind": "storage#storageLayout", "bucket": b.meta.Name, "location": b.meta.Location, "locationType": b.meta.locationType(),
 		"hierarchicalNamespace": map[string]any{"enabled": false},
 	}, nil
 }
@@ -234,7 +237,11 @@ func (f *Face) listBuckets(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"kind": "storage#buckets", "items": cut, "nextPageToken": next}, nil
+	answer := map[string]any{"kind": "storage#buckets", "items": cut}
+	if next != "" {
+		answer["nextPageToken"] = next
+	}
+	return answer, nil
 }
 
 // patchBucket changes what is named, updateBucket everything.
@@ -341,7 +348,7 @@ type answered struct {
 func (b *bucket) answer(r *http.Request) any {
 	return answered{
 		Kind: "storage#bucket", ID: b.meta.Name, SelfLink: link(r, "/storage/v1/b/"+b.meta.Name),
-		ProjectNumber: gapi.ProjectNumber(b.Project), LocationType: locationType(b.meta.Location),
+		ProjectNumber: gapi.ProjectNumber(b.Project), LocationType: b.meta.locationType(),
 		Etag:       etag(b.meta.Metageneration),
 		bucketMeta: b.meta,
 	}
