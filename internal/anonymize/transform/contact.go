@@ -1,6 +1,10 @@
 package transform
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
+)
 
 // fakeEmail appends an address that nobody can be written to at: example.com is reserved (RFC 2606). It is a person's alone.
 func (w *Worker) fakeEmail(dst []byte, limit int) []byte {
@@ -42,10 +46,15 @@ func (w *Worker) fakePhone(dst, value []byte) []byte {
 		}
 	}
 	local := [11]byte{'1', '2', '0', '0', '5', '5', '5', '0', '1', '0', '0'}
-	area := areaCode(r.below(areas))
-	local[1], local[2], local[3] = '0'+byte(area/100), '0'+byte(area/10%10), '0'+byte(area%10) //nolint:gosec // three digits
-	last := r.below(100)
-	local[9], local[10] = '0'+byte(last/10), '0'+byte(last%10) //nolint:gosec // two digits
+	for range tries {
+		area, last := areaCode(r.below(areas)), r.below(100)
+		local[1], local[2], local[3] = '0'+byte(area/100), '0'+byte(area/10%10), '0'+byte(area%10) //nolint:gosec // three digits
+		local[9], local[10] = '0'+byte(last/10), '0'+byte(last%10)                                 //nolint:gosec // two digits
+		w.code = append(w.code[:0], local[1:]...)
+		if !w.isTaken(identify.Phone, w.code) {
+			break
+		}
+	}
 	number := local[1:]
 	abroadCode := [3]byte{'9', '9', '9'}
 	first := byte(0)
@@ -86,6 +95,10 @@ func (w *Worker) fakePhone(dst, value []byte) []byte {
 	}
 	return dst
 }
+
+// tries is how often something else is made up because what was is somebody's in the source: where invented data was taken for
+// real.
+const tries = 16
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 

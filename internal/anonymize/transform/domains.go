@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
-	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
 )
 
@@ -13,6 +12,7 @@ import (
 type uses struct {
 	permute, surrogate bool
 	whole, uuids       bool
+	folds              bool
 	codes              span
 }
 
@@ -28,7 +28,8 @@ func (u *uses) add(rule policy.Rule, c catalog.Column, inJSON bool) {
 	case uuidFamily:
 		u.uuids = true
 	}
-	if room := codes(c); u.codes.count == 0 || room.lowest < u.codes.lowest {
+	u.folds = u.folds || c.Base == "citext"
+	if room := codes(c); u.codes.count == 0 || room.below < u.codes.below {
 		u.codes = room
 	}
 }
@@ -68,7 +69,7 @@ func (s *Set) makeDomains() error {
 		if u.codes.count == 0 {
 			u.codes = span64
 		}
-		s.domains[name] = newDomain(s.cfg.Keys, name, u.permute, u.whole, u.uuids, u.codes, s.taken())
+		s.domains[name] = newDomain(s.cfg.Keys, name, u)
 	}
 	return errors.Join(problems...)
 }
@@ -76,16 +77,4 @@ func (s *Set) makeDomains() error {
 // coded says whether a rule maps ids within a domain that several columns may share.
 func coded(rule policy.Rule) bool {
 	return rule.Transformer == policy.Surrogate || rule.Transformer == policy.Permute
-}
-
-// taken asks whether a code is a record number of the source.
-func (s *Set) taken() func([]byte) bool {
-	ask := s.cfg.Taken
-	if ask == nil {
-		return nil
-	}
-	return func(code []byte) bool {
-		normal, ok := identify.Normalize(make([]byte, 0, longest), identify.Record, code)
-		return ok && ask(identify.Record, normal)
-	}
 }

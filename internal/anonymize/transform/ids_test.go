@@ -163,7 +163,7 @@ func TestTooManyIds(t *testing.T) {
 	b := newBed(t, fixed(t, 5))
 	b.table("a.t", nil, "id numeric(2)", policy.Surrogate)
 	w := worker(t, b.set(t), "a.t")
-	for i := range 90 {
+	for i := range 100 {
 		send(t, w, fmt.Sprint(i))
 	}
 	_, err := trySend(w, "777777")
@@ -257,6 +257,25 @@ func TestSurrogateDoesNotFollowFromTheValue(t *testing.T) {
 			t.Errorf("%s: the first of all is %s here and %s there", typ, a, b)
 		}
 	}
+}
+
+// Where case does not count, codes differ in more than that.
+func TestCodesOfCitext(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, transformer string) {
+		do := one(t, fixed(t, 9), "v citext", transformer)
+		seen := map[string]bool{}
+		for i := range 26 * 26 {
+			small := string([]byte{'a' + byte(i/26), 'a' + byte(i%26)})
+			if do(1, small) != do(1, strings.ToUpper(small)) {
+				t.Fatalf("%s is mapped by its case", small)
+			}
+			seen[strings.ToLower(do(1, small))] = true
+		}
+		if len(seen) != 26*26 {
+			t.Errorf("of %d ids there are %d codes", 26*26, len(seen))
+		}
+	})
 }
 
 // Codes are no record numbers of the source.

@@ -10,25 +10,11 @@ func (d *domain) permuteNumber(s *scratch, v int64) int64 {
 	if v < 0 {
 		return -1 - d.permuteNumber(s, -1-v)
 	}
-	x, limit := uint64(v), d.permutation.size
+	x, limit := uint64(v), d.below
 	if x < limit {
 		return int64(d.permutation.apply(s, x)) //nolint:gosec // below 2^63
 	}
 	return int64(limit + d.beyond.apply(s, x-limit)) //nolint:gosec // below 2^63
-}
-
-// permutedBelow is up to where whole numbers are mapped among themselves: as many as fit the type that its codes fit. Of eight
-// bytes it is what people have to type; what is beyond stays there.
-func permutedBelow(codes span) uint64 {
-	switch codes {
-	case span64:
-		return 1_000_000_000_000
-	case span32:
-		return 1 << 31
-	case span16:
-		return 1 << 15
-	}
-	return 10 * codes.lowest
 }
 
 // permuteText maps a text to one of its shape: a Feistel network over its characters, as in FFX, whose halves are added

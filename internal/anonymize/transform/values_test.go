@@ -67,6 +67,9 @@ func TestAddressesOfTheNet(t *testing.T) {
 			if !four.Contains(a) || !six.Contains(b) {
 				t.Fatalf("%s and %s are not for documentation", a, b)
 			}
+			if got := do(i, "fe80::1:2:3"); got != b.String() {
+				t.Fatalf("%s is another way to write %s", got, b)
+			}
 			seen[b.String()] = true
 			if p := netip.MustParsePrefix(do(i, "10.0.0.0/8")); p.Bits() != 8 || !four.Contains(p.Addr()) {
 				t.Fatalf("the prefix is %s", p)
