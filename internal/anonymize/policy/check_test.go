@@ -11,6 +11,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	. "github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
 )
 
 var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -555,7 +556,11 @@ func TestCheck_allows(t *testing.T) {
 			}
 		},
 		"a computed column that is never null": func(_ *Policy, c *catalog.Catalog) { c.Table("clinic.lines").Column("total").NotNull = true },
-		"members by any name and in lists":     member("[].*.x[][]", Rule{Transformer: Null}),
+		"scrubbing what is named as a name and is none": func(p *Policy, _ *catalog.Catalog) {
+			set(p, "clinic.patients.last_name", Rule{Transformer: Text, Class: None, Reason: "of a colour"})
+			set(p, "clinic.visits.note", Rule{Transformer: Text, Class: None})
+		},
+		"members by any name and in lists": member("[].*.x[][]", Rule{Transformer: Null}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -632,8 +637,19 @@ func TestCheck_types(t *testing.T) {
 				if got := len(found) == 0; got != want {
 					t.Errorf("%s of %s%s: allowed is %t\n%s", name, of, array, got, lines(found))
 				}
+				if want && name != Derived {
+					transformable(t, p, c)
+				}
 			}
 		}
+	}
+}
+
+// transformable says that what a check allows can be done.
+func transformable(t *testing.T, p *Policy, c *catalog.Catalog) {
+	t.Helper()
+	if _, err := transform.New(transform.Config{Policy: p, Catalog: c, Keys: transform.EphemeralKeys(), AsOf: now}); err != nil {
+		t.Errorf("the check has nothing against what cannot be done: %v", err)
 	}
 }
 
