@@ -97,6 +97,12 @@ func apostrophe(r rune) bool {
 	return false
 }
 
+// Apostrophe says whether text begins with an apostrophe, of whatever kind.
+func Apostrophe(text []byte) bool {
+	r, _ := utf8.DecodeRune(text)
+	return apostrophe(r)
+}
+
 func unseen(r rune) bool {
 	switch r {
 	case '\u00ad', '\u200b', '\u200c', '\u200d', '\u200e', '\u200f', '\u2060', '\ufeff':

@@ -19,6 +19,9 @@ func (p *pass) isOwn(w *word) bool {
 			w.base--
 		}
 	}
+	if n == nil && w.to-w.from > len(w.text) {
+		n = p.partlyOwn(w)
+	}
 	switch {
 	case n == nil && o.isFake(w.key):
 		p.nameEnd, p.fakeEnd, p.at = w.base, w.base, w.to
@@ -44,6 +47,24 @@ func (p *pass) isOwn(w *word) bool {
 	p.changed = true
 	p.lastOwn, p.ownEnd, p.nameEnd, p.at = n, w.base, w.base, w.to
 	return true
+}
+
+// partlyOwn looks for the name between the apostrophes of a word.
+func (p *pass) partlyOwn(w *word) *ownName {
+	for i := w.from; i < w.to; {
+		end := i
+		for end < w.to && (lex.ClassOf(p.in[end]) == lex.Letter || lex.ClassOf(p.in[end]) == lex.Wide && !lex.Apostrophe(p.in[end:])) {
+			end++
+		}
+		if n, _ := foldLong(&p.ahead, p.in[i:end]); n > 1 {
+			if own := p.own.find(keyIn(&p.ahead, n), p.ahead[:n]); own != nil && !own.particle {
+				w.base = w.to
+				return own
+			}
+		}
+		i = max(end, i+1)
+	}
+	return nil
 }
 
 // appendLike appends a fake name in capitals or in small letters as the own one was.
