@@ -62,7 +62,7 @@ func callEverybody(t *testing.T, m providerModel) map[string]called {
 	t.Setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "")
 
 	at := types.StringValue(server.URL)
-	m.Endpoints = &endpointsModel{at, at, at, at, at, at}
+	m.Endpoints = &endpointsModel{at, at, at, at, at, at, at, at}
 	c := &clients{userAgent: userAgent("1.2.3", "1.11.4")}
 	c.configure(m)
 	ctx := t.Context()

@@ -221,7 +221,7 @@ func (r *syncRuntimeResource) Delete(ctx context.Context, req resource.DeleteReq
 	defer cancel()
 	client, err := r.client(ctx)
 	if err == nil && state.migratesByJob() { // first, since a service that is gone leaves the state
-		err = client.DeleteJob(ctx, state.migrationsPath())
+		err = client.DeleteJob(ctx, state.migrationsPath(), cloudrun.Migrations)
 	}
 	if err == nil {
 		err = client.Delete(ctx, state.servicePath(), nil)

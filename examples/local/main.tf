@@ -11,6 +11,7 @@ locals {
       # Week 5 follows staging's week 1, so that staging meets every Cloud SQL update first.
       update_track  = "week5"
       max_instances = 3
+      exports       = true
     }
     staging = {
       project       = "feel-august-platform-staging"
@@ -19,12 +20,24 @@ locals {
       labs          = "40 */4 * * *"
       update_track  = "canary"
       max_instances = 1
+      exports       = false
     }
   }
 
   environment = local.environments[terraform.workspace]
   project     = local.environment.project
   location    = "us-central1"
+
+  # On one instance: what the pipelines write, and what staging takes in of production. No pipeline writes to the latter.
+  databases = {
+    for use, name in { synced = "august", imported = "clinic" } : use => {
+      instance        = august_cloudsql_ha_policy.platform.instance
+      name            = name
+      user            = "august-sync"
+      password_secret = "august-db-password"
+      direct          = true
+    }
+  }
 }
 
 provider "august" {
@@ -73,14 +86,7 @@ resource "august_sync_runtime" "sync" {
   image           = august_runtime_image.sync.image
   service_account = "august-sync@${local.project}.iam.gserviceaccount.com"
 
-  database = {
-    instance        = august_cloudsql_ha_policy.platform.instance
-    name            = "august"
-    user            = "august-sync"
-    password_secret = "august-db-password"
-    direct          = true
-    pool_max        = 4
-  }
+  database = merge(local.databases.synced, { pool_max = 4 })
 
   drchrono = {
     url            = var.drchrono_url

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -28,7 +29,7 @@ type cloud struct {
 	mu      sync.Mutex
 	trouble func(n int, r *http.Request) fault // with a request that was tried so often before
 	tries   map[string]int
-	largest int64 // body of an upload
+	largest int // body of a request
 }
 
 type fault int
@@ -71,6 +72,13 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		q.Set("maxResults", fmt.Sprint(c.page))
 		r.URL.RawQuery = q.Encode()
 	}
+	body := &counted{ReadCloser: r.Body}
+	r.Body = body
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.largest = max(c.largest, body.n)
+	}()
 	switch c.judge(r) {
 	case none:
 		c.behind.ServeHTTP(w, r)
@@ -95,12 +103,20 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+type counted struct {
+	io.ReadCloser
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.n += n
+	return n, err
+}
+
 func (c *cloud) judge(r *http.Request) fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if strings.HasPrefix(r.URL.Path, "/upload") {
-		c.largest = max(c.largest, r.ContentLength)
-	}
 	if c.trouble == nil {
 		return none
 	}

@@ -2,9 +2,12 @@ package localcloud
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,12 +28,14 @@ type environment struct {
 	clientID string // DrChrono application
 	codaDoc  string
 	share    int // of the production clinic's patients: one in so many
-	bucket   string
+
+	exports bool // it makes anonymised data: it has the key that signs it, and the bucket
+	imports bool // it takes anonymised data in: it has a database for it
 }
 
 var environments = []environment{
-	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1, bucket: BucketName},
-	{project: "feel-august-platform-staging", clientID: "august-staging", codaDoc: "dAugustStaging", share: 10},
+	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1, exports: true},
+	{project: "feel-august-platform-staging", clientID: "august-staging", codaDoc: "dAugustStaging", share: 10, imports: true},
 }
 
 // BucketName is where production leaves what it has anonymised, for staging to fetch.
@@ -40,11 +45,13 @@ const BucketName = "feel-august-anonymised"
 const (
 	instanceName  = "platform"
 	databaseName  = "august"
+	importedName  = "clinic" // database of anonymised data
 	databaseUser  = "august-sync"
 	secretDB      = "august-db-password" //nolint:gosec // a name
 	secretOAuth   = "drchrono-oauth"     //nolint:gosec // a name
 	secretWebhook = "drchrono-webhook"
 	secretCoda    = "coda-token"
+	secretSigning = "anonymization-signing-key" //nolint:gosec // a name
 
 	topicName        = "drchrono-deliveries"
 	deadTopicName    = topicName + "-dead"
@@ -98,9 +105,18 @@ func (l landing) make(ctx context.Context, p partner) error {
 	if err != nil {
 		return err
 	}
-	for name, payload := range map[string]string{
+	values := map[string]string{
 		secretDB: random(), secretOAuth: string(oauth), secretWebhook: random(), secretCoda: p.CodaToken,
-	} {
+	}
+	if l.exports {
+		if values[secretSigning], err = signingKey(); err != nil {
+			return err
+		}
+		if err := l.bucket(ctx); err != nil {
+			return fmt.Errorf("bucket %s: %w", BucketName, err)
+		}
+	}
+	for name, payload := range values {
 		if err := l.secret(ctx, name, payload); err != nil {
 			return fmt.Errorf("secret %s: %w", name, err)
 		}
@@ -108,14 +124,17 @@ func (l landing) make(ctx context.Context, p partner) error {
 	if err := l.queue(ctx); err != nil {
 		return fmt.Errorf("topic %s: %w", topicName, err)
 	}
-	if err := l.store(ctx); err != nil {
-		return fmt.Errorf("bucket %s: %w", l.bucket, err)
-	}
 	if err := l.instance(ctx); err != nil {
 		return fmt.Errorf("instance %s: %w", instanceName, err)
 	}
-	if err := l.database(ctx); err != nil {
-		return fmt.Errorf("database %s: %w", databaseName, err)
+	databases := []string{databaseName}
+	if l.imports {
+		databases = append(databases, importedName)
+	}
+	for _, name := range databases {
+		if err := l.database(ctx, name); err != nil {
+			return fmt.Errorf("database %s: %w", name, err)
+		}
 	}
 	if err := l.user(ctx); err != nil {
 		return fmt.Errorf("user %s: %w", databaseUser, err)
@@ -167,13 +186,10 @@ func (l landing) queue(ctx context.Context) error {
 	return nil
 }
 
-// store is the bucket of an environment that has one: access by its policy only, none of it public.
-func (l landing) store(ctx context.Context) error {
-	if l.bucket == "" {
-		return nil
-	}
+// bucket is where exports lie: access by its policy only, none of it public.
+func (l landing) bucket(ctx context.Context) error {
 	_, err := l.buckets.Buckets.Insert(l.project, &storage.Bucket{
-		Name: l.bucket, Location: Region,
+		Name: BucketName, Location: Region,
 		IamConfiguration: &storage.BucketIamConfiguration{
 			UniformBucketLevelAccess: &storage.BucketIamConfigurationUniformBucketLevelAccess{Enabled: true},
 			PublicAccessPrevention:   "enforced",
@@ -211,12 +227,12 @@ func (l landing) instance(ctx context.Context) error {
 	return l.wait(ctx, op, err)
 }
 
-func (l landing) database(ctx context.Context) error {
-	_, err := l.sql.Databases.Get(l.project, instanceName, databaseName).Context(ctx).Do()
+func (l landing) database(ctx context.Context, name string) error {
+	_, err := l.sql.Databases.Get(l.project, instanceName, name).Context(ctx).Do()
 	if !isCode(err, http.StatusNotFound) {
 		return err
 	}
-	op, err := l.sql.Databases.Insert(l.project, instanceName, &sqladmin.Database{Name: databaseName}).Context(ctx).Do()
+	op, err := l.sql.Databases.Insert(l.project, instanceName, &sqladmin.Database{Name: name}).Context(ctx).Do()
 	return l.wait(ctx, op, err)
 }
 
@@ -273,4 +289,17 @@ func random() string {
 	var b [24]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// signingKey is a new Ed25519 key, PKCS#8 in PEM, as `openssl genpkey -algorithm ed25519` makes one.
+func signingKey() (string, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", err
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }

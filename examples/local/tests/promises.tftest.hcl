@@ -83,3 +83,10 @@ run "a_named_drill_is_planned" {
     error_message = "Both drills run when they are named."
   }
 }
+
+run "no_refresh_without_a_name" {
+  assert {
+    condition     = output.anonymised == null && output.dataset == null
+    error_message = "Staging's data is refreshed when that is named, and not before."
+  }
+}

@@ -66,9 +66,11 @@ func (i *importing) tidy(ctx context.Context) {
 func (i *importing) drop(ctx context.Context, mark string) error {
 	err := pgx.BeginFunc(ctx, i.holder, func(tx pgx.Tx) error {
 		if mark == markNew {
-			// First: it waits for a worker whose import has died and that is not through.
-			if _, err := tx.Exec(ctx, `delete from august.dataset_step`); err != nil {
-				return err
+			// The first waits for a worker whose import has died and that is not through; the second sees what it has done, too.
+			for _, sql := range []string{`delete from august.dataset_step where step = '` + twins + `'`, `delete from august.dataset_step`} {
+				if _, err := tx.Exec(ctx, sql); err != nil {
+					return err
+				}
 			}
 		}
 		rows, _ := tx.Query(ctx, `select nspname::text from pg_namespace where obj_description(oid, 'pg_namespace') = $1`, mark)

@@ -28,6 +28,9 @@ func (i *importing) finishTables(ctx context.Context) error {
 
 func (i *importing) finish(ctx context.Context, tx pgx.Tx, t *table) error {
 	if t.casts != nil {
+		if err := run(ctx, tx, i.target.of("early", t.path)); err != nil {
+			return err
+		}
 		convert := fmt.Sprintf("insert into %s (%s) overriding system value select %s from %s", t.new(), t.columns(), strings.Join(t.casts, ", "), t.raw())
 		if _, err := tx.Exec(ctx, quiet(convert)); err != nil {
 			return judge("read the rows of "+t.manifest.Name, err)
@@ -39,7 +42,7 @@ func (i *importing) finish(ctx context.Context, tx pgx.Tx, t *table) error {
 	if err := verify(ctx, tx, t); err != nil {
 		return err
 	}
-	for _, st := range i.target.of("finish", t.q()) {
+	for _, st := range i.target.of("finish", t.path) {
 		if _, err := tx.Exec(ctx, quiet(st.SQL)); err != nil {
 			return judge("make "+st.Label+" of "+t.manifest.Name, err)
 		}
@@ -98,7 +101,7 @@ func (i *importing) finishViews(ctx context.Context) error {
 			if v.populated {
 				script = append(script, quiet("refresh materialized view "+v.new()))
 			}
-			for _, st := range i.target.of("finish", v.q()) {
+			for _, st := range i.target.of("finish", v.path) {
 				script = append(script, quiet(st.SQL))
 			}
 			_, err := tx.Exec(ctx, strings.Join(append(script, "analyze "+v.new()), ";\n"))

@@ -29,9 +29,9 @@ type structure struct {
 }
 
 type relation struct {
-	id                 uint32
-	schema, name, kind string
-	populated          bool
+	id                       uint32
+	schema, name, path, kind string // path: as PostgreSQL prints it
+	populated                bool
 }
 
 func (r relation) q() string   { return pgx.Identifier{r.schema, r.name}.Sanitize() }
@@ -224,7 +224,7 @@ func (i *importing) match(known *catalog.Catalog) (*structure, error) {
 // resolve finds what the tables are made of, and what hangs on them.
 func (i *importing) resolve(ctx context.Context, tx pgx.Tx, s *structure) error {
 	find := func(r *relation) error {
-		return tx.QueryRow(ctx, `select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = $2`, r.schema, r.name).Scan(&r.id)
+		return tx.QueryRow(ctx, `select c.oid, format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = $2`, r.schema, r.name).Scan(&r.id, &r.path)
 	}
 	var loaded []uint32
 	for _, t := range s.tables {
@@ -240,7 +240,7 @@ func (i *importing) resolve(ctx context.Context, tx pgx.Tx, s *structure) error 
 	}
 	rows, _ := tx.Query(ctx, qClosure, loaded)
 	closure, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r relation, err error) {
-		return r, row.Scan(&r.id, &r.schema, &r.name, &r.kind, &r.populated)
+		return r, row.Scan(&r.id, &r.schema, &r.name, &r.path, &r.kind, &r.populated)
 	})
 	if err != nil {
 		return failed("look at the views of the target", err)
@@ -254,6 +254,20 @@ func (i *importing) resolve(ctx context.Context, tx pgx.Tx, s *structure) error 
 			s.views = append(s.views, r)
 		}
 	}
+	rows, _ = tx.Query(ctx, qReferring, ids(s.empty), loaded)
+	referring, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r relation, err error) {
+		return r, row.Scan(&r.id, &r.schema, &r.name, &r.path)
+	})
+	if err != nil {
+		return failed("look at the tables that the export leaves out", err)
+	}
+	for _, r := range referring {
+		if slices.Contains(i.Keep, r.schema+"."+r.name) {
+			return refuse("table %s is the target's own, and refers to one that is emptied", r.path)
+		}
+		s.left = slices.DeleteFunc(s.left, func(name string) bool { return name == r.schema+"."+r.name })
+	}
+	s.empty = append(s.empty, referring...)
 	moved, over, empty := ids(s.moved()), ids(s.over), ids(s.empty)
 	rows, _ = tx.Query(ctx, qStray, moved, over, empty)
 	stray, err := pgx.CollectRows(rows, pgx.RowTo[string])
@@ -267,7 +281,7 @@ func (i *importing) resolve(ctx context.Context, tx pgx.Tx, s *structure) error 
 	if s.columns, err = pgx.CollectRows(rows, pgx.RowToStructByPos[columnRow]); err != nil {
 		return failed("look at the columns of the target", err)
 	}
-	rows, _ = tx.Query(ctx, qStatements, moved, over, empty)
+	rows, _ = tx.Query(ctx, qStatements, moved, over)
 	s.statements, err = pgx.CollectRows(rows, pgx.RowToStructByPos[statement])
 	if err != nil {
 		return failed("look at how the target's tables are made", err)
@@ -287,7 +301,7 @@ func (s *structure) define(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "set local search_path = "+path(s.schemas, "")); err != nil {
 			return failed("look at "+v.q(), err)
 		}
-		st := statement{Relation: v.q(), Phase: "view", ID: v.id, Label: v.name}
+		st := statement{Relation: v.path, Phase: "view", ID: v.id, Label: v.name}
 		err := tx.QueryRow(ctx, `select format('create materialized view %s%s as %s with no data', $2::text,
 			' with (' || (select string_agg(format('%s=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ') from unnest(c.reloptions) o) || ')', rtrim(pg_get_viewdef(c.oid), ';'))
 			from pg_class c where c.oid = $1`, v.id, v.new()).Scan(&st.SQL)
@@ -313,7 +327,7 @@ func path(schemas []string, suffix string) string {
 func (s *structure) describe() error {
 	for _, t := range s.tables {
 		var have []columnRow
-		plain := true
+		plain := len(s.of("early", t.path)) == 0 // triggers that fill a column for full-text search, which no export brings
 		for _, c := range s.columns {
 			if c.Table == t.id {
 				have = append(have, c)

@@ -12,7 +12,17 @@ with recursive up(oid) as (
 	select r.ev_class from up join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = up.oid and d.classid = 'pg_rewrite'::regclass
 		join pg_rewrite r on r.oid = d.objid where r.ev_class <> up.oid
 )
-select c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relispopulated from up join pg_class c on c.oid = up.oid join pg_namespace n on n.oid = c.relnamespace order by c.oid`
+select c.oid, n.nspname::text, c.relname::text, format('%I.%I', n.nspname, c.relname), c.relkind::text, c.relispopulated from up join pg_class c on c.oid = up.oid join pg_namespace n on n.oid = c.relnamespace order by c.oid`
+
+// qReferring is what refers to the tables that are emptied, and so is emptied, too. $1: those, $2: the tables that are brought.
+const qReferring = `
+with recursive up(oid) as (
+	select unnest($1::oid[])
+	union
+	select f.conrelid from up join pg_constraint f on f.confrelid = up.oid and f.contype = 'f' and f.conparentid = 0 where f.conrelid <> all($2)
+)
+select c.oid, n.nspname::text, c.relname::text, format('%I.%I', n.nspname, c.relname) from up join pg_class c on c.oid = up.oid join pg_namespace n on n.oid = c.relnamespace
+where up.oid <> all($1) order by c.oid`
 
 // qColumns is a row for each column of each table.
 const qColumns = `
@@ -20,7 +30,7 @@ select a.attrelid, a.attname::text, a.atttypid, format_type(a.atttypid, a.atttyp
 	a.atthasdef or a.attidentity <> '' or (a.attgenerated = '' and t.typdefault is not null)
 from pg_attribute a join pg_type t on t.oid = a.atttypid where a.attrelid = any($1) and a.attnum > 0 and not a.attisdropped order by a.attrelid, a.attnum`
 
-// qStatements is what makes tables anew. $1: the tables and materialised views, $2: the views over them, $3: the tables that are emptied.
+// qStatements is what makes tables anew. $1: the tables and materialised views, $2: the views over them.
 const qStatements = `
 with rel as (
 	select c.*, n.nspname, format('%I.%I', n.nspname, c.relname) as q, format('%I.%I', n.nspname || '_new', c.relname) as new,
@@ -97,7 +107,7 @@ select owner, 'before', 1, oid, q, format('alter sequence %s owned by none', q) 
 union all
 select owner, 'after', 0, oid, q, format('alter sequence %s owned by %s.%I', q, owner, attname) from sequences where deptype = 'a'
 union all
-select rel.q, 'beside', 0, t.oid, t.tgname::text, replace(pg_get_triggerdef(t.oid), ' ON ' || rel.q || ' ', ' ON ' || rel.new || ' ')
+select rel.q, case when t.tgenabled <> 'D' and t.tgfoid in ('tsvector_update_trigger'::regproc, 'tsvector_update_trigger_column'::regproc) then 'early' else 'beside' end, 0, t.oid, t.tgname::text, replace(pg_get_triggerdef(t.oid), ' ON ' || rel.q || ' ', ' ON ' || rel.new || ' ')
 from rel join pg_trigger t on t.tgrelid = rel.oid where not t.tgisinternal
 union all
 select rel.q, 'beside', 1, t.oid, t.tgname::text, format('alter table %s %s trigger %I', rel.new, case t.tgenabled when 'D' then 'disable' when 'R' then 'enable replica' else 'enable always' end, t.tgname)
@@ -157,7 +167,7 @@ select rel.q || ': ' || what from rel cross join lateral (
 	union all select 'its owner ' || pg_get_userbyid(rel.relowner) || ' may not create in its schema' where rel.relowner <> current_user::regrole and not has_schema_privilege(rel.relowner, rel.relnamespace, 'create')
 	union all select current_user || ' may not create in its schema' where not has_schema_privilege(rel.relnamespace, 'create')
 	union all select 'it is partitioned' where rel.relkind = 'p'
-	union all select 'it is a ' || case rel.relkind when 'v' then 'view' when 'f' then 'foreign table' else 'relation of kind ' || rel.relkind end where rel.relkind not in ('r', 'm', 'p')
+	union all select 'it is a ' || case rel.relkind when 'v' then 'view' when 'f' then 'foreign table' else 'relation of kind ' || rel.relkind::text end where rel.relkind not in ('r', 'm', 'p')
 	union all select 'it inherits from, or is a partition of, ' || inhparent::regclass from pg_inherits where inhrelid = rel.oid
 	union all select inhrelid::regclass || ' inherits from it' from pg_inherits where inhparent = rel.oid and rel.relkind <> 'p'
 	union all select 'it is a table of a type' where rel.reloftype <> 0
@@ -174,6 +184,10 @@ select rel.q || ': ' || what from rel cross join lateral (
 	union all select 'sequence ' || s.relname || ' of column ' || a.attname || ' is in another schema' from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
 			join pg_attribute a on a.attrelid = rel.oid and a.attnum = d.refobjsubid
 		where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.classid = 'pg_class'::regclass and d.deptype = 'a' and s.relnamespace <> rel.relnamespace
+	union all select 'column ' || a.attname || ' takes its numbers from ' || s.oid::regclass || ', which belongs to ' || pg_get_userbyid(s.relowner)
+		from pg_attrdef f join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_class'::regclass join pg_class s on s.oid = d.refobjid and s.relkind = 'S'
+			join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum
+		where f.adrelid = rel.oid and not pg_has_role(s.relowner, 'usage')
 	union all select 'statistics ' || stxname || ' are in another schema' from pg_statistic_ext where stxrelid = rel.oid and stxnamespace <> rel.relnamespace
 	union all select 'it is a materialized view over the view ' || v.oid::regclass from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
 			join pg_class v on v.oid = d.refobjid and v.oid = any($2)
@@ -192,4 +206,7 @@ select rel.q || ': ' || what from rel cross join lateral (
 			when 'pg_statistic_ext'::regclass then exists (select from pg_statistic_ext x where x.oid = d.objid and x.stxrelid = rel.oid)
 			when 'pg_type'::regclass then exists (select from pg_type x where x.oid = d.objid and (x.typrelid = rel.oid or x.typelem in (select t.oid from pg_type t where t.typrelid = rel.oid)))
 			else false end
-) found(what) order by 1`
+) found(what)
+union all
+select oid::regclass || ': ' || current_user || ' may not empty it' from pg_class where oid = any($3) and not has_table_privilege(oid, 'truncate')
+order by 1`

@@ -32,7 +32,7 @@ func (i *importing) take(ctx context.Context) (release func(), err error) {
 		defer cancel()
 		_ = conn.Close(ctx)
 	}
-	for until := time.Now().Add(lockPatience); ; {
+	for until, pause := time.Now().Add(min(i.Patience, lockPatience)), 10*time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		taken := false
 		if err := conn.QueryRow(ctx, `select pg_try_advisory_lock($1)`, lock).Scan(&taken); err != nil {
 			release()
@@ -40,13 +40,19 @@ func (i *importing) take(ctx context.Context) (release func(), err error) {
 		}
 		if taken {
 			i.holder = conn
+			// To compile questions about the catalogue takes longer than to answer them. A table whose rows a policy hides is not
+			// taken for an empty one: to look into it fails.
+			if _, err := conn.Exec(ctx, `set jit = off; set row_security = off; set statement_timeout = 0; set standard_conforming_strings = on`); err != nil {
+				release()
+				return nil, failed("prepare the session", err)
+			}
 			return release, nil
 		}
 		if time.Now().After(until) {
 			release()
 			return nil, refuse("another import into this database is under way: wait until it has ended")
 		}
-		if err := sleep(ctx, 250*time.Millisecond); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			release()
 			return nil, err
 		}

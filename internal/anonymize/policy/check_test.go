@@ -217,8 +217,13 @@ func TestCheck(t *testing.T) {
 			set(p, "clinic.patients.last_name", keep(None, "stage names", ""))
 		}, `clinic.patients.last_name (type): say type = "text"`},
 		"a name that is kept as one": {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.patients.last_name", keep("A", "needed", "text")) }, "clinic.patients.last_name (transformer): it holds names"},
-		"a kept date":                {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.visits.began", Rule{Transformer: Keep}) }, "clinic.visits.began (transformer): it seems to hold elements of dates"},
-		"a kept key":                 {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.lines.id", Rule{Transformer: Keep}) }, "clinic.lines.id (transformer): it seems to hold any other unique number"},
+		"a kept age, by an expert":   {func(p *Policy, _ *catalog.Catalog) { expert(p); set(p, "clinic.patients.age", Rule{Transformer: Keep}) }, "clinic.patients.age (class): it seems to hold elements of dates"},
+		"a flag that is kept as a name": {func(p *Policy, _ *catalog.Catalog) {
+			expert(p)
+			set(p, "clinic.patients.vip", Rule{Transformer: Keep, Class: "A"})
+		}, "clinic.patients.vip (reason): say why"},
+		"a kept date": {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.visits.began", Rule{Transformer: Keep}) }, "clinic.visits.began (transformer): it seems to hold elements of dates"},
+		"a kept key":  {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.lines.id", Rule{Transformer: Keep}) }, "clinic.lines.id (transformer): it seems to hold any other unique number"},
 		"a kept key of another name": {func(p *Policy, c *catalog.Catalog) {
 			add(p, c, "clinic.visits", "slot integer", Rule{Transformer: Keep})
 			c.Table("clinic.visits").Uniques = [][]string{{"slot"}}
@@ -549,7 +554,8 @@ func TestCheck_allows(t *testing.T) {
 				add(p, c, "clinic.visits", words, Rule{Transformer: Constant, Value: value})
 			}
 		},
-		"members by any name and in lists": member("[].*.x[][]", Rule{Transformer: Null}),
+		"a computed column that is never null": func(_ *Policy, c *catalog.Catalog) { c.Table("clinic.lines").Column("total").NotNull = true },
+		"members by any name and in lists":     member("[].*.x[][]", Rule{Transformer: Null}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -571,7 +577,11 @@ func TestFinding(t *testing.T) {
 	if len(found) != 1 || found[0].Suggestion == nil || found[0].Suggestion.Transformer != Phone {
 		t.Fatalf("found are %+v", found)
 	}
-	raw, _ := json.Marshal(found[0])
+	add(p, c, "clinic.log", "x text")
+	if found = Check(p, c, now); found[0].String() != "clinic.log.x (columns): the policy has no rule for it (text): text would do" {
+		t.Errorf("%s", found[0])
+	}
+	raw, _ := json.Marshal(found[1])
 	if want := `{"table":"clinic.visits","column":"phone","attribute":"columns","problem":"the policy has no rule for it (text; seems to hold telephone numbers): phone would do","suggestion":{"transformer":"phone"}}`; string(raw) != want {
 		t.Errorf("%s", raw)
 	}

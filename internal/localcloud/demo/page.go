@@ -194,6 +194,26 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 	each("Coda", func(r report) string { return r.environment.CodaDoc })
 	each("  billing summary", func(r report) string { return figures(group(r.coda[summaryTable])) })
 	each("  abnormal results", func(r report) string { return figures(group(r.coda[resultsTable])) })
+	each("Staging's data", report.handed)
+	for _, l := range []struct {
+		label string
+		cell  func(e *anonymised) string
+	}{
+		{"  patients in it", func(e *anonymised) string { return e.Scan.verdict() }},
+		{"    looked for", func(e *anonymised) string { return group(sum(e.Scan.Identifiers)) + " identifiers of the source" }},
+		{"    looked through", func(e *anonymised) string { return group(e.Scan.Values) + " values" }},
+		{"  k-anonymity", (*anonymised).smallest},
+		{"  method", func(e *anonymised) string { return e.Method }},
+		{"  policy", func(e *anonymised) string { return fmt.Sprintf("%.23s…", e.PolicyHash) }},
+		{"  key, thrown away", func(e *anonymised) string { return e.KeyID }},
+	} {
+		each(l.label, func(r report) string {
+			if r.outputs.Anonymised.Value == nil {
+				return ""
+			}
+			return l.cell(r.outputs.Anonymised.Value)
+		})
+	}
 	each("Second plan", func(r report) string {
 		if !r.unchanged {
 			return "CHANGES: see the log"
@@ -201,6 +221,40 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 		return "No changes."
 	})
 	_, _ = fmt.Fprintf(out, "\nDone in %s.\n", took.Round(time.Second))
+}
+
+// handed is what an environment has handed over, or taken in.
+func (r report) handed() string {
+	switch export, taken := r.outputs.Anonymised.Value, r.outputs.Dataset.Value; {
+	case export != nil:
+		return fmt.Sprintf("%s rows out, %s", group(export.rows()), export.Export)
+	case taken != nil:
+		return fmt.Sprintf("%s rows in, %s", group(taken.Rows), taken.Export)
+	}
+	return "none"
+}
+
+func (e *anonymised) rows() (n int64) {
+	for _, table := range e.Tables {
+		n += table.Rows
+	}
+	return n
+}
+
+// smallest is the smallest class of each table whose quasi-identifiers are declared.
+func (e *anonymised) smallest() string {
+	var all []string
+	for _, k := range e.K {
+		all = append(all, fmt.Sprintf("%s: at least %s alike", short(strings.ReplaceAll(k.Table, ".", "/")), group(k.Smallest)))
+	}
+	return strings.Join(all, ", ")
+}
+
+func sum(of map[string]int64) (n int64) {
+	for _, one := range of {
+		n += one
+	}
+	return n
 }
 
 // figures right-aligns numbers, and the words above them.

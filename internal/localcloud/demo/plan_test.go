@@ -59,6 +59,7 @@ func TestPlan(t *testing.T) {
 		}
 	})
 	t.Run("rehearses recovery", func(t *testing.T) { s.checkDrills(t, cloud.Description) })
+	t.Run("hands anonymised data over", func(t *testing.T) { s.checkHandOver(t, cloud.Description) })
 	t.Run("leaks nothing", func(t *testing.T) { s.checkLeaks(t, cloud) })
 	t.Run("names drift and repairs it", func(t *testing.T) { s.checkDrift(t, cloud.Description) })
 	t.Run("imports", func(t *testing.T) { s.checkImport(t) })
@@ -176,7 +177,7 @@ func (s *stage) checkSynced(t *testing.T, r *report, cloud localcloud.Descriptio
 
 // checkDrills rehearses a failover and a restore, and holds what the state says of them against Cloud SQL.
 func (s *stage) checkDrills(t *testing.T, cloud localcloud.Description) {
-	if err := s.tf.name(drill); err != nil {
+	if err := s.tf.set("drill", rehearsal); err != nil {
 		t.Fatal(err)
 	}
 	r := report{environment: environments[0]}

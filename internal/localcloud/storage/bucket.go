@@ -143,8 +143,11 @@ func (f *Face) insertBucket(r *http.Request) (any, error) {
 	if !validBucket(m.Name) {
 		return nil, gapi.Invalid("Invalid bucket name: '%s'", m.Name)
 	}
-	if r.URL.Query().Get("enableObjectRetention") == "true" {
-		return nil, gapi.Invalid("The local cloud has no retention of single objects: use a retention policy of the bucket, or holds.")
+	if flag(r.URL.Query(), "enableObjectRetention") {
+		return nil, errRetention
+	}
+	if err := refuseACL(r.URL.Query()); err != nil {
+		return nil, err
 	}
 	now := clock()
 	if err := m.settle(nil, now); err != nil {
@@ -200,9 +203,17 @@ func (f *Face) getLayout(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return map[string]any{
-		"kind": "storage#storageLayout", "bucket": b.meta.Name, "location": b.meta.Location, "locationType": locationType(b.meta.Location),
+		"kind": "storage#storageLayout", "bucket": b.meta.Name, "location": b.meta.Location, "locationType": b.meta.locationType(),
 		"hierarchicalNamespace": map[string]any{"enabled": false},
 	}, nil
+}
+
+// listFolders tells them that nobody manages one.
+func (f *Face) listFolders(r *http.Request) (any, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	_, err := f.bucket(r.PathValue("bucket"))
+	return map[string]any{"kind": "storage#managedFolders"}, err
 }
 
 func (f *Face) listBuckets(r *http.Request) (any, error) {
@@ -218,7 +229,7 @@ func (f *Face) listBuckets(r *http.Request) (any, error) {
 	defer f.mu.RUnlock()
 	var all []any
 	for _, name := range sorted(f.buckets) {
-		if b := f.buckets[name]; b.Project == q.Get("project") && strings.HasPrefix(name, q.Get("prefix")) && q.Get("softDeleted") != "true" {
+		if b := f.buckets[name]; b.Project == q.Get("project") && strings.HasPrefix(name, q.Get("prefix")) && !flag(q, "softDeleted") {
 			all = append(all, b.answer(r))
 		}
 	}
@@ -226,7 +237,11 @@ func (f *Face) listBuckets(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"kind": "storage#buckets", "items": cut, "nextPageToken": next}, nil
+	answer := map[string]any{"kind": "storage#buckets", "items": cut}
+	if next != "" {
+		answer["nextPageToken"] = next
+	}
+	return answer, nil
 }
 
 // patchBucket changes what is named, updateBucket everything.
@@ -333,7 +348,7 @@ type answered struct {
 func (b *bucket) answer(r *http.Request) any {
 	return answered{
 		Kind: "storage#bucket", ID: b.meta.Name, SelfLink: link(r, "/storage/v1/b/"+b.meta.Name),
-		ProjectNumber: gapi.ProjectNumber(b.Project), LocationType: locationType(b.meta.Location),
+		ProjectNumber: gapi.ProjectNumber(b.Project), LocationType: b.meta.locationType(),
 		Etag:       etag(b.meta.Metageneration),
 		bucketMeta: b.meta,
 	}

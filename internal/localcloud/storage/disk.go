@@ -30,6 +30,7 @@ type content struct {
 	size int64
 	md5  hash.Hash
 	crc  hash.Hash32
+	full error // of the disk
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -50,10 +51,27 @@ func newContent(path string) (*content, error) {
 
 func (c *content) Write(p []byte) (int, error) {
 	n, err := c.file.Write(p)
-	c.size += int64(n)
+	c.size, c.full = c.size+int64(n), err
 	_, _ = c.md5.Write(p[:n]) // never fail
 	_, _ = c.crc.Write(p[:n])
 	return n, err
+}
+
+// fill takes what a client sends: so many bytes, or all when n is negative. What has come when a line is cut stays.
+func (c *content) fill(body io.Reader, n int64) error {
+	var err error
+	if n < 0 {
+		_, err = io.Copy(c, body)
+	} else {
+		_, err = io.CopyN(c, body, n)
+	}
+	if c.full != nil {
+		return c.full
+	}
+	if err != nil {
+		return gapi.Invalid("request body: %v", err)
+	}
+	return nil
 }
 
 // keep puts the file on disk, under its last name.

@@ -32,10 +32,10 @@ func newListing(r *http.Request) (*listing, error) {
 	q := r.URL.Query()
 	l := &listing{
 		prefix: q.Get("prefix"), delimiter: q.Get("delimiter"), from: q.Get("startOffset"), to: q.Get("endOffset"),
-		trailing: q.Get("includeTrailingDelimiter") == "true", versions: q.Get("versions") == "true",
+		trailing: flag(q, "includeTrailingDelimiter"), versions: flag(q, "versions"),
 	}
 	for _, name := range unplayed {
-		if v := q.Get(name); v != "" && v != "false" {
+		if q.Get(name) != "" {
 			return nil, gapi.Invalid("The local cloud does not know the parameter %s of a list of objects.", name)
 		}
 	}
@@ -65,7 +65,7 @@ func (f *Face) listObjects(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.URL.Query().Get("softDeleted") != "true" { // of which there are none
+	if !flag(r.URL.Query(), "softDeleted") { // of which there are none
 		l.run(b)
 	}
 	answer := map[string]any{"kind": "storage#objects"}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,7 +46,27 @@ type objectSettings struct {
 	StorageClass       string            `json:"storageClass"`
 	TemporaryHold      bool              `json:"temporaryHold,omitempty"`
 	EventBasedHold     *bool             `json:"eventBasedHold,omitempty"` // absent: the bucket's default
+	Contexts           json.RawMessage   `json:"contexts,omitempty"`
+
+	// What is refused.
+	Retention  json.RawMessage `json:"retention,omitempty"`
+	KMSKeyName string          `json:"kmsKeyName,omitempty"`
 }
+
+func (s *objectSettings) check() error {
+	if s.Retention != nil && string(s.Retention) != "null" {
+		return errRetention
+	}
+	if s.KMSKeyName != "" {
+		return errKMS
+	}
+	return nil
+}
+
+var (
+	errRetention = gapi.Invalid("The local cloud has no retention of single objects: use a retention policy of the bucket, or holds.")
+	errKMS       = gapi.Invalid("The local cloud has no Cloud KMS to encrypt objects with.")
+)
 
 func (o *object) held() bool { return o.EventBasedHold != nil && *o.EventBasedHold }
 
@@ -91,7 +112,7 @@ func (f *Face) named(r *http.Request) (*bucket, *object, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if r.URL.Query().Get("softDeleted") == "true" {
+	if flag(r.URL.Query(), "softDeleted") {
 		return nil, nil, gapi.Invalid("The local cloud keeps no soft-deleted objects.")
 	}
 	o, err := b.find(r.PathValue("object"), generation)
@@ -118,6 +139,9 @@ func (f *Face) changeObject(r *http.Request, merge bool) (any, error) {
 	changed := *o
 	changed.objectSettings = objectSettings{}
 	if err := readChange(r, o.objectSettings, &changed.objectSettings, merge); err != nil {
+		return nil, err
+	}
+	if err := changed.check(); err != nil {
 		return nil, err
 	}
 	now := clock()

@@ -103,3 +103,9 @@ func maxResults(r *http.Request) (int, error) {
 	}
 	return int(n), err
 }
+
+// flag is a parameter that is true or not; gcloud says True.
+func flag(q url.Values, name string) bool {
+	yes, err := strconv.ParseBool(q.Get(name))
+	return err == nil && yes
+}

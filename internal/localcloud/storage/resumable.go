@@ -38,6 +38,7 @@ type sessionDocument struct {
 
 const (
 	sessionLife = 7 * 24 * time.Hour
+	answerLife  = time.Hour // after which nobody asks for a lost answer any more
 	granule     = 256 << 10 // pieces are of so many bytes, times any number
 )
 
@@ -103,6 +104,7 @@ func (f *Face) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.mu.Lock()
+	f.forget()
 	f.sessions[id] = s
 	f.mu.Unlock()
 	q := r.URL.Query()
@@ -111,6 +113,20 @@ func (f *Face) begin(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Location", link(r, r.URL.EscapedPath()+"?"+q.Encode()))
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
+}
+
+// forget drops sessions whose object was made long ago.
+func (f *Face) forget() {
+	for id, s := range f.sessions {
+		if !s.mu.TryLock() {
+			continue
+		}
+		if s.gone || s.doc.Done != nil && time.Since(s.doc.Done.TimeCreated) > answerLife {
+			_ = os.Remove(s.path) // else it goes when it is a week old
+			delete(f.sessions, id)
+		}
+		s.mu.Unlock()
+	}
 }
 
 // resume takes a piece of an upload, tells how much of it has come, or gives it up.
@@ -250,9 +266,7 @@ func (s *session) take(r *http.Request, p span) error {
 		return gapi.Invalid("request body: %v", err)
 	}
 	if p.to > c.size {
-		if _, err := io.CopyN(c, r.Body, p.to-c.size); err != nil {
-			return gapi.Invalid("request body: %v", err)
-		}
+		return c.fill(r.Body, p.to-c.size)
 	}
 	return nil
 }

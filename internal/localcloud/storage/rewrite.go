@@ -50,6 +50,11 @@ func (f *Face) duplicate(r *http.Request) (*bucket, *object, error) {
 	if err := validObject(o.Name); err != nil {
 		return nil, nil, err
 	}
+	if sent != nil {
+		if err := sent.check(); err != nil {
+			return nil, nil, err
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	source, err := f.bucket(r.PathValue("bucket"))
@@ -114,6 +119,9 @@ func (f *Face) composeObject(r *http.Request) (any, error) {
 	}
 	if n := len(c.SourceObjects); n == 0 || n > maxComponents {
 		return nil, gapi.Invalid("The number of source components provided (%d) must be between 1 and %d.", n, maxComponents)
+	}
+	if err := c.Destination.check(); err != nil {
+		return nil, err
 	}
 	want, err := f.want(r, object{Name: r.PathValue("object"), objectSettings: c.Destination})
 	if err != nil {

@@ -40,8 +40,14 @@ func (r *rig) start() {
 	f.Register(mux)
 	srv := httptest.NewServer(mux)
 	r.t.Cleanup(srv.Close)
-	r.url = srv.URL
-	if r.client, err = storage.NewService(r.t.Context(), option.WithEndpoint(srv.URL+"/storage/v1/"), option.WithoutAuthentication()); err != nil {
+	r.connect(srv.URL)
+}
+
+func (r *rig) connect(url string) {
+	r.t.Helper()
+	r.url = url
+	var err error
+	if r.client, err = storage.NewService(r.t.Context(), option.WithEndpoint(url+"/storage/v1/"), option.WithoutAuthentication()); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -20,6 +20,7 @@ func (f *Face) Register(mux *http.ServeMux) {
 
 		"GET " + one:                           f.getBucket,
 		"GET " + one + "/storageLayout":        f.getLayout,
+		"GET " + one + "/managedFolders":       f.listFolders,
 		"PATCH " + one:                         f.patchBucket,
 		"PUT " + one:                           f.updateBucket,
 		"DELETE " + one:                        f.removeBucket,

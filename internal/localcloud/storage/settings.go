@@ -124,13 +124,13 @@ func (m *bucketMeta) settle(before *bucketMeta, now time.Time) error {
 	if m.Namespace != nil && m.Namespace.Enabled {
 		return gapi.Invalid("The local cloud has no hierarchical namespace.")
 	}
-	if m.Rpo == "" && locationType(m.Location) != "region" {
-		m.Rpo = "DEFAULT"
-	}
 	for _, kept := range []*json.RawMessage{&m.Lifecycle, &m.Cors, &m.Website, &m.Logging, &m.Encryption, &m.Billing, &m.Autoclass, &m.CustomPlacementConfig, &m.IPFilter} {
 		if slices.Contains([]string{"null", "{}", "[]", `{"rule":[]}`}, string(*kept)) {
 			*kept = nil
 		}
+	}
+	if m.Rpo == "" && m.locationType() != "region" {
+		m.Rpo = "DEFAULT"
 	}
 	if err := m.settleAccess(before, now); err != nil {
 		return err
@@ -223,11 +223,13 @@ func forbidden(format string, args ...any) error {
 	return gapi.Errorf(http.StatusForbidden, "PERMISSION_DENIED", "forbidden", format, args...)
 }
 
-func locationType(location string) string {
+func (m *bucketMeta) locationType() string {
 	switch {
-	case slices.Contains(multiRegions, location):
+	case m.CustomPlacementConfig != nil:
+		return "dual-region"
+	case slices.Contains(multiRegions, m.Location):
 		return "multi-region"
-	case strings.Contains(location, "-"):
+	case strings.Contains(m.Location, "-"):
 		return "region"
 	}
 	return "dual-region"

@@ -96,7 +96,7 @@ func readMetadata(body io.Reader) (o object, err error) {
 			return o, gapi.Invalid("request body is not valid JSON for this method: %v", err)
 		}
 	}
-	return object{Name: o.Name, MD5Hash: o.MD5Hash, CRC32C: o.CRC32C, objectSettings: o.objectSettings}, nil
+	return object{Name: o.Name, MD5Hash: o.MD5Hash, CRC32C: o.CRC32C, objectSettings: o.objectSettings}, o.check()
 }
 
 // want completes what an upload is to become by the request's address.
@@ -113,7 +113,7 @@ func (f *Face) want(r *http.Request, o object) (*wanted, error) {
 		return nil, err
 	}
 	if q.Get("kmsKeyName") != "" {
-		return nil, gapi.Invalid("The local cloud has no Cloud KMS to encrypt objects with.")
+		return nil, errKMS
 	}
 	md5Hash, crc32c := headerSums(r)
 	if md5Hash != "" {
@@ -172,8 +172,8 @@ func (f *Face) answerUpload(w http.ResponseWriter, r *http.Request, meta object,
 			return nil, err
 		}
 		defer c.discard()
-		if _, err := io.Copy(c, body); err != nil {
-			return nil, gapi.Invalid("request body: %v", err)
+		if err := c.fill(body, -1); err != nil {
+			return nil, err
 		}
 		b, o, err := f.commit(want, c)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 //go:embed clinic.sql
 var clinic string
 
-// SQL makes the clinic, with so many patients, and 27 times as many rows in all.
+// SQL makes the clinic, with so many patients, and thirty times as many rows in all.
 func SQL(patients int) string { return fmt.Sprintf(clinic, patients) }
 
 // Policy is a full one: each column that could tell of somebody is transformed. Ids are mapped by the transformer that is given:
@@ -28,7 +28,8 @@ func Policy(ids string) *policy.Policy {
 	return &policy.Policy{
 		Version: policy.Version, Method: policy.ExpertDetermination, Attestation: policy.Attestation{By: "an invented expert", ID: "BENCH-1", Expires: "2999-12-31"},
 		Keys: policy.Ephemeral, AsOf: "2026-11-26", Shift: policy.Shift{Min: -364, Max: -1}, Subject: policy.Subject{Table: "clinic.patients", Key: "id"},
-		Exclude: map[string]string{"public.*": "none of the clinic's"},
+		Exclude:    map[string]string{"public.*": "none of the clinic's"},
+		References: []policy.Reference{{Table: "clinic.transactions", Column: "appointment", To: "clinic.appointments", ToCol: "id"}},
 		Tables: map[string]policy.Table{
 			"clinic.patients": {Columns: map[string]policy.Rule{
 				"id": rule(ids), "doctor": keep("bigint"), "first_name": part(policy.Name, "first"), "middle_name": part(policy.Name, "middle"), "last_name": part(policy.Name, "last"),
@@ -46,16 +47,28 @@ func Policy(ids string) *policy.Policy {
 				"reason": rule(policy.Text), "notes": rule(policy.Text), "icd10": keep("text[]"), "created_at": rule(policy.DateShift), "updated_at": rule(policy.DateShift),
 			}},
 			"clinic.line_items": {Subject: []string{"appointment", "patient"}, Columns: map[string]policy.Rule{
-				"id": rule(ids), "appointment": rule(ids), "code": keep("text"), "description": keep("text"), "price": keep("numeric(10,2)"), "paid": keep("numeric(10,2)"), "quantity": keep("integer"),
-				"service_date": rule(policy.DateShift), "posted_date": rule(policy.DateShift), "doctor": keep("bigint"),
+				"id": rule(ids), "appointment": rule(ids), "code": keep("text"), "procedure_type": keep("text"), "modifiers": keep("text[]"), "description": keep("text"),
+				"price": keep("numeric(10,2)"), "billed": keep("numeric(10,2)"), "allowed": keep("numeric(10,2)"), "paid": keep("numeric(10,2)"), "adjustment": keep("numeric(10,2)"),
+				"balance": keep("numeric(10,2)"), "quantity": keep("integer"), "units": keep("text"), "diagnosis_pointers": keep("text[]"), "billing_status": keep("text"),
+				"service_date": rule(policy.DateShift), "posted_date": rule(policy.DateShift), "doctor": keep("bigint"), "updated_at": rule(policy.DateShift),
 			}},
 			"clinic.transactions": {Subject: []string{"line_item", "appointment", "patient"}, Columns: map[string]policy.Rule{
-				"id": rule(ids), "line_item": rule(ids), "amount": keep("numeric(10,2)"), "payer": keep("text"), "check_number": rule(policy.Scramble), "trace_number": rule(policy.Scramble),
-				"posted_date": rule(policy.DateShift), "created_at": rule(policy.DateShift),
+				"id": rule(ids), "line_item": rule(ids), "appointment": rule(ids), "amount": keep("numeric(10,2)"), "adjustment": keep("numeric(10,2)"), "adjustment_reason": keep("text"),
+				"group_code": keep("text"), "kind": keep("text"), "payer": keep("text"), "payer_id": keep("text"), "check_number": rule(policy.Scramble), "trace_number": rule(policy.Scramble),
+				"check_date": rule(policy.DateShift), "posted_date": rule(policy.DateShift), "created_at": rule(policy.DateShift),
+			}},
+			"clinic.claims": {Subject: []string{"appointment", "patient"}, Columns: map[string]policy.Rule{
+				"id": rule(ids), "appointment": rule(ids), "level": keep("integer"), "status": keep("text"), "payer": keep("text"), "member_id": rule(policy.Scramble),
+				"control_number": rule(policy.Scramble), "billed": rule(policy.DateShift), "edi_837": rule(policy.Null),
+			}},
+			"clinic.lab_orders": {Subject: []string{"patient"}, Columns: map[string]policy.Rule{
+				"id": rule(ids), "patient": rule(ids), "accession_number": rule(policy.Scramble), "requisition": rule(policy.Scramble), "vendor": keep("text"), "status": keep("text"),
+				"ordered_at": rule(policy.DateShift), "note": rule(policy.Text),
 			}},
 			"clinic.lab_results": {Subject: []string{"patient"}, Columns: map[string]policy.Rule{
-				"id": rule(ids), "patient": rule(ids), "loinc": keep("text"), "value": keep("text"), "unit": keep("text"), "status": keep("text"), "comments": rule(policy.Text),
-				"performed": rule(policy.DateShift), "received": rule(policy.DateShift),
+				"id": rule(ids), "patient": rule(ids), "lab_order": rule(ids), "loinc": keep("text"), "name": keep("text"), "value": keep("text"), "value_number": keep("numeric(10,2)"),
+				"unit": keep("text"), "reference_range": keep("text"), "abnormal": keep("text"), "status": keep("text"), "comments": rule(policy.Text),
+				"collected": rule(policy.DateShift), "performed": rule(policy.DateShift), "received": rule(policy.DateShift),
 			}},
 			"clinic.messages": {Subject: []string{"patient"}, Columns: map[string]policy.Rule{
 				"id": rule(policy.Surrogate), "patient": rule(ids), "at": rule(policy.DateShift),

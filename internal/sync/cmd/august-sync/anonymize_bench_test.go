@@ -18,7 +18,7 @@ func BenchmarkAnonymize(b *testing.B) {
 	for _, ids := range []string{policy.Permute, policy.Surrogate} {
 		for _, rows := range []int{100_000, 2_000_000} {
 			b.Run(fmt.Sprintf("%s/rows=%d", ids, rows), func(b *testing.B) {
-				x := newExporter(b, rows/27, ids)
+				x := newExporter(b, rows/30, ids)
 				peak := 0
 				began := time.Now()
 				for b.Loop() {

@@ -1,0 +1,348 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/api/option"
+	"google.golang.org/api/run/v2"
+	"google.golang.org/api/sqladmin/v1"
+
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudrun"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
+)
+
+// handover is a production and a staging of their own: each a database on its project's instance, and a folder of Terraform's.
+type handover struct {
+	t                   *testing.T
+	cloud               *localtest.Cloud
+	image               string
+	production, staging *cli
+	source, target      string // how the databases are reached
+	bucket              string
+}
+
+const handoverName = "handover"
+
+func newHandover(t *testing.T) *handover {
+	t.Helper()
+	cloud := localtest.Shared(t)
+	h := &handover{t: t, cloud: cloud, image: pushedImage(t, cloud, "august-sync", localtest.Runtime(t)), bucket: "gs://feel-august-anonymised/" + handoverName}
+	sql, err := sqladmin.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.CloudSQL), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := func(project string) (*cli, string) {
+		operation, err := sql.Databases.Insert(project, "platform", &sqladmin.Database{Name: handoverName}).Do()
+		for err == nil && operation.Status != "DONE" {
+			operation, err = sql.Operations.Get(project, operation.Name).Do()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		instance, err := sql.Instances.Get(project, "platform").Do()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tf := newCLI(t, cloud.ProjectEnviron(project)...)
+		tf.write("versions.tf", requireAugust)
+		return tf, strings.Replace(databaseOf(instance, secretOf(t, cloud, project, "august-db-password")), "dbname=august", "dbname="+handoverName, 1)
+	}
+	h.production, h.source = in(localtest.Production)
+	h.staging, h.target = in(localtest.Staging)
+	policy, err := os.ReadFile("../examples/local/policy.tf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.production.write("policy.tf", string(policy))
+	return h
+}
+
+// database is the part of a configuration that names the database of either side.
+const handoverDatabase = `
+  database = {
+    instance        = "platform"
+    name            = "handover"
+    user            = "august-sync"
+    password_secret = "august-db-password"
+    direct          = true
+  }
+`
+
+// runtime is production's, of which nothing but the control API is used.
+func (h *handover) runtime() string {
+	r := &runtimeRig{t: h.t, cloud: h.cloud, name: "rt-" + handoverName}
+	return strings.Replace(r.resource(h.image, ""), `name            = "august"`, `name            = "handover"`, 1)
+}
+
+// export is production's half, with a policy and more attributes.
+func (h *handover) export(policy, more string) string {
+	return fmt.Sprintf(`
+resource "august_staging_anonymization" "clinic" {
+  name               = "export-handover"
+  image              = %q
+  service_account    = "august-sync@feel-august-platform.iam.gserviceaccount.com"
+  endpoint           = august_sync_runtime.test.uri
+  audience           = august_sync_runtime.test.audience
+  bucket             = %q
+  signing_key_secret = "anonymization-signing-key"
+  memory             = "512Mi"
+  policy             = %s
+  %s
+  %s
+}
+
+output "evidence" {
+  value = august_staging_anonymization.clinic
+}
+`, h.image, h.bucket, policy, handoverDatabase, more)
+}
+
+// dataset is staging's half, which trusts a key.
+func (h *handover) dataset(key, more string) string {
+	return fmt.Sprintf(`
+resource "august_staging_dataset" "clinic" {
+  name            = "import-handover"
+  image           = %q
+  service_account = "august-sync@feel-august-platform-staging.iam.gserviceaccount.com"
+  bucket          = %q
+  public_key      = %q
+  %s
+  %s
+}
+
+output "dataset" {
+  value = august_staging_dataset.clinic
+}
+`, h.image, h.bucket, key, handoverDatabase, more)
+}
+
+// outputOf is an output that is an object.
+func (c *cli) outputOf(name string) map[string]any {
+	c.t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal([]byte(c.output("output", "-json", name)), &v); err != nil {
+		c.t.Fatal(err)
+	}
+	return v
+}
+
+// refused is what a command that has to fail says.
+func (c *cli) refused(args ...string) string {
+	c.t.Helper()
+	out, err := c.run(append(args, "-no-color", "-input=false")...)
+	if err == nil {
+		c.t.Fatalf("%s went through:\n%s", strings.Join(args, " "), out)
+	}
+	return strings.Join(strings.Fields(strings.NewReplacer("│", " ", "╷", " ", "╵", " ").Replace(out)), " ")
+}
+
+func says(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("it does not say %q:\n%s", part, text)
+		}
+	}
+}
+
+func (h *handover) query(at, sql string, to ...any) {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, at)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if len(to) == 0 {
+		_, err = conn.Exec(ctx, sql)
+	} else {
+		err = conn.QueryRow(ctx, sql).Scan(to...)
+	}
+	if err != nil {
+		h.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// published are the exports in the bucket.
+func (h *handover) published() []string {
+	h.t.Helper()
+	var all []string
+	for name, err := range h.objects().List(h.t.Context(), "manifests", "") {
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		all = append(all, strings.TrimSuffix(name, ".json"))
+	}
+	return all
+}
+
+func (h *handover) objects() bucket.Bucket {
+	h.t.Helper()
+	b, err := bucket.Open(h.t.Context(), h.bucket, bucket.Options{Endpoint: strings.TrimSuffix(h.cloud.Endpoints.Storage, "/")})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return b
+}
+
+// The whole way: production → bucket → staging, in two projects that share nothing but the bucket; and what happens on the way when
+// production changes, when somebody meddles, and at the end.
+func TestAccStaging_handover(t *testing.T) {
+	t.Parallel()
+	h := newHandover(t)
+	production, staging := h.production, h.staging
+	production.write("runtime.tf", h.runtime())
+	production.apply()
+	h.query(h.source, `insert into drchrono.patients (id, first_name, last_name, email, cell_phone, date_of_birth, zip_code, raw, content_hash, observed_at)
+		select n, 'Zebediah' || n, 'Quillfeather' || n, 'zebediah' || n || '@clinic.test', '(312) 867-53' || n, date '1950-02-03' + n::int, '60601', '{"first_name":"Zebediah"}', '\x00', now()
+		from generate_series(10, 49) n`)
+
+	// Nothing is published: staging has nothing to take in.
+	staging.write("dataset.tf", h.dataset(anyPublicKey, ""))
+	says(t, staging.refused("plan"), "No export is published in gs://feel-august-anonymised/handover")
+
+	production.write("export.tf", h.export("local.anonymization_policy", ""))
+	production.apply()
+	production.plansNothing()
+	first := production.outputOf("evidence")
+	if first["verdict"] != "passed" || first["method"] != "safe_harbor" || first["verified"] != true || first["problem"] != nil || !slices.Equal(h.published(), []string{first["export"].(string)}) {
+		t.Errorf("evidence %v, published %q", first, h.published())
+	}
+	if rows := first["tables"].(map[string]any)["drchrono.patients"]; rows != 40.0 {
+		t.Errorf("%v rows of patients", rows)
+	}
+	key := first["public_key"].(string)
+
+	staging.write("dataset.tf", h.dataset(key, ""))
+	staging.apply()
+	staging.plansNothing()
+	if got := staging.outputOf("dataset"); got["export"] != first["export"] || got["manifest_sha256"] != first["manifest_sha256"] || got["policy_hash"] != first["policy_hash"] {
+		t.Errorf("imported %v", got)
+	}
+	var rows, real int
+	h.query(h.target, `select count(*), count(*) filter (where first_name like 'Zebediah%' or email like '%@clinic.test' or raw::text like '%Zebediah%') from drchrono.patients`, &rows, &real)
+	if rows != 40 || real != 0 {
+		t.Errorf("%d patients in staging, %d of them real", rows, real)
+	}
+
+	// A column that somebody adds to production fails each plan, until it is said what becomes of it.
+	h.query(h.source, `alter table drchrono.patients add column maiden_name text`)
+	says(t, production.refused("plan"), "Columns not mapped", `policy.tables["drchrono.patients"].columns`, "maiden_name = { transformer = \"name\"", "# text, class A")
+	production.write("export.tf", h.export(mapped, `triggers = { by = "hand" }`))
+	if changed := production.planned()["august_staging_anonymization.clinic"]; !slices.Contains(changed, "export") || !slices.Contains(changed, "policy") {
+		t.Errorf("planned %q", changed)
+	}
+	// The structure of staging comes from the runtime, and not from the bucket.
+	h.query(h.source, `alter table drchrono.patients drop column maiden_name`)
+	production.write("export.tf", h.export("local.anonymization_policy", `triggers = { by = "hand" }`))
+	production.apply()
+	second := production.outputOf("evidence")
+	if second["export"] == first["export"] || second["key_id"] == first["key_id"] || second["policy_hash"] != first["policy_hash"] || len(h.published()) != 2 {
+		t.Errorf("after %v: %v", first, second)
+	}
+	if changed := staging.planned()["august_staging_dataset.clinic"]; !slices.Equal(changed, []string{"export", "manifest_sha256", "snapshot"}) && !slices.Equal(changed, []string{"export", "manifest_sha256"}) {
+		t.Errorf("a new export changes %q", changed)
+	}
+	staging.apply()
+
+	h.meddle(second)
+	h.imports()
+
+	staging.destroyed()
+	production.destroyed()
+	if published := h.published(); !slices.Contains(published, first["export"].(string)) {
+		t.Errorf("left in the bucket: %q", published)
+	}
+	h.query(h.target, `select count(*) from drchrono.patients`, &rows)
+	if rows != 40 {
+		t.Errorf("%d patients are left in staging", rows)
+	}
+}
+
+// meddle changes behind Terraform's back what it has made: each is seen and named, and set right without another run.
+func (h *handover) meddle(evidence map[string]any) {
+	t := h.t
+	t.Helper()
+	api, err := run.NewService(t.Context(), option.WithEndpoint(h.cloud.Endpoints.CloudRun), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rig := &runtimeRig{t: t, cloud: h.cloud, api: api}
+	jobs := api.Projects.Locations.Jobs
+	of := map[*cli]string{
+		h.production: cloudrun.JobPath(localtest.Production, localtest.Region, "export-handover"),
+		h.staging:    cloudrun.JobPath(localtest.Staging, localtest.Region, "import-handover"),
+	}
+	for tf, path := range of {
+		job, err := jobs.Get(path).Do()
+		if err != nil {
+			t.Fatal(err)
+		}
+		job.Template.Template.Timeout = "60s"
+		rig.wait(jobs.Patch(path, job).Do())
+		says(t, tf.must("plan", "-no-color", "-input=false"), "Changed behind Terraform's back: timeout.")
+		tf.apply()
+		rig.wait(jobs.Delete(path).Do())
+		says(t, tf.must("plan", "-no-color", "-input=false"), "The job is gone.")
+		tf.apply()
+		tf.plansNothing()
+	}
+	if len(h.published()) != 2 {
+		t.Errorf("published %q: setting a job right made an export", h.published())
+	}
+
+	// A manifest that is gone is no reason to read production again; that it is gone is told.
+	name := "manifests/" + evidence["export"].(string) + ".json"
+	if err := h.objects().Delete(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	if out := h.production.apply(); !strings.Contains(out, "Evidence gone") || h.production.outputOf("evidence")["verified"] != false {
+		t.Errorf("the manifest is gone, and: %s", out)
+	}
+	h.production.plansNothing()
+	h.staging.plansNothing() // it does not go back to an older one
+	h.production.write("export.tf", h.export("local.anonymization_policy", `triggers = { by = "hand again" }`))
+	h.production.apply()
+}
+
+// imports takes both halves in again, by the names of their jobs.
+func (h *handover) imports() {
+	t := h.t
+	t.Helper()
+	h.production.must("state", "rm", "august_staging_anonymization.clinic")
+	h.production.must("import", "-input=false", "-no-color", "august_staging_anonymization.clinic", "feel-august-platform/us-central1/export-handover")
+	// A job does not know with which runtime its policy was checked; what triggered it is a reason to run again.
+	h.production.write("export.tf", h.export("local.anonymization_policy", ""))
+	if changed := h.production.planned()["august_staging_anonymization.clinic"]; !slices.Equal(changed, []string{"audience", "endpoint"}) {
+		t.Errorf("after the import of the export: %q", changed)
+	}
+	h.production.apply()
+	h.staging.apply()
+	h.staging.must("state", "rm", "august_staging_dataset.clinic")
+	h.staging.must("import", "-input=false", "-no-color", "august_staging_dataset.clinic", "import-handover")
+	h.staging.plansNothing()
+}
+
+// anyPublicKey is one that nobody has the other half of.
+const anyPublicKey = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
+
+// mapped is the policy with a rule for the column that was added.
+const mapped = `merge(local.anonymization_policy, {
+    tables = merge(local.anonymization_policy.tables, {
+      "drchrono.patients" = merge(local.anonymization_policy.tables["drchrono.patients"], {
+        columns = merge(local.anonymization_policy.tables["drchrono.patients"].columns, {
+          maiden_name = { transformer = "name", part = "last" }
+        })
+      })
+    })
+  })`
