@@ -72,6 +72,7 @@ func TestIdsFitAndStayApart(t *testing.T) {
 		{"varchar(13)", 20_000, number("P%012d"), `^[A-Z]\d{12}$`},
 		{"text", 20_000, number("deadbeef%016x"), `^[0-9a-f]{24}$`},
 		{"text", 20_000, number("%020d"), `^\d{20}$`},
+		{"text", 2000, number("%015dz"), `^\d{15}[g-z]$`}, // a letter up to f would make hexadecimal digits of it
 		{"text", 2000, number("Zürich %05d"), `^[A-Z][a-z]{5} \d{5}$`},
 		{"text", 2000, number(strings.Repeat("a long one ", 9) + "%d"), `^[0-9a-f]{40}$`},
 		{"uuid", 20_000, uuid, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`},
@@ -181,7 +182,7 @@ func TestReferencesAreMappedAlike(t *testing.T) {
 		shared := policy.Rule{Transformer: transformer, Domain: "mrn"}
 		b.table("a.person", nil, "id int8", coded, "chart text", shared)
 		b.table("a.visit", nil, "id uuid", coded, "person int4", coded, "note text", coded, "chart text", shared,
-			"doc jsonb", policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"p": {Transformer: transformer, Domain: "a.person.id"}, "v": {Transformer: transformer}}})
+			"doc jsonb", policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"p": {Transformer: transformer, Domain: "a.person.id"}, "v": {Transformer: transformer}, "w": {Transformer: transformer, Domain: "a.visit.id"}}})
 		b.table("a.line", nil, "id int8", coded, "visit uuid", coded, "person text", coded, "people int8[]", policy.Rule{Transformer: transformer, Domain: "a.person.id"})
 		b.refer("a.visit", "person", "a.person", "id")
 		b.refer("a.line", "person", "a.visit", "person")
@@ -189,17 +190,17 @@ func TestReferencesAreMappedAlike(t *testing.T) {
 		s := b.set(t)
 		person, visit, line := worker(t, s, "a.person"), worker(t, s, "a.visit"), worker(t, s, "a.line")
 		for i := range 200 {
-			id, u, chart := fmt.Sprint(1000+i), fmt.Sprintf("%08x-1111-4111-8111-111111111111", i), fmt.Sprintf("C%05d", i)
+			id, u, chart := fmt.Sprint(1000+i), fmt.Sprintf("%08x-1111-4111-8111-11111111111a", i), fmt.Sprintf("C%05d", i)
 			p := send(t, person, id, chart)
-			v := send(t, visit, u, id, id, chart, `{"p":`+id+`,"v":"`+u+`"}`)
+			v := send(t, visit, u, id, id, chart, `{"p":`+id+`,"v":"`+u+`","w":"`+strings.ToUpper(u)+`"}`)
 			l := send(t, line, id, u, id, "{"+id+",NULL}")
 			if v[1] != p[0] || l[2] != p[0] || l[3] != "{"+p[0]+",NULL}" || !strings.HasPrefix(v[4], `{"p":`+p[0]+`,`) {
 				t.Fatalf("the person %s is %q, %q and %q", id, p, v, l)
 			}
-			if l[1] != v[0] || v[3] != p[1] {
+			if l[1] != v[0] || v[3] != p[1] || !strings.HasSuffix(v[4], `,"w":"`+v[0]+`"}`) {
 				t.Fatalf("visit or chart differ: %q, %q, %q", p, v, l)
 			}
-			if l[0] == p[0] || v[2] == p[0] || strings.Contains(v[4], v[0]) {
+			if l[0] == p[0] || v[2] == p[0] || strings.Contains(v[4], `"v":"`+v[0]) {
 				t.Fatalf("domains are alike: %q, %q, %q", p, v, l)
 			}
 			if len(p[0]) > 10 {
@@ -307,6 +308,30 @@ func TestTakenCodesArePassedOver(t *testing.T) {
 			if got := send(t, w, fmt.Sprint(100_000_000+i))[0]; taken[got] {
 				t.Errorf("%s: %s is taken", typ, got)
 			}
+		}
+	}
+}
+
+func TestCrosswalkKnowsEachWordOfAKey(t *testing.T) {
+	t.Parallel()
+	for _, words := range []int{1, 2, 3} {
+		x := newCrosswalk(words)
+		next := uint32(0)
+		for range 2 {
+			for i := range uint32(3000) {
+				for word := range words {
+					var k crosswalkKey
+					k[word] = i + 1
+					want := i*uint32(words) + uint32(word)
+					got, err := x.code(k, func() (uint32, error) { next++; return want, nil })
+					if err != nil || got != want {
+						t.Fatalf("of %d words %v has code %d, want %d", words, k, got, want)
+					}
+				}
+			}
+		}
+		if next != 3000*uint32(words) {
+			t.Errorf("of %d words %d codes were given", words, next)
 		}
 	}
 }
