@@ -151,8 +151,9 @@ func (c *Chain) SSN() int {
 }
 
 // Code is the end of the letters and digits, with single dashes and underscores between them, that begin at text[i], and how
-// many there are of either.
+// many there are of either. A longer one than anybody writes down is parted.
 func Code(text []byte, i int) (end, letters, digits int) {
+	text = text[:min(len(text), i+64)]
 	for i < len(text) {
 		switch classes[text[i]] {
 		case Letter:

@@ -172,7 +172,7 @@ func (p *pass) word() {
 	switch {
 	case w.flags&phrase != 0 && p.isPhrase(&w):
 	case w.flags&(month|weekday) != 0 && p.date():
-	case p.isCode():
+	case p.isCode(i):
 	case p.isOwn(&w):
 	case p.isName(&w):
 		p.put(w.from, w.base, "[NAME]")

@@ -181,7 +181,7 @@ func TestReferencesAreMappedAlike(t *testing.T) {
 		shared := policy.Rule{Transformer: transformer, Domain: "mrn"}
 		b.table("a.person", nil, "id int8", coded, "chart text", shared)
 		b.table("a.visit", nil, "id uuid", coded, "person int4", coded, "note text", coded, "chart text", shared,
-			"doc jsonb", policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"p": {Transformer: transformer, Domain: "a.person.id"}, "v": {Transformer: transformer}}})
+			"doc jsonb", policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"p": {Transformer: transformer, Domain: "a.person.id"}, "v": {Transformer: transformer}, "w": {Transformer: transformer, Domain: "a.visit.id"}}})
 		b.table("a.line", nil, "id int8", coded, "visit uuid", coded, "person text", coded, "people int8[]", policy.Rule{Transformer: transformer, Domain: "a.person.id"})
 		b.refer("a.visit", "person", "a.person", "id")
 		b.refer("a.line", "person", "a.visit", "person")
@@ -189,17 +189,17 @@ func TestReferencesAreMappedAlike(t *testing.T) {
 		s := b.set(t)
 		person, visit, line := worker(t, s, "a.person"), worker(t, s, "a.visit"), worker(t, s, "a.line")
 		for i := range 200 {
-			id, u, chart := fmt.Sprint(1000+i), fmt.Sprintf("%08x-1111-4111-8111-111111111111", i), fmt.Sprintf("C%05d", i)
+			id, u, chart := fmt.Sprint(1000+i), fmt.Sprintf("%08x-1111-4111-8111-11111111111a", i), fmt.Sprintf("C%05d", i)
 			p := send(t, person, id, chart)
-			v := send(t, visit, u, id, id, chart, `{"p":`+id+`,"v":"`+u+`"}`)
+			v := send(t, visit, u, id, id, chart, `{"p":`+id+`,"v":"`+u+`","w":"`+strings.ToUpper(u)+`"}`)
 			l := send(t, line, id, u, id, "{"+id+",NULL}")
 			if v[1] != p[0] || l[2] != p[0] || l[3] != "{"+p[0]+",NULL}" || !strings.HasPrefix(v[4], `{"p":`+p[0]+`,`) {
 				t.Fatalf("the person %s is %q, %q and %q", id, p, v, l)
 			}
-			if l[1] != v[0] || v[3] != p[1] {
+			if l[1] != v[0] || v[3] != p[1] || !strings.HasSuffix(v[4], `,"w":"`+v[0]+`"}`) {
 				t.Fatalf("visit or chart differ: %q, %q, %q", p, v, l)
 			}
-			if l[0] == p[0] || v[2] == p[0] || strings.Contains(v[4], v[0]) {
+			if l[0] == p[0] || v[2] == p[0] || strings.Contains(v[4], `"v":"`+v[0]) {
 				t.Fatalf("domains are alike: %q, %q, %q", p, v, l)
 			}
 			if len(p[0]) > 10 {
@@ -255,6 +255,18 @@ func TestSurrogateDoesNotFollowFromTheValue(t *testing.T) {
 	for typ, pair := range map[string][2]string{"int8": {"17", "900000001"}, "text": {"AB-100", "QX-999"}} {
 		if a, b := one(t, k, "v "+typ, policy.Surrogate)(1, pair[0]), one(t, k, "v "+typ, policy.Surrogate)(1, pair[1]); a != b {
 			t.Errorf("%s: the first of all is %s here and %s there", typ, a, b)
+		}
+	}
+}
+
+// No id stays what it is.
+func TestNoIdIsItsOwnCode(t *testing.T) {
+	t.Parallel()
+	k := fixed(t, 8)
+	for typ, id := range map[string]string{"int8": "17", "text": "AB-100000"} {
+		code := one(t, k, "v "+typ, policy.Surrogate)(1, id) // the one that is given first
+		if got := one(t, k, "v "+typ, policy.Surrogate)(1, code); got == code {
+			t.Errorf("%s stays", code)
 		}
 	}
 }
@@ -332,11 +344,49 @@ func TestCrosswalkSideBySide(t *testing.T) {
 		t.Errorf("%d ids have %d pairs of codes", n, len(seen))
 	}
 	entries := 0
-	for i := range s.domains["a.t.id"].numbers.shards {
-		entries += len(s.domains["a.t.id"].numbers.shards[i].entries)
+	for i := range s.domains["a.t.id"].short.shards {
+		entries += len(s.domains["a.t.id"].short.shards[i].entries)
 	}
-	if size := entries * 4 / n; size > 20 {
+	if size := entries * 4 / n; size > 14 {
 		t.Errorf("an id takes %d bytes", size)
+	}
+}
+
+// What nothing refers to is not remembered, and has a code of its own all the same.
+func TestIdsThatNothingRefersTo(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, fixed(t, 11))
+	b.once = true
+	b.Policy.Subject = policy.Subject{Table: "a.p", Key: "id"}
+	b.table("a.p", nil, "id int8", policy.Surrogate, "email text", policy.Email)
+	b.table("a.t", nil, "id int8", policy.Surrogate, "email text", policy.Email)
+	b.table("a.u", nil, "id text", policy.Surrogate, "other int8", policy.Surrogate)
+	b.table("a.v", nil, "id int2", policy.Surrogate)
+	s := b.set(t)
+	for domain, once := range map[string]bool{"a.p.id": false, "a.t.id": true, "a.u.id": true, "a.u.other": false, "a.v.id": true} {
+		if s.domains[domain].once != once {
+			t.Errorf("%s: once is %v", domain, !once)
+		}
+	}
+	seen := map[string]bool{}
+	for i := range 5000 {
+		id := fmt.Sprint(i)
+		u := send(t, worker(t, s, "a.u"), fmt.Sprintf("AB%07d", i), "5")
+		v := send(t, worker(t, s, "a.v"), fmt.Sprint(i%100))
+		r := send(t, worker(t, s, "a.t"), id, "t@practice.test")
+		seen[u[0]], seen[r[0]], seen[r[1]], seen["v"+v[0]], seen["other"+u[1]] = true, true, true, true, true
+	}
+	if len(seen) != 3*5000+100+1 {
+		t.Errorf("there are %d codes and addresses", len(seen))
+	}
+	for _, domain := range []string{"a.t.id", "a.u.id"} {
+		for _, x := range []*crosswalk{s.domains[domain].short, s.domains[domain].numbers, s.domains[domain].texts} {
+			for i := range x.shards {
+				if len(x.shards[i].entries) > 0 {
+					t.Fatalf("%s remembers ids", domain)
+				}
+			}
+		}
 	}
 }
 
@@ -348,7 +398,8 @@ func TestKeysAreRefused(t *testing.T) {
 		}
 	}
 	a, b := fixed(t, 1), fixed(t, 2)
-	if len(a.ID()) != 16 || a.ID() != fixed(t, 1).ID() || a.ID() == b.ID() || EphemeralKeys().ID() == EphemeralKeys().ID() {
+	c, d := EphemeralKeys(), EphemeralKeys()
+	if len(a.ID()) != 16 || a.ID() != fixed(t, 1).ID() || a.ID() == b.ID() || c.ID() == d.ID() {
 		t.Error("ids of keys are not theirs")
 	}
 }
