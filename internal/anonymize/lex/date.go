@@ -274,6 +274,9 @@ func dateOfMonth(text []byte, i int) (Date, bool) {
 		}
 		next++
 	}
+	if word, e := shortWord(text, next); string(word.fold()) == "the" && e+1 < len(text) && text[e] == ' ' {
+		next = e + 1
+	}
 	v, e := digitsAt(text, next)
 	if isYear(v, e-next) {
 		d.Year, d.Y, d.To = v, Span{next, e}, e

@@ -136,9 +136,7 @@ func match(text []byte, i int, code []byte) int {
 	for n, want := range code {
 		marks := 0
 		for n > 0 && at < len(text) && marks < gap {
-			c := text[at]
-			k := lex.ClassOf(c)
-			if k == lex.Letter || k == lex.Digit || c == '@' || c == '"' {
+			if k := lex.ClassOf(text[at]); k == lex.Letter || k == lex.Digit {
 				break
 			}
 			at++

@@ -90,6 +90,9 @@ func (p *pass) put(from, to int, label string) {
 	if label == "[NAME]" || label == "[CITY]" {
 		p.beside(from)
 	}
+	if from > 0 && lex.ClassOf(p.in[from-1]) != lex.Space && p.in[from-1] != '(' { // what is before may have been read as its beginning
+		p.open = true
+	}
 	p.cut(from, to)
 	p.dst = append(p.dst, label...)
 	if label == "[NAME]" {
