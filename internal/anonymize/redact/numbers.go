@@ -27,7 +27,7 @@ func (p *pass) number() {
 	default:
 		p.at = end
 	}
-	p.start, p.before, p.length, p.ended = false, 0, 3, p.at
+	p.start, p.before, p.length, p.capital, p.ended = false, 0, 3, false, p.at
 }
 
 // isPlain goes past what is plainly a measure, and cannot be the beginning of anything: 5%, 7.1, 128/76, 500 mg.
@@ -40,7 +40,7 @@ func (p *pass) isPlain(end int) bool {
 		from := end + 1
 		for end = from; end < len(in) && lex.ClassOf(in[end]) == lex.Digit; end++ {
 		}
-		if end-from > int(c&1)+2 || end+2 >= len(in) {
+		if end-from > 3 || end-from > 2 && c == '.' || end+2 >= len(in) {
 			return false
 		}
 	}
@@ -136,9 +136,7 @@ func match(text []byte, i int, code []byte) int {
 	for n, want := range code {
 		marks := 0
 		for n > 0 && at < len(text) && marks < gap {
-			c := text[at]
-			k := lex.ClassOf(c)
-			if k == lex.Letter || k == lex.Digit || c == '@' || c == '"' {
+			if k := lex.ClassOf(text[at]); k == lex.Letter || k == lex.Digit {
 				break
 			}
 			at++
@@ -293,6 +291,7 @@ func (p *pass) isAge(end int) bool {
 		return false
 	}
 	p.cut(p.at, to)
+	p.open = true
 	p.dst = append(p.dst, label...)
 	if to < len(p.in) && lex.ClassOf(p.in[to]) == lex.Letter {
 		p.dst = append(p.dst, ' ')
