@@ -112,8 +112,7 @@ func (p *pass) move(d *lex.Date, year int) {
 			if d.Short {
 				p.dst = append(p.dst, byte('0'+day.Year()/10%10), byte('0'+day.Year()%10))
 			} else {
-				p.dst = lex.AppendDay(p.dst, day.Year(), 0, 0)
-				p.dst = p.dst[:len(p.dst)-4]
+				p.dst = strconv.AppendInt(p.dst, int64(day.Year()), 10)
 			}
 			i = d.Y.To
 		case d.M.From:

@@ -195,9 +195,9 @@ func (p *pass) word() {
 	default:
 		p.at = end
 	}
-	switch {
-	case p.before&kin != 0 && w.flags&copula != 0: // her daughter's name is
-	default:
+	if p.before&(kin|pronoun) != 0 && w.flags&copula != 0 {
+		p.before |= ageWord // her daughter's name is Emily, who is 93
+	} else {
 		p.before = w.flags
 	}
 	p.start, p.length, p.capital, p.ended = false, n, w.cap, p.at

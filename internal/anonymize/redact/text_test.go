@@ -119,6 +119,8 @@ func TestText(t *testing.T) {
 		// Ages.
 		{"93-year-old man, 93 yo, 93yo, aged 95, 91 y/o, 92F, 89 year old, temp 99F", "90 or older man, 90 or older, 90 or older, aged 90 or older, 90 or older, 90 or older F, 89 year old, temp 99F"},
 		{"ninety-three years old", "90 or older"},
+		{"She is 93. O2 is 95, her mother is 97", "She is 90 or older. O2 is 95, her mother is 90 or older"},
+		{"login mqquintero", "login zfakename"},
 	} {
 		o := person()
 		got := string(r.Text([]byte("> "), []byte(c.in), o))
