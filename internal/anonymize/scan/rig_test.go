@@ -26,7 +26,7 @@ type rig struct {
 	rows    map[string][][]string // of the source, by table; NULL is "\x00"
 	results map[string][][]string // where they differ from the source
 	hidden  []string
-	parts   int
+	crowd   int // of strangers in the set
 	queries []string
 	broken  error
 }
@@ -169,9 +169,12 @@ func (r *rig) export(options Options) (*Result, error) {
 	if err != nil {
 		r.Fatal(err)
 	}
-	set := identify.New(1 << 20)
+	set := identify.New(1 << 16)
 	if err := s.Collect(r.Context(), r.source, set); err != nil {
 		return nil, err
+	}
+	for i := range r.crowd {
+		set.Add(identify.Email, []byte(fmt.Sprint(i)))
 	}
 	b, err := bucket.Open(r.Context(), "file://"+r.TempDir(), bucket.Options{})
 	if err != nil {
