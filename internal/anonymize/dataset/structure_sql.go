@@ -184,6 +184,10 @@ select rel.q || ': ' || what from rel cross join lateral (
 	union all select 'sequence ' || s.relname || ' of column ' || a.attname || ' is in another schema' from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
 			join pg_attribute a on a.attrelid = rel.oid and a.attnum = d.refobjsubid
 		where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.classid = 'pg_class'::regclass and d.deptype = 'a' and s.relnamespace <> rel.relnamespace
+	union all select 'column ' || a.attname || ' takes its numbers from ' || s.oid::regclass || ', which belongs to ' || pg_get_userbyid(s.relowner)
+		from pg_attrdef f join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_class'::regclass join pg_class s on s.oid = d.refobjid and s.relkind = 'S'
+			join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum
+		where f.adrelid = rel.oid and not pg_has_role(s.relowner, 'usage')
 	union all select 'statistics ' || stxname || ' are in another schema' from pg_statistic_ext where stxrelid = rel.oid and stxnamespace <> rel.relnamespace
 	union all select 'it is a materialized view over the view ' || v.oid::regclass from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
 			join pg_class v on v.oid = d.refobjid and v.oid = any($2)

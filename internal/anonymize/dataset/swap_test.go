@@ -147,6 +147,7 @@ func TestImport_resumes(t *testing.T) {
 		objects += len(table.Objects)
 	}
 	c := r.config("one")
+	c.Workers = 1
 	failing := &breaking{Bucket: r.bucket, most: 8}
 	c.Bucket = failing
 	if _, err := dataset.Import(t.Context(), c); !errors.Is(err, errBroken) {

@@ -122,7 +122,7 @@ func areaCode(n uint64) uint64 {
 const ssns = 100 * 49 * 9999
 
 // fakeSSN appends a number that was never issued, written as the real one is.
-func (w *Worker) fakeSSN(dst, value []byte) ([]byte, error) {
+func (w *Worker) fakeSSN(dst, value []byte) []byte {
 	n := 0
 	for _, c := range value {
 		if '0' <= c && c <= '9' {
@@ -132,10 +132,7 @@ func (w *Worker) fakeSSN(dst, value []byte) ([]byte, error) {
 	r := w.scratch.draw(w.fakes(), w.person().seed, drawSSN)
 	var digits [9]byte
 	if n == len(digits) {
-		number, ok, err := w.personOrdinal()
-		if err != nil {
-			return dst, err
-		}
+		number, ok := w.personOrdinal()
 		if ok && number < ssns {
 			number = w.table.set.ssns.apply(&w.scratch, number)
 		} else {
@@ -143,7 +140,7 @@ func (w *Worker) fakeSSN(dst, value []byte) ([]byte, error) {
 		}
 		number = (900+number/(49*9999))*1_000_000 + (number/9999%49+1)*10_000 + number%9999 + 1
 		for i := len(digits) - 1; i >= 0; i-- {
-			digits[i] = '0' + byte(number%10) //nolint:gosec // one digit
+			digits[i] = '0' + byte(number%10)
 			number /= 10
 		}
 	}
@@ -161,5 +158,5 @@ func (w *Worker) fakeSSN(dst, value []byte) ([]byte, error) {
 			dst = append(dst, c) // of a masked one
 		}
 	}
-	return dst, nil
+	return dst
 }

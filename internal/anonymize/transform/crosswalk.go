@@ -75,8 +75,8 @@ func (s *shard) find(words int, h uint64, k crosswalkKey) int {
 	if n == 0 {
 		return -1
 	}
-	slot, _ := bits.Mul64(h, uint64(n))
-	for i := int(slot) * width; ; { //nolint:gosec // below n
+	slot, _ := bits.Mul64(h, uint64(n)) //nolint:gosec // not negative
+	for i := int(slot) * width; ; {     //nolint:gosec // below n
 		e := s.entries[i : i+width : i+width]
 		if e[words] == 0 || e[0] == k[0] && (words < 2 || e[1] == k[1]) && (words < 3 || e[2] == k[2]) {
 			return i

@@ -181,7 +181,7 @@ func TestReferencesAreMappedAlike(t *testing.T) {
 		shared := policy.Rule{Transformer: transformer, Domain: "mrn"}
 		b.table("a.person", nil, "id int8", coded, "chart text", shared)
 		b.table("a.visit", nil, "id uuid", coded, "person int4", coded, "note text", coded, "chart text", shared,
-			"doc jsonb", policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"p": {Transformer: transformer, Domain: "a.person.id"}, "v": {Transformer: transformer}}})
+			"doc jsonb", policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"p": {Transformer: transformer, Domain: "a.person.id"}, "v": {Transformer: transformer}, "w": {Transformer: transformer, Domain: "a.visit.id"}}})
 		b.table("a.line", nil, "id int8", coded, "visit uuid", coded, "person text", coded, "people int8[]", policy.Rule{Transformer: transformer, Domain: "a.person.id"})
 		b.refer("a.visit", "person", "a.person", "id")
 		b.refer("a.line", "person", "a.visit", "person")
@@ -189,17 +189,17 @@ func TestReferencesAreMappedAlike(t *testing.T) {
 		s := b.set(t)
 		person, visit, line := worker(t, s, "a.person"), worker(t, s, "a.visit"), worker(t, s, "a.line")
 		for i := range 200 {
-			id, u, chart := fmt.Sprint(1000+i), fmt.Sprintf("%08x-1111-4111-8111-111111111111", i), fmt.Sprintf("C%05d", i)
+			id, u, chart := fmt.Sprint(1000+i), fmt.Sprintf("%08x-1111-4111-8111-11111111111a", i), fmt.Sprintf("C%05d", i)
 			p := send(t, person, id, chart)
-			v := send(t, visit, u, id, id, chart, `{"p":`+id+`,"v":"`+u+`"}`)
+			v := send(t, visit, u, id, id, chart, `{"p":`+id+`,"v":"`+u+`","w":"`+strings.ToUpper(u)+`"}`)
 			l := send(t, line, id, u, id, "{"+id+",NULL}")
 			if v[1] != p[0] || l[2] != p[0] || l[3] != "{"+p[0]+",NULL}" || !strings.HasPrefix(v[4], `{"p":`+p[0]+`,`) {
 				t.Fatalf("the person %s is %q, %q and %q", id, p, v, l)
 			}
-			if l[1] != v[0] || v[3] != p[1] {
+			if l[1] != v[0] || v[3] != p[1] || !strings.HasSuffix(v[4], `,"w":"`+v[0]+`"}`) {
 				t.Fatalf("visit or chart differ: %q, %q, %q", p, v, l)
 			}
-			if l[0] == p[0] || v[2] == p[0] || strings.Contains(v[4], v[0]) {
+			if l[0] == p[0] || v[2] == p[0] || strings.Contains(v[4], `"v":"`+v[0]) {
 				t.Fatalf("domains are alike: %q, %q, %q", p, v, l)
 			}
 			if len(p[0]) > 10 {
@@ -255,6 +255,18 @@ func TestSurrogateDoesNotFollowFromTheValue(t *testing.T) {
 	for typ, pair := range map[string][2]string{"int8": {"17", "900000001"}, "text": {"AB-100", "QX-999"}} {
 		if a, b := one(t, k, "v "+typ, policy.Surrogate)(1, pair[0]), one(t, k, "v "+typ, policy.Surrogate)(1, pair[1]); a != b {
 			t.Errorf("%s: the first of all is %s here and %s there", typ, a, b)
+		}
+	}
+}
+
+// No id stays what it is.
+func TestNoIdIsItsOwnCode(t *testing.T) {
+	t.Parallel()
+	k := fixed(t, 8)
+	for typ, id := range map[string]string{"int8": "17", "text": "AB-100000"} {
+		code := one(t, k, "v "+typ, policy.Surrogate)(1, id) // the one that is given first
+		if got := one(t, k, "v "+typ, policy.Surrogate)(1, code); got == code {
+			t.Errorf("%s stays", code)
 		}
 	}
 }
@@ -386,7 +398,8 @@ func TestKeysAreRefused(t *testing.T) {
 		}
 	}
 	a, b := fixed(t, 1), fixed(t, 2)
-	if len(a.ID()) != 16 || a.ID() != fixed(t, 1).ID() || a.ID() == b.ID() || EphemeralKeys().ID() == EphemeralKeys().ID() {
+	c, d := EphemeralKeys(), EphemeralKeys()
+	if len(a.ID()) != 16 || a.ID() != fixed(t, 1).ID() || a.ID() == b.ID() || c.ID() == d.ID() {
 		t.Error("ids of keys are not theirs")
 	}
 }

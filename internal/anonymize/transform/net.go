@@ -63,14 +63,14 @@ func network(do apply) apply {
 			return dst, err
 		}
 		six := bytes.IndexByte(dst[from:], ':') >= 0
-		bits := 0
+		bits := 32
 		if i := bytes.IndexByte(dst[from:], '/'); i >= 0 {
 			bits, err = strconv.Atoi(string(dst[from+i+1:]))
 			if err != nil {
 				return dst, errNetwork
 			}
 			dst = dst[:from+i]
-		} else if bits = 32; six {
+		} else if six {
 			bits = 128
 		}
 		switch {

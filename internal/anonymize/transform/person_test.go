@@ -204,20 +204,20 @@ func TestNamesAreWrittenAsTheRealOnes(t *testing.T) {
 	if plain[4] != l[:5] {
 		t.Errorf("in five characters %s is %s", l, plain[4])
 	}
-	for real, want := range map[[3]string][3]string{
+	for actual, want := range map[[3]string][3]string{
 		{"TESTA", "SAMPLE", "TESTA SAMPLE"}:  {strings.ToUpper(f), strings.ToUpper(l), strings.ToUpper(f + " " + l)},
 		{"testa", "sample", "sample, testa"}: {strings.ToLower(f), strings.ToLower(l), strings.ToLower(l + ", " + f)},
 		{"T", "S.", "Sample, Testa"}:         {f[:1], l[:1] + ".", l + ", " + f},
 		{"Zoë", "Ærø", "Sample"}:             {f, l, l},
 		{"", "-", " "}:                       {"", "-", " "},
 	} {
-		got := row(real[0], real[1], real[2])
+		got := row(actual[0], actual[1], actual[2])
 		short := want[1]
 		if len(short) > 5 {
 			short = short[:5]
 		}
 		if got != fmt.Sprint([]string{want[0], want[1], want[2], short}) {
-			t.Errorf("%q becomes %s, want %q", real, got, want)
+			t.Errorf("%q becomes %s, want %q", actual, got, want)
 		}
 	}
 	// Somebody else is the same however the name is written, and not the row's person.
@@ -230,7 +230,7 @@ func TestNamesAreWrittenAsTheRealOnes(t *testing.T) {
 func TestPhones(t *testing.T) {
 	t.Parallel()
 	do := one(t, fixed(t, 6), "v text", policy.Phone)
-	for real, want := range map[string]string{
+	for actual, want := range map[string]string{
 		"(617) 867-5309":        `^\([2-469]\d\d\) 555-01\d\d$`,
 		"617.867.5309":          `^[2-469]\d\d\.555\.01\d\d$`,
 		"6178675309":            `^[2-469]\d\d55501\d\d$`,
@@ -248,14 +248,14 @@ func TestPhones(t *testing.T) {
 	} {
 		seen := map[string]bool{}
 		for i := range 300 {
-			got := do(i, real)
+			got := do(i, actual)
 			if !regexp.MustCompile(want).MatchString(got) || strings.Contains(got, "Testa") || regexp.MustCompile(`^\D*1?[2-9](11|9\d)55501`).MatchString(got) {
-				t.Fatalf("%q becomes %q", real, got)
+				t.Fatalf("%q becomes %q", actual, got)
 			}
 			seen[got] = true
 		}
-		if n := len(regexp.MustCompile(`\d`).FindAllString(real, -1)); n >= 10 && len(seen) < 290 {
-			t.Errorf("%q: 300 people have %d numbers", real, len(seen))
+		if n := len(regexp.MustCompile(`\d`).FindAllString(actual, -1)); n >= 10 && len(seen) < 290 {
+			t.Errorf("%q: 300 people have %d numbers", actual, len(seen))
 		}
 	}
 }
@@ -264,9 +264,9 @@ func TestPhones(t *testing.T) {
 func TestTakenNumbersArePassedOver(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		kind identify.Kind
-		rule string
-		real string
+		kind   identify.Kind
+		rule   string
+		actual string
 	}{{identify.Phone, policy.Phone, "(617) 867-5309"}, {identify.IP, policy.IP, "10.1.2.3"}} {
 		taken := map[string]bool{}
 		b := newBed(t, fixed(t, 6))
@@ -279,11 +279,11 @@ func TestTakenNumbersArePassedOver(t *testing.T) {
 			return string(n)
 		}
 		for w, i := worker(t, b.set(t), "a.t"), 0; i < 100; i++ {
-			taken[normal(send(t, w, fmt.Sprint(i), c.real)[1])] = true
+			taken[normal(send(t, w, fmt.Sprint(i), c.actual)[1])] = true
 		}
 		b.Taken = func(kind identify.Kind, v []byte) bool { return kind == c.kind && taken[string(v)] }
 		for w, i := worker(t, b.set(t), "a.t"), 0; i < 100; i++ {
-			if got := send(t, w, fmt.Sprint(i), c.real)[1]; taken[normal(got)] {
+			if got := send(t, w, fmt.Sprint(i), c.actual)[1]; taken[normal(got)] {
 				t.Errorf("%s is somebody's", got)
 			}
 		}
@@ -306,12 +306,12 @@ func TestSocialSecurityNumbers(t *testing.T) {
 		seen[got] = true
 	}
 	do := one(t, fixed(t, 7), "v text", policy.SSN)
-	for real, want := range map[string]string{
+	for actual, want := range map[string]string{
 		"123456789": `^9\d{8}$`, "123 45 6789": `^9\d\d \d\d \d{4}$`, "6789": `^\d{4}$`, "***-**-6789": `^\*\*\*-\*\*-\d{4}$`, "XXX-XX-6789": `^XXX-XX-\d{4}$`,
 		"": `^$`, "none": `^$`, "123-45-6789 (Testa)": `^9\d\d-\d\d-\d{4} $`,
 	} {
-		if got := do(1, real); !regexp.MustCompile(want).MatchString(got) {
-			t.Errorf("%q becomes %q", real, got)
+		if got := do(1, actual); !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%q becomes %q", actual, got)
 		}
 	}
 }

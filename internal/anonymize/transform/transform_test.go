@@ -3,6 +3,7 @@ package transform
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func col(words string) catalog.Column {
 	c.Base, c.Array = strings.CutSuffix(c.Base, "[]")
 	if base, length, ok := strings.Cut(strings.TrimSuffix(c.Base, ")"), "("); ok && base != "numeric" {
 		c.Base = base
-		fmt.Sscan(length, &c.MaxLength)
+		c.MaxLength, _ = strconv.Atoi(length)
 	} else if ok {
 		c.Base = base
 	}

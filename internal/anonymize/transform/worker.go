@@ -192,14 +192,13 @@ func (w *Worker) nobody() error {
 }
 
 // personOrdinal is the number of the row's subject among all; not ok when they are not numbered.
-func (w *Worker) personOrdinal() (uint64, bool, error) {
+func (w *Worker) personOrdinal() (uint64, bool) {
 	p := w.person()
 	s := w.table.set
 	if !p.is || s.subject == nil {
-		return 0, false, nil
+		return 0, false
 	}
-	n, ok := s.subject.ordinal(w, p.at)
-	return n, ok, nil
+	return s.subject.ordinal(w, p.at)
 }
 
 // isTaken asks whether an identifier that was made up, in the form that identify.Normalize gives, is one of the source's.
