@@ -11,6 +11,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	. "github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
 )
 
 var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -632,8 +633,19 @@ func TestCheck_types(t *testing.T) {
 				if got := len(found) == 0; got != want {
 					t.Errorf("%s of %s%s: allowed is %t\n%s", name, of, array, got, lines(found))
 				}
+				if want && name != Derived {
+					transformable(t, p, c)
+				}
 			}
 		}
+	}
+}
+
+// transformable says that what a check allows can be done.
+func transformable(t *testing.T, p *Policy, c *catalog.Catalog) {
+	t.Helper()
+	if _, err := transform.New(transform.Config{Policy: p, Catalog: c, Keys: transform.EphemeralKeys(), AsOf: now}); err != nil {
+		t.Errorf("the check has nothing against what cannot be done: %v", err)
 	}
 }
 
