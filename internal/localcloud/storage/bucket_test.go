@@ -60,9 +60,9 @@ func TestBucketRefusals(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.bucket(&storage.Bucket{Name: "box"})
-	make := func(b *storage.Bucket) error { _, err := r.client.Buckets.Insert(project, b).Do(); return err }
+	insert := func(b *storage.Bucket) error { _, err := r.client.Buckets.Insert(project, b).Do(); return err }
 	for _, name := range []string{"", "ab", "Upper", "-a-", "a_", "a..b", "192.168.0.1", "goog-box", "my-google", strings.Repeat("x", 64), "a/b", "../x"} {
-		r.refused(make(&storage.Bucket{Name: name}), http.StatusBadRequest, "invalid")
+		r.refused(insert(&storage.Bucket{Name: name}), http.StatusBadRequest, "invalid")
 	}
 	for _, b := range []*storage.Bucket{
 		{StorageClass: "WARM"}, {Labels: map[string]string{"A": "b"}}, {Labels: map[string]string{"a": "B"}},
@@ -70,9 +70,9 @@ func TestBucketRefusals(t *testing.T) {
 		{IamConfiguration: &storage.BucketIamConfiguration{PublicAccessPrevention: "maybe"}},
 	} {
 		b.Name = "other"
-		r.refused(make(b), http.StatusBadRequest, "invalid")
+		r.refused(insert(b), http.StatusBadRequest, "invalid")
 	}
-	r.refused(make(&storage.Bucket{Name: "box"}), http.StatusConflict, "conflict")
+	r.refused(insert(&storage.Bucket{Name: "box"}), http.StatusConflict, "conflict")
 	_, err := r.client.Buckets.Insert("other-project", &storage.Bucket{Name: "box"}).Do()
 	if r.refused(err, http.StatusConflict, "conflict"); !strings.Contains(err.Error(), "The requested bucket name is not available") {
 		t.Error(err)
