@@ -67,7 +67,8 @@ func TestBucketRefusals(t *testing.T) {
 	for _, b := range []*storage.Bucket{
 		{StorageClass: "WARM"}, {Labels: map[string]string{"A": "b"}}, {Labels: map[string]string{"a": "B"}},
 		{HierarchicalNamespace: &storage.BucketHierarchicalNamespace{Enabled: true}}, {RetentionPolicy: &storage.BucketRetentionPolicy{RetentionPeriod: 4e9}},
-		{IamConfiguration: &storage.BucketIamConfiguration{PublicAccessPrevention: "maybe"}},
+		{IamConfiguration: &storage.BucketIamConfiguration{PublicAccessPrevention: "maybe"}}, {Acl: []*storage.BucketAccessControl{{Entity: "allUsers"}}},
+		{SoftDeletePolicy: &storage.BucketSoftDeletePolicy{RetentionDurationSeconds: 3600}},
 	} {
 		b.Name = "other"
 		r.refused(insert(b), http.StatusBadRequest, "invalid")
@@ -85,6 +86,11 @@ func TestBucketRefusals(t *testing.T) {
 	r.refused(err, http.StatusNotFound, "notFound")
 	_, err = r.client.BucketAccessControls.List("box").Do()
 	r.refused(err, http.StatusBadRequest, "invalid")
+	for _, body := range []string{`{"lifecycle": {"rules": []}}`, `{"cors": 1}`, `{"website": {"mainPageSuffix": 1}}`, `[]`, `{`} {
+		if answer, said := r.send("PATCH", "/storage/v1/b/box", body); answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %s %s", body, answer.Status, said)
+		}
+	}
 	if answer, _ := r.send("GET", "/storage/v1/b", ""); answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("a list of no project: %s", answer.Status)
 	}

@@ -123,7 +123,7 @@ func TestBadUploads(t *testing.T) {
 	r.bucket(&storage.Bucket{Name: "box"})
 	for _, o := range []*storage.Object{
 		{Name: "a", Md5Hash: "AAAAAAAAAAAAAAAAAAAAAA=="}, {Name: "a", Crc32c: "AAAAAA=="}, {Name: ".."}, {Name: "a\nb"}, {Name: strings.Repeat("x", 1025)},
-		{Name: "a", StorageClass: "WARM"}, {Name: "a", KmsKeyName: "projects/p"}, {Name: "a", Retention: &storage.ObjectRetention{Mode: "Locked"}},
+		{Name: "a", StorageClass: "WARM"}, {Name: "a", KmsKeyName: "projects/p"}, {Name: "a", Acl: []*storage.ObjectAccessControl{{Entity: "allUsers"}}}, {Name: "a", Retention: &storage.ObjectRetention{Mode: "Locked"}},
 	} {
 		_, err := r.insert(o, "hello")
 		r.refused(err, http.StatusBadRequest, "invalid")
