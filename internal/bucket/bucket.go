@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/oauth2"
 )
 
 // Bucket holds objects. Names are relative to its prefix and hold no "..".
@@ -61,9 +59,8 @@ func parse(address string) (*url.URL, error) {
 
 // Options say how Cloud Storage is reached; the zero value is as Google's own clients would.
 type Options struct {
-	Endpoint string             // https://host or, without credentials, http://host:port; empty: STORAGE_EMULATOR_HOST, else Google's
-	Tokens   oauth2.TokenSource // nil: the default credentials
-	Client   *http.Client       // makes the calls, with what credentials it has; nil: one with those of above
+	Endpoint string       // https://host or, without credentials, http://host:port; empty: STORAGE_EMULATOR_HOST, else Google's
+	Client   *http.Client // makes the calls, with what credentials it has; nil: one with the default credentials
 }
 
 // Open opens gs://bucket/prefix or file:///folder. Nothing is dialled before the first call.

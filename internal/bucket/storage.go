@@ -46,8 +46,6 @@ func openStorage(ctx context.Context, bucket, prefix string, o Options) (Bucket,
 		options = append(options, option.WithHTTPClient(o.Client))
 	case strings.HasPrefix(endpoint, "http://"):
 		options = append(options, option.WithHTTPClient(http.DefaultClient)) // credentials do not travel in the clear
-	case o.Tokens != nil:
-		options = append(options, option.WithTokenSource(o.Tokens))
 	default:
 		// The client outlives the call that makes it.
 		credentials, err := google.FindDefaultCredentials(context.WithoutCancel(ctx), storage.DevstorageReadWriteScope)

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -45,11 +44,7 @@ const (
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
-	dir, err := os.MkdirTemp(t.TempDir(), "storage")
-	if err != nil {
-		t.Fatal(err)
-	}
-	face, err := storage.New(storage.Options{Dir: dir})
+	face, err := storage.New(storage.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

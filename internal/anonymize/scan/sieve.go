@@ -132,7 +132,7 @@ func (s *sieve) word(w []byte, near bool) {
 	ordinary := redact.Ordinary(w)
 	if s.lex.want.has(identify.FullName) {
 		for _, before := range s.last {
-			if len(before) > 0 && !(ordinary && redact.Ordinary(before)) {
+			if len(before) > 0 && (!ordinary || !redact.Ordinary(before)) {
 				s.code(identify.FullName, pair(&s.pair, before, w))
 			}
 		}
