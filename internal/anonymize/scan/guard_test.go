@@ -206,6 +206,16 @@ func TestGuard_kept(t *testing.T) {
 	}
 }
 
+// A value that recurs is looked through again where it is somebody's.
+func TestGuard_recurring(t *testing.T) {
+	t.Parallel()
+	r := clinic(t)
+	for _, i := range []int{3, 9} { // that only a guard looks for
+		r.results["c.notes"][i][2] = "call " + r.rows["c.patients"][9][5]
+	}
+	r.stops("c.notes", "note", "phone")
+}
+
 // What was discarded is forgotten, and what was committed is not.
 func TestGuard_discard(t *testing.T) {
 	t.Parallel()

@@ -99,6 +99,9 @@ func TestRun_numbers(t *testing.T) {
 		"that is none":                 {catalog.Column{Base: "timestamptz"}, policy.Rule{Transformer: policy.Year}, "1999-01-02 00:00:00+00", true},
 		"word that is a name in text":  {catalog.Column{Base: "text"}, scrubbing, "asked sorrel", true},
 		"which is kept as well":        {catalog.Column{Base: "text"}, keeping, "asked sorrel", false}, // like White
+		"words of a name far apart":    {catalog.Column{Base: "text"}, keeping, "Sorrel ..... Hinklebottom", false},
+		"others between them":          {catalog.Column{Base: "text"}, keeping, "Sorrel met with Hinklebottom", false},
+		"a middle name between them":   {catalog.Column{Base: "text"}, keeping, "Sorrel Nobody Hinklebottom", true},
 		"label of an enum":             {catalog.Column{Base: "mood", Kind: "e"}, keeping, "Sorrel Hinklebottom", false},
 		"bytes that are no text":       {catalog.Column{Base: "bytea"}, scrubbing, `\xff` + hex.EncodeToString([]byte("sorrel 700008")), false},
 		"with what chance cannot make": {catalog.Column{Base: "bytea"}, scrubbing, `\xff` + hex.EncodeToString([]byte("sorrel@clinic.test")), true},
