@@ -45,7 +45,7 @@ func Email(text []byte, at int) (Span, bool) {
 // URL is the end of the URL that begins at text[i], a letter, where no word is cut; i, if none does.
 func URL(text []byte, i int) int {
 	end := i
-	for end < len(text) && (classes[text[end]] == Letter || classes[text[end]] == Digit || text[end] == '-') {
+	for end < len(text) && end-i < 64 && (classes[text[end]] == Letter || classes[text[end]] == Digit || text[end] == '-') { // a label has 63
 		end++
 	}
 	if end == len(text) {

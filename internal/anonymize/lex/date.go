@@ -319,8 +319,23 @@ func yearAfter(text []byte, d *Date, i int) {
 	switch {
 	case isYear(v, end-i):
 		d.Year, d.Y, d.To = v, Span{i, end}, end
-	case end-i == 2 && (quote || mark || i == from) && (end == len(text) || text[end] != ':' && text[end] != '%' && classes[text[end]] != Letter):
+	case end-i == 2 && (quote || mark || i == from) && ends(text, end):
 		d.Year, d.Y, d.To, d.Short = v, Span{i, end}, end, true
+	}
+}
+
+// ends says whether a number ends at text[i], and neither a unit follows nor the next part of a time or of another date.
+func ends(text []byte, i int) bool {
+	if i == len(text) {
+		return true
+	}
+	switch c := text[i]; c {
+	case '%':
+		return false
+	case ':', '/', '-', '.', '_', '\\':
+		return i+1 == len(text) || classes[text[i+1]] != Digit
+	default:
+		return classes[c] != Letter
 	}
 }
 
@@ -461,7 +476,7 @@ func weekday(word []byte) bool {
 // AppendMonth appends a month's name as another one is written: abbreviated or not, in capitals or not.
 func AppendMonth(dst []byte, m int, like []byte) []byte {
 	name := time.Month(m).String()
-	if len(like) <= 4 && !(len(like) == 4 && (like[3]|0x20 == 'e' || like[3]|0x20 == 'y')) { // June and July are whole
+	if n := len(like); n < 4 || n == 4 && like[3]|0x20 != 'e' && like[3]|0x20 != 'y' { // June and July are whole
 		name = name[:3]
 	}
 	for i := range len(name) {

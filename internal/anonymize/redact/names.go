@@ -15,9 +15,7 @@ func (p *pass) isOwn(w *word) bool {
 	}
 	n := o.find(w.key, w.text)
 	if last := len(w.text) - 1; n == nil && last > 2 && w.text[last] == 's' && w.base == w.to { // the Smiths
-		if n = o.find(keyOf(w.text[:last]), w.text[:last]); n != nil {
-			w.base--
-		}
+		n = o.find(keyOf(w.text[:last]), w.text[:last])
 	}
 	if n == nil && w.to-w.from > len(w.text) {
 		n = p.partlyOwn(w)
@@ -40,6 +38,7 @@ func (p *pass) isOwn(w *word) bool {
 	if p.lastOwn != nil && p.lastOwn.part == n.part && p.lastOwn != n && p.near(w.from, 3, " -'.") && p.from == p.nameEnd && p.ownEnd == p.nameEnd {
 		p.from = w.base // one fake name stands for all words of the own one
 	} else {
+		p.beside(w.from)
 		p.dst = append(p.dst, p.in[p.from:w.from]...)
 		p.dst = appendLike(p.dst, n.fake, w)
 		p.from = w.base
@@ -177,7 +176,7 @@ func (p *pass) isInitial(w *word) bool {
 		}
 	}
 	p.dst = append(append(p.dst, p.in[p.from:w.from]...), fake)
-	p.changed = p.changed || fake != p.in[w.from]
+	p.changed, p.open = p.changed || fake != p.in[w.from], true
 	p.from, p.at = w.to, w.to
 	p.nameEnd = w.to
 	return true

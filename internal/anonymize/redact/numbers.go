@@ -15,7 +15,7 @@ func (p *pass) number() {
 		end++
 	}
 	switch {
-	case p.isCode():
+	case p.isCode(i) || p.isCodeWithin(end):
 	case p.isPlain(end):
 	case p.isIP():
 	case p.date():
@@ -27,7 +27,7 @@ func (p *pass) number() {
 	default:
 		p.at = end
 	}
-	p.start, p.before, p.length, p.ended = false, 0, 3, p.at
+	p.start, p.before, p.length, p.capital, p.ended = false, 0, 3, false, p.at
 }
 
 // isPlain goes past what is plainly a measure, and cannot be the beginning of anything: 5%, 7.1, 128/76, 500 mg.
@@ -40,7 +40,7 @@ func (p *pass) isPlain(end int) bool {
 		from := end + 1
 		for end = from; end < len(in) && lex.ClassOf(in[end]) == lex.Digit; end++ {
 		}
-		if end-from > int(c&1)+2 || end+2 >= len(in) {
+		if end-from > 3 || end-from > 2 && c == '.' || end+2 >= len(in) {
 			return false
 		}
 	}
@@ -72,22 +72,38 @@ func (p *pass) isPlain(end int) bool {
 	return true
 }
 
+// isCodeWithin looks for long numbers that other digits are written before.
+func (p *pass) isCodeWithin(end int) bool {
+	for i := p.at + 1; i < end; i++ {
+		if p.isCode(i) {
+			return true
+		}
+	}
+	return false
+}
+
 // isCode looks for the numbers of the person and of the policy, whatever marks are in them.
-func (p *pass) isCode() bool {
-	if p.own.codeMask&codeBit(p.in[p.at]|0x20) != 0 {
+func (p *pass) isCode(i int) bool {
+	if p.own.codeMask&codeBit(p.in[i]|0x20) != 0 {
 		for _, c := range p.own.codes {
-			if end := match(p.in, p.at, c.text); end > p.at {
+			if i > p.at && len(c.text) < long {
+				continue
+			}
+			if end := match(p.in, i, c.text); end > i {
 				if c.label == "[PHONE]" {
 					end = p.extension(end)
 				}
-				p.put(p.codeFrom(p.at, end), end, c.label)
+				p.put(p.codeFrom(i, end), end, c.label)
 				return true
 			}
 		}
 	}
 	for _, c := range p.codes {
-		if end := match(p.in, p.at, c.text); end > p.at {
-			p.put(p.at, end, c.label)
+		if i > p.at && len(c.text) < long {
+			continue
+		}
+		if end := match(p.in, i, c.text); end > i {
+			p.put(i, end, c.label)
 			return true
 		}
 	}
@@ -104,13 +120,16 @@ func (o *Own) isCode(digits []byte) bool {
 	return false
 }
 
+// long is how many signs a code has that is found among other digits as well.
+const long = 7
+
 // match is the end of the code that begins at text[i]; i, if it does not. The longer a code, the more marks may be in it.
 func match(text []byte, i int, code []byte) int {
 	gap := 0
 	if len(code) > 4 {
 		gap = 2
 	}
-	if len(code) > 6 {
+	if len(code) >= long {
 		gap = 6
 	}
 	at := i
@@ -138,7 +157,7 @@ func match(text []byte, i int, code []byte) int {
 		at++
 	}
 	if at < len(text) {
-		if k := lex.ClassOf(text[at]); k == lex.Digit || k == lex.Letter && lex.ClassOf(code[len(code)-1]) == lex.Letter {
+		if k := lex.ClassOf(text[at]); k == lex.Digit && len(code) < long || k == lex.Letter && lex.ClassOf(code[len(code)-1]) == lex.Letter {
 			return i
 		}
 	}
@@ -274,6 +293,7 @@ func (p *pass) isAge(end int) bool {
 		return false
 	}
 	p.cut(p.at, to)
+	p.open = true
 	p.dst = append(p.dst, label...)
 	if to < len(p.in) && lex.ClassOf(p.in[to]) == lex.Letter {
 		p.dst = append(p.dst, ' ')

@@ -39,7 +39,7 @@ type drawn struct {
 }
 
 func draw(t *rapid.T) *drawn {
-	word := rapid.StringMatching(`[A-Z][a-z]{2,9}`)
+	word := rapid.StringMatching(`[A-Z][a-z]{2,9}`).Filter(func(s string) bool { return !identify.Particle([]byte(strings.ToLower(s))) })
 	digit := func(n int) string { return rapid.StringMatching(fmt.Sprintf(`[2-9][0-9]{%d}`, n-1)).Draw(t, "digits") }
 	d := &drawn{first: word.Draw(t, "first"), last: word.Draw(t, "last"), last2: word.Draw(t, "last2"), phone: digit(10), ssn: digit(9), record: rapid.StringMatching(`[A-Z]{2,4}[0-9]{4,6}`).Draw(t, "record"),
 		birth: time.Date(rapid.IntRange(1937, 2025).Draw(t, "year"), time.Month(rapid.IntRange(1, 12).Draw(t, "month")), rapid.IntRange(1, 28).Draw(t, "day"), 3, 4, 5, 0, time.UTC)}
@@ -182,7 +182,7 @@ func TestDatesMove(t *testing.T) {
 
 func FuzzText(f *testing.F) {
 	for _, s := range []string{"Marisol Quintero-O'Neill", "M. Quintero, DOB 3/2/84, (512) 867-5309", "a@b 1/2/2019/3/4 2019-2020-01", "[NAME] [DATE]", "12 Oak St Apt 4, Austin, TX 78701", "93 90 or older yo", "\xff\xfeQuintero\xff",
-		"Mon, 2 Jan 2006", "XXX-XX-1234", "http://x.y/z@w", "::1 1.2.3.4.5", "Mr. Mrs. Smith Young", "5 1 2 8 6 7 5 3 0 9 9", "１２３４５", "O'Neill's’s", "Feel August  Clinic Suite 1200 B"} {
+		"Mon, 2 Jan 2006", "XXX-XX-1234", "http://x.y/z@w", "::1 1.2.3.4.5", "Mr. Mrs. Smith Young", "5 1 2 8 6 7 5 3 0 9 9", "5 1 2 5 3 08 6 7 5 3 0 9 9", "１２３４５", "O'Neill's’s", "Feel August  Clinic Suite 1200 B"} {
 		f.Add(s, 0)
 		f.Add(s, -30)
 	}

@@ -79,6 +79,7 @@ func (k key) hash() uint64 {
 type table struct {
 	entries []entry
 	shift   uint
+	mask    uint64
 	n       int
 }
 
@@ -90,15 +91,11 @@ type entry struct {
 func (t *table) add(word string, f flags) {
 	if (t.n+1)*3 > len(t.entries) {
 		old := t.entries
-		t.shift = 64 - 12
-		for size := 1 << 12; ; size <<= 1 {
-			if size > len(old) {
-				t.entries = make([]entry, size)
-				break
-			}
-			t.shift--
+		t.shift, t.mask = 64-12, 1<<12-1
+		for t.mask < uint64(len(old)) {
+			t.shift, t.mask = t.shift-1, t.mask<<1|1
 		}
-		t.n = 0
+		t.entries, t.n = make([]entry, t.mask+1), 0
 		for _, e := range old {
 			if e.flags != 0 {
 				t.put(e.key, e.flags)
@@ -109,7 +106,7 @@ func (t *table) add(word string, f flags) {
 }
 
 func (t *table) put(k key, f flags) {
-	for i := k.hash() >> t.shift; ; i = (i + 1) & uint64(len(t.entries)-1) {
+	for i := k.hash() >> t.shift; ; i = (i + 1) & t.mask {
 		e := &t.entries[i]
 		if e.flags == 0 {
 			e.key = k
@@ -123,7 +120,7 @@ func (t *table) put(k key, f flags) {
 }
 
 func (t *table) get(k key, hash uint64) flags {
-	for i := hash >> t.shift; ; i = (i + 1) & uint64(len(t.entries)-1) {
+	for i := hash >> t.shift; ; i = (i + 1) & t.mask {
 		e := &t.entries[i]
 		if e.key == k || e.flags == 0 {
 			return e.flags

@@ -57,7 +57,7 @@ func TestText(t *testing.T) {
 		{"Quintero, Marisol Q.", "Fakename, Zeldane V."},
 		{"M. Quintero", "Z. Fakename"},
 		{"M. T. Quintero, M.Q. Quintero", "Z. X. Fakename, [NAME] Fakename"},
-		{"Ms. O’Neill and the Quinteros", "Ms. Fakename and the Fakenames"},
+		{"Ms. O’Neill and the Quinteros", "Ms. Fakename and the Fakename"},
 		{"Neill, QUINTERO O NEILL", "Fakename, FAKENAME X FAKENAME"},
 		{"Márisol Quíntero", "Zeldane Fakename"},
 		{"Mari\u00adsol", "Zeldane"},

@@ -257,6 +257,30 @@ func TestOldAge(t *testing.T) {
 	}
 }
 
+// Whoever is 90 is so however the date is moved, and nobody becomes it by that.
+func TestOldAgeIsNotMoved(t *testing.T) {
+	t.Parallel()
+	b := shiftBed(t, fixed(t, 4), policy.Shift{Min: -364, Max: 364})
+	w := worker(t, b.set(t), "a.person")
+	moved := 0
+	for i := range 300 {
+		id := fmt.Sprint(i)
+		if got := send(t, w, id, "1936-06-14", "06/14/1936", id); got[1] != "1936-01-01" || got[2] != "01/01/1936" {
+			t.Fatalf("who is 90 was born %q", got[1:])
+		}
+		got := send(t, w, id, "1936-06-17", null, id)[1]
+		if got < "1936-01-01" || got > "1936-06-15" && got < "1936-06-17" {
+			t.Fatalf("who is 89 was born %s", got)
+		}
+		if got > "1936-06-17" {
+			moved++
+		}
+	}
+	if moved < 100 {
+		t.Errorf("of 300 only %d were moved to later", moved)
+	}
+}
+
 func TestAges(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, fixed(t, 5))

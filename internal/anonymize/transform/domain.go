@@ -19,6 +19,7 @@ type domain struct {
 	whole   bool // there are columns of whole numbers: texts that are whole numbers are those, too
 	uuids   bool // there are columns of UUIDs: the case of texts that are UUIDs does not count
 
+	once  bool // no id is there twice, so that none has to be remembered
 	folds bool // there are columns for which case does not count
 
 	// Codes of whole numbers fit each column, and are far from what sequences and vendors give out, and not like a telephone number.
@@ -85,7 +86,7 @@ var (
 )
 
 func newDomain(keys *Keys, name string, u *uses) *domain {
-	d := &domain{name: name, permute: u.permute, whole: u.whole, uuids: u.uuids, folds: u.folds, span: u.codes, shapes: map[string]*shape{}}
+	d := &domain{name: name, permute: u.permute, whole: u.whole, uuids: u.uuids, once: u.once(), folds: u.folds, span: u.codes, shapes: map[string]*shape{}}
 	if d.permute {
 		d.hash, d.cipher = keys.derived("permute hash "+name), keys.derived("permute "+name)
 		d.permutation, d.beyond = newPermutation(d.cipher, 0, d.below), newPermutation(d.cipher, 1, 1<<63-d.below)
@@ -135,11 +136,7 @@ func (d *domain) appendAt(w *Worker, dst, id []byte) ([]byte, codeAt, error) {
 
 // numberCode is the code of a whole number, without the lowest.
 func (d *domain) numberCode(w *Worker, v int64) (uint64, error) {
-	walk := d.numbers
-	if v >= 0 && v < 1<<32 {
-		walk = d.short
-	}
-	code, err := walk.code(numberKey(uint64(v)), func() (uint32, error) { //nolint:gosec // the same 64 bits
+	fresh := func() (uint32, error) {
 		for {
 			n := d.next.Add(1) - 1
 			if n >= d.count {
@@ -151,9 +148,25 @@ func (d *domain) numberCode(w *Worker, v int64) (uint64, error) {
 				return uint32(code), nil //nolint:gosec // count is at most maxCode
 			}
 		}
-	})
+	}
+	if d.once && d.count >= plenty {
+		code, err := fresh()
+		return uint64(code), err
+	}
+	code, err := d.numberWalk(v).code(numberKey(uint64(v)), fresh) //nolint:gosec // the same 64 bits
 	return uint64(code), err
 }
+
+// numberWalk is the crosswalk of a number.
+func (d *domain) numberWalk(v int64) *crosswalk {
+	if v >= 0 && v < 1<<32 {
+		return d.short
+	}
+	return d.numbers
+}
+
+// plenty is how many codes there must be for an id that is read twice, because a connection was lost, to be given another one.
+const plenty = 100_000_000
 
 // crowded is how many codes there must be for one to be passed over, because it is an id of the source.
 const crowded = 1 << 20
@@ -161,7 +174,7 @@ const crowded = 1 << 20
 func (d *domain) appendTextCode(w *Worker, dst, id []byte) ([]byte, codeAt, error) {
 	w.shape = shapeOf(w.shape[:0], id)
 	sh := d.shapeNamed(w.shape)
-	code, err := d.texts.code(fingerprint(w.scratch.mac(d.hash, 0, id)), func() (uint32, error) {
+	fresh := func() (uint32, error) {
 		for {
 			n := sh.next.Add(1) - 1
 			if n >= min(sh.all, maxCode) {
@@ -174,7 +187,16 @@ func (d *domain) appendTextCode(w *Worker, dst, id []byte) ([]byte, codeAt, erro
 				return uint32(code), nil //nolint:gosec // at most maxCode
 			}
 		}
-	})
+	}
+	var code uint32
+	var err error
+	if v, ok := wholeNumber(id); d.once && sh.all >= plenty {
+		code, err = fresh()
+	} else if ok && !d.whole { // else numbers have codes of their own
+		code, err = d.numberWalk(v).code(numberKey(uint64(v)), fresh) //nolint:gosec // the same 64 bits
+	} else {
+		code, err = d.texts.code(fingerprint(w.scratch.mac(d.hash, 0, id)), fresh)
+	}
 	if err != nil {
 		return dst, codeAt{}, err
 	}

@@ -14,9 +14,16 @@ type uses struct {
 	whole, uuids       bool
 	folds              bool
 	codes              span
+	columns            int
+	unique             bool // none of the columns has a value twice
 }
 
-func (u *uses) add(rule policy.Rule, c catalog.Column, inJSON bool) {
+// once says whether an id of the domain is there once at most: in one column, to which nothing refers.
+func (u *uses) once() bool { return u.columns == 1 && u.unique }
+
+func (u *uses) add(rule policy.Rule, c catalog.Column, inJSON, unique bool) {
+	u.columns++
+	u.unique = unique && !c.Array
 	u.permute = u.permute || rule.Transformer == policy.Permute
 	u.surrogate = u.surrogate || rule.Transformer == policy.Surrogate
 	if inJSON {
@@ -51,11 +58,11 @@ func (s *Set) makeDomains() error {
 		for _, c := range t.Columns {
 			rule := rules.Columns[c.Name]
 			if coded(rule) {
-				at(policy.Domain(s.cfg.Policy, s.cfg.Catalog, path, c.Name)).add(rule, c, false)
+				at(policy.Domain(s.cfg.Policy, s.cfg.Catalog, path, c.Name)).add(rule, c, false, t.Unique(c.Name))
 			}
 			for inner, r := range rule.Paths {
 				if coded(r) {
-					at(policy.PathDomain(path, c.Name, inner, r)).add(r, c, true)
+					at(policy.PathDomain(path, c.Name, inner, r)).add(r, c, true, false)
 				}
 			}
 		}

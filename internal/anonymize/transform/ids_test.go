@@ -332,11 +332,49 @@ func TestCrosswalkSideBySide(t *testing.T) {
 		t.Errorf("%d ids have %d pairs of codes", n, len(seen))
 	}
 	entries := 0
-	for i := range s.domains["a.t.id"].numbers.shards {
-		entries += len(s.domains["a.t.id"].numbers.shards[i].entries)
+	for i := range s.domains["a.t.id"].short.shards {
+		entries += len(s.domains["a.t.id"].short.shards[i].entries)
 	}
-	if size := entries * 4 / n; size > 20 {
+	if size := entries * 4 / n; size > 14 {
 		t.Errorf("an id takes %d bytes", size)
+	}
+}
+
+// What nothing refers to is not remembered, and has a code of its own all the same.
+func TestIdsThatNothingRefersTo(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, fixed(t, 11))
+	b.once = true
+	b.Policy.Subject = policy.Subject{Table: "a.p", Key: "id"}
+	b.table("a.p", nil, "id int8", policy.Surrogate, "email text", policy.Email)
+	b.table("a.t", nil, "id int8", policy.Surrogate, "email text", policy.Email)
+	b.table("a.u", nil, "id text", policy.Surrogate, "other int8", policy.Surrogate)
+	b.table("a.v", nil, "id int2", policy.Surrogate)
+	s := b.set(t)
+	for domain, once := range map[string]bool{"a.p.id": false, "a.t.id": true, "a.u.id": true, "a.u.other": false, "a.v.id": true} {
+		if s.domains[domain].once != once {
+			t.Errorf("%s: once is %v", domain, !once)
+		}
+	}
+	seen := map[string]bool{}
+	for i := range 5000 {
+		id := fmt.Sprint(i)
+		u := send(t, worker(t, s, "a.u"), fmt.Sprintf("AB%07d", i), "5")
+		v := send(t, worker(t, s, "a.v"), fmt.Sprint(i%100))
+		r := send(t, worker(t, s, "a.t"), id, "t@practice.test")
+		seen[u[0]], seen[r[0]], seen[r[1]], seen["v"+v[0]], seen["other"+u[1]] = true, true, true, true, true
+	}
+	if len(seen) != 3*5000+100+1 {
+		t.Errorf("there are %d codes and addresses", len(seen))
+	}
+	for _, domain := range []string{"a.t.id", "a.u.id"} {
+		for _, x := range []*crosswalk{s.domains[domain].short, s.domains[domain].numbers, s.domains[domain].texts} {
+			for i := range x.shards {
+				if len(x.shards[i].entries) > 0 {
+					t.Fatalf("%s remembers ids", domain)
+				}
+			}
+		}
 	}
 }
 

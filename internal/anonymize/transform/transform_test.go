@@ -32,7 +32,7 @@ func fixed(t testing.TB, n byte) *Keys {
 // bed is a small database and its policy.
 type bed struct {
 	Config
-	tables map[string]int
+	once bool // ids that nothing refers to may have another code when they are asked for again
 }
 
 // col declares a column in the words of a test: "name type"; types are written as PostgreSQL's format_type does.
@@ -53,7 +53,7 @@ func newBed(t testing.TB, keys *Keys) *bed {
 	return &bed{Config: Config{
 		Policy:  &policy.Policy{Version: policy.Version, Tables: map[string]policy.Table{}, Shift: policy.Shift{Min: -364, Max: -1}},
 		Catalog: &catalog.Catalog{}, Keys: keys, AsOf: asOf,
-	}, tables: map[string]int{}}
+	}}
 }
 
 // table adds a table whose first column is its key; columns and rules come in turns.
@@ -84,6 +84,9 @@ func (b *bed) set(t testing.TB) *Set {
 	s, err := New(b.Config)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, d := range s.domains {
+		d.once = d.once && b.once
 	}
 	return s
 }

@@ -159,13 +159,16 @@ func (w *Worker) person() *person {
 	return p
 }
 
-// ownKey sets the key to what a row without a subject is known by: its primary key, as it is or as it is mapped, or, without
-// one, that no other row has the same.
+// ownKey sets the key to what a row without a subject is known by: its primary key, as it is or as it is mapped. Without one,
+// or when its code is not remembered, it is somebody whom no other row is about.
 func (w *Worker) ownKey(mapped bool) error {
 	t := w.table
 	w.key = append(append(w.key[:0], t.Path...), 0)
 	for _, k := range t.key {
 		field := w.fields[k.in]
+		if mapped && k.domain != nil && k.domain.once {
+			return w.nobody()
+		}
 		if mapped && k.domain != nil && !copytext.IsNull(field) {
 			var err error
 			if w.key, err = k.domain.append(w, w.key, field); err != nil {
@@ -177,8 +180,14 @@ func (w *Worker) ownKey(mapped bool) error {
 		w.key = append(w.key, '\t')
 	}
 	if len(t.key) == 0 {
-		w.key = binary.BigEndian.AppendUint64(w.key, t.nobodies.Add(1))
+		return w.nobody()
 	}
+	return nil
+}
+
+// nobody sets the key to one that no other row has.
+func (w *Worker) nobody() error {
+	w.key = binary.BigEndian.AppendUint64(append(append(w.key[:0], w.table.Path...), 1), w.table.nobodies.Add(1))
 	return nil
 }
 
