@@ -385,6 +385,11 @@ func TestSchemaCoverage(t *testing.T) {
 	if got = read(map[string]any{"endpoint": s.URL, "policy": whole}); !got["complete"].Equal(tftypes.NewValue(tftypes.Bool, false)) || !strings.Contains(got["problems"].String(), "expired") {
 		t.Errorf("complete, although %v", got["problems"])
 	}
+	s.answer, s.status = &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "the database is away"}, 500
+	if got = read(map[string]any{"endpoint": s.URL}); !got["complete"].Equal(tftypes.NewValue(tftypes.Bool, false)) || !got["hcl"].IsNull() || !strings.Contains(got["problems"].String(), "away") {
+		t.Errorf("a runtime that is away: %v", got)
+	}
+	s.answer = nil
 	got = read(map[string]any{"endpoint": s.URL})
 	if err := got["unmapped"].As(&open); err != nil || len(open) != 4 || !strings.Contains(text(got["hcl"]), "maiden_name") || strings.Contains(got["problems"].String(), "expire") {
 		t.Errorf("without a policy: %v, %s", got["unmapped"], got["problems"])
