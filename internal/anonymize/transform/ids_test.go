@@ -173,6 +173,25 @@ func TestTooManyIds(t *testing.T) {
 	}
 }
 
+// A subject without a code is nobody to invent things for.
+func TestTooManySubjects(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, fixed(t, 5))
+	b.Policy.Subject = policy.Subject{Table: "a.person", Key: "id"}
+	b.table("a.person", nil, "id numeric(2)", policy.Surrogate)
+	b.table("a.visit", nil, "id int8", policy.Surrogate, "person numeric(2)", policy.Surrogate)
+	b.table("a.note", []string{"visit", "person"}, "id int8", policy.Surrogate, "visit int8", policy.Surrogate, "email text", policy.Email)
+	b.refer("a.visit", "person", "a.person", "id")
+	b.refer("a.note", "visit", "a.visit", "id")
+	w := worker(t, b.set(t), "a.note")
+	for i := range 100 {
+		send(t, w, fmt.Sprint(i), "1", "t@practice.test", fmt.Sprint(i))
+	}
+	if _, err := trySend(w, "1", "1", "t@practice.test", "777777"); err == nil || !strings.HasPrefix(err.Error(), "a.note.email: there are more ids") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // What refers to an id is mapped as that is, whatever its type and table, and what shares no domain is not.
 func TestReferencesAreMappedAlike(t *testing.T) {
 	t.Parallel()
@@ -417,7 +436,8 @@ func TestIdsThatNothingRefersTo(t *testing.T) {
 
 func TestKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, secret := range [][]byte{nil, make([]byte, 31), make([]byte, 64), []byte(strings.Repeat("test", 16))} {
+	short := fixed(t, 1).master[:31]
+	for _, secret := range [][]byte{nil, short, make([]byte, 31), make([]byte, 64), []byte(strings.Repeat("test", 16))} {
 		if _, err := NewKeys(secret); err == nil || strings.Contains(err.Error(), "testtest") {
 			t.Errorf("%d bytes: %v", len(secret), err)
 		}
