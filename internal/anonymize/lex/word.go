@@ -171,12 +171,6 @@ func foldRune(dst []byte, r rune) []byte {
 	case 'ı':
 		return append(dst, 'i')
 	}
-	if r < utf8.RuneSelf {
-		if classes[byte(r)] == Letter {
-			dst = append(dst, byte(r)|0x20)
-		}
-		return dst
-	}
 	if r == utf8.RuneError || !unicode.IsLetter(r) || unicode.Is(unicode.Lm, r) {
 		return dst
 	}

@@ -27,7 +27,7 @@ func (p *pass) number() {
 	default:
 		p.at = end
 	}
-	p.start, p.before, p.length, p.ended = false, 0, 3, p.at
+	p.start, p.before, p.length, p.capital, p.ended = false, 0, 3, false, p.at
 }
 
 // isPlain goes past what is plainly a measure, and cannot be the beginning of anything: 5%, 7.1, 128/76, 500 mg.
@@ -40,7 +40,7 @@ func (p *pass) isPlain(end int) bool {
 		from := end + 1
 		for end = from; end < len(in) && lex.ClassOf(in[end]) == lex.Digit; end++ {
 		}
-		if end-from > int(c&1)+2 || end+2 >= len(in) {
+		if end-from > 3 || end-from > 2 && c == '.' || end+2 >= len(in) {
 			return false
 		}
 	}
@@ -136,9 +136,7 @@ func match(text []byte, i int, code []byte) int {
 	for n, want := range code {
 		marks := 0
 		for n > 0 && at < len(text) && marks < gap {
-			c := text[at]
-			k := lex.ClassOf(c)
-			if k == lex.Letter || k == lex.Digit || c == '@' || c == '"' {
+			if k := lex.ClassOf(text[at]); k == lex.Letter || k == lex.Digit {
 				break
 			}
 			at++
@@ -293,6 +291,7 @@ func (p *pass) isAge(end int) bool {
 		return false
 	}
 	p.cut(p.at, to)
+	p.open = true
 	p.dst = append(p.dst, label...)
 	if to < len(p.in) && lex.ClassOf(p.in[to]) == lex.Letter {
 		p.dst = append(p.dst, ' ')
@@ -332,75 +331,4 @@ func (p *pass) isOldYear(end int) bool {
 	}
 	p.put(p.at, end, "[DATE]")
 	return true
-}
-
-// isStreet takes street addresses, with what follows of them.
-func (p *pass) isStreet() bool {
-	s, ok := lex.ReadStreet(p.in, p.at)
-	if !ok {
-		return false
-	}
-	if own := &p.own.street; len(own.name) > 0 && bytes.Equal(own.number, p.in[s.Number.From:s.Number.To]) {
-		n, _ := foldLong(&p.ahead, p.in[s.Name.From:s.Name.To])
-		if bytes.Equal(p.ahead[:n], own.name) {
-			if !s.Known {
-				s.To = s.Name.To
-			}
-			p.put(p.at, p.address(s.To), "[ADDRESS]")
-			return true
-		}
-	}
-	if !s.Known {
-		return false
-	}
-	// Ten days on the road are none.
-	for from, to := range words(p.in[s.Name.From:s.To]) {
-		n, _ := foldLong(&p.ahead, p.in[s.Name.From+from:s.Name.From+to])
-		if c := p.in[s.Name.From+from]; c >= 'a' && c < 0x80 && from == 0 && p.flagsOf(p.ahead[:n])&(ordinary|yearWord|amount) != 0 {
-			return false
-		}
-	}
-	p.put(p.at, p.address(s.To), "[ADDRESS]")
-	return true
-}
-
-// address is the end of the flat, the town, the state and the postal code that follow a street.
-func (p *pass) address(i int) int {
-	end := i
-	if next, ok := p.next(end, 3); ok {
-		switch string(next.text) {
-		case "apt", "apartment", "unit", "suite", "ste", "lot", "room", "rm", "bldg", "floor", "fl", "no":
-			at := next.to
-			for n := 0; n < 3 && at < len(p.in) && (p.in[at] == ' ' || p.in[at] == '.' || p.in[at] == '#'); n++ {
-				at++
-			}
-			if code, _, _ := lex.Code(p.in, at); code > at {
-				end = code
-			}
-		}
-	}
-	town := end
-	for range 4 {
-		if at := p.stateAfter(town); at > 0 {
-			return p.zip(at)
-		}
-		next, ok := p.next(town, 2)
-		if !ok || !next.cap {
-			break
-		}
-		town = next.to
-	}
-	return end
-}
-
-func (p *pass) zip(i int) int {
-	at := i
-	for n := 0; n < 2 && at < len(p.in) && (p.in[at] == ' ' || p.in[at] == ','); n++ {
-		at++
-	}
-	code, letters, digits := lex.Code(p.in, at)
-	if letters == 0 && (digits == 5 || digits == 9) {
-		return code
-	}
-	return i
 }
