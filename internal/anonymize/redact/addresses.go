@@ -52,9 +52,12 @@ func (p *pass) address(i int) int {
 		}
 	}
 	town := end
-	for range 4 {
+	for range 6 {
 		if at := p.stateAfter(town); at > 0 {
 			return p.zip(at)
+		}
+		if at := p.zip(town); at > town {
+			return at
 		}
 		next, ok := p.next(town, 2)
 		if !ok || !next.cap {
@@ -97,21 +100,35 @@ func (p *pass) isCity(w *word) bool {
 	return false
 }
 
-// stateAfter is the end of ", TX" at in[i]; 0, when it is not there.
+// stateAfter is the end of what tells that a town is before in[i]: ", TX", ", Texas", " TX 78701"; 0, when nothing does.
 func (p *pass) stateAfter(i int) int {
-	if i+3 >= len(p.in) || p.in[i] != ',' {
+	next, ok := p.next(i, 2)
+	if !ok || i == len(p.in) || !next.cap {
 		return 0
 	}
-	i++
-	if p.in[i] == ' ' {
-		i++
+	switch {
+	case next.flags&state != 0 && next.all && (p.in[i] == ',' || p.zip(next.to) > next.to), next.flags&stateName != 0 && p.in[i] == ',':
+		return next.to
 	}
-	end := i + 2
-	if end > len(p.in) || end < len(p.in) && (lex.ClassOf(p.in[end]) == lex.Letter || lex.ClassOf(p.in[end]) == lex.Digit) {
-		return 0
+	return 0
+}
+
+// beforeDegree takes the name before a degree: Ada Q. Example, MD.
+func (p *pass) beforeDegree(w *word) bool {
+	end := w.to
+	for range 4 {
+		next, ok := p.next(end, 2)
+		if !ok || !next.cap {
+			return false
+		}
+		if next.flags&degree != 0 && (next.all || len(next.text) > 2 && p.in[next.to-1] < 'a') {
+			p.put(w.from, end, "[NAME]")
+			return true
+		}
+		if next.flags&ordinary != 0 && len(next.text) > 1 || p.in[end] == ',' {
+			return false
+		}
+		end = next.to
 	}
-	if p.in[i] >= 'a' || p.in[i+1] >= 'a' || p.flagsOf([]byte{p.in[i] | 0x20, p.in[i+1] | 0x20})&state == 0 {
-		return 0
-	}
-	return end
+	return false
 }

@@ -204,7 +204,7 @@ func (p *pass) isName(w *word) bool {
 		return true
 	case listed && !w.all && !p.start, listed && (p.near(w.from, 2, " -.,") || p.nextIsName(w, 2)):
 		return true
-	case w.flags&ordinary != 0 || w.all || w.flags&known != 0 && w.flags&^(known|kin|state|amount) != 0:
+	case w.flags&ordinary != 0 || w.all || w.flags&known != 0 && w.flags&^(known|state|amount) != 0:
 		return false
 	}
 	return p.before&kin != 0 && !p.start && 0 < gap && gap <= 3 || p.near(w.from, 1, " -") || !listed && p.nextIsName(w, 1)

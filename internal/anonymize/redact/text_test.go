@@ -101,6 +101,11 @@ func TestText(t *testing.T) {
 		{"lives at 1402 Juniper", "lives at [ADDRESS]"},
 		{"lives at 12 Oak Hollow Street Apt 4, Austin, TX 78701 now", "lives at [ADDRESS] now"},
 		{"from San Antonio, TX", "from [CITY], TX"},
+		{"at 1402 North Juniper Blvd., Unit 3B, Round Rock, Texas 78664 now", "at [ADDRESS] now"},
+		{"in El Paso, Texas or Austin TX 78701", "in [CITY], Texas or [CITY] TX [NUMBER]"},
+		{"seen by Ada Q. Xyzzy, MD and Xyzzy Plugh PhD", "seen by [NAME], MD and [NAME] PhD"},
+		{"Grandmother Xyzzy died", "Grandmother [NAME] died"},
+		{"pain 4/10, on 4/10", "pain 4/10, on [DATE]"},
 		{"10 days on the road", "10 days on the road"},
 
 		// Dates.

@@ -100,7 +100,12 @@ systolic diastolic sem severity scale bilaterally throughout reflexes pulses mot
 percent mmhg bpm degrees x`
 	stateWords = `al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or pa ri sc sd tn tx ut
 vt va wa wv wi wy dc pr`
-	monthWords = `january jan enero february feb febrero march mar marzo april apr abril may mayo june jun junio july jul julio august aug agosto
+	stateNames = `alabama alaska arizona arkansas california colorado connecticut delaware florida hawaii idaho illinois indiana iowa kansas kentucky
+louisiana maine maryland massachusetts michigan minnesota mississippi missouri montana nebraska nevada ohio oklahoma oregon pennsylvania tennessee
+texas utah vermont virginia washington wisconsin wyoming`
+	scaleWords  = "pain strength power grip murmur intensity severity reflexes pulses dtr dtrs motor headache discomfort"
+	degreeWords = "md do rn np pa phd lcsw dds dmd dnp aprn cnm crna pharmd dpm lpc lmft lvn lpn mbbs facp fnp psyd"
+	monthWords  = `january jan enero february feb febrero march mar marzo april apr abril may mayo june jun junio july jul julio august aug agosto
 september sept sep septiembre october oct octubre november nov noviembre december dec diciembre febr ene abr ago dic`
 	weekdayWords = `monday mon tuesday tue tues wednesday wed thursday thu thur thurs friday fri saturday sat sunday sun`
 )
