@@ -40,10 +40,10 @@ func (p *pass) date() bool {
 	return true
 }
 
-// apart says whether the year that stays of a date is surely no part of anything else: a word in small letters is before it,
+// apart says whether the year that stays of a date is surely no part of anything else: a word is before it,
 // and the end of a sentence, or an everyday word, behind it.
 func (p *pass) apart(d *lex.Date) bool {
-	if p.capital || p.ended != d.From-1 || p.before&(month|weekday|of) != 0 || lex.ClassOf(p.in[p.ended-1]) != lex.Letter || p.in[p.ended] != ' ' {
+	if p.ended != d.From-1 || p.before&(month|weekday|of) != 0 || lex.ClassOf(p.in[p.ended-1]) != lex.Letter || p.in[p.ended] != ' ' {
 		return false
 	}
 	rest := p.in[d.To:min(len(p.in), d.To+10)]
@@ -102,7 +102,7 @@ func (p *pass) move(d *lex.Date, year int) {
 	p.open = true
 	p.cut(d.From, d.To)
 	padded := p.in[d.D.From] == '0' || !d.Word && p.in[d.M.From] == '0' || d.Y.From < d.M.From && d.M.To-d.M.From == 2 || d.M.To == d.D.From ||
-		d.Word && (d.D.To == d.M.From || p.in[d.D.To] == '-')
+		d.Word && d.D.To <= d.M.From && p.in[d.D.To] != ' '
 	number := func(n int, s lex.Span) {
 		if n < 10 && s.To-s.From == 2 && (padded || p.in[s.From] == '0' || d.Y.To-d.Y.From == 4 && s.From == d.Y.To) {
 			p.dst = append(p.dst, '0')
