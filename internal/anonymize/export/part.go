@@ -70,7 +70,7 @@ func (s *sink) flush() error {
 	if len(s.waits) == 0 {
 		return nil
 	}
-	rand.Shuffle(len(s.waits), func(i, j int) { s.waits[i], s.waits[j] = s.waits[j], s.waits[i] })
+	rand.Shuffle(len(s.waits), func(i, j int) { s.waits[i], s.waits[j] = s.waits[j], s.waits[i] }) //nolint:gosec // ChaCha8 that the system has seeded
 	s.mixed = s.mixed[:0]
 	for _, w := range s.waits {
 		line := s.lines[w.from:w.to]

@@ -194,7 +194,7 @@ func (r *run) make(ctx context.Context, e *engine, m *evidence.Manifest) error {
 
 // evidence is what the manifest says of a table. The order of its parts would tell the order of its rows.
 func (t *table) evidence() evidence.Table {
-	mathrand.Shuffle(len(t.objects), func(i, j int) { t.objects[i], t.objects[j] = t.objects[j], t.objects[i] })
+	mathrand.Shuffle(len(t.objects), func(i, j int) { t.objects[i], t.objects[j] = t.objects[j], t.objects[i] }) //nolint:gosec // ChaCha8 that the system has seeded
 	if t.objects == nil {
 		t.objects = []evidence.Object{}
 	}

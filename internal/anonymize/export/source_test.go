@@ -20,7 +20,7 @@ func TestRun_closed(t *testing.T) {
 			r := newRig(t)
 			r.exec(change)
 			r.at(1, func() { t.Error("something was written") })
-			r.fails("nothing was read", map[string]string{"column": "clinic.visits.ssn", "table": "clinic.more"}[name])
+			_ = r.fails("nothing was read", map[string]string{"column": "clinic.visits.ssn", "table": "clinic.more"}[name])
 		})
 	}
 }
@@ -69,14 +69,14 @@ func TestRun_hiddenRows(t *testing.T) {
 	role := r.role()
 	r.exec(`grant select on all tables in schema clinic to ` + role + `; alter table clinic.visits enable row level security; create policy half on clinic.visits using (patient > 1000)`)
 	r.Source = r.source(role, "reader")
-	r.fails("clinic.visits", "row-level security")
+	_ = r.fails("clinic.visits", "row-level security")
 }
 
 // Neither error, log nor server's log has a value, not even when PostgreSQL quotes one.
 func TestRun_quotedValues(t *testing.T) {
 	r := newRig(t)
 	r.Policy.Subset = &policy.Subset{Table: "clinic.patients", Where: "email::int > 0"}
-	r.fails("clinic.", "SQLSTATE 22P02")
+	_ = r.fails("clinic.", "SQLSTATE 22P02")
 	r.clean("the server's log", pgLog(t))
 }
 
@@ -158,7 +158,7 @@ func keys(lines []string, column int) map[string]bool {
 func TestRun_orphans(t *testing.T) {
 	r := newRig(t)
 	r.exec("update clinic.lines set visit = 'canarygone' where id <= 3; update clinic.lines set visit = null where id = 4")
-	r.fails("clinic.lines: 3 rows refer by visit to clinic.visits.id that is not there")
+	_ = r.fails("clinic.lines: 3 rows refer by visit to clinic.visits.id that is not there")
 	r.Policy.References[0].Orphans = true
 	r.copied(r.run(), nil)
 

@@ -70,11 +70,11 @@ func (s *subset) refused(r reference, from string, depth int) string {
 	if r.to == s.Table {
 		return q + "(" + s.root(to) + ") is not true"
 	}
-	var any []string
+	var one []string
 	for _, next := range s.leading(r.to) {
-		any = append(any, "exists ("+s.refused(next, to, depth+1)+")")
+		one = append(one, "exists ("+s.refused(next, to, depth+1)+")")
 	}
-	return q + "(" + strings.Join(any, " or ") + ")"
+	return q + "(" + strings.Join(one, " or ") + ")"
 }
 
 // root is the condition on the subset's own table. The policy's condition names columns bare, so that it has the table for itself.
