@@ -58,7 +58,7 @@ func URL(text []byte, i int) int {
 		}
 	case '.':
 		host := end
-		for host+1 < len(text) && text[host] == '.' && (classes[text[host+1]] == Letter || classes[text[host+1]] == Digit) {
+		for host+1 < len(text) && host-i < 256 && text[host] == '.' && (classes[text[host+1]] == Letter || classes[text[host+1]] == Digit) {
 			label := host + 1
 			for host = label; host < len(text) && (classes[text[host]] == Letter || classes[text[host]] == Digit || text[host] == '-'); host++ {
 			}

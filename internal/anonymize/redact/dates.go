@@ -84,6 +84,9 @@ func (p *pass) isAmount(d *lex.Date) bool {
 	if p.before&dateWord != 0 && d.From-p.ended <= 2 {
 		return false
 	}
+	if of := d.D.To - d.D.From; p.before&scale != 0 && d.From-p.ended <= 2 && (of == 1 && p.in[d.D.From] >= '4' || of == 2 && d.Day == 10) {
+		return true // pain 4/10
+	}
 	next, ok := p.next(d.To, 1)
 	return ok && next.flags&amount != 0 && next.from-d.To <= 1
 }
@@ -112,8 +115,7 @@ func (p *pass) move(d *lex.Date, year int) {
 			if d.Short {
 				p.dst = append(p.dst, byte('0'+day.Year()/10%10), byte('0'+day.Year()%10))
 			} else {
-				p.dst = lex.AppendDay(p.dst, day.Year(), 0, 0)
-				p.dst = p.dst[:len(p.dst)-4]
+				p.dst = strconv.AppendInt(p.dst, int64(day.Year()), 10)
 			}
 			i = d.Y.To
 		case d.M.From:

@@ -204,7 +204,7 @@ func (p *pass) isName(w *word) bool {
 		return true
 	case listed && !w.all && !p.start, listed && (p.near(w.from, 2, " -.,") || p.nextIsName(w, 2)):
 		return true
-	case w.flags&ordinary != 0 || w.all || w.flags&known != 0 && w.flags&^(known|kin|state|amount) != 0:
+	case w.flags&ordinary != 0 || w.all || w.flags&known != 0 && w.flags&^(known|state|amount) != 0:
 		return false
 	}
 	return p.before&kin != 0 && !p.start && 0 < gap && gap <= 3 || p.near(w.from, 1, " -") || !listed && p.nextIsName(w, 1)
@@ -229,43 +229,4 @@ func (p *pass) nextIsName(w *word, gap int) bool {
 		}
 	}
 	return p.names(next.text) || p.own.find(next.key, next.text) != nil
-}
-
-// isCity takes away the town before a state's code: Austin, TX.
-func (p *pass) isCity(w *word) bool {
-	end := w.to
-	for range 3 {
-		if code := p.stateAfter(end); code > 0 {
-			p.put(w.from, end, "[CITY]")
-			return true
-		}
-		if end >= len(p.in) || p.in[end] != ' ' {
-			return false
-		}
-		next, ok := p.next(end, 1)
-		if !ok || !next.cap || next.flags&ordinary != 0 {
-			return false
-		}
-		end = next.to
-	}
-	return false
-}
-
-// stateAfter is the end of ", TX" at in[i]; 0, when it is not there.
-func (p *pass) stateAfter(i int) int {
-	if i+3 >= len(p.in) || p.in[i] != ',' {
-		return 0
-	}
-	i++
-	if p.in[i] == ' ' {
-		i++
-	}
-	end := i + 2
-	if end > len(p.in) || end < len(p.in) && (lex.ClassOf(p.in[end]) == lex.Letter || lex.ClassOf(p.in[end]) == lex.Digit) {
-		return 0
-	}
-	if p.in[i] >= 'a' || p.in[i+1] >= 'a' || p.flagsOf([]byte{p.in[i] | 0x20, p.in[i+1] | 0x20})&state == 0 {
-		return 0
-	}
-	return end
 }

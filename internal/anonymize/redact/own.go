@@ -288,7 +288,7 @@ func transcribe(dst, name []byte) []byte {
 	return dst
 }
 
-// prepare adds what is made of several parts of the name: johnsmith, smithjohn, jsmith, smithj.
+// prepare adds what is made of several parts of the name: johnsmith, smithjohn, jsmith, smithj, jqsmith.
 func (o *Own) prepare() {
 	if o.ready {
 		return
@@ -310,6 +310,10 @@ func (o *Own) prepare() {
 				o.invented(short)
 				o.word(Full, o.join(letter(a.word), b.word), short)
 				o.word(Full, o.join(b.word, letter(a.word)), short)
+				if m := o.initial[Middle].real; m != 0 && m < utf8.RuneSelf { // jqsmith
+					o.joined = append(append(append(o.joined[:0], letter(a.word)...), m), b.word...)
+					o.word(Full, o.joined, short)
+				}
 			}
 		}
 	}

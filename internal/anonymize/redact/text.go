@@ -90,6 +90,9 @@ func (p *pass) put(from, to int, label string) {
 	if label == "[NAME]" || label == "[CITY]" {
 		p.beside(from)
 	}
+	if from > 0 && lex.ClassOf(p.in[from-1]) != lex.Space && p.in[from-1] != '(' { // what is before may have been read as its beginning
+		p.open = true
+	}
 	p.cut(from, to)
 	p.dst = append(p.dst, label...)
 	if label == "[NAME]" {
@@ -188,13 +191,13 @@ func (p *pass) word() {
 	case p.isName(&w):
 		p.put(w.from, w.base, "[NAME]")
 	case w.flags&(month|ninety) != 0 && p.isMonth(&w):
-	case w.flags&ordinary == 0 && w.cap && p.isCity(&w):
+	case w.flags&ordinary == 0 && w.cap && (p.isCredentialed(&w) || p.isCity(&w)):
 	default:
 		p.at = end
 	}
-	switch {
-	case p.before&kin != 0 && w.flags&copula != 0: // her daughter's name is
-	default:
+	if p.before&(kin|pronoun) != 0 && w.flags&copula != 0 {
+		p.before |= ageWord // her daughter's name is Emily, who is 93
+	} else {
 		p.before = w.flags
 	}
 	p.start, p.length, p.capital, p.ended = false, n, w.cap, p.at

@@ -101,10 +101,17 @@ func TestText(t *testing.T) {
 		{"lives at 1402 Juniper", "lives at [ADDRESS]"},
 		{"lives at 12 Oak Hollow Street Apt 4, Austin, TX 78701 now", "lives at [ADDRESS] now"},
 		{"from San Antonio, TX", "from [CITY], TX"},
+		{"at 1402 North Juniper Blvd., Unit 3B, Round Rock, Texas 78664 now", "at [ADDRESS] now"},
+		{"in El Paso, Texas or Austin TX 78701", "in [CITY], Texas or [CITY] TX [NUMBER]"},
+		{"seen by Ada Q. Xyzzy, MD and Xyzzy Plugh PhD", "seen by [NAME], MD and [NAME] PhD"},
+		{"Grandmother Xyzzy died", "Grandmother [NAME] died"},
+		{"pain 4/10, on 4/10", "pain 4/10, on [DATE]"},
 		{"10 days on the road", "10 days on the road"},
 
 		// Dates.
 		{"DOB 1984-03-02", "DOB 1984"},
+		{"on March the 2nd, 1984, the 2nd of March 1984, 2 de marzo de 1984, March 2-4, 1984", "on 1984, the 1984, 1984, 1984"},
+		{"January 13, 01/13/1984", "[DATE], 1984"},
 		{"born 03/02/1984, 3/2/84, 2.3.1984, 2 March 1984, March 2nd, 1984, 02MAR1984", "born 1984, 1984, 1984, 1984, 1984, 1984"},
 		{"Mar 2 1984; 2-Mar-84; 19840302; 1984/3/2; Mar. 2, '84", "1984; 1984; 1984; 1984; 1984"},
 		{"Friday, March 2nd 1984 at 3", "1984 at 3"},
@@ -117,6 +124,8 @@ func TestText(t *testing.T) {
 		// Ages.
 		{"93-year-old man, 93 yo, 93yo, aged 95, 91 y/o, 92F, 89 year old, temp 99F", "90 or older man, 90 or older, 90 or older, aged 90 or older, 90 or older, 90 or older F, 89 year old, temp 99F"},
 		{"ninety-three years old", "90 or older"},
+		{"She is 93. O2 is 95, her mother is 97", "She is 90 or older. O2 is 95, her mother is 90 or older"},
+		{"login mqquintero", "login zfakename"},
 	} {
 		o := person()
 		got := string(r.Text([]byte("> "), []byte(c.in), o))

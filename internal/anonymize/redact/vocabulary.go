@@ -1,9 +1,6 @@
 package redact
 
-import (
-	"strings"
-	"sync"
-)
+import "sync"
 
 // Words that free text is full of, and that some people are called as well. One that the source's dictionary of names holds is
 // taken for a name only where it is written as one: with a capital letter inside of a sentence, or beside another name. A word
@@ -103,19 +100,21 @@ systolic diastolic sem severity scale bilaterally throughout reflexes pulses mot
 percent mmhg bpm degrees x`
 	stateWords = `al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or pa ri sc sd tn tx ut
 vt va wa wv wi wy dc pr`
-	monthWords = `january jan enero february feb febrero march mar marzo april apr abril may mayo june jun junio july jul julio august aug agosto
+	stateNames = `alabama alaska arizona arkansas california colorado connecticut delaware florida hawaii idaho illinois indiana iowa kansas kentucky
+louisiana maine maryland massachusetts michigan minnesota mississippi missouri montana nebraska nevada ohio oklahoma oregon pennsylvania tennessee
+texas utah vermont virginia washington wisconsin wyoming`
+	scaleWords      = "pain strength power grip murmur intensity severity reflexes pulses dtr dtrs motor headache discomfort"
+	credentialWords = "md do rn np pa phd lcsw dds dmd dnp aprn cnm crna pharmd dpm lpc lmft lvn lpn mbbs facp fnp psyd"
+	monthWords      = `january jan enero february feb febrero march mar marzo april apr abril may mayo june jun junio july jul julio august aug agosto
 september sept sep septiembre october oct octubre november nov noviembre december dec diciembre febr ene abr ago dic`
 	weekdayWords = `monday mon tuesday tue tues wednesday wed thursday thu thur thurs friday fri saturday sat sunday sun`
 )
 
-var everyday = sync.OnceValue(func() map[string]bool {
-	words := map[string]bool{}
-	for w := range strings.FieldsSeq(ordinaryWords) {
-		words[w] = true
-	}
-	return words
-})
+var everyday = sync.OnceValue(vocabulary)
 
 // Ordinary says whether a folded word is one that free text is full of, and that Text takes for a name only where it is
 // written as one.
-func Ordinary(word []byte) bool { return everyday()[string(word)] }
+func Ordinary(word []byte) bool {
+	k := keyOf(word)
+	return everyday().get(k, k.hash())&ordinary != 0
+}

@@ -180,6 +180,11 @@ func TestInventedNames(t *testing.T) {
 			t.Fatalf("%d is no name", n)
 		}
 	}
+	for _, n := range d.last {
+		if taken([]byte(strings.ToLower(string(appendLast(nil, int(n)))))) {
+			t.Fatalf("%s is a name of the source", appendLast(nil, int(n)))
+		}
+	}
 	for _, n := range d.first {
 		if taken([]byte(strings.ToLower(string(appendFirst(nil, int(n)))))) {
 			t.Fatalf("%s is a name of the source", appendFirst(nil, int(n)))
