@@ -72,6 +72,7 @@ func TestIdsFitAndStayApart(t *testing.T) {
 		{"varchar(13)", 20_000, number("P%012d"), `^[A-Z]\d{12}$`},
 		{"text", 20_000, number("deadbeef%016x"), `^[0-9a-f]{24}$`},
 		{"text", 20_000, number("%020d"), `^\d{20}$`},
+		{"text", 2000, number("%015dz"), `^\d{15}[g-z]$`}, // a letter up to f would make hexadecimal digits of it
 		{"text", 2000, number("Zürich %05d"), `^[A-Z][a-z]{5} \d{5}$`},
 		{"text", 2000, number(strings.Repeat("a long one ", 9) + "%d"), `^[0-9a-f]{40}$`},
 		{"uuid", 20_000, uuid, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`},
@@ -307,6 +308,30 @@ func TestTakenCodesArePassedOver(t *testing.T) {
 			if got := send(t, w, fmt.Sprint(100_000_000+i))[0]; taken[got] {
 				t.Errorf("%s: %s is taken", typ, got)
 			}
+		}
+	}
+}
+
+func TestCrosswalkKnowsEachWordOfAKey(t *testing.T) {
+	t.Parallel()
+	for _, words := range []int{1, 2, 3} {
+		x := newCrosswalk(words)
+		next := uint32(0)
+		for range 2 {
+			for i := range uint32(3000) {
+				for word := range words {
+					var k crosswalkKey
+					k[word] = i + 1
+					want := i*uint32(words) + uint32(word)
+					got, err := x.code(k, func() (uint32, error) { next++; return want, nil })
+					if err != nil || got != want {
+						t.Fatalf("of %d words %v has code %d, want %d", words, k, got, want)
+					}
+				}
+			}
+		}
+		if next != 3000*uint32(words) {
+			t.Errorf("of %d words %d codes were given", words, next)
 		}
 	}
 }
