@@ -316,11 +316,11 @@ func (c *clients) Bucket(ctx context.Context, address string) (bucket.Bucket, er
 	if c.storage.unknown {
 		return nil, errUnknown{c.storage}
 	}
-	tokens, err := c.TokenSource(ctx)
+	client, err := c.HTTPClient(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return bucket.Open(ctx, address, bucket.Options{Endpoint: strings.TrimSuffix(c.storage.value, "/"), Tokens: tokens})
+	return bucket.Open(ctx, address, bucket.Options{Endpoint: c.storage.value, Client: client})
 }
 
 // PubSub is the client of the Pub/Sub API.

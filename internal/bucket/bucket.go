@@ -8,13 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/oauth2"
 )
 
 // Bucket holds objects. Names are relative to its prefix and hold no "..".
@@ -60,8 +59,8 @@ func parse(address string) (*url.URL, error) {
 
 // Options say how Cloud Storage is reached; the zero value is as Google's own clients would.
 type Options struct {
-	Endpoint string             // https://host or, without credentials, http://host:port; empty: STORAGE_EMULATOR_HOST, else Google's
-	Tokens   oauth2.TokenSource // nil: the default credentials
+	Endpoint string       // https://host or, without credentials, http://host:port; empty: STORAGE_EMULATOR_HOST, else Google's
+	Client   *http.Client // makes the calls, with what credentials it has; nil: one with the default credentials
 }
 
 // Open opens gs://bucket/prefix or file:///folder. Nothing is dialled before the first call.

@@ -42,10 +42,10 @@ func openStorage(ctx context.Context, bucket, prefix string, o Options) (Bucket,
 		options = append(options, option.WithEndpoint(strings.TrimRight(endpoint, "/")+"/storage/v1/"))
 	}
 	switch {
+	case o.Client != nil:
+		options = append(options, option.WithHTTPClient(o.Client))
 	case strings.HasPrefix(endpoint, "http://"):
 		options = append(options, option.WithHTTPClient(http.DefaultClient)) // credentials do not travel in the clear
-	case o.Tokens != nil:
-		options = append(options, option.WithTokenSource(o.Tokens))
 	default:
 		// The client outlives the call that makes it.
 		credentials, err := google.FindDefaultCredentials(context.WithoutCancel(ctx), storage.DevstorageReadWriteScope)
@@ -62,7 +62,7 @@ func openStorage(ctx context.Context, bucket, prefix string, o Options) (Bucket,
 }
 
 // piece is how much of an upload is in memory, and on its way at once: the client's own is 16 MB.
-const piece = 2 << 20
+const piece = 1 << 20
 
 func (b *storageBucket) insert(ctx context.Context, name string, body io.Reader) error {
 	// An answer that is lost is asked for again, and then the object is there already: it is this one if it says so.

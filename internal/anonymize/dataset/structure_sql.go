@@ -194,9 +194,11 @@ select rel.q || ': ' || what from rel cross join lateral (
 		where r.ev_class = rel.oid and rel.relkind = 'm' group by v.oid
 	union all
 	select pg_describe_object(d.classid, d.objid, d.objsubid) || ' depends on it'
-	from pg_depend d
-	where ((d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid) or (d.refclassid = 'pg_type'::regclass and d.refobjid in (select t.oid from pg_type t where t.typrelid = rel.oid union all select t.typarray from pg_type t where t.typrelid = rel.oid)))
-		and not case d.classid
+	from (
+		select 'pg_class'::regclass::oid as class, rel.oid as id union all select 'pg_type'::regclass, t.oid from pg_type t where t.typrelid = rel.oid
+		union all select 'pg_type'::regclass, t.typarray from pg_type t where t.typrelid = rel.oid
+	) its join pg_depend d on d.refclassid = its.class and d.refobjid = its.id
+	where not case d.classid
 			when 'pg_class'::regclass then exists (select from pg_class c where c.oid = d.objid and (c.relkind in ('i', 't', 'S') or c.oid = rel.oid)) or exists (select from pg_inherits where inhrelid = d.objid and inhparent = rel.oid)
 			when 'pg_constraint'::regclass then exists (select from pg_constraint x where x.oid = d.objid and (x.conrelid = rel.oid or x.conrelid = any ($1 || $3)))
 			when 'pg_attrdef'::regclass then exists (select from pg_attrdef x where x.oid = d.objid and x.adrelid = rel.oid)

@@ -34,6 +34,10 @@ func (i *importing) swap(ctx context.Context) error {
 		}
 		err := pgx.BeginFunc(ctx, i.holder, func(tx pgx.Tx) error { return i.swapNow(ctx, tx, timeout, restarts) })
 		err = judge("put the new tables in place", err)
+		if err == nil {
+			i.Log.Info("the new tables are in place", "locked_for", time.Since(i.locked).Round(time.Millisecond))
+			return nil
+		}
 		var db *databaseError
 		if !errors.As(err, &db) || (db.code != "55P03" && db.code != "40P01") { // a lock was not to be had
 			return err
@@ -64,6 +68,7 @@ func (i *importing) swapNow(ctx context.Context, tx pgx.Tx, timeout time.Duratio
 	if err != nil {
 		return err
 	}
+	i.locked = time.Now()
 	now, err := i.look(ctx, tx)
 	if err != nil {
 		return err

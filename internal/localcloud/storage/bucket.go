@@ -115,7 +115,7 @@ func (b *bucket) put(name string, versions []*object) error {
 			return err
 		}
 	} else {
-		if err := os.Remove(path); err != nil {
+		if err := os.Remove(path); err != nil { //nolint:gosec // the name's hash
 			return err
 		}
 		if err := gapi.SyncDir(filepath.Dir(path)); err != nil {

@@ -60,19 +60,20 @@ func TestBucketRefusals(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.bucket(&storage.Bucket{Name: "box"})
-	make := func(b *storage.Bucket) error { _, err := r.client.Buckets.Insert(project, b).Do(); return err }
+	insert := func(b *storage.Bucket) error { _, err := r.client.Buckets.Insert(project, b).Do(); return err }
 	for _, name := range []string{"", "ab", "Upper", "-a-", "a_", "a..b", "192.168.0.1", "goog-box", "my-google", strings.Repeat("x", 64), "a/b", "../x"} {
-		r.refused(make(&storage.Bucket{Name: name}), http.StatusBadRequest, "invalid")
+		r.refused(insert(&storage.Bucket{Name: name}), http.StatusBadRequest, "invalid")
 	}
 	for _, b := range []*storage.Bucket{
 		{StorageClass: "WARM"}, {Labels: map[string]string{"A": "b"}}, {Labels: map[string]string{"a": "B"}},
 		{HierarchicalNamespace: &storage.BucketHierarchicalNamespace{Enabled: true}}, {RetentionPolicy: &storage.BucketRetentionPolicy{RetentionPeriod: 4e9}},
-		{IamConfiguration: &storage.BucketIamConfiguration{PublicAccessPrevention: "maybe"}},
+		{IamConfiguration: &storage.BucketIamConfiguration{PublicAccessPrevention: "maybe"}}, {Acl: []*storage.BucketAccessControl{{Entity: "allUsers"}}},
+		{SoftDeletePolicy: &storage.BucketSoftDeletePolicy{RetentionDurationSeconds: 3600}},
 	} {
 		b.Name = "other"
-		r.refused(make(b), http.StatusBadRequest, "invalid")
+		r.refused(insert(b), http.StatusBadRequest, "invalid")
 	}
-	r.refused(make(&storage.Bucket{Name: "box"}), http.StatusConflict, "conflict")
+	r.refused(insert(&storage.Bucket{Name: "box"}), http.StatusConflict, "conflict")
 	_, err := r.client.Buckets.Insert("other-project", &storage.Bucket{Name: "box"}).Do()
 	if r.refused(err, http.StatusConflict, "conflict"); !strings.Contains(err.Error(), "The requested bucket name is not available") {
 		t.Error(err)
@@ -85,6 +86,11 @@ func TestBucketRefusals(t *testing.T) {
 	r.refused(err, http.StatusNotFound, "notFound")
 	_, err = r.client.BucketAccessControls.List("box").Do()
 	r.refused(err, http.StatusBadRequest, "invalid")
+	for _, body := range []string{`{"lifecycle": {"rules": []}}`, `{"cors": 1}`, `{"website": {"mainPageSuffix": 1}}`, `[]`, `{`} {
+		if answer, said := r.send("PATCH", "/storage/v1/b/box", body); answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %s %s", body, answer.Status, said)
+		}
+	}
 	if answer, _ := r.send("GET", "/storage/v1/b", ""); answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("a list of no project: %s", answer.Status)
 	}

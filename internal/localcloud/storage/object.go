@@ -49,14 +49,20 @@ type objectSettings struct {
 	Contexts           json.RawMessage   `json:"contexts,omitempty"`
 
 	// What is refused.
+	ACL        json.RawMessage `json:"acl,omitempty"`
 	Retention  json.RawMessage `json:"retention,omitempty"`
 	KMSKeyName string          `json:"kmsKeyName,omitempty"`
 }
 
 func (s *objectSettings) check() error {
+	if s.ACL != nil && string(s.ACL) != "null" && string(s.ACL) != "[]" {
+		return errACL
+	}
+	s.ACL = nil
 	if s.Retention != nil && string(s.Retention) != "null" {
 		return errRetention
 	}
+	s.Retention = nil
 	if s.KMSKeyName != "" {
 		return errKMS
 	}

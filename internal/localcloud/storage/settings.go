@@ -1,12 +1,15 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	api "google.golang.org/api/storage/v1"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 )
@@ -41,6 +44,10 @@ type bucketMeta struct {
 	Autoclass             json.RawMessage `json:"autoclass,omitempty"`
 	CustomPlacementConfig json.RawMessage `json:"customPlacementConfig,omitempty"`
 	IPFilter              json.RawMessage `json:"ipFilter,omitempty"`
+
+	// What is refused.
+	ACL              json.RawMessage `json:"acl,omitempty"`
+	DefaultObjectACL json.RawMessage `json:"defaultObjectAcl,omitempty"`
 }
 
 type iamConfiguration struct {
@@ -75,6 +82,8 @@ const (
 	hundred    = 100 * 365 * day / time.Second // years
 	lockedIn   = 90 * day
 	softDelete = int64(7 * day / time.Second)
+
+	softDeleteMost = int64(90 * day / time.Second)
 )
 
 var (
@@ -124,10 +133,16 @@ func (m *bucketMeta) settle(before *bucketMeta, now time.Time) error {
 	if m.Namespace != nil && m.Namespace.Enabled {
 		return gapi.Invalid("The local cloud has no hierarchical namespace.")
 	}
-	for _, kept := range []*json.RawMessage{&m.Lifecycle, &m.Cors, &m.Website, &m.Logging, &m.Encryption, &m.Billing, &m.Autoclass, &m.CustomPlacementConfig, &m.IPFilter} {
+	for _, kept := range []*json.RawMessage{&m.Lifecycle, &m.Cors, &m.Website, &m.Logging, &m.Encryption, &m.Billing, &m.Autoclass, &m.CustomPlacementConfig, &m.IPFilter, &m.ACL, &m.DefaultObjectACL} {
 		if slices.Contains([]string{"null", "{}", "[]", `{"rule":[]}`}, string(*kept)) {
 			*kept = nil
 		}
+	}
+	if m.ACL != nil || m.DefaultObjectACL != nil {
+		return errACL
+	}
+	if err := m.known(); err != nil {
+		return err
 	}
 	if m.Rpo == "" && m.locationType() != "region" {
 		m.Rpo = "DEFAULT"
@@ -135,8 +150,24 @@ func (m *bucketMeta) settle(before *bucketMeta, now time.Time) error {
 	if err := m.settleAccess(before, now); err != nil {
 		return err
 	}
-	m.settleSoftDelete(before, now)
+	if err := m.settleSoftDelete(before, now); err != nil {
+		return err
+	}
 	return m.settleRetention(before, now)
+}
+
+// known holds what is kept as it was sent against the types of Google's client.
+func (m *bucketMeta) known() error {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	strict := json.NewDecoder(bytes.NewReader(body))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&api.Bucket{}); err != nil {
+		return gapi.Invalid("Request body is not valid for this method: %v", err)
+	}
+	return nil
 }
 
 func (m *bucketMeta) settleAccess(before *bucketMeta, now time.Time) error {
@@ -177,10 +208,13 @@ func (m *bucketMeta) settleAccess(before *bucketMeta, now time.Time) error {
 }
 
 // settleSoftDelete gives a bucket the policy that Google's have unless told otherwise.
-func (m *bucketMeta) settleSoftDelete(before *bucketMeta, now time.Time) {
+func (m *bucketMeta) settleSoftDelete(before *bucketMeta, now time.Time) error {
 	want := softDeletePolicy{Retention: softDelete, EffectiveTime: &now}
 	if m.SoftDeletePolicy != nil {
 		want.Retention = m.SoftDeletePolicy.Retention
+	}
+	if want.Retention != 0 && (want.Retention < softDelete || want.Retention > softDeleteMost) {
+		return gapi.Invalid("Soft delete policy retention duration must be zero, or between 7 and 90 days.")
 	}
 	if before != nil && before.SoftDeletePolicy.Retention == want.Retention {
 		want.EffectiveTime = before.SoftDeletePolicy.EffectiveTime
@@ -189,6 +223,7 @@ func (m *bucketMeta) settleSoftDelete(before *bucketMeta, now time.Time) {
 		want.EffectiveTime = nil
 	}
 	m.SoftDeletePolicy = &want
+	return nil
 }
 
 func (m *bucketMeta) settleRetention(before *bucketMeta, now time.Time) error {
