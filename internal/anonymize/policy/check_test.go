@@ -556,7 +556,11 @@ func TestCheck_allows(t *testing.T) {
 			}
 		},
 		"a computed column that is never null": func(_ *Policy, c *catalog.Catalog) { c.Table("clinic.lines").Column("total").NotNull = true },
-		"members by any name and in lists":     member("[].*.x[][]", Rule{Transformer: Null}),
+		"scrubbing what is named as a name and is none": func(p *Policy, _ *catalog.Catalog) {
+			set(p, "clinic.patients.last_name", Rule{Transformer: Text, Class: None, Reason: "of a colour"})
+			set(p, "clinic.visits.note", Rule{Transformer: Text, Class: None})
+		},
+		"members by any name and in lists": member("[].*.x[][]", Rule{Transformer: Null}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
