@@ -231,6 +231,9 @@ func TestCollect(t *testing.T) {
 	column("date_of_death", "timestamptz", policy.Rule{Transformer: policy.Year}, "2021-05-06 07:08:09+00")
 	column("created_at", "timestamptz", policy.Rule{Transformer: policy.Year}, "2022-05-06 07:08:09+00")
 
+	// What may refer to rows that are not there has ids of its own.
+	r.column(catalog.Column{Type: "int8", Base: "int8"}, policy.Rule{Transformer: policy.Surrogate}, "990001", "")
+	r.policy.References = []policy.Reference{{Table: "c.notes", Column: "odd", To: "c.notes", ToCol: "id", Orphans: true}}
 	// An office is nobody.
 	r.catalog.Tables = append(r.catalog.Tables, catalog.Table{Schema: "c", Name: "offices", Kind: catalog.KindPartitioned, Columns: []catalog.Column{
 		{Name: "name", Type: "text", Base: "text", Kind: "b"}, {Name: "email", Type: "text", Base: "text", Kind: "b"}}})
@@ -248,7 +251,7 @@ func TestCollect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want := range strings.SplitSeq(`name zadok|full_name abblethwaite zadok|full_name tumbledown ulric|full_name ma snaggletooth|phone 0184440001|phone 0184440002|full_name fenella wiggins|phone 0184440004|record w0099123|record 99123|record 6f1b2c3d0000400080000123456789ab|date 2021-05-06|date 1940-03-01|record 700001|record mrn0012300|record 12300|street 101 zebra st|email zadok@clinic.test|email office@clinic.test|ssn 123456700`, "|") {
+	for want := range strings.SplitSeq(`name zadok|full_name abblethwaite zadok|full_name tumbledown ulric|full_name ma snaggletooth|phone 0184440001|phone 0184440002|full_name fenella wiggins|phone 0184440004|record w0099123|record 99123|record 6f1b2c3d0000400080000123456789ab|date 2021-05-06|date 1940-03-01|record 700001|record mrn0012300|record 12300|street 101 zebra st|email zadok@clinic.test|email office@clinic.test|record 990001|ssn 123456700`, "|") {
 		if !got[want] {
 			t.Errorf("%q was not collected", want)
 		}
