@@ -48,7 +48,8 @@ func discard(ctx context.Context, b bucket.Bucket, export, run string) (removed 
 // farewell bounds the cleaning up of a run that was stopped: Cloud Run gives ten seconds after SIGTERM.
 const farewell = 8 * time.Second
 
-// undo removes the parts of a run that has failed.
+// undo removes the parts of a run that has failed. One that Cloud Storage had on its way when the run ended may still arrive: the next
+// run of the name removes it.
 func (r *run) undo(ctx context.Context, failed error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()

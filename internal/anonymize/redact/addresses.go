@@ -113,15 +113,15 @@ func (p *pass) stateAfter(i int) int {
 	return 0
 }
 
-// isCredentialed takes the name before a degree: Ada Q. Example, MD.
-func (p *pass) isCredentialed(w *word) bool {
+// beforeDegree takes the name before a degree: Ada Q. Example, MD.
+func (p *pass) beforeDegree(w *word) bool {
 	end := w.to
 	for range 4 {
 		next, ok := p.next(end, 2)
 		if !ok || !next.cap {
 			return false
 		}
-		if next.flags&credential != 0 && (next.all || len(next.text) > 2 && p.in[next.to-1] < 'a') {
+		if next.flags&degree != 0 && (next.all || len(next.text) > 2 && p.in[next.to-1] < 'a') {
 			p.put(w.from, end, "[NAME]")
 			return true
 		}

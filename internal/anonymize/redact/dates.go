@@ -40,10 +40,10 @@ func (p *pass) date() bool {
 	return true
 }
 
-// apart says whether the year that stays of a date is surely no part of anything else: a word in small letters is before it,
+// apart says whether the year that stays of a date is surely no part of anything else: a word is before it,
 // and the end of a sentence, or an everyday word, behind it.
 func (p *pass) apart(d *lex.Date) bool {
-	if p.capital || p.ended != d.From-1 || p.before&(month|weekday|of) != 0 || lex.ClassOf(p.in[p.ended-1]) != lex.Letter || p.in[p.ended] != ' ' {
+	if p.ended != d.From-1 || p.before&(month|weekday|of) != 0 || lex.ClassOf(p.in[p.ended-1]) != lex.Letter || p.in[p.ended] != ' ' {
 		return false
 	}
 	rest := p.in[d.To:min(len(p.in), d.To+10)]

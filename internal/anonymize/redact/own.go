@@ -81,16 +81,27 @@ func (o *Own) Name(part Part, own, fake []byte) {
 	o.name(Last, family, fakeFamily)
 }
 
-// parts parts a full name. What is behind the family's name, such as Jr, counts to it.
+// parts parts a full name.
 func parts(name []byte) (given, family []byte) {
-	if family, given, ok := bytes.Cut(name, []byte{','}); ok && len(bytes.TrimSpace(given)) > 3 {
-		return bytes.TrimSpace(given), bytes.TrimSpace(family)
-	}
 	name = bytes.TrimSpace(name)
+	if family, given, ok := bytes.Cut(name, []byte{','}); ok {
+		if given = bytes.TrimSpace(given); !addition(given) {
+			return given, bytes.TrimSpace(family)
+		}
+		name = bytes.TrimSpace(family)
+	}
 	if i := bytes.LastIndexByte(name, ' '); i >= 0 {
 		return name[:i], name[i+1:]
 	}
 	return nil, name
+}
+
+// addition says whether what is behind a comma is no given name: Jr., III, MD.
+func addition(text []byte) bool {
+	var b [wordMax]byte
+	n, _ := foldLong(&b, text)
+	k := keyIn(&b, n)
+	return n == 0 || identify.Particle(b[:n]) || everyday().get(k, k.hash())&degree != 0
 }
 
 // Add adds another identifier of the person's, as a column has it: a phone, an e-mail address, an SSN, a date of birth, a

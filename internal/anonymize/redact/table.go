@@ -28,12 +28,12 @@ const (
 	pronoun
 	scale
 	stateName
-	credential
+	degree
 	of
 	known // any of them
 
 	// plainFlags are of words that, in small letters, are looked at no further.
-	plainFlags = ordinary | title | kin | ageWord | bornWord | yearWord | dateWord | amount | state | of | pronoun | scale | stateName | credential | known
+	plainFlags = ordinary | title | kin | ageWord | bornWord | yearWord | dateWord | amount | state | of | pronoun | scale | stateName | degree | known
 )
 
 // key is a folded word's first sixteen bytes and its length: words are looked for so often that strings would be slow.
@@ -140,7 +140,7 @@ func vocabulary() *table {
 	}{
 		{ordinaryWords, ordinary}, {titleWords, title}, {kinWords, kin}, {ageWords, ageWord}, {bornWords, bornWord}, {yearWords, yearWord},
 		{dateWords, dateWord}, {amountWords, amount}, {stateWords, state}, {monthWords, month}, {weekdayWords, weekday}, {"ninety", ninety}, {"is was", copula}, {"he she who they", pronoun}, {scaleWords, scale},
-		{stateNames, stateName}, {credentialWords, credential}, {"of de th st nd rd", of},
+		{stateNames, stateName}, {degreeWords, degree}, {"of de th st nd rd", of},
 	} {
 		for _, w := range strings.Fields(v.words) {
 			t.add(w, v.flags)

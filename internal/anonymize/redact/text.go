@@ -191,7 +191,7 @@ func (p *pass) word() {
 	case p.isName(&w):
 		p.put(w.from, w.base, "[NAME]")
 	case w.flags&(month|ninety) != 0 && p.isMonth(&w):
-	case w.flags&ordinary == 0 && w.cap && (p.isCredentialed(&w) || p.isCity(&w)):
+	case w.flags&ordinary == 0 && w.cap && (p.beforeDegree(&w) || p.isCity(&w)):
 	default:
 		p.at = end
 	}

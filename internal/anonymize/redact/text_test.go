@@ -62,6 +62,7 @@ func TestText(t *testing.T) {
 		{"Márisol Quíntero", "Zeldane Fakename"},
 		{"Mari\u00adsol", "Zeldane"},
 		{"mquintero marisolquinteroneill MarisolQuintero", "zfakename marisolquinteroneill ZeldaneFakename"},
+		{"then Xyzzy MQ", "then [NAME] [NAME]"},
 		{"seen by MQ today, M.Q. agrees", "seen by [NAME] today, [NAME] agrees"},
 
 		// Other people's.
@@ -90,6 +91,7 @@ func TestText(t *testing.T) {
 		{"SSN 219-09-9999 219099999 219 09 9999", "SSN [SSN] [SSN] [SSN]"},
 		{"SSN XXX-XX-1234, ending 9999", "SSN XXX-XX-[SSN], ending [SSN]"},
 		{"chart MAQU000123, maqu-000123, JOSM000777", "chart [NUMBER], [NUMBER], [NUMBER]"},
+		{"5 1 2 .. 8 6 7 -- 5 3 0 9", "[PHONE]"},
 		{"room 7741", "room [NUMBER]"},
 		{"platelets 250,000 claim 123456 12345.67", "platelets [NUMBER] claim [NUMBER] [NUMBER].67"},
 		{"1EG4-TE5-MK73 and 550e8400-e29b-41d4-a716-446655440000", "[NUMBER] and [NUMBER]"},
@@ -111,6 +113,7 @@ func TestText(t *testing.T) {
 		// Dates.
 		{"DOB 1984-03-02", "DOB 1984"},
 		{"on March the 2nd, 1984, the 2nd of March 1984, 2 de marzo de 1984, March 2-4, 1984", "on 1984, the 1984, 1984, 1984"},
+		{"seen 1/2/1930", "seen [DATE]"},
 		{"January 13, 01/13/1984", "[DATE], 1984"},
 		{"born 03/02/1984, 3/2/84, 2.3.1984, 2 March 1984, March 2nd, 1984, 02MAR1984", "born 1984, 1984, 1984, 1984, 1984, 1984"},
 		{"Mar 2 1984; 2-Mar-84; 19840302; 1984/3/2; Mar. 2, '84", "1984; 1984; 1984; 1984; 1984"},
@@ -135,5 +138,32 @@ func TestText(t *testing.T) {
 		if again := string(r.Text(nil, []byte(got), o)); again != got {
 			t.Errorf("%s\nagain %s", got, again)
 		}
+	}
+}
+
+func TestOwn(t *testing.T) {
+	r, o := newRedactor(), person()
+	o.Reset()
+	const text = "Marisol Quintero, 7741"
+	if got := string(r.Text(nil, []byte(text), o)); got != text {
+		t.Errorf("a person who was forgotten is taken out: %s", got)
+	}
+	o.Name(redact.Full, []byte("Dr. Jörg de la Müller"), []byte("Zed Fakename"))
+	o.Name(redact.Full, []byte("Vandelay, Art"), []byte("Zed Fakename"))
+	o.Name(redact.Full, []byte("Kel Varnsen, Jr."), []byte("Zed Fakename"))
+	o.Name(redact.Last, []byte("Le"), nil)
+	o.Add(identify.Name, []byte("Pennypacker"))
+	for in, want := range map[string]string{
+		"Mueller, MULLER, joerg":    "Fakename, FAKENAME, zed",
+		"art vandelay, pennypacker": "zed fakename, [NAME]",
+		"Varnsen, Kel":              "Fakename, Zed",
+		"le la de":                  "[NAME] la de",
+	} {
+		if got := string(r.Text(nil, []byte(in), o)); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+	if got := string(r.Text(nil, []byte("Smith, 93 yo"), nil)); got != "[NAME], 90 or older" {
+		t.Errorf("without a person: %s", got)
 	}
 }

@@ -103,9 +103,9 @@ vt va wa wv wi wy dc pr`
 	stateNames = `alabama alaska arizona arkansas california colorado connecticut delaware florida hawaii idaho illinois indiana iowa kansas kentucky
 louisiana maine maryland massachusetts michigan minnesota mississippi missouri montana nebraska nevada ohio oklahoma oregon pennsylvania tennessee
 texas utah vermont virginia washington wisconsin wyoming`
-	scaleWords      = "pain strength power grip murmur intensity severity reflexes pulses dtr dtrs motor headache discomfort"
-	credentialWords = "md do rn np pa phd lcsw dds dmd dnp aprn cnm crna pharmd dpm lpc lmft lvn lpn mbbs facp fnp psyd"
-	monthWords      = `january jan enero february feb febrero march mar marzo april apr abril may mayo june jun junio july jul julio august aug agosto
+	scaleWords  = "pain strength power grip murmur intensity severity reflexes pulses dtr dtrs motor headache discomfort"
+	degreeWords = "md do rn np pa phd lcsw dds dmd dnp aprn cnm crna pharmd dpm lpc lmft lvn lpn mbbs facp fnp psyd"
+	monthWords  = `january jan enero february feb febrero march mar marzo april apr abril may mayo june jun junio july jul julio august aug agosto
 september sept sep septiembre october oct octubre november nov noviembre december dec diciembre febr ene abr ago dic`
 	weekdayWords = `monday mon tuesday tue tues wednesday wed thursday thu thur thurs friday fri saturday sat sunday sun`
 )

@@ -177,7 +177,7 @@ func TestAnonymize_stopped(t *testing.T) {
 	}
 }
 
-// slowStorage is Cloud Storage, of which one upload gets stuck.
+// slowStorage is Cloud Storage, of which one upload gets stuck, and lost.
 type slowStorage struct {
 	url  string
 	held chan struct{}
@@ -206,6 +206,7 @@ func newSlowStorage(t *testing.T) *slowStorage {
 			if stuck {
 				close(held)
 				<-free
+				panic(http.ErrAbortHandler) // whoever sent it is gone; it must not arrive all the same
 			}
 		}
 		mux.ServeHTTP(w, r)
