@@ -111,6 +111,9 @@ func document(dst, v []byte) ([]byte, error) {
 }
 
 func blob(dst, v []byte) ([]byte, error) {
+	if len(v) == 0 { // as a policy's constant may be
+		return dst, nil
+	}
 	if len(v) < 2 || v[0] != '\\' || v[1] != 'x' {
 		return dst, errValue
 	}

@@ -130,25 +130,17 @@ func fits(transformer string, col *catalog.Column) bool {
 // minCode is how long a text has to be for its codes to look like nothing else.
 const minCode = 8
 
-// blank is nothing, in a column's own type.
+// blank is nothing, in a column's own type: of those for which there is nothing better.
 func blank(col *catalog.Column) Rule {
 	if !col.NotNull {
 		return Rule{Transformer: Null}
 	}
 	value := ""
 	switch familyOf(col) {
-	case bools:
-		value = "false"
 	case ints, numbers:
 		value = "0"
-	case dates:
-		value = "1900-01-01"
 	case times:
 		value = "00:00:00"
-	case uuids:
-		value = "00000000-0000-0000-0000-000000000000"
-	case nets:
-		value = "192.0.2.0"
 	case jsons:
 		value = "{}"
 	}

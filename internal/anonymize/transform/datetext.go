@@ -7,7 +7,7 @@ type textDate struct {
 	date
 	form dateForm
 	gaps [2]byte // what parts it
-	rest []byte  // time and offset behind an ISO date
+	rest []byte  // time and offset behind it
 }
 
 type dateForm uint8
@@ -16,7 +16,7 @@ const (
 	noDate   dateForm = iota
 	iso               // 2024-03-05, 2024/03/05, with a time or without
 	compact           // 20240305
-	american          // 03/05/2024, 3-5-2024
+	american          // 03/05/2024, 3-5-2024, with a time or without
 	monthly           // 03/2024
 	yearly            // 2024
 )
@@ -57,7 +57,7 @@ func readTextDate(text []byte) textDate {
 	case n == 1 && lengths[0] == 4:
 		t.form, t.date = yearly, date{numbers[0], 1, 1}
 	}
-	if t.form != noDate && (!t.valid() || t.form != iso && len(t.rest) > 0 || !isClock(t.rest)) {
+	if t.form != noDate && (!t.valid() || t.form != iso && t.form != american && len(t.rest) > 0 || !isClock(t.rest)) {
 		return textDate{}
 	}
 	return t

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
@@ -173,6 +172,25 @@ func TestTooManyIds(t *testing.T) {
 	}
 }
 
+// A subject without a code is nobody to invent things for.
+func TestTooManySubjects(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, fixed(t, 5))
+	b.Policy.Subject = policy.Subject{Table: "a.person", Key: "id"}
+	b.table("a.person", nil, "id numeric(2)", policy.Surrogate)
+	b.table("a.visit", nil, "id int8", policy.Surrogate, "person numeric(2)", policy.Surrogate)
+	b.table("a.note", []string{"visit", "person"}, "id int8", policy.Surrogate, "visit int8", policy.Surrogate, "email text", policy.Email)
+	b.refer("a.visit", "person", "a.person", "id")
+	b.refer("a.note", "visit", "a.visit", "id")
+	w := worker(t, b.set(t), "a.note")
+	for i := range 100 {
+		send(t, w, fmt.Sprint(i), "1", "t@practice.test", fmt.Sprint(i))
+	}
+	if _, err := trySend(w, "1", "1", "t@practice.test", "777777"); err == nil || !strings.HasPrefix(err.Error(), "a.note.email: there are more ids") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // What refers to an id is mapped as that is, whatever its type and table, and what shares no domain is not.
 func TestReferencesAreMappedAlike(t *testing.T) {
 	t.Parallel()
@@ -312,71 +330,6 @@ func TestTakenCodesArePassedOver(t *testing.T) {
 	}
 }
 
-func TestCrosswalkKnowsEachWordOfAKey(t *testing.T) {
-	t.Parallel()
-	for _, words := range []int{1, 2, 3} {
-		x := newCrosswalk(words)
-		next := uint32(0)
-		for range 2 {
-			for i := range uint32(3000) {
-				for word := range words {
-					var k crosswalkKey
-					k[word] = i + 1
-					want := i*uint32(words) + uint32(word)
-					got, err := x.code(k, func() (uint32, error) { next++; return want, nil })
-					if err != nil || got != want {
-						t.Fatalf("of %d words %v has code %d, want %d", words, k, got, want)
-					}
-				}
-			}
-		}
-		if next != 3000*uint32(words) {
-			t.Errorf("of %d words %d codes were given", words, next)
-		}
-	}
-}
-
-func TestCrosswalkSideBySide(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, fixed(t, 10))
-	b.table("a.t", nil, "id int8", policy.Surrogate, "v text", policy.Surrogate)
-	s := b.set(t)
-	const n, workers = 20_000, 4
-	got := make([][]string, workers)
-	var all sync.WaitGroup
-	for i := range workers {
-		w := worker(t, s, "a.t")
-		all.Go(func() {
-			for j := range n {
-				id := (j*7919 + i*(n/workers)) % n
-				out, err := trySend(w, fmt.Sprint(id), fmt.Sprintf("X%06d", id))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				got[i] = append(got[i], fmt.Sprint(id, out))
-			}
-		})
-	}
-	all.Wait()
-	seen := map[string]bool{}
-	for _, g := range got {
-		for _, row := range g {
-			seen[row] = true
-		}
-	}
-	if len(seen) != n {
-		t.Errorf("%d ids have %d pairs of codes", n, len(seen))
-	}
-	entries := 0
-	for i := range s.domains["a.t.id"].short.shards {
-		entries += len(s.domains["a.t.id"].short.shards[i].entries)
-	}
-	if size := entries * 4 / n; size > 14 {
-		t.Errorf("an id takes %d bytes", size)
-	}
-}
-
 // What nothing refers to is not remembered, and has a code of its own all the same.
 func TestIdsThatNothingRefersTo(t *testing.T) {
 	t.Parallel()
@@ -412,19 +365,5 @@ func TestIdsThatNothingRefersTo(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestKeysAreRefused(t *testing.T) {
-	t.Parallel()
-	for _, secret := range [][]byte{nil, make([]byte, 31), make([]byte, 64), []byte(strings.Repeat("test", 16))} {
-		if _, err := NewKeys(secret); err == nil || strings.Contains(err.Error(), "testtest") {
-			t.Errorf("%d bytes: %v", len(secret), err)
-		}
-	}
-	a, b := fixed(t, 1), fixed(t, 2)
-	c, d := EphemeralKeys(), EphemeralKeys()
-	if len(a.ID()) != 16 || a.ID() != fixed(t, 1).ID() || a.ID() == b.ID() || c.ID() == d.ID() {
-		t.Error("ids of keys are not theirs")
 	}
 }
