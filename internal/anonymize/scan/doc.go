@@ -52,7 +52,7 @@
 //
 // In scrubbed text, of three letters or more each word of the row's own person's name counts, ordinary or not, and the person's
 // numbers, addresses, birth and death in any format. Where the policy shifts dates, one that equals the birth counts only where it
-// stood before: a newborn's visit may be shifted onto the birth.
+// stood before, since a newborn's visit may be shifted onto the birth, and a month's name is nobody's.
 //
 // In what is kept, chance has to be ruled out: somebody is called White, and the column of race says so of many. Two words of the
 // own name in one value count at once. Of single words, those count that occur in the column, all rows told, at most four times as

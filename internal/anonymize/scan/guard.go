@@ -337,7 +337,9 @@ func (w *Worker) word(word []byte, _ bool) {
 		return
 	}
 	if w.place.treatment == free {
-		w.tally.count(w.n, identify.Name)
+		if !w.scanner.shifts || months[string(word)] == 0 { // else a day may have moved to April
+			w.tally.count(w.n, identify.Name)
+		}
 		return
 	}
 	switch {

@@ -103,12 +103,21 @@ func TestGuard_shifted(t *testing.T) {
 		{"born 3/4/43, seen 3/18/43", "born 2/18/43, seen 3/4/43", false},
 		{"born 3/4/43, seen 3/18/43", "born 3/4/43, seen 3/4/43", true},
 		{"born 3/4/43 in 17.1.20", "born 3/4/43 in X", true},
+		{"seen March 20, 2024", "seen April 3, 2024", false}, // his name
+		{"Wystan was seen", "Wystan was seen", true},
 	} {
 		r := clinic(t)
+		for _, p := range r.rows["c.patients"][3:5] {
+			p[2] = "April"
+		}
 		r.policy.Method, r.policy.Shift = policy.ExpertDetermination, policy.Shift{Min: -20, Max: -1}
 		r.rows["c.notes"][3][2], r.results["c.notes"][3][2] = c.source, c.result
 		if got := r.guarded(); (len(got) > 0) != c.stops {
 			t.Errorf("%q became %q: found %q", c.source, c.result, got)
+		}
+		r.results["c.notes"][4][2] = "seen April 3, 2024" // as Run sees it
+		if result, err := r.export(Options{}); err != nil || (result.Err() != nil) != c.stops {
+			t.Errorf("%q became %q: %v, %v", c.source, c.result, err, result)
 		}
 	}
 }
@@ -155,6 +164,31 @@ func TestGuard_drawn(t *testing.T) {
 		}
 		if got := r.guarded(); len(got) != c.want {
 			t.Errorf("%s: found %q", c.rule.Transformer, got)
+		}
+	}
+}
+
+// Twelve ids of many that are themselves are no chance, eleven may be.
+func TestMapping(t *testing.T) {
+	t.Parallel()
+	for same, fails := range map[int]bool{11: false, 12: true} {
+		var all mapping
+		for part := range 2 { // of two chunks
+			var m mapping
+			for i := part; i < 100; i += 2 {
+				id, other := fmt.Appendf(nil, "%d", i), []byte("x")
+				if i < same {
+					other = id
+				}
+				m.see(id, other, mapped)
+				m.see(id, other, mapped)
+			}
+			all.rows, all.own = all.rows+m.rows, all.own+m.own
+			all.same.merge(&m.same)
+			all.all.merge(&m.all)
+		}
+		if all.failed(mapped) != fails || all.own != int64(2*same) || all.rows != 200 {
+			t.Errorf("%d of 100: %+v", same, all)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func good() *policy.Policy {
 	rule := func(transformer string) policy.Rule { return policy.Rule{Transformer: transformer} }
 	text := policy.Rule{Transformer: policy.Text, Class: policy.None, Reason: "prose"}
 	return &policy.Policy{
-		Version: policy.Version, Method: policy.SafeHarbor, Attestation: policy.Attestation{By: "privacy officer", Expires: "2999-12-31"}, Keys: policy.Ephemeral,
+		Version: policy.Version, Method: policy.SafeHarbor, Attestation: policy.Attestation{By: "privacy officer", Expires: "2999-12-31"}, Keys: policy.Ephemeral, AsOf: "2026-11-26", // seven are over 89
 		Subject: policy.Subject{Table: "odd.people", Key: "id"}, Exclude: map[string]string{"public.*": "none of ours"},
 		Tables: map[string]policy.Table{
 			"odd.people": {Columns: map[string]policy.Rule{
@@ -182,6 +182,20 @@ func (e *exportOf) result() string {
 	return bare(all.String())
 }
 
+// empty makes sure that nothing is left in the bucket.
+func (e *exportOf) empty() {
+	e.Helper()
+	err := filepath.WalkDir(e.folder, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			e.Errorf("%s is left in the bucket", path)
+		}
+		return err
+	})
+	if err != nil {
+		e.Fatal(err)
+	}
+}
+
 func bare(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -221,6 +235,17 @@ func TestPlanted(t *testing.T) {
 			t.Errorf("%d of %d identifiers have survived: %v", len(survived), len(values), survived)
 		}
 		t.Logf("%d identifiers, %d values, scan %+v", len(values), len(text), e.m.Scan)
+	})
+
+	t.Run("singled-out", func(t *testing.T) {
+		t.Parallel()
+		p := good()
+		p.Quasi = []policy.Quasi{{Table: "odd.people", Columns: []string{"date_of_birth"}, K: 2}}
+		e := tryExport(t, db, p)
+		if e.err == nil || !strings.Contains(e.err.Error(), "odd.people: 33 rows share (date_of_birth) with fewer than 2 in all") {
+			t.Errorf("%v", e.err)
+		}
+		e.empty()
 	})
 
 	// A column that is declared harmless, and is not: nothing is published, and it is said where, of what kind and how often.
@@ -264,15 +289,7 @@ func TestPlanted(t *testing.T) {
 					t.Errorf("no %s in: %v", k, e.err)
 				}
 			}
-			err := filepath.WalkDir(e.folder, func(path string, d fs.DirEntry, err error) error {
-				if err == nil && !d.IsDir() {
-					t.Errorf("%s is left in the bucket", path)
-				}
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			e.empty()
 			told := bare(e.err.Error() + e.log.String())
 			for _, v := range values {
 				if strings.Contains(told, bare(v)) {

@@ -32,9 +32,10 @@ type Options struct {
 
 // search is what the workers of a Run share.
 type search struct {
-	set   *identify.Set
-	found *candidates
-	hits  map[wordAt]*atomic.Int64 // words that guards have seen, and how often they are in the column
+	set    *identify.Set
+	found  *candidates
+	shifts bool                     // text may hold days that were moved, with the names of months
+	hits   map[wordAt]*atomic.Int64 // words that guards have seen, and how often they are in the column
 }
 
 // wordAt is a word, by its hash, in a column.
@@ -53,7 +54,7 @@ func (s *Scanner) Run(ctx context.Context, written bucket.Bucket, tables []evide
 	if o.candidates <= 0 {
 		o.candidates = maxCandidates
 	}
-	in := &search{set: set, found: newCandidates(o.candidates), hits: s.suspects()}
+	in := &search{set: set, found: newCandidates(o.candidates), shifts: s.shifts, hits: s.suspects()}
 	result := &Result{Scan: evidence.Scan{Identifiers: map[string]int64{}}}
 	for k := identify.Name; k <= identify.IP; k++ {
 		result.Scan.Identifiers[k.String()] = set.Count(k)

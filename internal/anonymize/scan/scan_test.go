@@ -123,16 +123,18 @@ func TestRun_numbers(t *testing.T) {
 func TestRun_paths(t *testing.T) {
 	t.Parallel()
 	for doc, stops := range map[string]bool{
-		`{"text": "a", "kept": 700008, "code": 700008, "by": {"1": "x"}}`: false,
-		`{"text": 700008}`:                                            true,
-		`{"kept": "Sorrel Hinklebottom"}`:                             true,
-		`{"code": "123456707"}`:                                       false,
-		`{"by": {"Sorrel": 1}}`:                                       true,
-		`{"by": {"1": "Sorrel"}}`:                                     true,
-		`{"nobody": {"named": ["it", "Sorrel"]}}`:                     true,
-		`{"text": ["\u0053orrel"]}`:                                   true,
-		`[{"kept": "{\"name\": \"Sorrel Hinklebottom\"}"}, "broken`:   true,
-		`{"kept": "white", "text": null, "code": [true, false, 1e9]}`: false,
+		`{"text": "a", "kept": 700008, "code": 700008, "by": {"1": "x"}}`:              false,
+		`{"kept": {"deep": [700008, {"er": "700008"}]}, "code": [{"any": 123456707}]}`: false,
+		`{"text": {"deep": [700008]}}`:                                                 true,
+		`{"text": 700008}`:                                                             true,
+		`{"kept": "Sorrel Hinklebottom"}`:                                              true,
+		`{"code": "123456707"}`:                                                        false,
+		`{"by": {"Sorrel": 1}}`:                                                        true,
+		`{"by": {"1": "Sorrel"}}`:                                                      true,
+		`{"nobody": {"named": ["it", "Sorrel"]}}`:                                      true,
+		`{"text": ["\u0053orrel"]}`:                                                    true,
+		`[{"kept": "{\"name\": \"Sorrel Hinklebottom\"}"}, "broken`:                    true,
+		`{"kept": "white", "text": null, "code": [true, false, 1e9]}`:                  false,
 	} {
 		t.Run(doc, func(t *testing.T) {
 			t.Parallel()
@@ -144,6 +146,22 @@ func TestRun_paths(t *testing.T) {
 				r.passes()
 			}
 		})
+	}
+}
+
+// What an expert lets go is not held back: that is what the determination is of. For Safe Harbor nobody can.
+func TestRun_determined(t *testing.T) {
+	t.Parallel()
+	for method, stops := range map[policy.Method]bool{policy.SafeHarbor: true, policy.ExpertDetermination: false} {
+		r := clinic(t)
+		r.policy.Method = method
+		rule := policy.Rule{Transformer: policy.Keep, Class: "F", Type: "text", Reason: "a test"}
+		r.column(catalog.Column{Base: "text"}, rule, "sorrel@clinic.test", "sorrel@clinic.test")
+		if stops {
+			r.stops("c.notes", "odd", "email")
+		} else {
+			r.passes()
+		}
 	}
 }
 
@@ -213,6 +231,15 @@ func TestCollect(t *testing.T) {
 	column("date_of_death", "timestamptz", policy.Rule{Transformer: policy.Year}, "2021-05-06 07:08:09+00")
 	column("created_at", "timestamptz", policy.Rule{Transformer: policy.Year}, "2022-05-06 07:08:09+00")
 
+	// What may refer to rows that are not there has ids of its own.
+	r.column(catalog.Column{Type: "int8", Base: "int8"}, policy.Rule{Transformer: policy.Surrogate}, "990001", "")
+	r.policy.References = []policy.Reference{{Table: "c.notes", Column: "odd", To: "c.notes", ToCol: "id", Orphans: true}}
+	// An office is nobody.
+	r.catalog.Tables = append(r.catalog.Tables, catalog.Table{Schema: "c", Name: "offices", Kind: catalog.KindPartitioned, Columns: []catalog.Column{
+		{Name: "name", Type: "text", Base: "text", Kind: "b"}, {Name: "email", Type: "text", Base: "text", Kind: "b"}}})
+	r.policy.Tables["c.offices"] = policy.Table{Columns: map[string]policy.Rule{"name": nothing, "email": nothing}}
+	r.rows["c.offices"] = [][]string{{"Familymedicine", "office@clinic.test"}}
+
 	s, err := New(r.policy, r.catalog)
 	if err != nil {
 		t.Fatal(err)
@@ -224,12 +251,12 @@ func TestCollect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want := range strings.SplitSeq(`name zadok|full_name abblethwaite zadok|full_name tumbledown ulric|full_name ma snaggletooth|phone 0184440001|phone 0184440002|full_name fenella wiggins|phone 0184440004|record w0099123|record 99123|record 6f1b2c3d0000400080000123456789ab|date 2021-05-06|date 1940-03-01|record 700001|record mrn0012300|record 12300|street 101 zebra st|email zadok@clinic.test|ssn 123456700`, "|") {
+	for want := range strings.SplitSeq(`name zadok|full_name abblethwaite zadok|full_name tumbledown ulric|full_name ma snaggletooth|phone 0184440001|phone 0184440002|full_name fenella wiggins|phone 0184440004|record w0099123|record 99123|record 6f1b2c3d0000400080000123456789ab|date 2021-05-06|date 1940-03-01|record 700001|record mrn0012300|record 12300|street 101 zebra st|email zadok@clinic.test|email office@clinic.test|record 990001|ssn 123456700`, "|") {
 		if !got[want] {
 			t.Errorf("%q was not collected", want)
 		}
 	}
-	for _, not := range []string{"record 7654321", "record kept7654321", "full_name else nobody", "date 2022-05-06", "full_name abblethwaite yrsa", "full_name ma xi", "name van", "name le", "phone 0184440003"} {
+	for _, not := range []string{"record 7654321", "record kept7654321", "full_name else nobody", "date 2022-05-06", "full_name abblethwaite yrsa", "full_name ma xi", "name van", "name le", "name familymedicine", "phone 0184440003"} {
 		if got[not] {
 			t.Errorf("%q was collected", not)
 		}
