@@ -59,7 +59,7 @@ func (d *schemaCoverageDataSource) Metadata(_ context.Context, req datasource.Me
 func (d *schemaCoverageDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Holds a policy against the database of a sync runtime: which columns have no rule, what would do for each, and a policy in HCL that covers all. Left out, the policy is one that covers nothing, and `hcl` one to begin with. " +
-			"The runtime is asked for names and types only; no value of any row leaves it. An `august_staging_anonymization` checks the same at every plan and fails it; this shows.",
+			"The runtime is asked for names and types only; no value of any row leaves it. An `august_staging_anonymization` checks the same at every plan and fails it; this shows. A runtime that does not answer is one of `problems`, not an error, and everything but `complete` is null then.",
 		Attributes: map[string]schema.Attribute{
 			"id": shownText("Address that was asked, `{endpoint}/v1/catalog`."),
 			"endpoint": schema.StringAttribute{
@@ -109,11 +109,16 @@ func (d *schemaCoverageDataSource) Read(ctx context.Context, req datasource.Read
 	}
 	m.ID = types.StringValue(strings.TrimRight(m.Endpoint.ValueString(), "/") + runtimeapi.PathCatalog)
 	c, err := d.clients.catalogOf(ctx, m.Endpoint.ValueString(), m.Audience.ValueString())
-	if err != nil {
+	switch {
+	case runtimeapi.IsUnavailable(err): // a plan that would repair it goes on, and so does one that destroys it
+		m.Complete, m.Tables, m.Unmapped = types.BoolValue(false), types.MapNull(types.Int64Type), types.ListNull(unmappedType)
+		m.Problems = types.ListValueMust(types.StringType, []attr.Value{types.StringValue("The runtime does not say what its database is made of: " + reasonOf(err) + ".")})
+	case err != nil:
 		blameCatalog(err, title, "", &resp.Diagnostics)
 		return
+	default:
+		m.flatten(ctx, c, expandPolicy(ctx, m.Policy, &resp.Diagnostics), time.Now(), &resp.Diagnostics)
 	}
-	m.flatten(ctx, c, expandPolicy(ctx, m.Policy, &resp.Diagnostics), time.Now(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 }
 

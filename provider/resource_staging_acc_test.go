@@ -255,6 +255,7 @@ func TestAccStaging_handover(t *testing.T) {
 	}
 	staging.apply()
 
+	h.leak(second)
 	h.meddle(second)
 	h.imports()
 
@@ -266,6 +267,35 @@ func TestAccStaging_handover(t *testing.T) {
 	h.query(h.target, `select count(*) from drchrono.patients`, &rows)
 	if rows != 40 {
 		t.Errorf("%d patients are left in staging", rows)
+	}
+}
+
+// leak has identifiers where nobody expects them, in a column that is kept: the scan finds them. Nothing is published, the error says
+// where and not what, and the evidence of before stays.
+func (h *handover) leak(before map[string]any) {
+	t, production := h.t, h.production
+	t.Helper()
+	trigger := `triggers = { by = "hand" }`
+	production.write("export.tf", h.export(strings.Replace(mapped, `maiden_name = { transformer = "name", part = "last" }`,
+		`city = { transformer = "keep", class = "none", type = "text", reason = "said to be nobody's" }`, 1), trigger))
+	h.query(h.source, `update drchrono.patients set city = email`)
+	out := production.refused("apply", "-auto-approve")
+	says(t, out, "Anonymised export not published", "the evidence of before stays", "drchrono.patients.city", "email", "40")
+	if strings.Contains(strings.ToLower(out), "zebediah10@") {
+		t.Errorf("the error holds a value:\n%s", out)
+	}
+	if got := production.outputOf("evidence"); got["export"] != before["export"] || got["manifest_sha256"] != before["manifest_sha256"] || got["problem"] == nil || len(h.published()) != 2 {
+		t.Errorf("after a scan that failed: %v, published %q", got, h.published())
+	}
+	if changed := production.planned()["august_staging_anonymization.clinic"]; !slices.Contains(changed, "export") || !slices.Contains(changed, "problem") {
+		t.Errorf("the next plan changes %q", changed)
+	}
+	// The policy of before has its evidence already.
+	production.write("export.tf", h.export("local.anonymization_policy", trigger))
+	production.apply()
+	production.plansNothing()
+	if got := production.outputOf("evidence"); got["export"] != before["export"] || got["problem"] != nil || len(h.published()) != 2 {
+		t.Errorf("back at the policy of before: %v", got)
 	}
 }
 

@@ -67,7 +67,8 @@ func (r *stagingAnonymizationResource) ModifyPlan(ctx context.Context, req resou
 const anonymizationNotPlanned = "Staging anonymization not planned"
 
 // checkAtPlan asks the runtime, when it is known where it is, and holds the policy against what it says. A runtime that does not
-// know of policies yet may be replaced by this very apply, which asks again before anything is run.
+// answer, or does not know of policies yet, may be what this very apply mends; it asks again before anything is run, and the job
+// checks the policy itself before it reads a row.
 func (r *stagingAnonymizationResource) checkAtPlan(ctx context.Context, plan stagingAnonymizationModel, creating bool, diags *diag.Diagnostics) {
 	if plan.Endpoint.IsUnknown() || plan.Audience.IsUnknown() {
 		return
@@ -81,8 +82,11 @@ func (r *stagingAnonymizationResource) checkAtPlan(ctx context.Context, plan sta
 	case isUnknown(err):
 	case runtimeapi.IsNotFound(err) && creating:
 		warnAt(diags, path.Root("endpoint"), "Policy not checked", "The runtime is older than anonymisation is. Unless this apply deploys a newer image, it will fail before anything is exported.", err)
+	case runtimeapi.IsUnavailable(err):
+		warnAt(diags, path.Root("endpoint"), "Policy not checked", "The runtime does not answer, so that nobody can say whether the policy still covers its database. "+
+			"It is asked again before anything is exported.", err)
 	case err != nil:
-		blameCatalog(err, anonymizationNotPlanned, " Nothing is planned as long as it does not: start it, or leave the resource out of the plan with -target or -exclude.", diags)
+		blameCatalog(err, anonymizationNotPlanned, "", diags)
 	default:
 		checkPolicy(p, c, time.Now(), diags)
 	}

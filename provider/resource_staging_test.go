@@ -335,3 +335,63 @@ func TestStagingDataset_planAgain(t *testing.T) {
 		t.Errorf("planned %s for what is gone", got)
 	}
 }
+
+// What is open shows, with a rule for each, and the policy that is written covers everything.
+func TestSchemaCoverage(t *testing.T) {
+	t.Parallel()
+	s, p := newStagingServer(t)
+	s.catalog.Tables[0].Columns = append(s.catalog.Tables[0].Columns, catalog.Column{Name: "maiden_name", Type: "text", Base: "text", Kind: "b"})
+	of := p.schemas.DataSourceSchemas["august_schema_coverage"].ValueType()
+	read := func(config map[string]any) map[string]tftypes.Value {
+		t.Helper()
+		resp, err := p.server.ReadDataSource(t.Context(), &tfprotov6.ReadDataSourceRequest{TypeName: "august_schema_coverage", Config: p.value(of, config)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		noErrors(t, resp.Diagnostics)
+		value, err := resp.State.Unmarshal(of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return object(t, value)
+	}
+	text := func(v tftypes.Value) (s string) {
+		if err := v.As(&s); err != nil {
+			t.Error(err)
+		}
+		return s
+	}
+	got := read(map[string]any{"endpoint": s.URL, "policy": clinicPolicy()})
+	var open []tftypes.Value
+	if err := got["unmapped"].As(&open); err != nil || len(open) != 1 || !got["complete"].Equal(tftypes.NewValue(tftypes.Bool, false)) {
+		t.Fatalf("%v, complete %v, %v", got["unmapped"], got["complete"], err)
+	}
+	one := object(t, open[0])
+	if text(one["table"]) != "drchrono.patients" || text(one["column"]) != "maiden_name" || text(one["class"]) != "A" || text(one["suggestion"]) != `{ transformer = "name", part = "last" }` {
+		t.Errorf("%v", one)
+	}
+	hcl := text(got["hcl"])
+	if !strings.Contains(hcl, `maiden_name = { transformer = "name", part = "last" }`) || !strings.Contains(hcl, "the test") {
+		t.Errorf("the policy to write is\n%s", hcl)
+	}
+
+	whole := clinicPolicy()
+	columns := whole["tables"].(map[string]any)["drchrono.patients"].(map[string]any)["columns"].(map[string]any)
+	columns["maiden_name"] = map[string]any{"transformer": "name", "part": "last"}
+	if got = read(map[string]any{"endpoint": s.URL, "policy": whole}); !got["complete"].Equal(tftypes.NewValue(tftypes.Bool, true)) {
+		t.Errorf("not complete: %v, %v", got["unmapped"], got["problems"])
+	}
+	whole["attestation"] = map[string]any{"by": "the test", "expires": "2001-12-31"}
+	if got = read(map[string]any{"endpoint": s.URL, "policy": whole}); !got["complete"].Equal(tftypes.NewValue(tftypes.Bool, false)) || !strings.Contains(got["problems"].String(), "expired") {
+		t.Errorf("complete, although %v", got["problems"])
+	}
+	s.answer, s.status = &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "the database is away"}, 500
+	if got = read(map[string]any{"endpoint": s.URL}); !got["complete"].Equal(tftypes.NewValue(tftypes.Bool, false)) || !got["hcl"].IsNull() || !strings.Contains(got["problems"].String(), "away") {
+		t.Errorf("a runtime that is away: %v", got)
+	}
+	s.answer = nil
+	got = read(map[string]any{"endpoint": s.URL})
+	if err := got["unmapped"].As(&open); err != nil || len(open) != 4 || !strings.Contains(text(got["hcl"]), "maiden_name") || strings.Contains(got["problems"].String(), "expire") {
+		t.Errorf("without a policy: %v, %s", got["unmapped"], got["problems"])
+	}
+}

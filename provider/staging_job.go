@@ -434,10 +434,12 @@ func (r stagingJob) log(ctx context.Context, ended *cloudrun.ExecutionError) str
 	case len(entries) == 0:
 		return "It has written nothing at the severity ERROR."
 	}
-	var b strings.Builder
-	b.WriteString("Its log says:")
+	var lines []string
 	for _, e := range entries {
-		b.WriteString("\n  " + e.String())
+		lines = append(lines, strings.Split(e.String(), "\n")...)
 	}
-	return b.String()
+	if more := len(lines) - mostLines; more > 0 {
+		lines = append(lines[:mostLines], fmt.Sprintf("… and %d lines more", more))
+	}
+	return "Its log says:\n  " + strings.Join(lines, "\n  ")
 }

@@ -60,6 +60,7 @@ var figures = []figure{
 	{what: "· peak memory of the process at 100,000 rows", of: "sync/cmd/august-sync.Anonymize/permute/rows=100000", unit: "MB-RSS", shown: "MB", most: 64},
 	{what: "· at 2,000,000 rows", of: "sync/cmd/august-sync.Anonymize/permute/rows=2000000", unit: "MB-RSS", shown: "MB", beside: "rows=100000", share: 90, most: 64},
 	{what: "· at 2,000,000 rows, with a crosswalk of all their ids", of: "sync/cmd/august-sync.Anonymize/surrogate/rows=2000000", unit: "MB-RSS", shown: "MB", beside: "rows=100000"},
+	{what: "import of an export, against copying and indexing by hand", of: "anonymize/dataset.Import/import", unit: "rows/s", beside: "floor"},
 
 	{what: "failover: writes interrupted, worst of 20", of: "localcloud/cloudsql.Failover", unit: "rto-ms-max", shown: "ms", most: 15_000},
 	{what: "restore to a moment, until the clone answers", of: "localcloud/cloudsql.PointInTimeRecovery", unit: "clone-s", shown: "s", floor: "floor-s"},

@@ -58,8 +58,9 @@ func (t *Table) Unique(column string) bool {
 // Table is the table of the path, or nil.
 func (c *Catalog) Table(path string) *Table {
 	for i := range c.Tables {
-		if c.Tables[i].Path() == path {
-			return &c.Tables[i]
+		t := &c.Tables[i]
+		if n := len(t.Schema); len(path) == n+1+len(t.Name) && path[n] == '.' && path[:n] == t.Schema && path[n+1:] == t.Name {
+			return t
 		}
 	}
 	return nil

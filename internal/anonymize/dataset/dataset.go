@@ -70,6 +70,7 @@ type importing struct {
 	digest   string     // of the signed manifest
 	holder   *pgx.Conn  // holds the lock, and swaps: who loses the one does not do the other
 	begun    time.Time  //
+	locked   time.Time  // when the swap had the old tables to itself
 	target   *structure // how the target's tables are made
 	load     string     // digest of manifest and target: steps of another are worth nothing
 }

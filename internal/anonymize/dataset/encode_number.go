@@ -7,20 +7,20 @@ import (
 // numeric appends a decimal number in groups of four digits, as PostgreSQL keeps it.
 func numeric(dst, v []byte) ([]byte, error) {
 	const negative, nan, infinite, negativeInfinite = 0x4000, 0xC000, 0xD000, 0xF000
-	head := func(digits, weight, sign, scale int) {
-		for _, n := range [...]int{digits, weight, sign, scale} {
+	head := func(weight, sign, scale int) { // and of no digits yet
+		for _, n := range [...]int{0, weight, sign, scale} {
 			dst = binary.BigEndian.AppendUint16(dst, uint16(n)) //nolint:gosec // two's complement, of numbers that were held to it
 		}
 	}
 	switch string(v) {
 	case "NaN":
-		head(0, 0, nan, 0)
+		head(0, nan, 0)
 		return dst, nil
 	case "Infinity":
-		head(0, 0, infinite, 0)
+		head(0, infinite, 0)
 		return dst, nil
 	case "-Infinity":
-		head(0, 0, negativeInfinite, 0)
+		head(0, negativeInfinite, 0)
 		return dst, nil
 	}
 	sign := 0
@@ -46,7 +46,7 @@ func numeric(dst, v []byte) ([]byte, error) {
 	}
 	at := len(dst)
 	scale, weight := len(fraction), (len(whole)+3)/4-1
-	head(0, weight, sign, scale)
+	head(weight, sign, scale)
 	groups, last := 0, 0 // last: groups up to the last one that is not zero
 	group := func(n uint16) {
 		dst = binary.BigEndian.AppendUint16(dst, n)
@@ -86,8 +86,8 @@ func numeric(dst, v []byte) ([]byte, error) {
 	} else {
 		weight -= first
 	}
-	binary.BigEndian.PutUint16(dst[at:], uint16(last-first))
-	binary.BigEndian.PutUint16(dst[at+2:], uint16(weight)) //nolint:gosec // two's complement
+	binary.BigEndian.PutUint16(dst[at:], uint16(last-first)) //nolint:gosec // of 80,000 decimal digits at most
+	binary.BigEndian.PutUint16(dst[at+2:], uint16(weight))   //nolint:gosec // two's complement
 	binary.BigEndian.PutUint16(dst[at+4:], uint16(sign))
 	return dst, nil
 }

@@ -22,6 +22,7 @@ func TestKinds(t *testing.T) {
 		insert into clinic.kinds select n, n % 2 = 0, n, n * 214748, n * 6148914691236517, n / 7.0::float4, n / 7.0::float8, (n - 500) * power(10::numeric, n % 60 - 30), (n - 500) / 7.0, chr(n), repeat(chr(n), n % 9), chr(n),
 			json_build_object(chr(n), n), decode(lpad(to_hex(n), 6, '0'), 'hex'), md5(n::text)::uuid, date '1900-01-01' + n * 97, timestamp '1900-01-01' + n * interval '97 days 1 hour 1 millisecond', timestamptz '1900-01-01' + n * interval '97 days 1 hour 1 microsecond', timestamp '2000-01-01' + n * interval '0.001 s'
 			from generate_series(1, 1500) n;
+		insert into clinic.kinds (n, t, v) values (-7, repeat(e'long \t', 300000), 'after it');
 		insert into clinic.strange values (1, '{"a": [1, 1e3, "\t"]}', '10.0.0.1/8', '[1,5)', '1 mon -3 days 04:05:06.7', '24:00', '12:00+05:30', '{1,null,3}', '{{a,"b,c"},{"",null}}', 'a:1A b', '<a>&amp;</a>', '10101', '$1.50', '(1.5,2)', 'n', 'c'); insert into clinic.strange (n) values (2);`)
 	r.brought = []string{"clinic.kinds", "clinic.strange"}
 	r.publish("kinds", 100)

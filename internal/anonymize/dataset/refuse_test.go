@@ -84,7 +84,9 @@ func TestImport_refusesProduction(t *testing.T) {
 	r.refused("good", "clinic.jobs has rows", "nothing was ever imported")
 	r.as(`delete from clinic.jobs; insert into clinic.people (code, name, generation) values ('AA', 'somebody', 0)`)
 	r.refused("good", "clinic.people has rows")
-	r.as(`delete from clinic.people`)
+	r.as(`delete from clinic.people; insert into clinic.tokens (token) values ('hidden'); alter table clinic.tokens enable row level security; alter table clinic.tokens force row level security`)
+	r.refused("good", "row-level security policy for table")
+	r.as(`alter table clinic.tokens no force row level security; delete from clinic.tokens`)
 	r.bring("good")
 	r.as(`insert into august.pipeline (name, spec) values ('billing', '{}')`) // also after an import
 	r.refused("good", "august.pipeline has rows")
@@ -127,8 +129,9 @@ func TestImport_refusesWhatItCannotKeep(t *testing.T) {
 		{`create table clinic.own (person bigint references clinic.people)`, `drop table clinic.own`, `constraint own_person_fkey on table clinic.own depends on it`},
 		{`create table clinic.own (id integer primary key); alter table clinic.visits add constraint other foreign key (before) references clinic.own`, `alter table clinic.visits drop constraint other; drop table clinic.own`, `foreign key other refers to clinic.own, which the export does not know`},
 		{`create materialized view clinic.deep as select * from clinic.open_visits`, `drop materialized view clinic.deep`, `clinic.deep: it is a materialized view over the view clinic.open_visits`},
+		{`create sequence clinic.counter; alter table clinic.visits alter fee set default nextval('clinic.counter')`, `alter table clinic.visits alter fee drop default; drop sequence clinic.counter`, `column fee takes its numbers from clinic.counter, which belongs to august`},
 		{`create schema clinic_new`, `drop schema clinic_new`, `there is a schema clinic_new, which no import has made`},
-		{`alter table clinic.people owner to august; grant select on clinic.people to ` + r.db.User, `revoke select on clinic.people from ` + r.db.User + `; alter table clinic.people owner to ` + r.db.User, `clinic.people: it belongs to august`},
+		{`alter table clinic.visits owner to august; grant select on clinic.visits to ` + r.db.User, `revoke select on clinic.visits from ` + r.db.User + `; alter table clinic.visits owner to ` + r.db.User, `clinic.visits: it belongs to august`},
 		{`revoke create on database ` + r.db.Name + ` from ` + r.db.User, `grant create on database ` + r.db.Name + ` to ` + r.db.User, `may not create schemas`},
 		{`revoke truncate on clinic.jobs from ` + r.db.User, `grant truncate on clinic.jobs to ` + r.db.User, `clinic.jobs: ` + r.db.User + ` may not empty it`},
 	} {

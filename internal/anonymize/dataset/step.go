@@ -12,17 +12,21 @@ import (
 // twins is the step that the others need. Who cleans up after an import takes it away, and so ends what is left of it.
 const twins = "twins"
 
+// stepSettings make a session's transaction indifferent to what the role or the database has for others.
+const stepSettings = `set local search_path = ''; set local synchronous_commit = off; set local jit = off; set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'postgres';
+	set local standard_conforming_strings = on; set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = '10min'`
+
 // step does a part of the import once: that it was done is committed with it.
 func (i *importing) step(ctx context.Context, name string, do func(context.Context, pgx.Tx) (rows int64, err error)) error {
 	err := pgx.BeginFunc(ctx, i.Pool, func(tx pgx.Tx) error {
 		// What a crash of the server takes away of this it takes with its mark: there is no need to wait for the disk.
-		if _, err := tx.Exec(ctx, `set local search_path = ''; set local synchronous_commit = off; set local jit = off; set local timezone = 'UTC'`); err != nil {
+		if _, err := tx.Exec(ctx, stepSettings); err != nil {
 			return err
 		}
 		if name != twins {
 			there := false
 			if err := tx.QueryRow(ctx, `select true from august.dataset_step where load = $1 and step = $2 for key share`, i.load, twins).Scan(&there); errors.Is(err, pgx.ErrNoRows) {
-				return refuse("another import has taken this one's place")
+				return errors.New("another import has taken this one's place")
 			} else if err != nil {
 				return err
 			}

@@ -184,15 +184,21 @@ select rel.q || ': ' || what from rel cross join lateral (
 	union all select 'sequence ' || s.relname || ' of column ' || a.attname || ' is in another schema' from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
 			join pg_attribute a on a.attrelid = rel.oid and a.attnum = d.refobjsubid
 		where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.classid = 'pg_class'::regclass and d.deptype = 'a' and s.relnamespace <> rel.relnamespace
+	union all select 'column ' || a.attname || ' takes its numbers from ' || s.oid::regclass || ', which belongs to ' || pg_get_userbyid(s.relowner)
+		from pg_attrdef f join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_class'::regclass join pg_class s on s.oid = d.refobjid and s.relkind = 'S'
+			join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum
+		where f.adrelid = rel.oid and not pg_has_role(s.relowner, 'usage')
 	union all select 'statistics ' || stxname || ' are in another schema' from pg_statistic_ext where stxrelid = rel.oid and stxnamespace <> rel.relnamespace
 	union all select 'it is a materialized view over the view ' || v.oid::regclass from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
 			join pg_class v on v.oid = d.refobjid and v.oid = any($2)
 		where r.ev_class = rel.oid and rel.relkind = 'm' group by v.oid
 	union all
 	select pg_describe_object(d.classid, d.objid, d.objsubid) || ' depends on it'
-	from pg_depend d
-	where ((d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid) or (d.refclassid = 'pg_type'::regclass and d.refobjid in (select t.oid from pg_type t where t.typrelid = rel.oid union all select t.typarray from pg_type t where t.typrelid = rel.oid)))
-		and not case d.classid
+	from (
+		select 'pg_class'::regclass::oid as class, rel.oid as id union all select 'pg_type'::regclass, t.oid from pg_type t where t.typrelid = rel.oid
+		union all select 'pg_type'::regclass, t.typarray from pg_type t where t.typrelid = rel.oid
+	) its join pg_depend d on d.refclassid = its.class and d.refobjid = its.id
+	where not case d.classid
 			when 'pg_class'::regclass then exists (select from pg_class c where c.oid = d.objid and (c.relkind in ('i', 't', 'S') or c.oid = rel.oid)) or exists (select from pg_inherits where inhrelid = d.objid and inhparent = rel.oid)
 			when 'pg_constraint'::regclass then exists (select from pg_constraint x where x.oid = d.objid and (x.conrelid = rel.oid or x.conrelid = any ($1 || $3)))
 			when 'pg_attrdef'::regclass then exists (select from pg_attrdef x where x.oid = d.objid and x.adrelid = rel.oid)

@@ -12,7 +12,10 @@ import (
 )
 
 const (
-	lockTimeout = 500 * time.Millisecond // for which whoever queues behind the swap is held up at most, and less than a second, after which PostgreSQL ends somebody for a deadlock
+	// lockTimeout is how long whoever queues behind the swap is held up at most; after a second PostgreSQL would end somebody for a
+	// deadlock. But an autovacuum only makes way for who waits longer: every fifth attempt does.
+	lockTimeout = 500 * time.Millisecond
+	longTimeout = 1500 * time.Millisecond
 	swapPause   = 2 * time.Second
 )
 
@@ -23,9 +26,18 @@ func (i *importing) swap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for until, said := time.Now().Add(i.Patience), ""; ; {
-		err := pgx.BeginFunc(ctx, i.holder, func(tx pgx.Tx) error { return i.swapNow(ctx, tx, restarts) })
+	said, until := "", time.Now().Add(i.Patience)
+	for attempt := 1; ; attempt++ {
+		timeout := lockTimeout
+		if attempt%5 == 0 {
+			timeout = longTimeout
+		}
+		err := pgx.BeginFunc(ctx, i.holder, func(tx pgx.Tx) error { return i.swapNow(ctx, tx, timeout, restarts) })
 		err = judge("put the new tables in place", err)
+		if err == nil {
+			i.Log.Info("the new tables are in place", "locked_for", time.Since(i.locked).Round(time.Millisecond))
+			return nil
+		}
 		var db *databaseError
 		if !errors.As(err, &db) || (db.code != "55P03" && db.code != "40P01") { // a lock was not to be had
 			return err
@@ -44,7 +56,7 @@ func (i *importing) swap(ctx context.Context) error {
 	}
 }
 
-func (i *importing) swapNow(ctx context.Context, tx pgx.Tx, restarts []string) error {
+func (i *importing) swapNow(ctx context.Context, tx pgx.Tx, timeout time.Duration, restarts []string) error {
 	s := i.target
 	all := slices.Concat(relationsOf(s.tables), s.empty)
 	names := make([]string, len(all))
@@ -52,10 +64,11 @@ func (i *importing) swapNow(ctx context.Context, tx pgx.Tx, restarts []string) e
 		names[n] = r.q()
 	}
 	slices.Sort(names)
-	_, err := tx.Exec(ctx, fmt.Sprintf("set local lock_timeout = %d; set local search_path = ''; lock table %s in access exclusive mode", lockTimeout.Milliseconds(), strings.Join(names, ", ")))
+	_, err := tx.Exec(ctx, fmt.Sprintf("set local lock_timeout = %d; set local search_path = ''; lock table %s in access exclusive mode", timeout.Milliseconds(), strings.Join(names, ", ")))
 	if err != nil {
 		return err
 	}
+	i.locked = time.Now()
 	now, err := i.look(ctx, tx)
 	if err != nil {
 		return err

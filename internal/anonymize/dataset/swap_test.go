@@ -13,6 +13,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/dataset"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 )
 
 // until polls what must become true.
@@ -147,6 +148,7 @@ func TestImport_resumes(t *testing.T) {
 		objects += len(table.Objects)
 	}
 	c := r.config("one")
+	c.Workers = 1
 	failing := &breaking{Bucket: r.bucket, most: 8}
 	c.Bucket = failing
 	if _, err := dataset.Import(t.Context(), c); !errors.Is(err, errBroken) {
@@ -228,5 +230,66 @@ func TestSwap_isOneMoment(t *testing.T) {
 	wg.Wait()
 	if len(seen[0]) < 2 {
 		t.Errorf("a reader saw the generations %v only", seen[0])
+	}
+}
+
+// stalling is a bucket that stops in the middle of whatever is long, until it may go on.
+type stalling struct {
+	bucket.Bucket
+	stalled atomic.Bool
+	goOn    chan struct{}
+}
+
+func (b *stalling) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	from, err := b.Bucket.Open(ctx, name)
+	return &stalled{from, b, 0}, err
+}
+
+type stalled struct {
+	io.ReadCloser
+	bucket *stalling
+	read   int
+}
+
+func (s *stalled) Read(p []byte) (int, error) {
+	if s.read > 1<<20 {
+		s.bucket.stalled.Store(true)
+		<-s.bucket.goOn
+	}
+	n, err := s.ReadCloser.Read(p)
+	s.read += n
+	return n, err
+}
+
+// A server that is stopped in the middle of a COPY quotes no row in its log.
+func TestImport_terminated(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.populate(1, 200)
+	const canary = "canary-0815"
+	r.exec(r.source, `update clinic.people set name = '`+canary+`' || (select string_agg(md5(id || ' ' || n), '') from generate_series(1, 500) n)`)
+	r.publish("one", 1000)
+	c := r.config("one")
+	slow := &stalling{Bucket: r.bucket, goOn: make(chan struct{})}
+	c.Bucket = slow
+	done := make(chan error, 1)
+	go func() {
+		_, err := dataset.Import(t.Context(), c)
+		done <- err
+	}()
+	r.until("the bucket stalls", slow.stalled.Load)
+	const copying = `from pg_stat_progress_copy where datname = current_database()`
+	r.until("rows are in", func() bool { return r.one(`select coalesce(max(tuples_processed), 0) `+copying) > "0" })
+	r.one(`select count(pg_terminate_backend(pid)) ` + copying)
+	close(slow.goOn)
+	if err := <-done; err == nil || strings.Contains(err.Error(), canary) {
+		t.Errorf("the COPY was terminated: %v", err)
+	}
+	r.bring("one")
+	if strings.Contains(strings.ReplaceAll(pgtest.Log(t), "set name = '"+canary, ""), canary) {
+		t.Error("the server logs a value")
+	}
+	if got := r.one(`select count(*) filter (where length(name) = 16011) from clinic.people`); got != "200" {
+		t.Errorf("%s rows are whole", got)
 	}
 }

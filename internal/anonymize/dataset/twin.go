@@ -109,7 +109,15 @@ func (i *importing) loadChunks(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				return i.step(ctx, "chunk "+o.Name, func(ctx context.Context, tx pgx.Tx) (int64, error) { return o.Rows, i.copy(ctx, tx, t, o) })
+				loaded := false
+				err := i.step(ctx, "chunk "+o.Name, func(ctx context.Context, tx pgx.Tx) (int64, error) {
+					loaded = true
+					return o.Rows, i.copy(ctx, tx, t, o)
+				})
+				if err == nil && loaded {
+					i.Log.Info("loaded", "object", o.Name, "table", t.manifest.Name, "rows", o.Rows)
+				}
+				return err
 			})
 		}
 	}
@@ -138,6 +146,5 @@ func (i *importing) copy(ctx context.Context, tx pgx.Tx, t *table, o evidence.Ob
 	if tag.RowsAffected() != o.Rows {
 		return fmt.Errorf("%d rows of %s were loaded, and there are %d", tag.RowsAffected(), o.Name, o.Rows)
 	}
-	i.Log.Info("loaded", "object", o.Name, "table", t.manifest.Name, "rows", o.Rows)
 	return nil
 }

@@ -105,7 +105,7 @@ type Size struct {
 	Classes int64 `json:"classes"`
 }
 
-// Names of an export's objects. Manifests lie in a folder of their own, so that listing it lists what is published.
+// ManifestFolder is where all manifests lie, apart from all else: listing it lists what is published.
 const ManifestFolder = "manifests"
 
 // ManifestName is where the manifest of an export is.

@@ -319,7 +319,7 @@ type hooked struct {
 }
 
 func (h hooked) Write(ctx context.Context, name string) (io.WriteCloser, error) {
-	if err := h.before(name); err != nil {
+	if err := errors.Join(ctx.Err(), h.before(name)); err != nil { // a folder would not ask
 		return nil, err
 	}
 	return h.Bucket.Write(ctx, name)

@@ -11,11 +11,11 @@ import (
 	mathrand "math/rand/v2"
 	"regexp"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
@@ -104,16 +104,16 @@ func (r *run) export(ctx context.Context) (*evidence.Manifest, error) {
 	}
 
 	// From here on the holder only lives, and what all others do depends on it.
-	group, ctx := errgroup.WithContext(ctx)
 	working, done := context.WithCancelCause(ctx)
-	group.Go(func() error { r.snapshot.watch(working, done); return nil })
-	group.Go(func() error { r.progress.tell(working); return nil })
+	var beside sync.WaitGroup
+	beside.Go(func() { r.snapshot.watch(working, done) })
+	beside.Go(func() { r.progress.tell(working) })
 	err = r.make(working, e, m)
 	if cause := context.Cause(working); err != nil && errors.Is(cause, ErrHolder) {
 		err = cause
 	}
 	done(nil)
-	_ = group.Wait() // neither fails
+	beside.Wait()
 	if err != nil {
 		return nil, err
 	}

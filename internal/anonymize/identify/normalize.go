@@ -3,6 +3,7 @@ package identify
 import (
 	"bytes"
 	"net/netip"
+	"unicode"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/lex"
 )
@@ -31,7 +32,7 @@ func Normalize(dst []byte, k Kind, value []byte) ([]byte, bool) {
 		return dst, len(dst)-from == 9
 	case Record:
 		dst = record(dst, value)
-		if code := bytes.TrimLeft(dst[from:], "0"); len(digits(nil, code)) == len(code) { // 00123 is 123
+		if code := bytes.TrimLeft(dst[from:], "0"); !bytes.ContainsFunc(code, unicode.IsLetter) { // 00123 is 123
 			dst = append(dst[:from], code...)
 		}
 		return dst, len(dst)-from >= 5

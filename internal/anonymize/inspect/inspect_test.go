@@ -20,6 +20,9 @@ create schema clinic; create schema parts; create schema "Odd.One";
 create domain clinic.short as varchar(12); create domain clinic.shorter as clinic.short not null;
 create domain clinic.list as text[]; create type clinic.mood as enum ('calm'); create type clinic.pair as (a text, b integer);
 create domain clinic.hidden as clinic.pair; create type clinic.span as range (subtype = date);
+create type clinic.date; create function clinic.date_in(cstring) returns clinic.date language internal immutable strict as 'textin';
+create function clinic.date_out(clinic.date) returns cstring language internal immutable strict as 'textout';
+create type clinic.date (input = clinic.date_in, output = clinic.date_out, like = text);
 create table clinic.persons (
 	id bigint generated always as identity primary key,
 	"Weird Name" text,
@@ -31,6 +34,7 @@ create table clinic.persons (
 	fixed char(3), amount numeric(12,2), exact numeric, at timestamp(3) with time zone, flags bit(4),
 	full_name text generated always as (upper("Weird Name")) stored,
 	serial bigint default 0,
+	feigned clinic.date,
 	gone text
 );
 alter table clinic.persons drop column gone;
@@ -121,6 +125,7 @@ func TestRead(t *testing.T) {
 		"at":         "type:timestamp(3) with time zone,base:timestamptz,kind:b",
 		"flags":      "type:bit(4),base:bit,kind:b",
 		"full_name":  "type:text,base:text,kind:b,generated:true",
+		"feigned":    "type:clinic.date,base:clinic.date,kind:b",
 		"serial":     "type:bigint,base:int8,kind:b,sequence:true",
 	}
 	if len(persons.Columns) != len(want) {

@@ -26,8 +26,10 @@ with recursive ` + ours + `,
 		where t.typtype = 'd' or (e.typarray = t.oid and not down.array)
 	),
 	types as ( -- a row for each type: the last step down
-		select down.of, down.array, down.typmod, down.not_null, t.typname, t.typtype
-		from down join pg_catalog.pg_type t on t.oid = down.at left join pg_catalog.pg_type e on e.oid = t.typelem
+		select down.of, down.array, down.typmod, down.not_null, t.typtype,
+			-- A base type of another schema is not the one that its name is known for.
+			case when t.typtype <> 'b' or n.nspname = 'pg_catalog' or t.typname in ('citext', 'hstore') then t.typname::text else n.nspname || '.' || t.typname end as typname
+		from down join pg_catalog.pg_type t on t.oid = down.at join pg_catalog.pg_namespace n on n.oid = t.typnamespace left join pg_catalog.pg_type e on e.oid = t.typelem
 		where t.typtype <> 'd' and not (coalesce(e.typarray = t.oid, false) and not down.array)
 	)
 select ours.oid, ours.nspname::text, ours.relname::text,
@@ -38,7 +40,7 @@ select ours.oid, ours.nspname::text, ours.relname::text,
 	a.attname::text,
 	coalesce(case when named.nspname = 'pg_catalog' then pg_catalog.format_type(a.atttypid, a.atttypmod)
 		else pg_catalog.quote_ident(named.nspname) || '.' || pg_catalog.quote_ident(named.typname) || named.suffix end, ''),
-	coalesce(types.typname::text, ''), coalesce(types.typtype::text, ''), coalesce(types.array, false),
+	coalesce(types.typname, ''), coalesce(types.typtype::text, ''), coalesce(types.array, false),
 	case when types.typname in ('varchar', 'bpchar') then greatest((case when a.atttypmod >= 0 then a.atttypmod else types.typmod end) - 4, 0) else 0 end,
 	coalesce(a.attnotnull or types.not_null, false),
 	coalesce(a.attgenerated <> '', false),

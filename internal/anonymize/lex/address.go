@@ -45,7 +45,7 @@ func Email(text []byte, at int) (Span, bool) {
 // URL is the end of the URL that begins at text[i], a letter, where no word is cut; i, if none does.
 func URL(text []byte, i int) int {
 	end := i
-	for end < len(text) && (classes[text[end]] == Letter || classes[text[end]] == Digit || text[end] == '-') {
+	for end < len(text) && end-i < 64 && (classes[text[end]] == Letter || classes[text[end]] == Digit || text[end] == '-') { // a label has 63
 		end++
 	}
 	if end == len(text) {
@@ -58,7 +58,7 @@ func URL(text []byte, i int) int {
 		}
 	case '.':
 		host := end
-		for host+1 < len(text) && text[host] == '.' && (classes[text[host+1]] == Letter || classes[text[host+1]] == Digit) {
+		for host+1 < len(text) && host-i < 256 && text[host] == '.' && (classes[text[host+1]] == Letter || classes[text[host+1]] == Digit) {
 			label := host + 1
 			for host = label; host < len(text) && (classes[text[host]] == Letter || classes[text[host]] == Digit || text[host] == '-'); host++ {
 			}

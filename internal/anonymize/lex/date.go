@@ -12,7 +12,6 @@ type Span struct{ From, To int }
 type Date struct {
 	Year, Month, Day int
 	Short            bool // Year has two digits: the century is left out
-	Swap             bool // Month and Day may be meant the other way round
 	Word             bool // the month is a word
 
 	From, To  int // all of it, a weekday before and a time of day after it included
@@ -24,31 +23,6 @@ type Date struct {
 
 // Full says whether it is one day.
 func (d *Date) Full() bool { return (d.Year > 0 || d.Short) && d.Month > 0 && d.Day > 0 }
-
-// Days yields each day that may be meant, as YYYYMMDD.
-func (d *Date) Days(yield func(year, month, day int) bool) {
-	if d.Month == 0 || d.Day == 0 || d.Year == 0 && !d.Short {
-		return
-	}
-	years := [2]int{d.Year, d.Year}
-	if d.Short {
-		years = [2]int{1900 + d.Year, 2000 + d.Year}
-	}
-	for i, y := range years {
-		if i == 1 && !d.Short {
-			return
-		}
-		if !yield(y, d.Month, d.Day) || d.Swap && !yield(y, d.Day, d.Month) {
-			return
-		}
-	}
-}
-
-// AppendDay appends a day as YYYYMMDD.
-func AppendDay(dst []byte, year, month, day int) []byte {
-	return append(dst, byte('0'+year/1000%10), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10),
-		byte('0'+month/10%10), byte('0'+month%10), byte('0'+day/10%10), byte('0'+day%10))
-}
 
 // ReadDate reads the date that begins at text[i], where a word or a number begins.
 func ReadDate(text []byte, i int) (Date, bool) {
@@ -198,7 +172,6 @@ func fit(d *Date) bool {
 		d.Month, d.Day, d.M, d.D = d.Day, d.Month, d.D, d.M
 		return true
 	}
-	d.Swap = d.Day <= 12
 	return true
 }
 
@@ -274,6 +247,9 @@ func dateOfMonth(text []byte, i int) (Date, bool) {
 		}
 		next++
 	}
+	if word, e := shortWord(text, next); string(word.fold()) == "the" && e+1 < len(text) && text[e] == ' ' {
+		next = e + 1
+	}
 	v, e := digitsAt(text, next)
 	if isYear(v, e-next) {
 		d.Year, d.Y, d.To = v, Span{next, e}, e
@@ -319,8 +295,23 @@ func yearAfter(text []byte, d *Date, i int) {
 	switch {
 	case isYear(v, end-i):
 		d.Year, d.Y, d.To = v, Span{i, end}, end
-	case end-i == 2 && (quote || mark || i == from) && (end == len(text) || text[end] != ':' && text[end] != '%' && classes[text[end]] != Letter):
+	case end-i == 2 && (quote || mark || i == from) && ends(text, end):
 		d.Year, d.Y, d.To, d.Short = v, Span{i, end}, end, true
+	}
+}
+
+// ends says whether a number ends at text[i], and neither a unit follows nor the next part of a time or of another date.
+func ends(text []byte, i int) bool {
+	if i == len(text) {
+		return true
+	}
+	switch c := text[i]; c {
+	case '%':
+		return false
+	case ':', '/', '-', '.', '_', '\\':
+		return i+1 == len(text) || classes[text[i+1]] != Digit
+	default:
+		return classes[c] != Letter
 	}
 }
 
@@ -407,9 +398,7 @@ func shortWord(text []byte, i int) (s short, end int) {
 	return s, end
 }
 
-// Month is the month that a folded word names; 0: none.
-func Month(word []byte) int { return month(word) }
-
+// month is the month that a folded word names; 0: none.
 func month(word []byte) int {
 	switch string(word) {
 	case "january", "jan", "enero", "ene":
@@ -461,7 +450,7 @@ func weekday(word []byte) bool {
 // AppendMonth appends a month's name as another one is written: abbreviated or not, in capitals or not.
 func AppendMonth(dst []byte, m int, like []byte) []byte {
 	name := time.Month(m).String()
-	if len(like) <= 4 && !(len(like) == 4 && (like[3]|0x20 == 'e' || like[3]|0x20 == 'y')) { // June and July are whole
+	if n := len(like); n < 4 || n == 4 && like[3]|0x20 != 'e' && like[3]|0x20 != 'y' { // June and July are whole
 		name = name[:3]
 	}
 	for i := range len(name) {

@@ -98,10 +98,10 @@ func (c *Chain) Width(g int) int {
 	return c.Groups[g].To - c.Groups[g].From
 }
 
-// plain says whether nothing but usual marks stand before the groups from..to.
-func (c *Chain) plain(from, to int) bool {
-	for g := from; g <= to; g++ {
-		if c.Marks[g]&Odd != 0 {
+// plain says whether nothing but usual marks stand between the groups up to the last.
+func (c *Chain) plain(last int) bool {
+	for _, m := range c.Marks[1 : last+1] {
+		if m&Odd != 0 {
 			return false
 		}
 	}
@@ -115,15 +115,15 @@ func (c *Chain) Phone(text []byte) int {
 	switch {
 	case w[0] == 10 && first >= '2', w[0] == 11 && first == '1':
 		return 1
-	case w[0] == 3 && w[1] == 3 && w[2] == 4 && c.plain(1, 2):
+	case w[0] == 3 && w[1] == 3 && w[2] == 4 && c.plain(2):
 		return 3
-	case w[0] == 1 && first == '1' && w[1] == 3 && w[2] == 3 && w[3] == 4 && c.plain(1, 3):
+	case w[0] == 1 && first == '1' && w[1] == 3 && w[2] == 3 && w[3] == 4 && c.plain(3):
 		return 4
-	case w[0] == 1 && first == '1' && w[1] == 10 && c.plain(1, 1), w[0] == 4 && first == '1' && w[1] == 7 && c.plain(1, 1):
+	case w[0] == 1 && first == '1' && w[1] == 10 && c.plain(1), w[0] == 4 && first == '1' && w[1] == 7 && c.plain(1):
 		return 2
-	case w[0] == 4 && first == '1' && w[1] == 3 && w[2] == 4 && c.plain(1, 2):
+	case w[0] == 4 && first == '1' && w[1] == 3 && w[2] == 4 && c.plain(2):
 		return 3
-	case (w[0] == 3 && w[1] == 7 || w[0] == 6 && w[1] == 4) && c.plain(1, 1):
+	case (w[0] == 3 && w[1] == 7 || w[0] == 6 && w[1] == 4) && c.plain(1):
 		return 2
 	case w[0] == 3 && w[1] == 4 && first >= '2' && c.Marks[1]&^(Dash|Dot|Blank) == 0 && c.Marks[1] != Blank:
 		return 2
@@ -132,7 +132,7 @@ func (c *Chain) Phone(text []byte) int {
 		return 0
 	}
 	digits, groups := 0, 0
-	for groups < c.N && c.plain(1, groups) && (groups == 0 || c.Marks[groups]&Comma == 0) && digits+c.Width(groups) <= 15 {
+	for groups < c.N && c.plain(groups) && (groups == 0 || c.Marks[groups]&Comma == 0) && digits+c.Width(groups) <= 15 {
 		digits += c.Width(groups)
 		groups++
 	}
@@ -144,15 +144,16 @@ func (c *Chain) Phone(text []byte) int {
 
 // SSN is how many groups at the chain's beginning are a social security number; 0: none.
 func (c *Chain) SSN() int {
-	if c.Width(0) == 3 && c.Width(1) == 2 && c.Width(2) == 4 && c.plain(1, 2) {
+	if c.Width(0) == 3 && c.Width(1) == 2 && c.Width(2) == 4 && c.plain(2) {
 		return 3
 	}
 	return 0
 }
 
 // Code is the end of the letters and digits, with single dashes and underscores between them, that begin at text[i], and how
-// many there are of either.
+// many there are of either. A longer one than anybody writes down is parted.
 func Code(text []byte, i int) (end, letters, digits int) {
+	text = text[:min(len(text), i+64)]
 	for i < len(text) {
 		switch classes[text[i]] {
 		case Letter:

@@ -22,7 +22,7 @@ func ReadStreet(text []byte, i int) (s Street, ok bool) {
 			return s, false
 		}
 	}
-	for n := 0; n < 6; n++ {
+	for range 6 {
 		next := gap(text, end)
 		if next == end || next == len(text) {
 			break

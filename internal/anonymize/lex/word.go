@@ -97,6 +97,12 @@ func apostrophe(r rune) bool {
 	return false
 }
 
+// Apostrophe says whether text begins with an apostrophe, of whatever kind.
+func Apostrophe(text []byte) bool {
+	r, _ := utf8.DecodeRune(text)
+	return apostrophe(r)
+}
+
 func unseen(r rune) bool {
 	switch r {
 	case '\u00ad', '\u200b', '\u200c', '\u200d', '\u200e', '\u200f', '\u2060', '\ufeff':
@@ -164,12 +170,6 @@ func foldRune(dst []byte, r rune) []byte {
 		return append(dst, 'h')
 	case 'ı':
 		return append(dst, 'i')
-	}
-	if r < utf8.RuneSelf {
-		if classes[byte(r)] == Letter {
-			dst = append(dst, byte(r)|0x20)
-		}
-		return dst
 	}
 	if r == utf8.RuneError || !unicode.IsLetter(r) || unicode.Is(unicode.Lm, r) {
 		return dst

@@ -48,13 +48,13 @@ func Check(p *Policy, c *catalog.Catalog, now time.Time) []Finding {
 type checker struct {
 	p     *Policy
 	c     *catalog.Catalog
-	links []Link
+	links graph
 	keys  map[Cell]bool // columns of primary keys, unique indexes and references
 	found []Finding
 }
 
 func newChecker(p *Policy, c *catalog.Catalog) *checker {
-	k := &checker{p: p, c: c, links: p.Links(c), keys: map[Cell]bool{}}
+	k := &checker{p: p, c: c, links: linked(p.Links(c)), keys: map[Cell]bool{}}
 	for i := range c.Tables {
 		t := &c.Tables[i]
 		for _, key := range append([][]string{t.PrimaryKey}, t.Uniques...) {
@@ -63,7 +63,7 @@ func newChecker(p *Policy, c *catalog.Catalog) *checker {
 			}
 		}
 	}
-	for _, l := range k.links {
+	for _, l := range k.links.all {
 		k.keys[Cell{l.Table, l.Column}], k.keys[Cell{l.To, l.ToColumn}] = true, true
 	}
 	return k

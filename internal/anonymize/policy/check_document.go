@@ -111,7 +111,7 @@ func (k *checker) subset() {
 		k.whole("subset.where", "it is one condition, without ;")
 	}
 	to := map[string][]string{}
-	for _, l := range k.links {
+	for _, l := range k.links.all {
 		_, from := k.p.Tables[l.Table]
 		_, there := k.p.Tables[l.To]
 		if from && there && !l.Orphans && !slices.Contains(to[l.Table], l.To) {

@@ -47,7 +47,7 @@ func (k *checker) uniques(t *catalog.Table, rules Table) {
 // person says whether each row's person is known where one is needed.
 func (k *checker) person(t *catalog.Table, rules Table) {
 	path := t.Path()
-	hops, err := Path(k.p, k.c, path)
+	hops, err := k.p.path(k.links, path)
 	if err != nil {
 		k.table(path, "subject", "%s", err)
 		return
@@ -91,8 +91,8 @@ func (k *checker) way(table string) []string {
 		if len(at.way) >= maxHops {
 			return nil
 		}
-		for _, l := range k.links {
-			if l.Table != at.table || !l.alone {
+		for _, l := range k.links.of[at.table] {
+			if !l.alone {
 				continue
 			}
 			way := append(slices.Clone(at.way), l.Column)
@@ -113,7 +113,7 @@ func (k *checker) references() {
 	for i, r := range k.p.References {
 		k.reference(i, r)
 	}
-	for _, l := range k.links {
+	for _, l := range k.links.all {
 		at := Cell{l.Table, l.Column}
 		child, named := k.p.Tables[l.Table].Columns[l.Column]
 		if !named || child.Transformer == Null || child.Transformer == Derived {
@@ -214,9 +214,8 @@ func (k *checker) domains() {
 				continue
 			}
 			if _, done := known[at]; !done {
-				class, _ := related(k.links, at)
-				domain := Domain(k.p, k.c, at.Table, at.Column)
-				for _, m := range class {
+				domain := k.p.domain(k.links, at)
+				for _, m := range k.links.related(at) {
 					known[m] = domain
 					if d := k.p.Tables[m.Table].Columns[m.Column].Domain; d != "" && d != domain {
 						k.column(m, "domain", "what it refers to, or what refers to the same, is mapped in %q: use the same, or say it on one side only", domain)

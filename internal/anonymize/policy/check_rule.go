@@ -75,7 +75,7 @@ func (k *checker) attributes(at Cell, prefix string, r Rule) {
 	if is(Name, Person) && !slices.Contains([]string{First, Middle, Last, Full}, r.Part) {
 		k.column(at, prefix+"part", "%s needs a part: %s, %s, %s or %s", r.Transformer, First, Middle, Last, Full)
 	}
-	if is(JSON) && !slices.Contains([]string{"", Fail, Drop}, r.Unknown) {
+	if !slices.Contains([]string{"", Fail, Drop}, r.Unknown) {
 		k.column(at, prefix+"unknown", "what becomes of members that no path names is %s or %s", Fail, Drop)
 	}
 	if _, known := Classes[r.Class]; r.Class != "" && r.Class != None && !known {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	. "github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
 )
 
 var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -217,8 +218,13 @@ func TestCheck(t *testing.T) {
 			set(p, "clinic.patients.last_name", keep(None, "stage names", ""))
 		}, `clinic.patients.last_name (type): say type = "text"`},
 		"a name that is kept as one": {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.patients.last_name", keep("A", "needed", "text")) }, "clinic.patients.last_name (transformer): it holds names"},
-		"a kept date":                {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.visits.began", Rule{Transformer: Keep}) }, "clinic.visits.began (transformer): it seems to hold elements of dates"},
-		"a kept key":                 {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.lines.id", Rule{Transformer: Keep}) }, "clinic.lines.id (transformer): it seems to hold any other unique number"},
+		"a kept age, by an expert":   {func(p *Policy, _ *catalog.Catalog) { expert(p); set(p, "clinic.patients.age", Rule{Transformer: Keep}) }, "clinic.patients.age (class): it seems to hold elements of dates"},
+		"a flag that is kept as a name": {func(p *Policy, _ *catalog.Catalog) {
+			expert(p)
+			set(p, "clinic.patients.vip", Rule{Transformer: Keep, Class: "A"})
+		}, "clinic.patients.vip (reason): say why"},
+		"a kept date": {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.visits.began", Rule{Transformer: Keep}) }, "clinic.visits.began (transformer): it seems to hold elements of dates"},
+		"a kept key":  {func(p *Policy, _ *catalog.Catalog) { set(p, "clinic.lines.id", Rule{Transformer: Keep}) }, "clinic.lines.id (transformer): it seems to hold any other unique number"},
 		"a kept key of another name": {func(p *Policy, c *catalog.Catalog) {
 			add(p, c, "clinic.visits", "slot integer", Rule{Transformer: Keep})
 			c.Table("clinic.visits").Uniques = [][]string{{"slot"}}
@@ -549,6 +555,11 @@ func TestCheck_allows(t *testing.T) {
 				add(p, c, "clinic.visits", words, Rule{Transformer: Constant, Value: value})
 			}
 		},
+		"a computed column that is never null": func(_ *Policy, c *catalog.Catalog) { c.Table("clinic.lines").Column("total").NotNull = true },
+		"scrubbing what is named as a name and is none": func(p *Policy, _ *catalog.Catalog) {
+			set(p, "clinic.patients.last_name", Rule{Transformer: Text, Class: None, Reason: "of a colour"})
+			set(p, "clinic.visits.note", Rule{Transformer: Text, Class: None})
+		},
 		"members by any name and in lists": member("[].*.x[][]", Rule{Transformer: Null}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -571,7 +582,11 @@ func TestFinding(t *testing.T) {
 	if len(found) != 1 || found[0].Suggestion == nil || found[0].Suggestion.Transformer != Phone {
 		t.Fatalf("found are %+v", found)
 	}
-	raw, _ := json.Marshal(found[0])
+	add(p, c, "clinic.log", "x text")
+	if found = Check(p, c, now); found[0].String() != "clinic.log.x (columns): the policy has no rule for it (text): text would do" {
+		t.Errorf("%s", found[0])
+	}
+	raw, _ := json.Marshal(found[1])
 	if want := `{"table":"clinic.visits","column":"phone","attribute":"columns","problem":"the policy has no rule for it (text; seems to hold telephone numbers): phone would do","suggestion":{"transformer":"phone"}}`; string(raw) != want {
 		t.Errorf("%s", raw)
 	}
@@ -622,8 +637,19 @@ func TestCheck_types(t *testing.T) {
 				if got := len(found) == 0; got != want {
 					t.Errorf("%s of %s%s: allowed is %t\n%s", name, of, array, got, lines(found))
 				}
+				if want && name != Derived {
+					transformable(t, p, c)
+				}
 			}
 		}
+	}
+}
+
+// transformable says that what a check allows can be done.
+func transformable(t *testing.T, p *Policy, c *catalog.Catalog) {
+	t.Helper()
+	if _, err := transform.New(transform.Config{Policy: p, Catalog: c, Keys: transform.EphemeralKeys(), AsOf: now}); err != nil {
+		t.Errorf("the check has nothing against what cannot be done: %v", err)
 	}
 }
 

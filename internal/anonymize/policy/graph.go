@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,16 +45,16 @@ type Hop struct {
 // Path is the way from a row of a table to its person in the subject's table. It is empty for the subject's table itself and
 // for a table whose rows are about nobody: HasSubject tells them apart.
 func Path(p *Policy, c *catalog.Catalog, table string) ([]Hop, error) {
+	return p.path(linked(p.Links(c)), table)
+}
+
+func (p *Policy) path(links graph, table string) ([]Hop, error) {
 	if table == p.Subject.Table {
 		if len(p.Tables[table].Subject) > 0 {
 			return nil, fmt.Errorf("%s is the table of the persons: its rows are about themselves, and have no subject", table)
 		}
 		return nil, nil
 	}
-	return path(p, p.Links(c), table)
-}
-
-func path(p *Policy, links []Link, table string) ([]Hop, error) {
 	columns := p.Tables[table].Subject
 	if len(columns) > maxHops {
 		return nil, fmt.Errorf("the way from %s to its subject has %d steps, and may have %d", table, len(columns), maxHops)
@@ -63,8 +64,8 @@ func path(p *Policy, links []Link, table string) ([]Hop, error) {
 	for n, column := range columns {
 		last := n == len(columns)-1
 		var found []Hop
-		for _, l := range links {
-			if l.Table != at || l.Column != column || !l.alone || (last && (l.To != p.Subject.Table || l.ToColumn != p.Subject.Key)) {
+		for _, l := range links.from[Cell{at, column}] {
+			if !l.alone || (last && (l.To != p.Subject.Table || l.ToColumn != p.Subject.Key)) {
 				continue
 			}
 			if h := (Hop{column, l.To, l.ToColumn}); !slices.Contains(found, h) {
@@ -97,7 +98,11 @@ func (p *Policy) HasSubject(table string) bool {
 // Domain is what ids of a column are mapped in: equal ones of a domain alike, and those of two domains apart. All columns
 // that refer to each other share one: it is what one of them declares, else the path of the column that all refer to.
 func Domain(p *Policy, c *catalog.Catalog, table, column string) string {
-	class, links := related(p.Links(c), Cell{table, column})
+	return p.domain(linked(p.Links(c)), Cell{table, column})
+}
+
+func (p *Policy) domain(links graph, of Cell) string {
+	class := links.related(of)
 	for _, m := range class {
 		if d := p.Tables[m.Table].Columns[m.Column].Domain; d != "" {
 			return d
@@ -105,7 +110,7 @@ func Domain(p *Policy, c *catalog.Catalog, table, column string) string {
 	}
 	// What refers to nothing is what the others refer to; in a circle, or with several, the first by name.
 	for _, m := range class {
-		if !slices.ContainsFunc(links, func(l Link) bool { return l.Table == m.Table && l.Column == m.Column }) {
+		if len(links.from[m]) == 0 {
 			return m.String()
 		}
 	}
@@ -126,23 +131,43 @@ type Cell struct{ Table, Column string }
 // String is "schema.table.column".
 func (c Cell) String() string { return c.Table + "." + c.Column }
 
-// related is all columns that a column refers to or is referred to by, itself among them, by name, and the links between.
-func related(links []Link, from Cell) ([]Cell, []Link) {
-	class, between := []Cell{from}, []Link(nil)
+// graph is references by the columns that have them.
+type graph struct {
+	all      []Link
+	from, to map[Cell][]Link
+	of       map[string][]Link // by the table that has them
+}
+
+func linked(links []Link) graph {
+	g := graph{all: links, from: map[Cell][]Link{}, to: map[Cell][]Link{}, of: map[string][]Link{}}
+	for _, l := range links {
+		from, to := Cell{l.Table, l.Column}, Cell{l.To, l.ToColumn}
+		g.from[from] = append(g.from[from], l)
+		g.to[to] = append(g.to[to], l)
+		g.of[l.Table] = append(g.of[l.Table], l)
+	}
+	return g
+}
+
+// related is all columns that a column refers to or is referred to by, in however many steps, itself among them, by name.
+func (g graph) related(to Cell) []Cell {
+	class, seen := []Cell{to}, map[Cell]bool{to: true}
 	for i := 0; i < len(class); i++ {
-		for _, l := range links {
-			a, b := Cell{l.Table, l.Column}, Cell{l.To, l.ToColumn}
-			switch {
-			case a == class[i]:
-				between = append(between, l)
-				if !slices.Contains(class, b) {
-					class = append(class, b)
-				}
-			case b == class[i] && !slices.Contains(class, a):
-				class = append(class, a)
+		next := func(m Cell) {
+			if !seen[m] {
+				seen[m] = true
+				class = append(class, m)
 			}
 		}
+		for _, l := range g.from[class[i]] {
+			next(Cell{l.To, l.ToColumn})
+		}
+		for _, l := range g.to[class[i]] {
+			next(Cell{l.Table, l.Column})
+		}
 	}
-	slices.SortFunc(class, func(a, b Cell) int { return strings.Compare(a.String(), b.String()) })
-	return class, between
+	slices.SortFunc(class, func(a, b Cell) int {
+		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Column, b.Column))
+	})
+	return class
 }

@@ -72,8 +72,8 @@ func (k *checker) starting(own known, t *catalog.Table, col *catalog.Column, sub
 	if r.Transformer == Keep && r.Reason != "" {
 		r.Class, r.Type = None, col.Type
 	}
-	for _, l := range k.links {
-		if l.Table == at.Table && l.Column == at.Column && l.Declared {
+	for _, l := range k.links.from[at] {
+		if l.Declared {
 			if _, out := k.p.Exclude[l.To]; out && !col.NotNull {
 				r = Rule{Transformer: Null}
 			}
@@ -89,7 +89,7 @@ func (k *checker) starting(own known, t *catalog.Table, col *catalog.Column, sub
 func (k *checker) level() {
 	for changed := true; changed; {
 		changed = false
-		for _, l := range k.links {
+		for _, l := range k.links.all {
 			a, b := k.p.Tables[l.Table].Columns[l.Column], k.p.Tables[l.To].Columns[l.ToColumn]
 			switch {
 			case a.Transformer == Surrogate && b.Transformer == Keep:
@@ -120,17 +120,24 @@ func persons(c *catalog.Catalog) Subject {
 // patients. They may be to rows that are not there.
 func guesses(p *Policy, c *catalog.Catalog) []Reference {
 	var found []Reference
-	links := p.Links(c)
+	links := linked(p.Links(c))
+	tables := map[string][]*catalog.Table{} // with a key of one column, by name
+	for i := range c.Tables {
+		t := &c.Tables[i]
+		if _, listed := p.Tables[t.Path()]; listed && len(t.PrimaryKey) == 1 {
+			tables[snake(t.Name)] = append(tables[snake(t.Name)], t)
+		}
+	}
 	for i := range c.Tables {
 		t := &c.Tables[i]
 		if _, listed := p.Tables[t.Path()]; !listed {
 			continue
 		}
 		for _, col := range t.Columns {
-			if col.Array || col.Generated || slices.ContainsFunc(links, func(l Link) bool { return l.Table == t.Path() && l.Column == col.Name }) {
+			if col.Array || col.Generated || len(links.from[Cell{t.Path(), col.Name}]) > 0 {
 				continue
 			}
-			if to := named(p, c, t, col); to != nil {
+			if to := named(tables, t, col); to != nil {
 				found = append(found, Reference{Table: t.Path(), Column: col.Name, To: to.Path(), ToCol: to.PrimaryKey[0], Orphans: true})
 			}
 		}
@@ -139,18 +146,13 @@ func guesses(p *Policy, c *catalog.Catalog) []Reference {
 }
 
 // named is the table that a column is named after: of its own schema, else the only one.
-func named(p *Policy, c *catalog.Catalog, from *catalog.Table, col catalog.Column) *catalog.Table {
+func named(tables map[string][]*catalog.Table, from *catalog.Table, col catalog.Column) *catalog.Table {
 	base := snake(col.Name)
 	for _, suffix := range []string{"_id", "_uuid", "_key"} {
 		base = strings.TrimSuffix(base, suffix)
 	}
-	names := []string{base, base + "s", base + "es", strings.TrimSuffix(base, "y") + "ies"}
 	var elsewhere []*catalog.Table
-	for i := range c.Tables {
-		to := &c.Tables[i]
-		if _, listed := p.Tables[to.Path()]; !listed || len(to.PrimaryKey) != 1 || !slices.Contains(names, snake(to.Name)) {
-			continue
-		}
+	for _, to := range slices.Concat(tables[base], tables[base+"s"], tables[base+"es"], tables[strings.TrimSuffix(base, "y")+"ies"]) {
 		key := to.Column(to.PrimaryKey[0])
 		switch {
 		case key == nil || key.Array || familyOf(key) != familyOf(&col) || (to.Path() == from.Path() && key.Name == col.Name):

@@ -70,11 +70,12 @@ func (a *Array) read(literal []byte, i int) (end int, quoted, ok bool) {
 	a.value = a.value[:0]
 	if literal[i] != '"' {
 		for ; i < len(literal) && literal[i] != ',' && literal[i] != '}'; i++ {
-			if literal[i] == '\\' {
+			switch literal[i] {
+			case '\\':
 				if i++; i == len(literal) {
 					return i, false, false
 				}
-			} else if literal[i] == '"' || literal[i] == '{' {
+			case '"', '{':
 				return i, false, false
 			}
 			a.value = append(a.value, literal[i])

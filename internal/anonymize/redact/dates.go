@@ -24,7 +24,7 @@ func (p *pass) date() bool {
 	case year == 0 || year <= p.year-90:
 		// A date without a year, or one that tells of an age over 89.
 		p.put(d.From, d.To, "[DATE]")
-	case p.days != 0 && d.Full() && !(d.Uncertain && d.Word):
+	case p.days != 0 && d.Full() && (!d.Uncertain || !d.Word):
 		p.move(&d, year)
 	default:
 		var b [4]byte
@@ -33,10 +33,36 @@ func (p *pass) date() bool {
 			p.put(d.From, d.To, "[DATE]")
 			return true
 		}
+		p.open = p.open || !p.apart(&d)
 		p.cut(d.From, d.To)
 		p.dst = append(p.dst, text...)
 	}
 	return true
+}
+
+// apart says whether the year that stays of a date is surely no part of anything else: a word in small letters is before it,
+// and the end of a sentence, or an everyday word, behind it.
+func (p *pass) apart(d *lex.Date) bool {
+	if p.capital || p.ended != d.From-1 || p.before&(month|weekday|of) != 0 || lex.ClassOf(p.in[p.ended-1]) != lex.Letter || p.in[p.ended] != ' ' {
+		return false
+	}
+	rest := p.in[d.To:min(len(p.in), d.To+10)]
+	if len(rest) == 0 {
+		return true
+	}
+	for _, c := range rest {
+		if k := lex.ClassOf(c); k == lex.Digit || k == lex.Wide {
+			return false
+		}
+	}
+	next, ok := p.next(d.To, 3)
+	switch rest[0] {
+	case ',', '.', ';', ')':
+		return !ok || next.flags&(month|of) == 0
+	case ' ':
+		return ok && !next.cap && next.from == d.To+1 && next.flags&ordinary != 0 && next.flags&(month|of|yearWord|amount) == 0
+	}
+	return false
 }
 
 // years is the year of a date, with its century; 0, when it says none.
@@ -70,8 +96,10 @@ func (p *pass) move(d *lex.Date, year int) {
 		return
 	}
 	from, to := min(d.Y.From, d.M.From, d.D.From), d.Clock
+	p.open = true
 	p.cut(d.From, d.To)
-	padded := p.in[d.D.From] == '0' || !d.Word && p.in[d.M.From] == '0' || d.Y.From < d.M.From && d.M.To-d.M.From == 2 || d.M.To == d.D.From
+	padded := p.in[d.D.From] == '0' || !d.Word && p.in[d.M.From] == '0' || d.Y.From < d.M.From && d.M.To-d.M.From == 2 || d.M.To == d.D.From ||
+		d.Word && (d.D.To == d.M.From || p.in[d.D.To] == '-')
 	number := func(n int, s lex.Span) {
 		if n < 10 && s.To-s.From == 2 && (padded || p.in[s.From] == '0' || d.Y.To-d.Y.From == 4 && s.From == d.Y.To) {
 			p.dst = append(p.dst, '0')
@@ -84,8 +112,7 @@ func (p *pass) move(d *lex.Date, year int) {
 			if d.Short {
 				p.dst = append(p.dst, byte('0'+day.Year()/10%10), byte('0'+day.Year()%10))
 			} else {
-				p.dst = lex.AppendDay(p.dst, day.Year(), 0, 0)
-				p.dst = p.dst[:len(p.dst)-4]
+				p.dst = strconv.AppendInt(p.dst, int64(day.Year()), 10)
 			}
 			i = d.Y.To
 		case d.M.From:
@@ -155,5 +182,6 @@ func (p *pass) isNinety(w *word) bool {
 		return false
 	}
 	p.put(w.from, to, "90 or older")
+	p.open = true
 	return true
 }

@@ -126,11 +126,10 @@ type Rewriter struct {
 	*Document
 	apply Apply
 
-	in       []byte
-	at       int
-	text     []byte // of the string that was read last
-	out      []byte // of Apply
-	position int
+	in   []byte
+	at   int
+	text []byte // of the string that was read last
+	out  []byte // of Apply
 }
 
 // Rewriter makes a rewriter.

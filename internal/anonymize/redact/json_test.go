@@ -12,10 +12,10 @@ var errBad = errors.New("bad")
 
 // mark shows what a rule was given.
 func mark(dst []byte, rule int, kind redact.Kind, value []byte) ([]byte, redact.Kind, error) {
-	switch {
-	case kind == redact.Container:
+	switch kind {
+	case redact.Container:
 		return dst, kind, errBad
-	case kind == redact.String:
+	case redact.String:
 		return append(append(append(dst, byte('0'+rule)), ':'), value...), kind, nil
 	}
 	return append(dst, value...), kind, nil

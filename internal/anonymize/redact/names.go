@@ -15,9 +15,10 @@ func (p *pass) isOwn(w *word) bool {
 	}
 	n := o.find(w.key, w.text)
 	if last := len(w.text) - 1; n == nil && last > 2 && w.text[last] == 's' && w.base == w.to { // the Smiths
-		if n = o.find(keyOf(w.text[:last]), w.text[:last]); n != nil {
-			w.base--
-		}
+		n = o.find(keyOf(w.text[:last]), w.text[:last])
+	}
+	if n == nil && w.to-w.from > len(w.text) {
+		n = p.partlyOwn(w)
 	}
 	switch {
 	case n == nil && o.isFake(w.key):
@@ -37,6 +38,7 @@ func (p *pass) isOwn(w *word) bool {
 	if p.lastOwn != nil && p.lastOwn.part == n.part && p.lastOwn != n && p.near(w.from, 3, " -'.") && p.from == p.nameEnd && p.ownEnd == p.nameEnd {
 		p.from = w.base // one fake name stands for all words of the own one
 	} else {
+		p.beside(w.from)
 		p.dst = append(p.dst, p.in[p.from:w.from]...)
 		p.dst = appendLike(p.dst, n.fake, w)
 		p.from = w.base
@@ -44,6 +46,24 @@ func (p *pass) isOwn(w *word) bool {
 	p.changed = true
 	p.lastOwn, p.ownEnd, p.nameEnd, p.at = n, w.base, w.base, w.to
 	return true
+}
+
+// partlyOwn looks for the name between the apostrophes of a word.
+func (p *pass) partlyOwn(w *word) *ownName {
+	for i := w.from; i < w.to; {
+		end := i
+		for end < w.to && (lex.ClassOf(p.in[end]) == lex.Letter || lex.ClassOf(p.in[end]) == lex.Wide && !lex.Apostrophe(p.in[end:])) {
+			end++
+		}
+		if n, _ := foldLong(&p.ahead, p.in[i:end]); n > 1 {
+			if own := p.own.find(keyIn(&p.ahead, n), p.ahead[:n]); own != nil && !own.particle {
+				w.base = w.to
+				return own
+			}
+		}
+		i = max(end, i+1)
+	}
+	return nil
 }
 
 // appendLike appends a fake name in capitals or in small letters as the own one was.
@@ -156,7 +176,7 @@ func (p *pass) isInitial(w *word) bool {
 		}
 	}
 	p.dst = append(append(p.dst, p.in[p.from:w.from]...), fake)
-	p.changed = p.changed || fake != p.in[w.from]
+	p.changed, p.open = p.changed || fake != p.in[w.from], true
 	p.from, p.at = w.to, w.to
 	p.nameEnd = w.to
 	return true
@@ -209,43 +229,4 @@ func (p *pass) nextIsName(w *word, gap int) bool {
 		}
 	}
 	return p.names(next.text) || p.own.find(next.key, next.text) != nil
-}
-
-// isCity takes away the town before a state's code: Austin, TX.
-func (p *pass) isCity(w *word) bool {
-	end := w.to
-	for range 3 {
-		if code := p.stateAfter(end); code > 0 {
-			p.put(w.from, end, "[CITY]")
-			return true
-		}
-		if end >= len(p.in) || p.in[end] != ' ' {
-			return false
-		}
-		next, ok := p.next(end, 1)
-		if !ok || !next.cap || next.flags&ordinary != 0 {
-			return false
-		}
-		end = next.to
-	}
-	return false
-}
-
-// stateAfter is the end of ", TX" at in[i]; 0, when it is not there.
-func (p *pass) stateAfter(i int) int {
-	if i+3 >= len(p.in) || p.in[i] != ',' {
-		return 0
-	}
-	i++
-	if p.in[i] == ' ' {
-		i++
-	}
-	end := i + 2
-	if end > len(p.in) || end < len(p.in) && (lex.ClassOf(p.in[end]) == lex.Letter || lex.ClassOf(p.in[end]) == lex.Digit) {
-		return 0
-	}
-	if p.in[i] >= 'a' || p.in[i+1] >= 'a' || p.flagsOf([]byte{p.in[i] | 0x20, p.in[i+1] | 0x20})&state == 0 {
-		return 0
-	}
-	return end
 }

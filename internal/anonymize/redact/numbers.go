@@ -15,7 +15,7 @@ func (p *pass) number() {
 		end++
 	}
 	switch {
-	case p.isCode():
+	case p.isCode(i) || p.isCodeWithin(end):
 	case p.isPlain(end):
 	case p.isIP():
 	case p.date():
@@ -27,7 +27,7 @@ func (p *pass) number() {
 	default:
 		p.at = end
 	}
-	p.start, p.before, p.length, p.ended = false, 0, 3, p.at
+	p.start, p.before, p.length, p.capital, p.ended = false, 0, 3, false, p.at
 }
 
 // isPlain goes past what is plainly a measure, and cannot be the beginning of anything: 5%, 7.1, 128/76, 500 mg.
@@ -40,7 +40,7 @@ func (p *pass) isPlain(end int) bool {
 		from := end + 1
 		for end = from; end < len(in) && lex.ClassOf(in[end]) == lex.Digit; end++ {
 		}
-		if end-from > int(c&1)+2 || end+2 >= len(in) {
+		if end-from > 3 || end-from > 2 && c == '.' || end+2 >= len(in) {
 			return false
 		}
 	}
@@ -72,22 +72,38 @@ func (p *pass) isPlain(end int) bool {
 	return true
 }
 
+// isCodeWithin looks for long numbers that other digits are written before.
+func (p *pass) isCodeWithin(end int) bool {
+	for i := p.at + 1; i < end; i++ {
+		if p.isCode(i) {
+			return true
+		}
+	}
+	return false
+}
+
 // isCode looks for the numbers of the person and of the policy, whatever marks are in them.
-func (p *pass) isCode() bool {
-	if p.own.codeMask&codeBit(p.in[p.at]|0x20) != 0 {
+func (p *pass) isCode(i int) bool {
+	if p.own.codeMask&codeBit(p.in[i]|0x20) != 0 {
 		for _, c := range p.own.codes {
-			if end := match(p.in, p.at, c.text); end > p.at {
+			if i > p.at && len(c.text) < long {
+				continue
+			}
+			if end := match(p.in, i, c.text); end > i {
 				if c.label == "[PHONE]" {
 					end = p.extension(end)
 				}
-				p.put(p.codeFrom(p.at, end), end, c.label)
+				p.put(p.codeFrom(i, end), end, c.label)
 				return true
 			}
 		}
 	}
 	for _, c := range p.codes {
-		if end := match(p.in, p.at, c.text); end > p.at {
-			p.put(p.at, end, c.label)
+		if i > p.at && len(c.text) < long {
+			continue
+		}
+		if end := match(p.in, i, c.text); end > i {
+			p.put(i, end, c.label)
 			return true
 		}
 	}
@@ -104,22 +120,23 @@ func (o *Own) isCode(digits []byte) bool {
 	return false
 }
 
+// long is how many signs a code has that is found among other digits as well.
+const long = 7
+
 // match is the end of the code that begins at text[i]; i, if it does not. The longer a code, the more marks may be in it.
 func match(text []byte, i int, code []byte) int {
 	gap := 0
 	if len(code) > 4 {
 		gap = 2
 	}
-	if len(code) > 6 {
+	if len(code) >= long {
 		gap = 6
 	}
 	at := i
 	for n, want := range code {
 		marks := 0
 		for n > 0 && at < len(text) && marks < gap {
-			c := text[at]
-			k := lex.ClassOf(c)
-			if k == lex.Letter || k == lex.Digit || c == '@' || c == '"' {
+			if k := lex.ClassOf(text[at]); k == lex.Letter || k == lex.Digit {
 				break
 			}
 			at++
@@ -138,7 +155,7 @@ func match(text []byte, i int, code []byte) int {
 		at++
 	}
 	if at < len(text) {
-		if k := lex.ClassOf(text[at]); k == lex.Digit || k == lex.Letter && lex.ClassOf(code[len(code)-1]) == lex.Letter {
+		if k := lex.ClassOf(text[at]); k == lex.Digit && len(code) < long || k == lex.Letter && lex.ClassOf(code[len(code)-1]) == lex.Letter {
 			return i
 		}
 	}
@@ -274,6 +291,7 @@ func (p *pass) isAge(end int) bool {
 		return false
 	}
 	p.cut(p.at, to)
+	p.open = true
 	p.dst = append(p.dst, label...)
 	if to < len(p.in) && lex.ClassOf(p.in[to]) == lex.Letter {
 		p.dst = append(p.dst, ' ')
@@ -313,75 +331,4 @@ func (p *pass) isOldYear(end int) bool {
 	}
 	p.put(p.at, end, "[DATE]")
 	return true
-}
-
-// isStreet takes street addresses, with what follows of them.
-func (p *pass) isStreet() bool {
-	s, ok := lex.ReadStreet(p.in, p.at)
-	if !ok {
-		return false
-	}
-	if own := &p.own.street; len(own.name) > 0 && bytes.Equal(own.number, p.in[s.Number.From:s.Number.To]) {
-		n, _ := foldLong(&p.ahead, p.in[s.Name.From:s.Name.To])
-		if bytes.Equal(p.ahead[:n], own.name) {
-			if !s.Known {
-				s.To = s.Name.To
-			}
-			p.put(p.at, p.address(s.To), "[ADDRESS]")
-			return true
-		}
-	}
-	if !s.Known {
-		return false
-	}
-	// Ten days on the road are none.
-	for from, to := range words(p.in[s.Name.From:s.To]) {
-		n, _ := foldLong(&p.ahead, p.in[s.Name.From+from:s.Name.From+to])
-		if c := p.in[s.Name.From+from]; c >= 'a' && c < 0x80 && from == 0 && p.flagsOf(p.ahead[:n])&(ordinary|yearWord|amount) != 0 {
-			return false
-		}
-	}
-	p.put(p.at, p.address(s.To), "[ADDRESS]")
-	return true
-}
-
-// address is the end of the flat, the town, the state and the postal code that follow a street.
-func (p *pass) address(i int) int {
-	end := i
-	if next, ok := p.next(end, 3); ok {
-		switch string(next.text) {
-		case "apt", "apartment", "unit", "suite", "ste", "lot", "room", "rm", "bldg", "floor", "fl", "no":
-			at := next.to
-			for n := 0; n < 3 && at < len(p.in) && (p.in[at] == ' ' || p.in[at] == '.' || p.in[at] == '#'); n++ {
-				at++
-			}
-			if code, _, _ := lex.Code(p.in, at); code > at {
-				end = code
-			}
-		}
-	}
-	town := end
-	for range 4 {
-		if at := p.stateAfter(town); at > 0 {
-			return p.zip(at)
-		}
-		next, ok := p.next(town, 2)
-		if !ok || !next.cap {
-			break
-		}
-		town = next.to
-	}
-	return end
-}
-
-func (p *pass) zip(i int) int {
-	at := i
-	for n := 0; n < 2 && at < len(p.in) && (p.in[at] == ' ' || p.in[at] == ','); n++ {
-		at++
-	}
-	code, letters, digits := lex.Code(p.in, at)
-	if letters == 0 && (digits == 5 || digits == 9) {
-		return code
-	}
-	return i
 }

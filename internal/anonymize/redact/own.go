@@ -67,12 +67,12 @@ func (o *Own) Reset() {
 func (o *Own) Shift(days int) { o.days = days }
 
 // Name adds a part of the person's name, and what is to be written in its place. NULL is not added.
-func (o *Own) Name(part Part, real, fake []byte) {
+func (o *Own) Name(part Part, own, fake []byte) {
 	if part != Full {
-		o.name(part, real, fake)
+		o.name(part, own, fake)
 		return
 	}
-	given, family := parts(real)
+	given, family := parts(own)
 	fakeGiven, fakeFamily := parts(fake)
 	if len(fakeGiven) == 0 {
 		fakeGiven = fakeFamily
@@ -187,21 +187,14 @@ func (o *Own) code(text []byte, label string) {
 }
 
 // name adds the words of a name, one by one and written together.
-func (o *Own) name(part Part, real, fake []byte) {
+func (o *Own) name(part Part, own, fake []byte) {
 	o.ready = false
 	fake = o.keep(bytes.TrimSpace(fake))
-	if len(fake) > 0 && fake[0] != '[' {
-		for from, to := range words(fake) {
-			o.fold = lex.Fold(o.fold[:0], fake[from:to])
-			k := keyOf(o.fold)
-			o.fakes = append(o.fakes, k)
-			o.note(k)
-		}
-	}
+	o.invented(fake)
 	first, alone := len(o.names), true
 	o.joined = o.joined[:0]
-	for from, to := range words(real) {
-		o.fold = lex.Fold(o.fold[:0], real[from:to])
+	for from, to := range words(own) {
+		o.fold = lex.Fold(o.fold[:0], own[from:to])
 		o.joined = append(o.joined, o.fold...)
 		if len(o.fold) == 0 {
 			continue
@@ -211,8 +204,8 @@ func (o *Own) name(part Part, real, fake []byte) {
 		}
 		alone = o.word(part, o.fold, fake) && alone
 		// Of O'Neill, Neill as well.
-		if at := bytes.IndexAny(real[from:to], "'’`ʼ‘"); 0 <= at && at < 4 {
-			if o.fold = lex.Fold(o.fold[:0], real[from+at:to]); len(o.fold) > 2 {
+		if at := bytes.IndexAny(own[from:to], "'’`ʼ‘"); 0 <= at && at < 4 {
+			if o.fold = lex.Fold(o.fold[:0], own[from+at:to]); len(o.fold) > 2 {
 				o.word(part, o.fold, fake)
 			}
 		}
@@ -225,9 +218,22 @@ func (o *Own) name(part Part, real, fake []byte) {
 	if n := len(o.names); n == first || len(o.joined) != len(o.names[first].word) {
 		o.word(part, o.joined, fake)
 	}
-	if bytes.ContainsAny(real, "äöüÄÖÜåÅ") {
-		o.joined = transcribe(o.joined[:0], real)
+	if bytes.ContainsAny(own, "äöüÄÖÜåÅ") {
+		o.joined = transcribe(o.joined[:0], own)
 		o.name(part, o.keep(o.joined), fake)
+	}
+}
+
+// invented adds the words of a fake name, which are left alone.
+func (o *Own) invented(fake []byte) {
+	if len(fake) > 0 && fake[0] == '[' {
+		return
+	}
+	for from, to := range words(fake) {
+		o.fold = lex.Fold(o.fold[:0], fake[from:to])
+		k := keyOf(o.fold)
+		o.fakes = append(o.fakes, k)
+		o.note(k)
 	}
 }
 
@@ -282,7 +288,7 @@ func transcribe(dst, name []byte) []byte {
 	return dst
 }
 
-// prepare adds what is made of several parts of the name: johnsmith, smithjohn, jsmith, smithj.
+// prepare adds what is made of several parts of the name: johnsmith, smithjohn, jsmith, smithj, jqsmith.
 func (o *Own) prepare() {
 	if o.ready {
 		return
@@ -296,12 +302,18 @@ func (o *Own) prepare() {
 				continue
 			}
 			both := o.join(a.fake, b.fake)
+			o.invented(both)
 			o.word(Full, o.join(a.word, b.word), both)
 			o.word(Full, o.join(b.word, a.word), both)
 			if len(b.word) > 2 {
 				short := o.join(letter(a.fake), b.fake)
+				o.invented(short)
 				o.word(Full, o.join(letter(a.word), b.word), short)
 				o.word(Full, o.join(b.word, letter(a.word)), short)
+				if m := o.initial[Middle].real; m != 0 && m < utf8.RuneSelf { // jqsmith
+					o.joined = append(append(append(o.joined[:0], letter(a.word)...), m), b.word...)
+					o.word(Full, o.joined, short)
+				}
 			}
 		}
 	}

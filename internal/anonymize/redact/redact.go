@@ -73,7 +73,7 @@ func (r *Redactor) phrase(text []byte) {
 }
 
 // passes bounds how often a text is gone over. What one pass has changed may make the next one see more: Text ends when
-// nothing changes, so that redacting its result changes nothing either.
+// nothing changes, or when what has changed is apart from all else, so that redacting its result changes nothing either.
 const passes = 6
 
 // Text appends value without identifiers. The row's own person may be nil: then nobody is known. Dates are cut to the year, or
@@ -88,7 +88,7 @@ func (r *Redactor) Text(dst, value []byte, own *Own) []byte {
 	*p = pass{Redactor: r, own: own, days: own.days}
 	from := len(dst)
 	dst = p.over(dst, value)
-	for n := 0; p.changed; n++ {
+	for n := 0; p.changed && p.open; n++ {
 		if n == passes { // a text made to be so
 			return append(dst[:from], "[REDACTED]"...)
 		}

@@ -25,11 +25,12 @@ const (
 	phrase // the first word of a phrase of the policy's
 	ninety
 	copula
+	pronoun
 	of
 	known // any of them
 
 	// plainFlags are of words that, in small letters, are looked at no further.
-	plainFlags = ordinary | title | kin | ageWord | bornWord | yearWord | dateWord | amount | state | of | known
+	plainFlags = ordinary | title | kin | ageWord | bornWord | yearWord | dateWord | amount | state | of | pronoun | known
 )
 
 // key is a folded word's first sixteen bytes and its length: words are looked for so often that strings would be slow.
@@ -79,6 +80,7 @@ func (k key) hash() uint64 {
 type table struct {
 	entries []entry
 	shift   uint
+	mask    uint64
 	n       int
 }
 
@@ -90,15 +92,11 @@ type entry struct {
 func (t *table) add(word string, f flags) {
 	if (t.n+1)*3 > len(t.entries) {
 		old := t.entries
-		t.shift = 64 - 12
-		for size := 1 << 12; ; size <<= 1 {
-			if size > len(old) {
-				t.entries = make([]entry, size)
-				break
-			}
-			t.shift--
+		t.shift, t.mask = 64-12, 1<<12-1
+		for t.mask < uint64(len(old)) {
+			t.shift, t.mask = t.shift-1, t.mask<<1|1
 		}
-		t.n = 0
+		t.entries, t.n = make([]entry, t.mask+1), 0
 		for _, e := range old {
 			if e.flags != 0 {
 				t.put(e.key, e.flags)
@@ -109,7 +107,7 @@ func (t *table) add(word string, f flags) {
 }
 
 func (t *table) put(k key, f flags) {
-	for i := k.hash() >> t.shift; ; i = (i + 1) & uint64(len(t.entries)-1) {
+	for i := k.hash() >> t.shift; ; i = (i + 1) & t.mask {
 		e := &t.entries[i]
 		if e.flags == 0 {
 			e.key = k
@@ -123,7 +121,7 @@ func (t *table) put(k key, f flags) {
 }
 
 func (t *table) get(k key, hash uint64) flags {
-	for i := hash >> t.shift; ; i = (i + 1) & uint64(len(t.entries)-1) {
+	for i := hash >> t.shift; ; i = (i + 1) & t.mask {
 		e := &t.entries[i]
 		if e.key == k || e.flags == 0 {
 			return e.flags
@@ -138,7 +136,7 @@ func vocabulary() *table {
 		flags
 	}{
 		{ordinaryWords, ordinary}, {titleWords, title}, {kinWords, kin}, {ageWords, ageWord}, {bornWords, bornWord}, {yearWords, yearWord},
-		{dateWords, dateWord}, {amountWords, amount}, {stateWords, state}, {monthWords, month}, {weekdayWords, weekday}, {"ninety", ninety}, {"is was", copula}, {"of de th st nd rd", of},
+		{dateWords, dateWord}, {amountWords, amount}, {stateWords, state}, {monthWords, month}, {weekdayWords, weekday}, {"ninety", ninety}, {"is was", copula}, {"he she who they", pronoun}, {"of de th st nd rd", of},
 	} {
 		for _, w := range strings.Fields(v.words) {
 			t.add(w, v.flags)

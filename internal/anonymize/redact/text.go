@@ -20,11 +20,13 @@ type pass struct {
 	at      int // up to where the text has been read
 	from    int // up to where it has been written
 	changed bool
+	open    bool     // what was changed may make the next pass see more
 	email   lex.Span // the next one
 
 	start   bool     // a sentence begins here
 	before  flags    // of the word before,
 	length  int      // its length,
+	capital bool     // whether it began with a capital letter,
 	ended   int      // and where it ended
 	nameEnd int      // where the last name ended,
 	fakeEnd int      // and where, if it was a fake one
@@ -85,11 +87,23 @@ func (p *pass) nextEmail(from int) {
 
 // put writes label in the place of in[from:to].
 func (p *pass) put(from, to int, label string) {
+	if label == "[NAME]" || label == "[CITY]" {
+		p.beside(from)
+	}
+	if from > 0 && lex.ClassOf(p.in[from-1]) != lex.Space && p.in[from-1] != '(' { // what is before may have been read as its beginning
+		p.open = true
+	}
 	p.cut(from, to)
 	p.dst = append(p.dst, label...)
 	if label == "[NAME]" {
 		p.nameEnd = to
 	}
+}
+
+// beside notes that a name is written at in[from:]. A word with a capital letter before it, which may have been told to be no
+// name without knowing of this one, is to be looked at again.
+func (p *pass) beside(from int) {
+	p.open = p.open || p.capital && p.before&title == 0 && from-p.ended <= 3
 }
 
 // cut leaves in[from:to] out.
@@ -107,7 +121,7 @@ func (p *pass) mark(c byte) {
 			if name {
 				p.nameEnd = end
 			}
-			p.at, p.start, p.before = end, false, 0
+			p.at, p.start, p.before, p.lastOwn = end, false, 0, nil
 			return
 		}
 	case '.':
@@ -172,7 +186,7 @@ func (p *pass) word() {
 	switch {
 	case w.flags&phrase != 0 && p.isPhrase(&w):
 	case w.flags&(month|weekday) != 0 && p.date():
-	case p.isCode():
+	case p.isCode(i):
 	case p.isOwn(&w):
 	case p.isName(&w):
 		p.put(w.from, w.base, "[NAME]")
@@ -181,12 +195,12 @@ func (p *pass) word() {
 	default:
 		p.at = end
 	}
-	switch {
-	case p.before&kin != 0 && w.flags&copula != 0: // her daughter's name is
-	default:
+	if p.before&(kin|pronoun) != 0 && w.flags&copula != 0 {
+		p.before |= ageWord // her daughter's name is Emily, who is 93
+	} else {
 		p.before = w.flags
 	}
-	p.start, p.length, p.ended = false, n, p.at
+	p.start, p.length, p.capital, p.ended = false, n, w.cap, p.at
 }
 
 // passes goes past a word that is nothing to look at, as most words of a text are.
@@ -220,7 +234,7 @@ func (p *pass) passes(i, end int) bool {
 			return false
 		}
 	}
-	p.start, p.before, p.length, p.ended = false, f, n, end
+	p.start, p.before, p.length, p.capital, p.ended = false, f, n, in[i] < 'a', end
 	p.at = end
 	if in[end] == ' ' {
 		p.at++
@@ -351,7 +365,7 @@ func (p *pass) next(i, gap int) (w word, ok bool) {
 		if c == lex.Letter || c == lex.Wide && lex.Word(p.in, i) > i {
 			break
 		}
-		if c == lex.Digit || c == lex.Wide {
+		if c == lex.Digit || c == lex.Wide || p.in[i] == '[' {
 			return w, false
 		}
 		i++

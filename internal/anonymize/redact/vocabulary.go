@@ -1,9 +1,6 @@
 package redact
 
-import (
-	"strings"
-	"sync"
-)
+import "sync"
 
 // Words that free text is full of, and that some people are called as well. One that the source's dictionary of names holds is
 // taken for a name only where it is written as one: with a capital letter inside of a sentence, or beside another name. A word
@@ -108,14 +105,11 @@ september sept sep septiembre october oct octubre november nov noviembre decembe
 	weekdayWords = `monday mon tuesday tue tues wednesday wed thursday thu thur thurs friday fri saturday sat sunday sun`
 )
 
-var everyday = sync.OnceValue(func() map[string]bool {
-	words := map[string]bool{}
-	for w := range strings.FieldsSeq(ordinaryWords) {
-		words[w] = true
-	}
-	return words
-})
+var everyday = sync.OnceValue(vocabulary)
 
 // Ordinary says whether a folded word is one that free text is full of, and that Text takes for a name only where it is
 // written as one.
-func Ordinary(word []byte) bool { return everyday()[string(word)] }
+func Ordinary(word []byte) bool {
+	k := keyOf(word)
+	return everyday().get(k, k.hash())&ordinary != 0
+}

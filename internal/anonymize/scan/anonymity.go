@@ -51,26 +51,30 @@ func (s *Scanner) anonymity(ctx context.Context, written bucket.Bucket, tables [
 
 // share counts one declaration, in as many passes as it takes.
 func (s *Scanner) share(ctx context.Context, written bucket.Bucket, t evidence.Table, q policy.Quasi, most int) (evidence.KAnonymity, error) {
-	at := make([]int, len(q.Columns))
-	for i, name := range append(slices.Clone(q.Columns), q.Sensitive) {
+	at, sensitive := make([]int, len(q.Columns)), -1
+	find := func(name string) (int, error) {
 		n := slices.IndexFunc(t.Columns, func(c evidence.Column) bool { return c.Name == name })
-		switch {
-		case i == len(at) && name == "":
-			n = -1
-		case n < 0:
-			return evidence.KAnonymity{}, fmt.Errorf("the quasi-identifier %s.%s is not exported", t.Name, name)
+		if n < 0 {
+			return n, fmt.Errorf("the quasi-identifier %s.%s is not exported", t.Name, name)
 		}
-		if i < len(at) {
-			at[i] = n
-		} else {
-			at = append(at, n)
+		return n, nil
+	}
+	var err error
+	for i, name := range q.Columns {
+		if at[i], err = find(name); err != nil {
+			return evidence.KAnonymity{}, err
+		}
+	}
+	if q.Sensitive != "" {
+		if sensitive, err = find(q.Sensitive); err != nil {
+			return evidence.KAnonymity{}, err
 		}
 	}
 	for passes := uint64(1); passes <= maxPasses; passes *= 4 {
 		k := evidence.KAnonymity{Table: t.Name, Columns: q.Columns, Required: q.K, Sizes: slices.Clone(sizes)}
 		var err error
 		for pass := uint64(0); pass < passes && err == nil; pass++ {
-			c := &classes{at: at[:len(q.Columns)], sensitive: at[len(q.Columns)], passes: passes, pass: pass, most: most, of: map[uint64]*class{}}
+			c := &classes{at: at, sensitive: sensitive, passes: passes, pass: pass, most: most, of: map[uint64]*class{}}
 			for _, o := range t.Objects {
 				if err = lines(ctx, written, o, c.line); err != nil {
 					break

@@ -21,8 +21,8 @@ func fingerprintOf(k identify.Kind, normal []byte) fingerprint {
 	return fingerprint{k, maphash.Bytes(seeds[0], normal), maphash.Bytes(seeds[1], normal)}
 }
 
-// maxCandidates bounds what is remembered until the second look: some 20 MB.
-const maxCandidates = 1 << 18
+// maxCandidates bounds what is remembered until the second look: some 15 MB.
+const maxCandidates = 1 << 17
 
 // errFull ends the reading: there is more than can be remembered, and the second look decides what it is.
 var errFull = errors.New("too many candidates")

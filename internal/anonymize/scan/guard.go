@@ -29,8 +29,30 @@ type Guard struct {
 // watched is a column of the result, and where it comes from.
 type watched struct {
 	*column
-	from   int // field of the source's line; -1: none
-	mapped bool
+	from  int // field of the source's line; -1: none
+	image image
+}
+
+// image is how a value may come to be its own image.
+type image uint8
+
+const (
+	passed   image = iota // it is kept, or not judged by what it was made from
+	mapped                // by chance, as few values do
+	invented              // never: made-up names and addresses are nobody's; but of initials there are only 26
+	drawn                 // by chance, in any row: there are few made-up ones
+)
+
+func imageOf(transformer string) image {
+	switch transformer {
+	case policy.Surrogate, policy.Permute, policy.Token, policy.Scramble, policy.DateShift:
+		return mapped
+	case policy.Name, policy.Person, policy.Email, policy.Street:
+		return invented
+	case policy.Phone, policy.SSN, policy.URL, policy.IP:
+		return drawn
+	}
+	return passed
 }
 
 // Guard makes the guard of a table. Lines of the source have the columns read and then hidden (transform.Table's Read and
@@ -39,11 +61,8 @@ func (s *Scanner) Guard(table string, read, hidden []string, write []catalog.Col
 	g := &Guard{scanner: s, table: table, key: -1}
 	for _, c := range s.columns(table, write) {
 		w := watched{column: c, from: slices.Index(read, c.place.column)}
-		switch c.place.treatment {
-		case coded, made:
-			w.mapped = w.from >= 0
-		case dated:
-			w.mapped = w.from >= 0 && !c.place.years
+		if w.from >= 0 {
+			w.image = imageOf(s.policy.Tables[table].Columns[c.place.column].Transformer)
 		}
 		g.columns = append(g.columns, w)
 	}
@@ -87,6 +106,9 @@ type Worker struct {
 	array   []byte
 	tally   tally
 
+	inert [][inerts]uint64 // by column: hashes of values that hold nothing of anybody's
+	anew  bool             // the row's person is not known yet
+
 	at    *watched
 	place *place
 	n     int    // of at
@@ -106,6 +128,7 @@ func (g *Guard) Worker() *Worker {
 	w.lex.to = w
 	w.texts, w.one, w.leaf, w.key = w.text, w.element, w.member, w.name
 	w.tally.reset(len(g.columns))
+	w.inert = make([][inerts]uint64, len(g.columns))
 	return w
 }
 
@@ -143,20 +166,19 @@ func (w *Worker) Line(source, result []byte) {
 	w.source = copytext.Split(w.source[:0], source)
 	w.result = copytext.Split(w.result[:0], result)
 	if len(w.result) != len(w.columns) {
-		w.tally.broken++
-		return
+		return // which Run does not let pass
 	}
-	w.meet()
+	w.anew = true
 	for i := range w.columns {
 		col, field := &w.columns[i], w.result[i]
 		if copytext.IsNull(field) {
 			continue
 		}
-		if col.mapped && col.from < len(w.source) {
-			w.tally.maps[i].see(w.source[col.from], field)
+		if col.image != passed && col.from < len(w.source) {
+			w.tally.maps[i].see(w.source[col.from], field, col.image)
 			continue
 		}
-		if len(w.own.items) == 0 || col.place.treatment != kept && col.place.treatment != free && col.root == nil {
+		if len(w.Guard.own) == 0 || col.place.treatment != kept && col.place.treatment != free && col.root == nil {
 			continue
 		}
 		w.at, w.place, w.n = col, col.place, i
@@ -166,6 +188,10 @@ func (w *Worker) Line(source, result []byte) {
 
 // meet learns who the row's person is.
 func (w *Worker) meet() {
+	if !w.anew {
+		return
+	}
+	w.anew = false
 	if w.Guard.key >= 0 && w.Guard.key < len(w.source) {
 		// Rows of one person often follow on each other.
 		key := w.source[w.Guard.key]
@@ -192,7 +218,9 @@ func (w *Worker) judge(field []byte) {
 	case p.treatment == kept && (p.shape == integer || p.shape == day):
 		w.share(field)
 	case p.shape == opaque || p.shape == integer || p.shape == day:
+	case w.harmless(field):
 	default:
+		w.meet()
 		w.born = false
 		w.whole(field)
 		if w.born && (!w.scanner.shifts || w.unmoved(field)) {
@@ -209,19 +237,59 @@ func (w *Worker) whole(v []byte) {
 	w.element(v)
 }
 
+// Values that recur are looked through once.
+const (
+	inerts   = 128
+	inertMax = 48 // bytes
+)
+
+// harmless says whether a short value, which likely recurs, holds nothing that is known of anybody in the source.
+func (w *Worker) harmless(v []byte) bool {
+	set := w.scanner.set
+	if set == nil || len(v) > inertMax {
+		return false
+	}
+	h := maphash.Bytes(seeds[0], v) | 1
+	slot := &w.inert[w.n][h>>1%inerts]
+	if *slot == h {
+		return true
+	}
+	p := prober{set: set}
+	w.lex.to = &p
+	w.whole(v)
+	w.lex.to = w
+	if !p.found {
+		*slot = h
+	}
+	return !p.found
+}
+
+// prober looks whether anything in a text is anybody's.
+type prober struct {
+	set   *identify.Set
+	found bool
+}
+
+func (p *prober) word(w []byte, _ bool) { p.code(identify.Name, w) }
+
+func (p *prober) code(k identify.Kind, normal []byte) { p.found = p.found || p.set.Has(k, normal) }
+
 // share counts how often a number or a day that is kept is one of the row's own person.
 func (w *Worker) share(v []byte) {
 	s := &w.tally.shares[w.n]
 	s.rows++
+	kinds := []identify.Kind{identify.Record, identify.SSN, identify.Phone}
 	if w.at.place.shape == day {
-		if len(v) >= 10 && w.own.has(identify.Date, v[:10]) {
-			s.own, s.kind = s.own+1, identify.Date
-		}
+		kinds, v = kinds[:1], v[:min(len(v), 10)]
+		kinds[0] = identify.Date
+	} else if v = bytes.TrimLeft(v, "0"); len(v) < numberDigits {
 		return
 	}
-	v = bytes.TrimLeft(v, "0")
-	for _, k := range []identify.Kind{identify.Record, identify.SSN, identify.Phone} {
-		if len(v) >= numberDigits && w.own.has(k, v) {
+	for _, k := range kinds {
+		if w.scanner.set != nil && !w.scanner.set.Has(k, v) {
+			continue
+		}
+		if w.meet(); w.own.has(k, v) {
 			s.own, s.kind = s.own+1, k
 			return
 		}

@@ -131,6 +131,34 @@ func TestGuard_unmapped(t *testing.T) {
 	}
 }
 
+// Of what is drawn for each person out of few, some rows are their own image; ages up to 89 are all.
+func TestGuard_drawn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		base  string
+		rule  policy.Rule
+		value func(i int) (from, to string)
+		want  int
+	}{
+		{"text", policy.Rule{Transformer: policy.Name, Part: policy.Middle}, func(i int) (string, string) { return string(rune('A' + i)), string(rune('A' + i)) }, 0},
+		{"text", policy.Rule{Transformer: policy.Name, Part: policy.Middle}, func(i int) (string, string) { return fmt.Sprint("Real", i), fmt.Sprint("Real", i) }, 1},
+		{"text", policy.Rule{Transformer: policy.Phone}, func(i int) (string, string) { return fmt.Sprint("555-010", i), fmt.Sprint("555-010", i/7*i) }, 0},
+		{"text", policy.Rule{Transformer: policy.Phone}, func(i int) (string, string) { return fmt.Sprint("444-010", i), fmt.Sprint("444-010", i) }, 1},
+		{"int4", policy.Rule{Transformer: policy.Age}, func(i int) (string, string) { return fmt.Sprint(40 + i), fmt.Sprint(40 + i) }, 0},
+		{"date", policy.Rule{Transformer: policy.DateShift}, func(i int) (string, string) { return fmt.Sprint("2020-02-", 10+i), fmt.Sprint("2020-02-", 10+i) }, 1},
+		{"text", policy.Rule{Transformer: policy.Zip3}, func(i int) (string, string) { return fmt.Sprint(100 + i), fmt.Sprint(100 + i) }, 0},
+	} {
+		r := clinic(t)
+		r.column(catalog.Column{Base: c.base}, c.rule, "", "")
+		for i := range r.rows["c.notes"] {
+			r.rows["c.notes"][i][5], r.results["c.notes"][i][5] = c.value(i)
+		}
+		if got := r.guarded(); len(got) != c.want {
+			t.Errorf("%s: found %q", c.rule.Transformer, got)
+		}
+	}
+}
+
 // Among what is kept, a word is somebody's name only where names follow the persons; numbers likewise.
 func TestGuard_kept(t *testing.T) {
 	t.Parallel()
@@ -176,6 +204,16 @@ func TestGuard_kept(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A value that recurs is looked through again where it is somebody's.
+func TestGuard_recurring(t *testing.T) {
+	t.Parallel()
+	r := clinic(t)
+	for _, i := range []int{3, 9} { // that only a guard looks for
+		r.results["c.notes"][i][2] = "call " + r.rows["c.patients"][9][5]
+	}
+	r.stops("c.notes", "note", "phone")
 }
 
 // What was discarded is forgotten, and what was committed is not.

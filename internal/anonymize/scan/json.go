@@ -24,9 +24,9 @@ func tree(paths map[string]policy.Rule) *node {
 		at := root
 		for step := range strings.SplitSeq(path, ".") {
 			name := strings.TrimRight(step, "[]")
-			switch {
-			case name == "":
-			case name == "*":
+			switch name {
+			case "":
+			case "*":
 				at = child(&at.any)
 			default:
 				if at.members == nil {

@@ -26,7 +26,7 @@ type rig struct {
 	rows    map[string][][]string // of the source, by table; NULL is "\x00"
 	results map[string][][]string // where they differ from the source
 	hidden  []string
-	parts   int
+	crowd   int // of strangers in the set
 	queries []string
 	broken  error
 }
@@ -79,6 +79,9 @@ func clinic(t *testing.T) *rig {
 			strings.ToLower(first[i]) + "@clinic.test", fmt.Sprintf("(017) 444-81%02d", i), fmt.Sprintf("123-45-67%02d", i), fmt.Sprintf("MRN00123%02d", i), fmt.Sprintf("%d Zebra Street", 101+i), "white"})
 		r.results["c.patients"] = append(r.results["c.patients"], []string{fmt.Sprint(300001 + i*17%12), "Fakea", "Fakeb", fmt.Sprintf("19%d-01-01", 40+i),
 			fmt.Sprintf("p%d@example.com", i), fmt.Sprintf("(017) 555-01%02d", i), fmt.Sprintf("900-10-00%02d", i+1), fmt.Sprintf("QXZ00987%02d", i), "1 Madeup Way", "white"})
+		if i == 9 { // whose numbers are nobody's, and made up for another
+			r.rows["c.patients"][i][5], r.rows["c.patients"][i][6] = "(017) 555-0104", "900-10-0005"
+		}
 		r.rows["c.notes"] = append(r.rows["c.notes"], []string{fmt.Sprint(800001 + i), id, "seen", "{}", "white"})
 		r.results["c.notes"] = append(r.results["c.notes"], []string{fmt.Sprint(400001 + i*7%12), fmt.Sprint(300001 + i*17%12), "seen", "{}", "white"})
 	}
@@ -169,9 +172,12 @@ func (r *rig) export(options Options) (*Result, error) {
 	if err != nil {
 		r.Fatal(err)
 	}
-	set := identify.New(1 << 20)
+	set := identify.New(1 << 16)
 	if err := s.Collect(r.Context(), r.source, set); err != nil {
 		return nil, err
+	}
+	for i := range r.crowd {
+		set.Add(identify.Email, []byte(fmt.Sprint(i)))
 	}
 	b, err := bucket.Open(r.Context(), "file://"+r.TempDir(), bucket.Options{})
 	if err != nil {

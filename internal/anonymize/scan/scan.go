@@ -26,6 +26,7 @@ type Scanner struct {
 	ids     map[policy.Cell]int
 	shifts  bool // days in text are moved rather than cut
 	guards  []*Guard
+	set     *identify.Set // of Collect
 }
 
 // New makes the scanner of a policy that policy.Check has nothing against.
@@ -55,6 +56,7 @@ const collectors = 2
 
 // Collect reads the identifiers of the source into set, which redaction and Run look them up in. Call it once, before all else.
 func (s *Scanner) Collect(ctx context.Context, from Source, set *identify.Set) error {
+	s.set = set
 	return s.read(ctx, from, everything, collectors, func() func(identify.Kind, []byte) {
 		return func(k identify.Kind, normal []byte) { set.Add(k, normal) }
 	})

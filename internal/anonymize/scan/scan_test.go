@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
 )
 
@@ -98,6 +99,9 @@ func TestRun_numbers(t *testing.T) {
 		"that is none":                 {catalog.Column{Base: "timestamptz"}, policy.Rule{Transformer: policy.Year}, "1999-01-02 00:00:00+00", true},
 		"word that is a name in text":  {catalog.Column{Base: "text"}, scrubbing, "asked sorrel", true},
 		"which is kept as well":        {catalog.Column{Base: "text"}, keeping, "asked sorrel", false}, // like White
+		"words of a name far apart":    {catalog.Column{Base: "text"}, keeping, "Sorrel ..... Hinklebottom", false},
+		"others between them":          {catalog.Column{Base: "text"}, keeping, "Sorrel met with Hinklebottom", false},
+		"a middle name between them":   {catalog.Column{Base: "text"}, keeping, "Sorrel Nobody Hinklebottom", true},
 		"label of an enum":             {catalog.Column{Base: "mood", Kind: "e"}, keeping, "Sorrel Hinklebottom", false},
 		"bytes that are no text":       {catalog.Column{Base: "bytea"}, scrubbing, `\xff` + hex.EncodeToString([]byte("sorrel 700008")), false},
 		"with what chance cannot make": {catalog.Column{Base: "bytea"}, scrubbing, `\xff` + hex.EncodeToString([]byte("sorrel@clinic.test")), true},
@@ -155,6 +159,85 @@ func TestRun_broken(t *testing.T) {
 	r.results["c.notes"][11] = r.results["c.notes"][11][:4]
 	if _, err := r.export(Options{}); err == nil || !strings.Contains(err.Error(), "a row has 4 fields") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What the filter takes for an identifier, and the source does not hold, is dismissed.
+func TestRun_strangers(t *testing.T) {
+	t.Parallel()
+	r := clinic(t)
+	r.crowd = 200_000 // of the filter's bits, nearly all are set
+	r.policy.Tables["c.notes"].Columns["note"] = keeping
+	for i := range r.results["c.notes"] {
+		r.results["c.notes"][i][2] = fmt.Sprintf("of 98765%02d, 321-54-98%02d: call (018) 555-98%02d or nobody%d@nowhere.test about Nobody Nowhere%c", i, i, i, i, 'a'+i)
+	}
+	if result := r.passes(); result.Scan.Candidates < 12 {
+		t.Errorf("%d candidates: the filter is too good for this test", result.Scan.Candidates)
+	}
+	if len(r.queries) == 0 {
+		t.Error("the source was not looked through again")
+	}
+
+	// With room for four of them only, none of which is one, nothing is known of the rest.
+	if _, err := r.export(Options{candidates: 4}); err == nil || !strings.Contains(err.Error(), "too many to make sure of") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Identifiers are collected wherever the policy says that they are, in whatever form they are written, and ids once.
+func TestCollect(t *testing.T) {
+	t.Parallel()
+	r := clinic(t)
+	column := func(name, base string, rule policy.Rule, value string) {
+		r.catalog.Tables[0].Columns = append(r.catalog.Tables[0].Columns, catalog.Column{Name: name, Type: base, Base: strings.TrimSuffix(base, "[]"), Kind: "b", Array: strings.HasSuffix(base, "[]")})
+		r.policy.Tables["c.patients"].Columns[name] = rule
+		for i, row := range r.rows["c.patients"] {
+			v := null
+			if i == 0 {
+				v = value
+			}
+			r.rows["c.patients"][i] = append(row, v)
+		}
+	}
+	nothing := policy.Rule{Transformer: policy.Null}
+	column("guarantor_name", "text", nothing, "Mr. Ulric van Tumbledown Jr")
+	column("spouse_first_name", "text", nothing, "Ma Xi")
+	column("spouse_last_name", "text", nothing, "Snaggletooth-Le")
+	column("other_phones", "text[]", nothing, `{"018 444 0001",NULL,"+1 (018) 444-0002 x3"}`)
+	column("fax", "int8", nothing, "184440003")
+	column("extra", "jsonb", policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{
+		"contacts[].name": {Transformer: policy.Person, Part: "full"}, "contacts[].phone": {Transformer: policy.Phone}, "member_id": {Transformer: policy.Token}, "score": keeping}},
+		`{"contacts": [{"name": "Wiggins, Fenella", "phone": "018 444 0004"}], "member_id": "W-0099123", "score": 7654321, "x": "Nobody Else"}`)
+	column("kept_id", "text", policy.Rule{Transformer: policy.Keep, Class: policy.None}, "kept7654321")
+	column("portal_id", "uuid", policy.Rule{Transformer: policy.Surrogate}, "6f1b2c3d-0000-4000-8000-0123456789ab")
+	column("date_of_death", "timestamptz", policy.Rule{Transformer: policy.Year}, "2021-05-06 07:08:09+00")
+	column("created_at", "timestamptz", policy.Rule{Transformer: policy.Year}, "2022-05-06 07:08:09+00")
+
+	s, err := New(r.policy, r.catalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	err = s.read(t.Context(), r.source, everything, 1, func() func(identify.Kind, []byte) {
+		return func(k identify.Kind, normal []byte) { got[k.String()+" "+string(normal)] = true }
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want := range strings.SplitSeq(`name zadok|full_name abblethwaite zadok|full_name tumbledown ulric|full_name ma snaggletooth|phone 0184440001|phone 0184440002|full_name fenella wiggins|phone 0184440004|record w0099123|record 99123|record 6f1b2c3d0000400080000123456789ab|date 2021-05-06|date 1940-03-01|record 700001|record mrn0012300|record 12300|street 101 zebra st|email zadok@clinic.test|ssn 123456700`, "|") {
+		if !got[want] {
+			t.Errorf("%q was not collected", want)
+		}
+	}
+	for _, not := range []string{"record 7654321", "record kept7654321", "full_name else nobody", "date 2022-05-06", "full_name abblethwaite yrsa", "full_name ma xi", "name van", "name le", "phone 0184440003"} {
+		if got[not] {
+			t.Errorf("%q was collected", not)
+		}
+	}
+	for _, q := range r.queries {
+		if strings.Contains(q, `"patient"`) || strings.Contains(q, `"kept_id"`) || strings.Contains(q, `"gender"`) {
+			t.Errorf("asked for more than it needs: %s", q)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"bytes"
 	"hash/maphash"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/copytext"
@@ -131,7 +132,7 @@ func (s *sieve) word(w []byte, near bool) {
 	ordinary := redact.Ordinary(w)
 	if s.lex.want.has(identify.FullName) {
 		for _, before := range s.last {
-			if len(before) > 0 && !(ordinary && redact.Ordinary(before)) {
+			if len(before) > 0 && (!ordinary || !redact.Ordinary(before)) {
 				s.code(identify.FullName, pair(&s.pair, before, w))
 			}
 		}
@@ -151,6 +152,14 @@ func (s *sieve) occurs(w []byte) {
 
 func (s *sieve) code(k identify.Kind, normal []byte) {
 	switch k {
+	case identify.Email:
+		if bytes.HasSuffix(normal, []byte("@example.com")) {
+			return
+		}
+	case identify.URL:
+		if bytes.HasPrefix(normal, []byte("example.invalid")) {
+			return
+		}
 	case identify.Phone:
 		if fictitious(normal) {
 			return

@@ -16,12 +16,11 @@ type tally struct {
 	shares []share
 	hits   map[wordAt]int64 // names of the row's person among what is kept, by the column's place in the table
 	full   map[int]int64    // hits that found no room
-	broken int64            // rows of another number of fields
 }
 
 // mapping is whether a column's values stand for others.
 type mapping struct {
-	rows      int64
+	rows, own int64 // own: that are their own image
 	same, all few
 }
 
@@ -66,7 +65,7 @@ func (t *tally) reset(columns int) {
 	clear(t.counts)
 	clear(t.maps)
 	clear(t.shares)
-	t.hits, t.full, t.broken = map[wordAt]int64{}, map[int]int64{}, 0
+	t.hits, t.full = map[wordAt]int64{}, map[int]int64{}
 }
 
 func (t *tally) count(column int, k identify.Kind) {
@@ -87,17 +86,21 @@ func (t *tally) hitBy(at wordAt, n int64) {
 }
 
 // see compares a field with what it was made from.
-func (m *mapping) see(from, to []byte) {
-	same := len(from) > 0 && string(from) == string(to) && !copytext.IsNull(from)
-	if m.all.n <= enough || same && m.same.n <= enough {
+func (m *mapping) see(from, to []byte, how image) {
+	if len(from) == 0 || copytext.IsNull(from) || how == invented && len(from) < 4 {
+		return
+	}
+	m.rows++
+	same := string(from) == string(to)
+	if same {
+		m.own++
+	}
+	if how != drawn && (m.all.n <= enough || same && m.same.n <= enough) {
 		h := maphash.Bytes(seeds[0], from)
 		m.all.add(h)
 		if same {
 			m.same.add(h)
 		}
-	}
-	if same {
-		m.rows++
 	}
 }
 
@@ -110,6 +113,7 @@ func (t *tally) add(o *tally) {
 			t.counts[i][k] += n
 		}
 		t.maps[i].rows += o.maps[i].rows
+		t.maps[i].own += o.maps[i].own
 		t.maps[i].same.merge(&o.maps[i].same)
 		t.maps[i].all.merge(&o.maps[i].all)
 		t.shares[i].rows += o.shares[i].rows
@@ -124,11 +128,13 @@ func (t *tally) add(o *tally) {
 	for column, n := range o.full {
 		t.full[column] += n
 	}
-	t.broken += o.broken
 }
 
 // failed says whether a mapping does not map.
-func (m *mapping) failed() bool {
+func (m *mapping) failed(how image) bool {
+	if how == drawn {
+		return m.rows >= allOf && m.own*2 > m.rows
+	}
 	return m.same.n >= enough || m.same.n >= allOf && m.same.n == m.all.n
 }
 
@@ -174,16 +180,13 @@ func (s *Scanner) guarded(in *search, found cells) {
 				found.atLeast(at, hits[i]+t.full[i])
 			}
 			at.kind = s.kind(g.table, col.place.column)
-			if t.maps[i].failed() {
-				found.atLeast(at, t.maps[i].rows)
+			if t.maps[i].failed(col.image) {
+				found.atLeast(at, t.maps[i].own)
 			}
 			if t.shares[i].failed() {
 				at.kind = t.shares[i].kind
 				found.atLeast(at, t.shares[i].own)
 			}
-		}
-		if t.broken > 0 {
-			found.atLeast(cellKind{g.table, "", identify.Record}, t.broken)
 		}
 	}
 }

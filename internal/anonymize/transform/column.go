@@ -107,7 +107,7 @@ func (s *Set) transformer(at place, f family, limit int, rule policy.Rule) (appl
 	case policy.Phone:
 		return unlessBlank(func(w *Worker, dst, value []byte) ([]byte, error) { return w.fakePhone(dst, value), nil }), takes(textFamily)
 	case policy.SSN:
-		return unlessBlank(func(w *Worker, dst, value []byte) ([]byte, error) { return w.fakeSSN(dst, value) }), takes(textFamily)
+		return unlessBlank(func(w *Worker, dst, value []byte) ([]byte, error) { return w.fakeSSN(dst, value), nil }), takes(textFamily)
 	case policy.Street:
 		return unlessBlank(func(w *Worker, dst, _ []byte) ([]byte, error) { return w.fakeStreet(dst), nil }), takes(textFamily)
 	case policy.City:

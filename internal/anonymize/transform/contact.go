@@ -1,6 +1,10 @@
 package transform
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
+)
 
 // fakeEmail appends an address that nobody can be written to at: example.com is reserved (RFC 2606). It is a person's alone.
 func (w *Worker) fakeEmail(dst []byte, limit int) []byte {
@@ -42,10 +46,15 @@ func (w *Worker) fakePhone(dst, value []byte) []byte {
 		}
 	}
 	local := [11]byte{'1', '2', '0', '0', '5', '5', '5', '0', '1', '0', '0'}
-	area := areaCode(r.below(areas))
-	local[1], local[2], local[3] = '0'+byte(area/100), '0'+byte(area/10%10), '0'+byte(area%10) //nolint:gosec // three digits
-	last := r.below(100)
-	local[9], local[10] = '0'+byte(last/10), '0'+byte(last%10) //nolint:gosec // two digits
+	for range tries {
+		area, last := areaCode(r.below(areas)), r.below(100)
+		local[1], local[2], local[3] = '0'+byte(area/100), '0'+byte(area/10%10), '0'+byte(area%10) //nolint:gosec // three digits
+		local[9], local[10] = '0'+byte(last/10), '0'+byte(last%10)                                 //nolint:gosec // two digits
+		w.code = append(w.code[:0], local[1:]...)
+		if !w.isTaken(identify.Phone, w.code) {
+			break
+		}
+	}
 	number := local[1:]
 	abroadCode := [3]byte{'9', '9', '9'}
 	first := byte(0)
@@ -87,6 +96,10 @@ func (w *Worker) fakePhone(dst, value []byte) []byte {
 	return dst
 }
 
+// tries is how often something else is made up because what was is somebody's in the source: where invented data was taken for
+// real.
+const tries = 16
+
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // areas is how many area codes fake numbers may have: three digits, the first from 2 to 9, the second not 9, none that is free
@@ -109,7 +122,7 @@ func areaCode(n uint64) uint64 {
 const ssns = 100 * 49 * 9999
 
 // fakeSSN appends a number that was never issued, written as the real one is.
-func (w *Worker) fakeSSN(dst, value []byte) ([]byte, error) {
+func (w *Worker) fakeSSN(dst, value []byte) []byte {
 	n := 0
 	for _, c := range value {
 		if '0' <= c && c <= '9' {
@@ -119,10 +132,7 @@ func (w *Worker) fakeSSN(dst, value []byte) ([]byte, error) {
 	r := w.scratch.draw(w.fakes(), w.person().seed, drawSSN)
 	var digits [9]byte
 	if n == len(digits) {
-		number, ok, err := w.personOrdinal()
-		if err != nil {
-			return dst, err
-		}
+		number, ok := w.personOrdinal()
 		if ok && number < ssns {
 			number = w.table.set.ssns.apply(&w.scratch, number)
 		} else {
@@ -130,7 +140,7 @@ func (w *Worker) fakeSSN(dst, value []byte) ([]byte, error) {
 		}
 		number = (900+number/(49*9999))*1_000_000 + (number/9999%49+1)*10_000 + number%9999 + 1
 		for i := len(digits) - 1; i >= 0; i-- {
-			digits[i] = '0' + byte(number%10) //nolint:gosec // one digit
+			digits[i] = '0' + byte(number%10)
 			number /= 10
 		}
 	}
@@ -148,5 +158,5 @@ func (w *Worker) fakeSSN(dst, value []byte) ([]byte, error) {
 			dst = append(dst, c) // of a masked one
 		}
 	}
-	return dst, nil
+	return dst
 }

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// crosswalk remembers which code each id has been given, in 12 bytes an id that is a number and 16 for any other, and about
-// a third more that is free. It is gone with the process. Many may use it at once.
+// crosswalk remembers which code each id has been given, in 8 bytes an id that is a number of four bytes, 12 for a longer
+// one and 16 for any other, and about a third more that is free. It is gone with the process. Many may use it at once.
 type crosswalk struct {
-	words  int // of a key: 2 are a number, 3 a fingerprint of 96 bits
+	words  int // of a key: 1 or 2 are a number, 3 a fingerprint of 96 bits
 	salt   [2]uint64
 	shards [shards]shard
 }
@@ -75,10 +75,10 @@ func (s *shard) find(words int, h uint64, k crosswalkKey) int {
 	if n == 0 {
 		return -1
 	}
-	slot, _ := bits.Mul64(h, uint64(n))
-	for i := int(slot) * width; ; { //nolint:gosec // below n
+	slot, _ := bits.Mul64(h, uint64(n)) //nolint:gosec // not negative
+	for i := int(slot) * width; ; {     //nolint:gosec // below n
 		e := s.entries[i : i+width : i+width]
-		if e[words] == 0 || e[0] == k[0] && e[1] == k[1] && (words == 2 || e[2] == k[2]) {
+		if e[words] == 0 || e[0] == k[0] && (words < 2 || e[1] == k[1]) && (words < 3 || e[2] == k[2]) {
 			return i
 		}
 		if i += width; i == len(s.entries) {

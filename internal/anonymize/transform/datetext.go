@@ -38,10 +38,10 @@ func readTextDate(text []byte) textDate {
 			return textDate{}
 		}
 		n++
-		if n == 3 || i == len(text) || text[i] != '-' && text[i] != '/' && text[i] != '.' {
+		if n > len(gaps) || i == len(text) || text[i] != '-' && text[i] != '/' && text[i] != '.' {
 			break
 		}
-		gaps[n-1] = text[i]
+		gaps[n-1] = text[i] //nolint:gosec // n is 1 or 2
 		i++
 	}
 	t := textDate{gaps: gaps, rest: text[i:]}

@@ -109,7 +109,7 @@ func appendDigits(dst []byte, n int64, least int) []byte {
 	i := len(digits)
 	for n > 0 || len(digits)-i < least {
 		i--
-		digits[i] = '0' + byte(n%10)
+		digits[i] = '0' + byte(n%10) //nolint:gosec // one digit
 		n /= 10
 	}
 	return append(dst, digits[i:]...)

@@ -19,17 +19,18 @@ type domain struct {
 	whole   bool // there are columns of whole numbers: texts that are whole numbers are those, too
 	uuids   bool // there are columns of UUIDs: the case of texts that are UUIDs does not count
 
-	// Codes of whole numbers are from lowest on, so many. They fit each column, and are far from what sequences and vendors
-	// give out, and not like a telephone number.
-	lowest, count uint64
+	once  bool // no id is there twice, so that none has to be remembered
+	folds bool // there are columns for which case does not count
 
-	numbers, texts *crosswalk
-	next           atomic.Uint64
-	permutation    permutation
-	beyond         permutation // of whole numbers that are too large for permutation
+	// Codes of whole numbers fit each column, and are far from what sequences and vendors give out, and not like a telephone number.
+	span
+
+	short, numbers, texts *crosswalk // short: of numbers that four bytes hold, as most are
+	next                  atomic.Uint64
+	permutation           permutation
+	beyond                permutation // of whole numbers that are too large for permutation
 
 	hash, cipher cipher.Block
-	taken        func(code []byte) bool
 
 	mu     sync.RWMutex
 	shapes map[string]*shape
@@ -46,13 +47,17 @@ type shape struct {
 	spread      uint64
 }
 
-// span is codes of whole numbers.
-type span struct{ lowest, count uint64 }
+// span is which codes of whole numbers a domain has.
+type span struct {
+	lowest, count uint64
+	below         uint64 // permutations map what is below among itself
+}
 
+// Of eight bytes, what is permuted among itself is what people have to type; larger numbers stay large.
 var (
-	span64 = span{100_000_000_000, maxCode}
-	span32 = span{1_000_000_000, 1_000_000_000}
-	span16 = span{1, math.MaxInt16}
+	span64 = span{100_000_000_000, maxCode, 1_000_000_000_000}
+	span32 = span{1_000_000_000, 1_000_000_000, 1 << 31}
+	span16 = span{1, math.MaxInt16, 1 << 15}
 )
 
 // digitSpan is the codes of so many digits.
@@ -60,14 +65,19 @@ func digitSpan(n int) span {
 	switch {
 	case n >= 12:
 		return span64
-	case n >= 10:
-		return span32
+	case n == 11:
+		return span{span32.lowest, span32.count, 100_000_000_000}
+	case n == 10:
+		return span{span32.lowest, span32.count, 10_000_000_000}
 	}
-	lowest := uint64(1)
-	for range n - 1 {
-		lowest *= 10
+	all := uint64(1)
+	for range n {
+		all *= 10
 	}
-	return span{lowest, 9 * lowest}
+	if all < crowded {
+		return span{0, all, all}
+	}
+	return span{all / 10, all - all/10, all}
 }
 
 var (
@@ -75,17 +85,16 @@ var (
 	errWhole     = errors.New("an id is not a whole number")
 )
 
-func newDomain(keys *Keys, name string, permute, whole, uuids bool, codes span, taken func([]byte) bool) *domain {
-	d := &domain{name: name, permute: permute, whole: whole, uuids: uuids, lowest: codes.lowest, count: codes.count, taken: taken, shapes: map[string]*shape{}}
-	if permute {
+func newDomain(keys *Keys, name string, u *uses) *domain {
+	d := &domain{name: name, permute: u.permute, whole: u.whole, uuids: u.uuids, once: u.once(), folds: u.folds, span: u.codes, shapes: map[string]*shape{}}
+	if d.permute {
 		d.hash, d.cipher = keys.derived("permute hash "+name), keys.derived("permute "+name)
-		limit := permutedBelow(codes)
-		d.permutation, d.beyond = newPermutation(d.cipher, 0, limit), newPermutation(d.cipher, 1, 1<<63-limit)
+		d.permutation, d.beyond = newPermutation(d.cipher, 0, d.below), newPermutation(d.cipher, 1, 1<<63-d.below)
 		return d
 	}
 	d.hash, d.cipher = keys.drawn("surrogate hash "+name), keys.drawn("surrogate "+name)
-	d.numbers, d.texts = newCrosswalk(2), newCrosswalk(3)
-	d.permutation = newPermutation(d.cipher, 0, codes.count)
+	d.short, d.numbers, d.texts = newCrosswalk(1), newCrosswalk(2), newCrosswalk(3)
+	d.permutation = newPermutation(d.cipher, 0, d.count)
 	return d
 }
 
@@ -114,7 +123,7 @@ func (d *domain) appendAt(w *Worker, dst, id []byte) ([]byte, codeAt, error) {
 	if len(id) == 0 {
 		return dst, codeAt{}, nil
 	}
-	if d.uuids && len(id) == uuidLength && isUUID(id) {
+	if d.folds || d.uuids && len(id) == uuidLength && isUUID(id) {
 		w.id = append(w.id[:0], id...)
 		lowerASCII(w.id)
 		id = w.id
@@ -127,7 +136,7 @@ func (d *domain) appendAt(w *Worker, dst, id []byte) ([]byte, codeAt, error) {
 
 // numberCode is the code of a whole number, without the lowest.
 func (d *domain) numberCode(w *Worker, v int64) (uint64, error) {
-	code, err := d.numbers.code(numberKey(uint64(v)), func() (uint32, error) { //nolint:gosec // the same 64 bits
+	fresh := func() (uint32, error) {
 		for {
 			n := d.next.Add(1) - 1
 			if n >= d.count {
@@ -135,23 +144,37 @@ func (d *domain) numberCode(w *Worker, v int64) (uint64, error) {
 			}
 			code := d.permutation.apply(&w.scratch, n)
 			w.code = strconv.AppendUint(w.code[:0], d.lowest+code, 10)
-			if d.count < crowded || d.lowest+code != uint64(v) && !d.isTaken(w.code) { //nolint:gosec // a negative one is no code
+			if d.count < crowded || d.lowest+code != uint64(v) && !w.isTakenCode(w.code) { //nolint:gosec // a negative one is no code
 				return uint32(code), nil //nolint:gosec // count is at most maxCode
 			}
 		}
-	})
+	}
+	if d.once && d.count >= plenty {
+		code, err := fresh()
+		return uint64(code), err
+	}
+	code, err := d.numberWalk(v).code(numberKey(uint64(v)), fresh) //nolint:gosec // the same 64 bits
 	return uint64(code), err
 }
+
+// numberWalk is the crosswalk of a number.
+func (d *domain) numberWalk(v int64) *crosswalk {
+	if v >= 0 && v < 1<<32 {
+		return d.short
+	}
+	return d.numbers
+}
+
+// plenty is how many codes there must be for an id that is read twice, because a connection was lost, to be given another one.
+const plenty = 100_000_000
 
 // crowded is how many codes there must be for one to be passed over, because it is an id of the source.
 const crowded = 1 << 20
 
-func (d *domain) isTaken(code []byte) bool { return d.taken != nil && d.taken(code) }
-
 func (d *domain) appendTextCode(w *Worker, dst, id []byte) ([]byte, codeAt, error) {
 	w.shape = shapeOf(w.shape[:0], id)
 	sh := d.shapeNamed(w.shape)
-	code, err := d.texts.code(fingerprint(w.scratch.mac(d.hash, 0, id)), func() (uint32, error) {
+	fresh := func() (uint32, error) {
 		for {
 			n := sh.next.Add(1) - 1
 			if n >= min(sh.all, maxCode) {
@@ -160,11 +183,20 @@ func (d *domain) appendTextCode(w *Worker, dst, id []byte) ([]byte, codeAt, erro
 			code := sh.permutation.apply(&w.scratch, n)
 			w.code = d.render(w, w.code[:0], sh, code)
 			w.shape = shapeOf(w.shape[:0], w.code)
-			if sh.all < crowded || string(w.shape) == sh.places && string(w.code) != string(id) && !d.isTaken(w.code) {
+			if sh.all < crowded || string(w.shape) == sh.places && string(w.code) != string(id) && !w.isTakenCode(w.code) {
 				return uint32(code), nil //nolint:gosec // at most maxCode
 			}
 		}
-	})
+	}
+	var code uint32
+	var err error
+	if v, ok := wholeNumber(id); d.once && sh.all >= plenty {
+		code, err = fresh()
+	} else if ok && !d.whole { // else numbers have codes of their own
+		code, err = d.numberWalk(v).code(numberKey(uint64(v)), fresh) //nolint:gosec // the same 64 bits
+	} else {
+		code, err = d.texts.code(fingerprint(w.scratch.mac(d.hash, 0, id)), fresh)
+	}
 	if err != nil {
 		return dst, codeAt{}, err
 	}

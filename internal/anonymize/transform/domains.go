@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
-	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
 )
 
@@ -13,10 +12,18 @@ import (
 type uses struct {
 	permute, surrogate bool
 	whole, uuids       bool
+	folds              bool
 	codes              span
+	columns            int
+	unique             bool // none of the columns has a value twice
 }
 
-func (u *uses) add(rule policy.Rule, c catalog.Column, inJSON bool) {
+// once says whether an id of the domain is there once at most: in one column, to which nothing refers.
+func (u *uses) once() bool { return u.columns == 1 && u.unique }
+
+func (u *uses) add(rule policy.Rule, c catalog.Column, inJSON, unique bool) {
+	u.columns++
+	u.unique = unique && !c.Array
 	u.permute = u.permute || rule.Transformer == policy.Permute
 	u.surrogate = u.surrogate || rule.Transformer == policy.Surrogate
 	if inJSON {
@@ -28,7 +35,8 @@ func (u *uses) add(rule policy.Rule, c catalog.Column, inJSON bool) {
 	case uuidFamily:
 		u.uuids = true
 	}
-	if room := codes(c); u.codes.count == 0 || room.lowest < u.codes.lowest {
+	u.folds = u.folds || c.Base == "citext"
+	if room := codes(c); u.codes.count == 0 || room.below < u.codes.below {
 		u.codes = room
 	}
 }
@@ -50,11 +58,11 @@ func (s *Set) makeDomains() error {
 		for _, c := range t.Columns {
 			rule := rules.Columns[c.Name]
 			if coded(rule) {
-				at(policy.Domain(s.cfg.Policy, s.cfg.Catalog, path, c.Name)).add(rule, c, false)
+				at(policy.Domain(s.cfg.Policy, s.cfg.Catalog, path, c.Name)).add(rule, c, false, t.Unique(c.Name))
 			}
 			for inner, r := range rule.Paths {
 				if coded(r) {
-					at(policy.PathDomain(path, c.Name, inner, r)).add(r, c, true)
+					at(policy.PathDomain(path, c.Name, inner, r)).add(r, c, true, false)
 				}
 			}
 		}
@@ -68,7 +76,7 @@ func (s *Set) makeDomains() error {
 		if u.codes.count == 0 {
 			u.codes = span64
 		}
-		s.domains[name] = newDomain(s.cfg.Keys, name, u.permute, u.whole, u.uuids, u.codes, s.taken())
+		s.domains[name] = newDomain(s.cfg.Keys, name, u)
 	}
 	return errors.Join(problems...)
 }
@@ -76,16 +84,4 @@ func (s *Set) makeDomains() error {
 // coded says whether a rule maps ids within a domain that several columns may share.
 func coded(rule policy.Rule) bool {
 	return rule.Transformer == policy.Surrogate || rule.Transformer == policy.Permute
-}
-
-// taken asks whether a code is a record number of the source.
-func (s *Set) taken() func([]byte) bool {
-	ask := s.cfg.Taken
-	if ask == nil {
-		return nil
-	}
-	return func(code []byte) bool {
-		normal, ok := identify.Normalize(make([]byte, 0, longest), identify.Record, code)
-		return ok && ask(identify.Record, normal)
-	}
 }

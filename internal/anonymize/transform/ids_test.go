@@ -72,6 +72,7 @@ func TestIdsFitAndStayApart(t *testing.T) {
 		{"varchar(13)", 20_000, number("P%012d"), `^[A-Z]\d{12}$`},
 		{"text", 20_000, number("deadbeef%016x"), `^[0-9a-f]{24}$`},
 		{"text", 20_000, number("%020d"), `^\d{20}$`},
+		{"text", 2000, number("%015dz"), `^\d{15}[g-z]$`}, // a letter up to f would make hexadecimal digits of it
 		{"text", 2000, number("Zürich %05d"), `^[A-Z][a-z]{5} \d{5}$`},
 		{"text", 2000, number(strings.Repeat("a long one ", 9) + "%d"), `^[0-9a-f]{40}$`},
 		{"uuid", 20_000, uuid, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`},
@@ -163,7 +164,7 @@ func TestTooManyIds(t *testing.T) {
 	b := newBed(t, fixed(t, 5))
 	b.table("a.t", nil, "id numeric(2)", policy.Surrogate)
 	w := worker(t, b.set(t), "a.t")
-	for i := range 90 {
+	for i := range 100 {
 		send(t, w, fmt.Sprint(i))
 	}
 	_, err := trySend(w, "777777")
@@ -181,7 +182,7 @@ func TestReferencesAreMappedAlike(t *testing.T) {
 		shared := policy.Rule{Transformer: transformer, Domain: "mrn"}
 		b.table("a.person", nil, "id int8", coded, "chart text", shared)
 		b.table("a.visit", nil, "id uuid", coded, "person int4", coded, "note text", coded, "chart text", shared,
-			"doc jsonb", policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"p": {Transformer: transformer, Domain: "a.person.id"}, "v": {Transformer: transformer}}})
+			"doc jsonb", policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"p": {Transformer: transformer, Domain: "a.person.id"}, "v": {Transformer: transformer}, "w": {Transformer: transformer, Domain: "a.visit.id"}}})
 		b.table("a.line", nil, "id int8", coded, "visit uuid", coded, "person text", coded, "people int8[]", policy.Rule{Transformer: transformer, Domain: "a.person.id"})
 		b.refer("a.visit", "person", "a.person", "id")
 		b.refer("a.line", "person", "a.visit", "person")
@@ -189,17 +190,17 @@ func TestReferencesAreMappedAlike(t *testing.T) {
 		s := b.set(t)
 		person, visit, line := worker(t, s, "a.person"), worker(t, s, "a.visit"), worker(t, s, "a.line")
 		for i := range 200 {
-			id, u, chart := fmt.Sprint(1000+i), fmt.Sprintf("%08x-1111-4111-8111-111111111111", i), fmt.Sprintf("C%05d", i)
+			id, u, chart := fmt.Sprint(1000+i), fmt.Sprintf("%08x-1111-4111-8111-11111111111a", i), fmt.Sprintf("C%05d", i)
 			p := send(t, person, id, chart)
-			v := send(t, visit, u, id, id, chart, `{"p":`+id+`,"v":"`+u+`"}`)
+			v := send(t, visit, u, id, id, chart, `{"p":`+id+`,"v":"`+u+`","w":"`+strings.ToUpper(u)+`"}`)
 			l := send(t, line, id, u, id, "{"+id+",NULL}")
 			if v[1] != p[0] || l[2] != p[0] || l[3] != "{"+p[0]+",NULL}" || !strings.HasPrefix(v[4], `{"p":`+p[0]+`,`) {
 				t.Fatalf("the person %s is %q, %q and %q", id, p, v, l)
 			}
-			if l[1] != v[0] || v[3] != p[1] {
+			if l[1] != v[0] || v[3] != p[1] || !strings.HasSuffix(v[4], `,"w":"`+v[0]+`"}`) {
 				t.Fatalf("visit or chart differ: %q, %q, %q", p, v, l)
 			}
-			if l[0] == p[0] || v[2] == p[0] || strings.Contains(v[4], v[0]) {
+			if l[0] == p[0] || v[2] == p[0] || strings.Contains(v[4], `"v":"`+v[0]) {
 				t.Fatalf("domains are alike: %q, %q, %q", p, v, l)
 			}
 			if len(p[0]) > 10 {
@@ -259,6 +260,37 @@ func TestSurrogateDoesNotFollowFromTheValue(t *testing.T) {
 	}
 }
 
+// No id stays what it is.
+func TestNoIdIsItsOwnCode(t *testing.T) {
+	t.Parallel()
+	k := fixed(t, 8)
+	for typ, id := range map[string]string{"int8": "17", "text": "AB-100000"} {
+		code := one(t, k, "v "+typ, policy.Surrogate)(1, id) // the one that is given first
+		if got := one(t, k, "v "+typ, policy.Surrogate)(1, code); got == code {
+			t.Errorf("%s stays", code)
+		}
+	}
+}
+
+// Where case does not count, codes differ in more than that.
+func TestCodesOfCitext(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, transformer string) {
+		do := one(t, fixed(t, 9), "v citext", transformer)
+		seen := map[string]bool{}
+		for i := range 26 * 26 {
+			small := string([]byte{'a' + byte(i/26), 'a' + byte(i%26)})
+			if do(1, small) != do(1, strings.ToUpper(small)) {
+				t.Fatalf("%s is mapped by its case", small)
+			}
+			seen[strings.ToLower(do(1, small))] = true
+		}
+		if len(seen) != 26*26 {
+			t.Errorf("of %d ids there are %d codes", 26*26, len(seen))
+		}
+	})
+}
+
 // Codes are no record numbers of the source.
 func TestTakenCodesArePassedOver(t *testing.T) {
 	t.Parallel()
@@ -276,6 +308,30 @@ func TestTakenCodesArePassedOver(t *testing.T) {
 			if got := send(t, w, fmt.Sprint(100_000_000+i))[0]; taken[got] {
 				t.Errorf("%s: %s is taken", typ, got)
 			}
+		}
+	}
+}
+
+func TestCrosswalkKnowsEachWordOfAKey(t *testing.T) {
+	t.Parallel()
+	for _, words := range []int{1, 2, 3} {
+		x := newCrosswalk(words)
+		next := uint32(0)
+		for range 2 {
+			for i := range uint32(3000) {
+				for word := range words {
+					var k crosswalkKey
+					k[word] = i + 1
+					want := i*uint32(words) + uint32(word)
+					got, err := x.code(k, func() (uint32, error) { next++; return want, nil })
+					if err != nil || got != want {
+						t.Fatalf("of %d words %v has code %d, want %d", words, k, got, want)
+					}
+				}
+			}
+		}
+		if next != 3000*uint32(words) {
+			t.Errorf("of %d words %d codes were given", words, next)
 		}
 	}
 }
@@ -313,11 +369,49 @@ func TestCrosswalkSideBySide(t *testing.T) {
 		t.Errorf("%d ids have %d pairs of codes", n, len(seen))
 	}
 	entries := 0
-	for i := range s.domains["a.t.id"].numbers.shards {
-		entries += len(s.domains["a.t.id"].numbers.shards[i].entries)
+	for i := range s.domains["a.t.id"].short.shards {
+		entries += len(s.domains["a.t.id"].short.shards[i].entries)
 	}
-	if size := entries * 4 / n; size > 20 {
+	if size := entries * 4 / n; size > 14 {
 		t.Errorf("an id takes %d bytes", size)
+	}
+}
+
+// What nothing refers to is not remembered, and has a code of its own all the same.
+func TestIdsThatNothingRefersTo(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, fixed(t, 11))
+	b.once = true
+	b.Policy.Subject = policy.Subject{Table: "a.p", Key: "id"}
+	b.table("a.p", nil, "id int8", policy.Surrogate, "email text", policy.Email)
+	b.table("a.t", nil, "id int8", policy.Surrogate, "email text", policy.Email)
+	b.table("a.u", nil, "id text", policy.Surrogate, "other int8", policy.Surrogate)
+	b.table("a.v", nil, "id int2", policy.Surrogate)
+	s := b.set(t)
+	for domain, once := range map[string]bool{"a.p.id": false, "a.t.id": true, "a.u.id": true, "a.u.other": false, "a.v.id": true} {
+		if s.domains[domain].once != once {
+			t.Errorf("%s: once is %v", domain, !once)
+		}
+	}
+	seen := map[string]bool{}
+	for i := range 5000 {
+		id := fmt.Sprint(i)
+		u := send(t, worker(t, s, "a.u"), fmt.Sprintf("AB%07d", i), "5")
+		v := send(t, worker(t, s, "a.v"), fmt.Sprint(i%100))
+		r := send(t, worker(t, s, "a.t"), id, "t@practice.test")
+		seen[u[0]], seen[r[0]], seen[r[1]], seen["v"+v[0]], seen["other"+u[1]] = true, true, true, true, true
+	}
+	if len(seen) != 3*5000+100+1 {
+		t.Errorf("there are %d codes and addresses", len(seen))
+	}
+	for _, domain := range []string{"a.t.id", "a.u.id"} {
+		for _, x := range []*crosswalk{s.domains[domain].short, s.domains[domain].numbers, s.domains[domain].texts} {
+			for i := range x.shards {
+				if len(x.shards[i].entries) > 0 {
+					t.Fatalf("%s remembers ids", domain)
+				}
+			}
+		}
 	}
 }
 
@@ -329,7 +423,8 @@ func TestKeysAreRefused(t *testing.T) {
 		}
 	}
 	a, b := fixed(t, 1), fixed(t, 2)
-	if len(a.ID()) != 16 || a.ID() != fixed(t, 1).ID() || a.ID() == b.ID() || EphemeralKeys().ID() == EphemeralKeys().ID() {
+	c, d := EphemeralKeys(), EphemeralKeys()
+	if len(a.ID()) != 16 || a.ID() != fixed(t, 1).ID() || a.ID() == b.ID() || c.ID() == d.ID() {
 		t.Error("ids of keys are not theirs")
 	}
 }

@@ -44,7 +44,7 @@ func EphemeralKeys() *Keys { return &Keys{master: random(), run: random()} }
 
 func random() []byte {
 	b := make([]byte, keySize)
-	rand.Read(b) //nolint:errcheck // it does not return when it fails
+	rand.Read(b) // it does not return when it fails
 	return b
 }
 

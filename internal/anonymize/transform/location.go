@@ -17,7 +17,7 @@ func (w *Worker) fakeStreet(dst []byte) []byte {
 	r := w.scratch.draw(w.fakes(), w.person().seed, drawStreet)
 	n := r.next()
 	dst = strconv.AppendUint(dst, n>>40%9899+101, 10)
-	dst = appendLast(append(dst, ' '), int(w.table.set.dictionary.last[n%lastNames])) //nolint:gosec // below 2^16
+	dst = appendLast(append(dst, ' '), int(w.table.set.dictionary.last[n%lastNames]))
 	return append(dst, streetKinds[n>>16%8]...)
 }
 

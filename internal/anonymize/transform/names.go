@@ -61,7 +61,7 @@ func newDictionary(taken func(word []byte) bool) (*dictionary, error) {
 		for i := range numbers {
 			word = appendTo(word[:0], i)
 			lowerASCII(word)
-			numbers[i] = uint16(i) //nolint:gosec // of less than 2^16 names
+			numbers[i] = uint16(i)
 			if taken != nil && taken(word) {
 				numbers[i] = lastNames // not one of them
 			} else {
@@ -117,12 +117,12 @@ func partOf(name string) (part, error) {
 	return 0, errors.New("part is first, middle, last or full")
 }
 
-// append appends the part as the real name is written: an initial as one, capitals as capitals, and a full name with its
+// append appends the part as the actual one is written: an initial as one, capitals as capitals, and a full name with its
 // family name first when there is a comma, and with a middle name when it has one.
-func (f fakeName) append(dst []byte, p part, real []byte) []byte {
-	style := styleOf(real)
+func (f fakeName) append(dst []byte, p part, actual []byte) []byte {
+	style := styleOf(actual)
 	if style.letters == 0 {
-		return append(dst, real...) // empty, or a dash
+		return append(dst, actual...) // empty, or a dash
 	}
 	from := len(dst)
 	switch p {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"strconv"
+
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 )
 
 // urlPrefix is of addresses that are nowhere: RFC 2606.
@@ -18,21 +20,29 @@ func (w *Worker) fakeURL(dst []byte) []byte { return w.personCode(append(dst, ur
 // prefix stays.
 func (w *Worker) fakeIP(dst, value []byte) []byte {
 	r := w.scratch.draw(w.fakes(), w.person().seed, drawIP)
-	n := r.next()
-	if bytes.Count(value, []byte{':'}) > 1 {
-		dst = append(dst, "2001:db8"...)
-		for range 4 {
-			dst = strconv.AppendUint(append(dst, ':'), n&0x7fff|0x8000, 16)
-			n >>= 16
+	from := len(dst)
+	for range tries {
+		dst = appendIP(dst[:from], r.next(), bytes.Count(value, []byte{':'}) > 1)
+		if !w.isTaken(identify.IP, dst[from:]) {
+			break
 		}
-		dst = append(dst, "::1"...)
-	} else {
-		dst = strconv.AppendUint(append(dst, "192.0.2."...), n%254+1, 10)
 	}
 	if i := bytes.IndexByte(value, '/'); i >= 0 && digitsOnly(value[i+1:]) {
 		dst = append(dst, value[i:]...)
 	}
 	return dst
+}
+
+func appendIP(dst []byte, n uint64, six bool) []byte {
+	if !six {
+		return strconv.AppendUint(append(dst, "192.0.2."...), n%254+1, 10)
+	}
+	dst = append(dst, "2001:db8"...)
+	for range 4 {
+		dst = strconv.AppendUint(append(dst, ':'), n&0x7fff|0x8000, 16)
+		n >>= 16
+	}
+	return append(dst, ":0:1"...)
 }
 
 func digitsOnly(text []byte) bool {
@@ -53,14 +63,14 @@ func network(do apply) apply {
 			return dst, err
 		}
 		six := bytes.IndexByte(dst[from:], ':') >= 0
-		bits := 0
+		bits := 32
 		if i := bytes.IndexByte(dst[from:], '/'); i >= 0 {
 			bits, err = strconv.Atoi(string(dst[from+i+1:]))
 			if err != nil {
 				return dst, errNetwork
 			}
 			dst = dst[:from+i]
-		} else if bits = 32; six {
+		} else if six {
 			bits = 128
 		}
 		switch {

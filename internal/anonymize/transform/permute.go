@@ -10,25 +10,11 @@ func (d *domain) permuteNumber(s *scratch, v int64) int64 {
 	if v < 0 {
 		return -1 - d.permuteNumber(s, -1-v)
 	}
-	x, limit := uint64(v), d.permutation.size
+	x, limit := uint64(v), d.below
 	if x < limit {
 		return int64(d.permutation.apply(s, x)) //nolint:gosec // below 2^63
 	}
 	return int64(limit + d.beyond.apply(s, x-limit)) //nolint:gosec // below 2^63
-}
-
-// permutedBelow is up to where whole numbers are mapped among themselves: as many as fit the type that its codes fit. Of eight
-// bytes it is what people have to type; what is beyond stays there.
-func permutedBelow(codes span) uint64 {
-	switch codes {
-	case span64:
-		return 1_000_000_000_000
-	case span32:
-		return 1 << 31
-	case span16:
-		return 1 << 15
-	}
-	return 10 * codes.lowest
 }
 
 // permuteText maps a text to one of its shape: a Feistel network over its characters, as in FFX, whose halves are added
@@ -38,7 +24,7 @@ func (d *domain) permuteText(w *Worker, dst, id []byte) []byte {
 		return d.permuteUUID(w, dst, id)
 	}
 	w.shape = shapeOf(w.shape[:0], id)
-	hi, lo := w.scratch.mac(d.hash, 1, w.shape)
+	tag, _ := w.scratch.mac(d.hash, 1, w.shape)
 	if w.shape[0] == hexLetter || w.shape[0] == hexLetterC {
 		class := byte(hexSmall)
 		if w.shape[0] == hexLetterC {
@@ -51,7 +37,7 @@ func (d *domain) permuteText(w *Worker, dst, id []byte) []byte {
 	from := len(dst)
 	if len(id) > longest || len(w.shape) < len(id) || !ascii(id) {
 		// Its shape leaves no way back. Two such texts are alike afterwards as rarely as hashes are.
-		hi, lo = w.scratch.mac(d.hash, 2, id)
+		hi, lo := w.scratch.mac(d.hash, 2, id)
 		rest := w.scratch.draw(d.cipher, seed{hi, lo}, 1)
 		return fill(append(dst, w.shape...), from, w.shape, &rest)
 	}
@@ -64,7 +50,7 @@ func (d *domain) permuteText(w *Worker, dst, id []byte) []byte {
 		}
 	}
 	for {
-		d.feistel(w, hi)
+		d.feistel(w, tag)
 		n := 0
 		for i, class := range w.shape {
 			if radix(class) > 1 {
@@ -75,7 +61,7 @@ func (d *domain) permuteText(w *Worker, dst, id []byte) []byte {
 		// A shape is more than its places: hexadecimal digits have both letters and digits.
 		w.id = shapeOf(w.id[:0], text)
 		again, _ := w.scratch.mac(d.hash, 1, w.id)
-		if again == hi {
+		if again == tag {
 			return dst
 		}
 	}
@@ -90,10 +76,10 @@ func (d *domain) feistel(w *Worker, tag uint64) {
 		}
 	}
 	n := len(w.digits)
-	switch {
-	case n == 0:
+	switch n {
+	case 0:
 		return
-	case n == 1:
+	case 1:
 		p := newPermutation(d.cipher, tag>>8, w.radixes[0])
 		w.digits[0] = byte(p.apply(&w.scratch, uint64(w.digits[0]))) //nolint:gosec // below the radix
 		return
@@ -108,7 +94,7 @@ func (d *domain) feistel(w *Worker, tag uint64) {
 		if i%2 == 1 {
 			to, from, radixes = from, to, w.radixes[half:]
 		}
-		hi, lo := w.scratch.mac(d.hash, tag+uint64(i)<<8, from) //nolint:gosec // a small number
+		hi, lo := w.scratch.mac(d.hash, tag+uint64(i)<<8, from)
 		stream := w.scratch.draw(d.cipher, seed{hi, lo}, 2)
 		var bits, have uint64
 		for j, r := range radixes {
@@ -144,7 +130,7 @@ func (d *domain) permuteUUID(w *Worker, dst, id []byte) []byte {
 	hi, lo := binary.BigEndian.Uint64(in[:8]), binary.BigEndian.Uint64(in[8:])
 	for {
 		hi, lo = w.scratch.encrypt(d.cipher, hi, lo)
-		if byte(hi>>12)&15 == in[6]>>4 && byte(lo>>62) == in[8]>>6 {
+		if hi>>12&15 == uint64(in[6]>>4) && lo>>62 == uint64(in[8]>>6) {
 			break
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
 )
 
@@ -79,6 +80,29 @@ func TestRowsWithoutSubject(t *testing.T) {
 	a, again, b, other := row("1", null), row("1", null), row("2", null), row("1", "77")
 	if a != again || a == b || a == other {
 		t.Errorf("rows about nobody are %s, %s, %s; of a person %s", a, again, b, other)
+	}
+}
+
+// Rows that nothing tells apart are nobody's, each of somebody else.
+func TestRowsWithoutKey(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, fixed(t, 3))
+	b.table("a.t", nil, "email text", policy.Email, "at date", policy.DateShift, "again date", policy.DateShift)
+	b.Catalog.Tables[0].PrimaryKey = nil
+	s := b.set(t)
+	first, second := worker(t, s, "a.t"), worker(t, s, "a.t")
+	emails, dates := map[string]bool{}, map[string]bool{}
+	for range 20 {
+		for _, w := range []*Worker{first, second} {
+			got := send(t, w, "t@practice.test", "2024-01-01", "2024-01-01")
+			if got[1] != got[2] {
+				t.Fatalf("within a row dates move apart: %q", got)
+			}
+			emails[got[0]], dates[got[1]] = true, true
+		}
+	}
+	if len(emails) != 40 || len(dates) < 30 {
+		t.Errorf("40 rows have %d addresses and %d dates", len(emails), len(dates))
 	}
 }
 
@@ -156,6 +180,11 @@ func TestInventedNames(t *testing.T) {
 			t.Fatalf("%d is no name", n)
 		}
 	}
+	for _, n := range d.last {
+		if taken([]byte(strings.ToLower(string(appendLast(nil, int(n)))))) {
+			t.Fatalf("%s is a name of the source", appendLast(nil, int(n)))
+		}
+	}
 	for _, n := range d.first {
 		if taken([]byte(strings.ToLower(string(appendFirst(nil, int(n)))))) {
 			t.Fatalf("%s is a name of the source", appendFirst(nil, int(n)))
@@ -180,20 +209,20 @@ func TestNamesAreWrittenAsTheRealOnes(t *testing.T) {
 	if plain[4] != l[:5] {
 		t.Errorf("in five characters %s is %s", l, plain[4])
 	}
-	for real, want := range map[[3]string][3]string{
+	for actual, want := range map[[3]string][3]string{
 		{"TESTA", "SAMPLE", "TESTA SAMPLE"}:  {strings.ToUpper(f), strings.ToUpper(l), strings.ToUpper(f + " " + l)},
 		{"testa", "sample", "sample, testa"}: {strings.ToLower(f), strings.ToLower(l), strings.ToLower(l + ", " + f)},
 		{"T", "S.", "Sample, Testa"}:         {f[:1], l[:1] + ".", l + ", " + f},
 		{"Zoë", "Ærø", "Sample"}:             {f, l, l},
 		{"", "-", " "}:                       {"", "-", " "},
 	} {
-		got := row(real[0], real[1], real[2])
+		got := row(actual[0], actual[1], actual[2])
 		short := want[1]
 		if len(short) > 5 {
 			short = short[:5]
 		}
 		if got != fmt.Sprint([]string{want[0], want[1], want[2], short}) {
-			t.Errorf("%q becomes %s, want %q", real, got, want)
+			t.Errorf("%q becomes %s, want %q", actual, got, want)
 		}
 	}
 	// Somebody else is the same however the name is written, and not the row's person.
@@ -206,7 +235,7 @@ func TestNamesAreWrittenAsTheRealOnes(t *testing.T) {
 func TestPhones(t *testing.T) {
 	t.Parallel()
 	do := one(t, fixed(t, 6), "v text", policy.Phone)
-	for real, want := range map[string]string{
+	for actual, want := range map[string]string{
 		"(617) 867-5309":        `^\([2-469]\d\d\) 555-01\d\d$`,
 		"617.867.5309":          `^[2-469]\d\d\.555\.01\d\d$`,
 		"6178675309":            `^[2-469]\d\d55501\d\d$`,
@@ -224,14 +253,44 @@ func TestPhones(t *testing.T) {
 	} {
 		seen := map[string]bool{}
 		for i := range 300 {
-			got := do(i, real)
+			got := do(i, actual)
 			if !regexp.MustCompile(want).MatchString(got) || strings.Contains(got, "Testa") || regexp.MustCompile(`^\D*1?[2-9](11|9\d)55501`).MatchString(got) {
-				t.Fatalf("%q becomes %q", real, got)
+				t.Fatalf("%q becomes %q", actual, got)
 			}
 			seen[got] = true
 		}
-		if n := len(regexp.MustCompile(`\d`).FindAllString(real, -1)); n >= 10 && len(seen) < 290 {
-			t.Errorf("%q: 300 people have %d numbers", real, len(seen))
+		if n := len(regexp.MustCompile(`\d`).FindAllString(actual, -1)); n >= 10 && len(seen) < 290 {
+			t.Errorf("%q: 300 people have %d numbers", actual, len(seen))
+		}
+	}
+}
+
+// Where the source's own numbers are for fiction, those of others are passed over.
+func TestTakenNumbersArePassedOver(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind   identify.Kind
+		rule   string
+		actual string
+	}{{identify.Phone, policy.Phone, "(617) 867-5309"}, {identify.IP, policy.IP, "10.1.2.3"}} {
+		taken := map[string]bool{}
+		b := newBed(t, fixed(t, 6))
+		b.table("a.t", nil, "id int8", policy.Surrogate, "v text", c.rule)
+		normal := func(v string) string {
+			n, ok := identify.Normalize(nil, c.kind, []byte(v))
+			if !ok {
+				t.Fatalf("%q is not of kind %s", v, c.kind)
+			}
+			return string(n)
+		}
+		for w, i := worker(t, b.set(t), "a.t"), 0; i < 100; i++ {
+			taken[normal(send(t, w, fmt.Sprint(i), c.actual)[1])] = true
+		}
+		b.Taken = func(kind identify.Kind, v []byte) bool { return kind == c.kind && taken[string(v)] }
+		for w, i := worker(t, b.set(t), "a.t"), 0; i < 100; i++ {
+			if got := send(t, w, fmt.Sprint(i), c.actual)[1]; taken[normal(got)] {
+				t.Errorf("%s is somebody's", got)
+			}
 		}
 	}
 }
@@ -242,7 +301,7 @@ func TestSocialSecurityNumbers(t *testing.T) {
 	w := worker(t, s, "a.person")
 	never := regexp.MustCompile(`^9\d\d-(0[1-9]|[1-4]\d)-\d{4}$`)
 	seen := map[string]bool{}
-	const n = 60_000 // of drawn numbers some forty would be there twice
+	const n = 30_000 // of drawn numbers some nine would be there twice
 	for i := range n {
 		id := fmt.Sprint(i)
 		got := send(t, w, id, null, null, null, null, null, null, "123-45-6789", null, null, id)[7]
@@ -252,12 +311,12 @@ func TestSocialSecurityNumbers(t *testing.T) {
 		seen[got] = true
 	}
 	do := one(t, fixed(t, 7), "v text", policy.SSN)
-	for real, want := range map[string]string{
+	for actual, want := range map[string]string{
 		"123456789": `^9\d{8}$`, "123 45 6789": `^9\d\d \d\d \d{4}$`, "6789": `^\d{4}$`, "***-**-6789": `^\*\*\*-\*\*-\d{4}$`, "XXX-XX-6789": `^XXX-XX-\d{4}$`,
 		"": `^$`, "none": `^$`, "123-45-6789 (Testa)": `^9\d\d-\d\d-\d{4} $`,
 	} {
-		if got := do(1, real); !regexp.MustCompile(want).MatchString(got) {
-			t.Errorf("%q becomes %q", real, got)
+		if got := do(1, actual); !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%q becomes %q", actual, got)
 		}
 	}
 }
@@ -269,7 +328,7 @@ func TestEmailAndAddresses(t *testing.T) {
 		"e text", policy.City, "f text", policy.URL)
 	w := worker(t, b.set(t), "a.t")
 	seen := map[string]bool{}
-	const n = 3000
+	const n = 500
 	for i := range n {
 		got := send(t, w, fmt.Sprint(i), "t@practice.test", "t@practice.test", "1 Real Road", "1 Real Road", "Boston", "http://practice.test/1")
 		for j, want := range []string{`^[a-z]+\.[a-z]+\.[0-9a-z]{1,13}@example\.com$`, `^p[0-9a-z]{1,13}@example\.com$`, `^[1-9]\d{2,3} [A-Z][a-z]+ [A-Z][a-z]+$`, `^[1-9].{7}$`,
@@ -319,5 +378,22 @@ func TestOwnNamesLeaveText(t *testing.T) {
 	text := strings.ToLower(got[2] + got[3])
 	if strings.Contains(text, "sample") || strings.Contains(text, "testa") || strings.Contains(text, "quux") || !strings.Contains(got[2], p[1]) || !strings.Contains(got[2], p[3]) {
 		t.Errorf("the text is %q and %q", got[2], got[3])
+	}
+}
+
+// Arrays on both sides: text that is one, and names of the person that are.
+func TestArraysOfTextAndNames(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, fixed(t, 9))
+	b.Policy.Subject = policy.Subject{Table: "a.person", Key: "id"}
+	b.table("a.person", nil, "id int8", policy.Surrogate, "names text[]", named("first"), "phones text[]", policy.Phone)
+	b.table("a.note", []string{"person"}, "id int8", policy.Surrogate, "person int8", policy.Surrogate, "notes text[]", policy.Text, "docs jsonb[]",
+		policy.Rule{Transformer: policy.JSON, Paths: map[string]policy.Rule{"n": {Transformer: policy.Text}}})
+	b.refer("a.note", "person", "a.person", "id")
+	got := send(t, worker(t, b.set(t), "a.note"), "1", "7", `{"Testa was here","nobody","call 6178675309"}`, `{"{\"n\": \"Quux\"}"}`, "7", "{Testa,Quux}", "{617-867-5309}")
+	whole := strings.Join(got, " ")
+	if strings.Contains(whole, "Testa") || strings.Contains(whole, "Quux") || strings.Contains(whole, "5309") || !strings.Contains(got[2], "was here") || !strings.Contains(got[2], ",nobody,") ||
+		!strings.HasPrefix(got[3], `{"{\"n\":`) {
+		t.Errorf("the row is %q", got)
 	}
 }

@@ -25,8 +25,8 @@ type Config struct {
 	// words, and no invented name is one. nil: none is known.
 	Names func(word []byte) bool
 
-	// Taken says the same of other identifiers, such as identify.Set's Has; codes that are record numbers of the source are passed
-	// over, unless a type has few. nil: none is known.
+	// Taken says the same of other identifiers, such as identify.Set's Has: codes, telephone numbers and addresses that are somebody's
+	// in the source are passed over, unless there are few to choose from. nil: none is known.
 	Taken func(kind identify.Kind, normal []byte) bool
 
 	// AsOf is the day at which ages are judged.

@@ -77,8 +77,8 @@ func shapeOf(dst, text []byte) []byte {
 		return appendHex(dst, len(text), uppers > 0)
 	}
 	number := digits == len(text)
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
+	for i, c := range text {
+		switch {
 		case number && i == 0 && c == '0':
 			dst = append(dst, '0') // a number that is filled up with zeros stays one
 		case number && i == 0:
@@ -158,13 +158,14 @@ func radix(class byte) uint64 {
 	return 1
 }
 
-// character is the n-th that a place may have.
+// character is the n-th that a place may have; n is below its radix.
 func character(class byte, n uint64) byte {
+	c := byte(n) //nolint:gosec // below the radix
 	switch class {
 	case anyDigit, hexDigit:
-		return '0' + byte(n)
+		return '0' + c
 	case firstDigit:
-		return '1' + byte(n)
+		return '1' + c
 	case small:
 		return alphabet[n]
 	case capital:
@@ -174,9 +175,9 @@ func character(class byte, n uint64) byte {
 	case hexCapital:
 		return upperHex[n]
 	case hexLetter:
-		return 'a' + byte(n)
+		return 'a' + c
 	case hexLetterC:
-		return 'A' + byte(n)
+		return 'A' + c
 	case version:
 		return '4'
 	case variant:

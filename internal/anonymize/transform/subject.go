@@ -37,6 +37,7 @@ func (s *Set) makeSubject() error {
 	rules := p.Tables[p.Subject.Table].Columns
 	if coded(rules[p.Subject.Key]) {
 		s.subject = s.domains[policy.Domain(p, s.cfg.Catalog, p.Subject.Table, p.Subject.Key)]
+		s.subject.once = false // the key is read beside the row, too
 	}
 	for _, c := range t.Columns {
 		own, ok, err := s.identifying(c, rules[c.Name])

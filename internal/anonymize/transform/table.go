@@ -3,6 +3,7 @@ package transform
 import (
 	"errors"
 	"regexp"
+	"sync/atomic"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
@@ -22,6 +23,7 @@ type Table struct {
 	key       []keyField // the primary key
 	own       []ownColumn
 	death     int // field that says when the row's person died; -1: none
+	nobodies  atomic.Uint64
 }
 
 // keyField is a part of a primary key.

@@ -3,6 +3,7 @@ package transform
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func fixed(t testing.TB, n byte) *Keys {
 // bed is a small database and its policy.
 type bed struct {
 	Config
-	tables map[string]int
+	once bool // ids that nothing refers to may have another code when they are asked for again
 }
 
 // col declares a column in the words of a test: "name type"; types are written as PostgreSQL's format_type does.
@@ -42,7 +43,7 @@ func col(words string) catalog.Column {
 	c.Base, c.Array = strings.CutSuffix(c.Base, "[]")
 	if base, length, ok := strings.Cut(strings.TrimSuffix(c.Base, ")"), "("); ok && base != "numeric" {
 		c.Base = base
-		fmt.Sscan(length, &c.MaxLength)
+		c.MaxLength, _ = strconv.Atoi(length)
 	} else if ok {
 		c.Base = base
 	}
@@ -53,7 +54,7 @@ func newBed(t testing.TB, keys *Keys) *bed {
 	return &bed{Config: Config{
 		Policy:  &policy.Policy{Version: policy.Version, Tables: map[string]policy.Table{}, Shift: policy.Shift{Min: -364, Max: -1}},
 		Catalog: &catalog.Catalog{}, Keys: keys, AsOf: asOf,
-	}, tables: map[string]int{}}
+	}}
 }
 
 // table adds a table whose first column is its key; columns and rules come in turns.
@@ -84,6 +85,9 @@ func (b *bed) set(t testing.TB) *Set {
 	s, err := New(b.Config)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, d := range s.domains {
+		d.once = d.once && b.once
 	}
 	return s
 }

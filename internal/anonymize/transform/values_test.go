@@ -37,13 +37,13 @@ func TestZip3(t *testing.T) {
 	if listed != 894 || kept != 894-len(few) {
 		t.Errorf("of %d prefixes %d are kept", listed, kept)
 	}
-	for real, want := range map[string]string{
+	for actual, want := range map[string]string{
 		"02139": "02100", "02139-1234": "02100-0000", "021391234": "021000000", "02139 ": "02100 ", "021": "021", "036": "000",
 		"09012": "00000", "00501": "00000", "00100": "00000", "03601-1234": "00000-0000", // military; of one office, where nobody lives; none; few people
 		"2139": "0000", "K1A 0B1": "00000", "SW1A 1AA": "00000", "12": "000", "021x9": "00000", "021-39": "00000", "0213912": "00000", "": "",
 	} {
-		if got := do(1, real); got != want {
-			t.Errorf("%q becomes %q, want %q", real, got, want)
+		if got := do(1, actual); got != want {
+			t.Errorf("%q becomes %q, want %q", actual, got, want)
 		}
 	}
 	short := one(t, fixed(t, 1), "v bpchar(3)", policy.Zip3)
@@ -67,6 +67,9 @@ func TestAddressesOfTheNet(t *testing.T) {
 			if !four.Contains(a) || !six.Contains(b) {
 				t.Fatalf("%s and %s are not for documentation", a, b)
 			}
+			if got := do(i, "fe80::1:2:3"); got != b.String() {
+				t.Fatalf("%s is another way to write %s", got, b)
+			}
 			seen[b.String()] = true
 			if p := netip.MustParsePrefix(do(i, "10.0.0.0/8")); p.Bits() != 8 || !four.Contains(p.Addr()) {
 				t.Fatalf("the prefix is %s", p)
@@ -77,10 +80,10 @@ func TestAddressesOfTheNet(t *testing.T) {
 		}
 	}
 	cidr := one(t, fixed(t, 2), "v cidr", policy.IP)
-	for _, real := range []string{"10.1.2.0/24", "10.0.0.0/8", "10.1.2.3/32", "fe80::/64", "fe80::1/128", "0.0.0.0/0", "::/0", "10.1.2.128/25"} {
-		p := netip.MustParsePrefix(cidr(1, real))
+	for _, actual := range []string{"10.1.2.0/24", "10.0.0.0/8", "10.1.2.3/32", "fe80::/64", "fe80::1/128", "0.0.0.0/0", "::/0", "10.1.2.128/25"} {
+		p := netip.MustParsePrefix(cidr(1, actual))
 		if p != p.Masked() || !four.Contains(p.Addr()) && !six.Contains(p.Addr()) {
-			t.Errorf("%s becomes %s", real, p)
+			t.Errorf("%s becomes %s", actual, p)
 		}
 	}
 	text := one(t, fixed(t, 2), "v text", policy.IP)
@@ -92,18 +95,18 @@ func TestAddressesOfTheNet(t *testing.T) {
 func TestTokensAndScrambles(t *testing.T) {
 	t.Parallel()
 	k := fixed(t, 3)
-	for real, want := range map[string]string{
+	for actual, want := range map[string]string{
 		"12345": `^\d{16}$`, "123 45": `^\d{16}$`, "ab1": `^[0-9a-z]{16}$`, "AB1": `^[0-9A-Z]{16}$`, strings.Repeat("x1", 20): `^[0-9a-z]{40}$`, "": `^$`, " ": `^ $`, "Zoë": `^[0-9A-Z]{16}$`,
 	} {
-		if got := one(t, k, "v text", policy.Token)(1, real); !regexp.MustCompile(want).MatchString(got) {
-			t.Errorf("the token of %q is %q", real, got)
+		if got := one(t, k, "v text", policy.Token)(1, actual); !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("the token of %q is %q", actual, got)
 		}
 	}
-	for real, want := range map[string]string{
+	for actual, want := range map[string]string{
 		"AB-12 cd": `^[A-Z]{2}-\d\d [a-z]{2}$`, "Zoë": `^[A-Z][a-z]{2}$`, "": `^$`, "\t\\": "^\t\\\\$", "日本": `^[a-z]{2}$`,
 	} {
-		if got := one(t, k, "v text", policy.Scramble)(1, real); !regexp.MustCompile(want).MatchString(got) {
-			t.Errorf("%q is scrambled to %q", real, got)
+		if got := one(t, k, "v text", policy.Scramble)(1, actual); !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%q is scrambled to %q", actual, got)
 		}
 	}
 	if got := one(t, k, "v varchar(6)", policy.Token)(1, "abcdef1234"); len(got) != 6 {
@@ -154,19 +157,19 @@ func TestJSONByPath(t *testing.T) {
 		"zip": {Transformer: policy.Zip3}, "age": {Transformer: policy.Age}, "dob": {Transformer: policy.Year}, "phones[].n": {Transformer: policy.Phone},
 	}})
 	w := worker(t, b.set(t), "a.t")
-	for real, want := range map[string]string{
+	for actual, want := range map[string]string{
 		`{"keep":"a\"b","null":{"a":1},"const":"Testa","nil":{"a":[1]},"other":"Testa"}`: `{"keep":"a\"b","null":null,"const":"x","nil":{}}`,
 		`{"zip":"02139","age":93,"dob":"1950-02-03","keep":1.50}`:                        `{"zip":"02100","age":90,"dob":"1950-01-01","keep":1.50}`,
 		`{"zip":null,"age":null,"keep":true,"dob":"soon","null":1,"const":false}`:        `{"zip":null,"age":null,"keep":true,"dob":"","null":null,"const":"x"}`,
 		`{"age":"old","zip":2139}`: `{"age":"","zip":"0000"}`,
 	} {
-		if got := send(t, w, "1", real)[1]; got != want {
-			t.Errorf("%s becomes %s, want %s", real, got, want)
+		if got := send(t, w, "1", actual)[1]; got != want {
+			t.Errorf("%s becomes %s, want %s", actual, got, want)
 		}
 	}
-	for _, real := range []string{`{"keep":["Testa"]}`, `{"zip":["Testa"]}`, `{"age":{"Testa":1}}`, `{"dob":true}`, `{"Testa`} {
-		if _, err := trySend(w, "1", real); err == nil || strings.Contains(err.Error(), "Testa") || !strings.HasPrefix(err.Error(), "a.t.doc: ") {
-			t.Errorf("%s: %v", real, err)
+	for _, actual := range []string{`{"keep":["Testa"]}`, `{"zip":["Testa"]}`, `{"age":{"Testa":1}}`, `{"dob":true}`, `{"Testa`} {
+		if _, err := trySend(w, "1", actual); err == nil || strings.Contains(err.Error(), "Testa") || !strings.HasPrefix(err.Error(), "a.t.doc: ") {
+			t.Errorf("%s: %v", actual, err)
 		}
 	}
 }

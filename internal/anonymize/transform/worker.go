@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/copytext"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/redact"
 )
 
@@ -13,6 +14,7 @@ type Worker struct {
 	table     *Table
 	rewriters []*redact.Rewriter
 	array     redact.Array
+	ownArray  redact.Array // of a hidden column: the array of a column may be in hand
 
 	fields [][]byte
 	value  []byte // of a field that is not plain
@@ -28,7 +30,7 @@ type Worker struct {
 	radixes []uint64
 	hidden  []byte
 	fake    []byte
-	count   uint64 // of persons who are nobody
+	normal  []byte
 }
 
 // Worker makes a worker of the table.
@@ -144,22 +146,9 @@ func (w *Worker) person() *person {
 	case ok:
 		p.is = true
 		w.key = append(w.key, key...)
-	case len(w.table.key) > 0:
-		scope = 1
-		w.key = append(append(w.key, w.table.Path...), 0)
-		for _, k := range w.table.key {
-			field := w.fields[k.in]
-			if k.domain != nil && !copytext.IsNull(field) {
-				w.key, err = k.domain.append(w, w.key, field)
-			} else {
-				w.key = append(w.key, field...)
-			}
-			w.key = append(w.key, '\t')
-		}
 	default:
-		scope = 2
-		w.count++
-		w.key = binary.BigEndian.AppendUint64(append(append(w.key, w.table.Path...), 0), w.count)
+		scope = 1
+		err = w.ownKey(true)
 	}
 	if err != nil {
 		w.row.known |= failed
@@ -170,15 +159,59 @@ func (w *Worker) person() *person {
 	return p
 }
 
+// ownKey sets the key to what a row without a subject is known by: its primary key, as it is or as it is mapped. Without one,
+// or when its code is not remembered, it is somebody whom no other row is about.
+func (w *Worker) ownKey(mapped bool) error {
+	t := w.table
+	w.key = append(append(w.key[:0], t.Path...), 0)
+	for _, k := range t.key {
+		field := w.fields[k.in]
+		if mapped && k.domain != nil && k.domain.once {
+			return w.nobody()
+		}
+		if mapped && k.domain != nil && !copytext.IsNull(field) {
+			var err error
+			if w.key, err = k.domain.append(w, w.key, field); err != nil {
+				return err
+			}
+		} else {
+			w.key = append(w.key, field...)
+		}
+		w.key = append(w.key, '\t')
+	}
+	if len(t.key) == 0 {
+		return w.nobody()
+	}
+	return nil
+}
+
+// nobody sets the key to one that no other row has.
+func (w *Worker) nobody() error {
+	w.key = binary.BigEndian.AppendUint64(append(append(w.key[:0], w.table.Path...), 1), w.table.nobodies.Add(1))
+	return nil
+}
+
 // personOrdinal is the number of the row's subject among all; not ok when they are not numbered.
-func (w *Worker) personOrdinal() (uint64, bool, error) {
+func (w *Worker) personOrdinal() (uint64, bool) {
 	p := w.person()
 	s := w.table.set
 	if !p.is || s.subject == nil {
-		return 0, false, nil
+		return 0, false
 	}
-	n, ok := s.subject.ordinal(w, p.at)
-	return n, ok, nil
+	return s.subject.ordinal(w, p.at)
+}
+
+// isTaken asks whether an identifier that was made up, in the form that identify.Normalize gives, is one of the source's.
+func (w *Worker) isTaken(kind identify.Kind, normal []byte) bool {
+	ask := w.table.set.cfg.Taken
+	return ask != nil && ask(kind, normal)
+}
+
+// isTakenCode asks the same of the code of an id.
+func (w *Worker) isTakenCode(code []byte) bool {
+	var ok bool
+	w.normal, ok = identify.Normalize(w.normal[:0], identify.Record, code)
+	return ok && w.isTaken(identify.Record, w.normal)
 }
 
 // subjectKey is the field that says who the row's subject is.
@@ -199,15 +232,11 @@ func (w *Worker) days() int64 {
 	w.row.known |= daysKnown
 	s := w.table.set
 	scope := uint64(0)
-	w.key = w.key[:0]
 	if key, ok := w.subjectKey(); ok {
-		w.key = append(w.key, key...)
+		w.key = append(w.key[:0], key...)
 	} else {
 		scope = 1
-		w.key = append(append(w.key, w.table.Path...), 0)
-		for _, k := range w.table.key {
-			w.key = append(append(w.key, w.fields[k.in]...), '\t')
-		}
+		_ = w.ownKey(false) // only what is mapped can fail
 	}
 	hi, lo := w.scratch.mac(s.moves, scope, w.key)
 	by := w.scratch.draw(s.bys, seed{hi, lo}, 0)
@@ -262,7 +291,7 @@ func (w *Worker) own() *redact.Own {
 			w.identify(own, c, w.hidden)
 			continue
 		}
-		_, err := w.array.Rewrite(nil, w.hidden, func(dst, value []byte) ([]byte, error) {
+		_, err := w.ownArray.Rewrite(nil, w.hidden, func(dst, value []byte) ([]byte, error) {
 			w.identify(own, c, value)
 			return dst, nil
 		})

@@ -199,7 +199,7 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 		label string
 		cell  func(e *anonymised) string
 	}{
-		{"  patients in it", func(e *anonymised) string { return e.Scan.verdict() }},
+		{"  scan for patients", func(e *anonymised) string { return e.Verdict }},
 		{"    looked for", func(e *anonymised) string { return group(sum(e.Scan.Identifiers)) + " identifiers of the source" }},
 		{"    looked through", func(e *anonymised) string { return group(e.Scan.Values) + " values" }},
 		{"  k-anonymity", (*anonymised).smallest},
@@ -227,18 +227,11 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 func (r report) handed() string {
 	switch export, taken := r.outputs.Anonymised.Value, r.outputs.Dataset.Value; {
 	case export != nil:
-		return fmt.Sprintf("%s rows out, %s", group(export.rows()), export.Export)
+		return fmt.Sprintf("%s rows out, %s", group(sum(export.Tables)), export.Export)
 	case taken != nil:
 		return fmt.Sprintf("%s rows in, %s", group(taken.Rows), taken.Export)
 	}
 	return "none"
-}
-
-func (e *anonymised) rows() (n int64) {
-	for _, table := range e.Tables {
-		n += table.Rows
-	}
-	return n
 }
 
 // smallest is the smallest class of each table whose quasi-identifiers are declared.

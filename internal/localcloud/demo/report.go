@@ -71,30 +71,20 @@ type outputs struct {
 
 // anonymised is what an export says of itself, and dataset what an import took in.
 type anonymised struct {
-	Export     string `json:"export"`
-	Verdict    string `json:"verdict"`
-	Method     string `json:"method"`
-	PolicyHash string `json:"policy_hash"`
-	KeyID      string `json:"key_id"`
-	PublicKey  string `json:"public_key"`
-	Tables     map[string]struct {
-		Rows int64 `json:"rows"`
-	} `json:"tables"`
-	Scan scan         `json:"scan"`
-	K    []kAnonymity `json:"k_anonymity"`
+	Export     string           `json:"export"`
+	Verdict    string           `json:"verdict"`
+	Method     string           `json:"method"`
+	PolicyHash string           `json:"policy_hash"`
+	KeyID      string           `json:"key_id"`
+	PublicKey  string           `json:"public_key"`
+	Tables     map[string]int64 `json:"tables"` // rows
+	Scan       scan             `json:"scan"`
+	K          []kAnonymity     `json:"k_anonymity"`
 }
 
 type scan struct {
-	Passed      bool             `json:"passed"`
 	Identifiers map[string]int64 `json:"identifiers"`
 	Values      int64            `json:"values"`
-}
-
-func (s scan) verdict() string {
-	if s.Passed {
-		return "none found"
-	}
-	return "FOUND"
 }
 
 type kAnonymity struct {

@@ -21,7 +21,7 @@ type Anonymize struct {
 // LoadAnonymize reads what an export needs: the database, the policy, and where to.
 func LoadAnonymize(lookup Lookup) (Config, Anonymize, error) {
 	r := reader{lookup: lookup}
-	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database()}
+	cfg := Config{LogLevel: r.level(), Database: r.database()}
 	a := Anonymize{
 		Bucket:   r.required("AUGUST_ANONYMIZE_BUCKET", "where the export goes, gs://bucket/prefix or file:///folder"),
 		Key:      r.secret("AUGUST_ANONYMIZE_KEY"),

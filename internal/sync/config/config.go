@@ -116,7 +116,7 @@ func Load(lookup Lookup) (Config, error) {
 		Host:     r.text("AUGUST_LISTEN_HOST", ""),
 		Service:  r.text("K_SERVICE", ""),
 		Revision: r.text("K_REVISION", ""),
-		LogLevel: r.level("AUGUST_LOG_LEVEL"),
+		LogLevel: r.level(),
 		Database: r.database(),
 		DrChrono: r.drchrono(),
 		Webhook: Webhook{
@@ -160,14 +160,14 @@ const leastWithInbox = 4
 // LoadDatabase reads only what a command needs that works on the database alone.
 func LoadDatabase(lookup Lookup) (Config, error) {
 	r := reader{lookup: lookup}
-	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database(), Audit: r.audit()}
+	cfg := Config{LogLevel: r.level(), Database: r.database(), Audit: r.audit()}
 	return cfg, r.err()
 }
 
 // LoadDataset reads what an import needs: the database, and where the exports are.
 func LoadDataset(lookup Lookup) (Config, error) {
 	r := reader{lookup: lookup}
-	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database()}
+	cfg := Config{LogLevel: r.level(), Database: r.database()}
 	cfg.Dataset = Dataset{
 		Bucket:   r.required("AUGUST_DATASET_BUCKET", "the bucket with the exports, gs://bucket/prefix or file:///folder"),
 		Endpoint: r.host("AUGUST_STORAGE_ENDPOINT"),
@@ -367,7 +367,8 @@ func (r *reader) callers(name string) []string {
 	return callers
 }
 
-func (r *reader) level(name string) slog.Level {
+func (r *reader) level() slog.Level {
+	const name = "AUGUST_LOG_LEVEL"
 	var level slog.Level
 	if value := r.text(name, "info"); level.UnmarshalText([]byte(value)) != nil {
 		r.wrong(name, "must be debug, info, warn or error")

@@ -33,12 +33,12 @@ func Policy(ids string) *policy.Policy {
 		Tables: map[string]policy.Table{
 			"clinic.patients": {Columns: map[string]policy.Rule{
 				"id": rule(ids), "doctor": keep("bigint"), "first_name": part(policy.Name, "first"), "middle_name": part(policy.Name, "middle"), "last_name": part(policy.Name, "last"),
-				"nick_name": part(policy.Name, "first"), "date_of_birth": rule(policy.DateShift), "gender": keep("text"), "social_security_number": rule(policy.SSN), "chart_id": rule(policy.Surrogate),
+				"nick_name": part(policy.Name, "first"), "date_of_birth": rule(policy.DateShift), "gender": keep("text"), "social_security_number": rule(policy.SSN), "chart_id": rule(ids),
 				"email": rule(policy.Email), "home_phone": rule(policy.Phone), "cell_phone": rule(policy.Phone), "office_phone": rule(policy.Phone), "address": rule(policy.Street),
 				"city": rule(policy.City), "state": keep("text"), "zip_code": rule(policy.Zip3), "emergency_contact_name": part(policy.Person, "full"), "emergency_contact_phone": rule(policy.Phone),
 				"responsible_party_name": rule(policy.Null), "employer": rule(policy.Null), "member_id": rule(policy.Scramble), "group_number": rule(policy.Scramble), "photo_url": rule(policy.URL),
 				"language": keep("text"), "race": keep("text"), "ethnicity": keep("text"), "notes": rule(policy.Text), "created_at": rule(policy.DateShift), "updated_at": rule(policy.DateShift), "last_ip": rule(policy.IP),
-				"portal_id": rule(policy.Surrogate), "active": keep("boolean"),
+				"portal_id": rule(ids), "active": keep("boolean"),
 				"extra": {Transformer: policy.JSON, Paths: map[string]policy.Rule{"address.street": rule(policy.Street), "address.zip": rule(policy.Zip3),
 					"contacts[].name": part(policy.Person, "full"), "contacts[].phone": rule(policy.Phone), "score": keep("")}},
 			}},
@@ -71,7 +71,7 @@ func Policy(ids string) *policy.Policy {
 				"collected": rule(policy.DateShift), "performed": rule(policy.DateShift), "received": rule(policy.DateShift),
 			}},
 			"clinic.messages": {Subject: []string{"patient"}, Columns: map[string]policy.Rule{
-				"id": rule(policy.Surrogate), "patient": rule(ids), "at": rule(policy.DateShift),
+				"id": rule(ids), "patient": rule(ids), "at": rule(policy.DateShift),
 				"body": {Transformer: policy.JSON, Paths: map[string]policy.Rule{"from": part(policy.Name, "full"), "email": rule(policy.Email), "text": rule(policy.Text), "urgent": keep("")}},
 			}},
 		},

@@ -10,6 +10,7 @@ import (
 	"io"
 	stdlog "log"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,6 +91,7 @@ func anonymize(ctx context.Context, env config.Lookup, out, errs io.Writer, name
 	if err != nil {
 		return fmt.Errorf("the configuration is not right:\n%w", err)
 	}
+	debug.SetGCPercent(25) // what is in memory stays; little is made beside it
 	log := telemetry.NewLogger(errs, cfg.LogLevel, cfg.Database.Project())
 	stdlog.SetOutput(io.Discard) // see serve
 	db, _, err := open(ctx, cfg)

@@ -8,10 +8,12 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +23,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/export/exporttest"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/storage"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 )
 
@@ -86,18 +89,6 @@ func (x *exporter) clean(what, text string) {
 	}
 }
 
-func (x *exporter) left() (objects []string) {
-	x.t.Helper()
-	for _, folder := range []string{evidence.ManifestFolder, evidence.DataFolder("x")} {
-		files, err := filepath.Glob(filepath.Join(x.folder, folder, "[^.]*"))
-		if err != nil {
-			x.t.Fatal(err)
-		}
-		objects = append(objects, files...)
-	}
-	return objects
-}
-
 func TestAnonymize(t *testing.T) {
 	t.Parallel()
 	x := newExporter(t, 300, policy.Surrogate)
@@ -106,7 +97,7 @@ func TestAnonymize(t *testing.T) {
 		t.Fatalf("%v\n%s", err, errs)
 	}
 	var said published
-	if err := json.Unmarshal(out.Bytes(), &said); err != nil || said.Export != "x" || said.Tables != 6 || said.Rows != 30*300-200 {
+	if err := json.Unmarshal(out.Bytes(), &said); err != nil || said.Export != "x" || said.Tables != 8 || said.Rows != 8950 {
 		t.Errorf("%v %s", err, out)
 	}
 	signed, err := os.ReadFile(filepath.Join(x.folder, said.Manifest))
@@ -134,53 +125,132 @@ func TestAnonymize(t *testing.T) {
 		t.Errorf("again: %v %s %s", err, out, errs)
 	}
 	cmd, out, errs = x.command()
-	if err := cmd.Run(); err != nil || json.Unmarshal(out.Bytes(), &said) != nil || !strings.HasPrefix(said.Export, time.Now().UTC().Format("20")) {
+	if err := cmd.Run(); err != nil || json.Unmarshal(out.Bytes(), &said) != nil || !strings.HasPrefix(said.Export, time.Now().UTC().Format("2006")) {
 		t.Errorf("without a name: %v %s %s", err, out, errs)
 	}
 }
 
-// Stopped or killed at whatever point, there is no export, and the next run of the name makes one.
+// Stopped or killed while parts are written, there is no export, and the next run of the name makes one.
 func TestAnonymize_stopped(t *testing.T) {
 	t.Parallel()
-	x := newExporter(t, 3000, policy.Surrogate)
-	for i, sign := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
+	x := newExporter(t, 2000, policy.Surrogate)
+	cloud := newSlowStorage(t)
+	x.env["AUGUST_ANONYMIZE_BUCKET"], x.env["AUGUST_STORAGE_ENDPOINT"] = "gs://exports/production", cloud.url
+	for _, sign := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGKILL, syscall.SIGTERM} {
+		cloud.hold(4)
 		cmd, out, errs := x.command("--export", "x")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		for wait := true; wait; {
-			parts, err := filepath.Glob(filepath.Join(x.folder, evidence.DataFolder("x"), ".*"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			select {
-			case err := <-done: // it was faster
-				t.Skipf("ended with %v before it was stopped", err)
-			case <-time.After(time.Millisecond):
-				wait = i < 2 && len(parts) == 0 // at once, or when a part is under way
-			}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		select {
+		case <-cloud.held: // the fourth part is on its way, and does not get on
+		case err := <-ended:
+			t.Fatalf("%v: ended by itself: %v\n%s", sign, err, errs)
 		}
 		_ = cmd.Process.Signal(sign)
-		if err := <-done; err == nil {
+		if err := <-ended; err == nil {
 			t.Fatalf("%v: ended well\n%s%s", sign, out, errs)
 		}
-		if manifest := filepath.Join(x.folder, evidence.ManifestName("x")); fileExists(manifest) {
-			t.Fatalf("%v: %s is there", sign, manifest)
-		}
-		if left := x.left(); sign == syscall.SIGTERM && len(left) > 0 {
+		cloud.release()
+		left := cloud.objects(t)
+		switch {
+		case sign == syscall.SIGTERM && len(left) > 0:
 			t.Errorf("%v: %v are left\n%s", sign, left, errs)
+		case sign == syscall.SIGKILL && len(left) == 0:
+			t.Errorf("%v: nothing is left, and so nothing is shown", sign)
+		}
+		for _, name := range left {
+			if !strings.HasPrefix(name, "production/exports/x/") {
+				t.Errorf("%v: %s is there", sign, name)
+			}
 		}
 		x.clean("the log", errs.String()+out.String())
 	}
-	cmd, _, errs := x.command("--export", "x")
+	cmd, out, errs := x.command("--export", "x")
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
+	if !strings.Contains(out.String(), `"export":"x"`) {
+		t.Errorf("said %s", out)
+	}
 }
 
-func fileExists(path string) bool { _, err := os.Stat(path); return err == nil }
+// slowStorage is Cloud Storage, of which one upload gets stuck.
+type slowStorage struct {
+	url  string
+	held chan struct{}
+	free chan struct{}
+
+	mu   sync.Mutex
+	left int
+}
+
+func newSlowStorage(t *testing.T) *slowStorage {
+	t.Helper()
+	face, err := storage.New(storage.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	face.Register(mux)
+	s := &slowStorage{}
+	s.url = serve2(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/upload/") {
+			s.mu.Lock()
+			held, free := s.held, s.free
+			s.left--
+			stuck := s.left == 0
+			s.mu.Unlock()
+			if stuck {
+				close(held)
+				<-free
+			}
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.release)
+	made, err := http.Post(s.url+"/storage/v1/b?project=production", "application/json", strings.NewReader(`{"name":"exports"}`))
+	if err != nil || made.StatusCode != http.StatusOK {
+		t.Fatalf("%v %v", made, err)
+	}
+	_ = made.Body.Close()
+	return s
+}
+
+// hold has the nth request of an upload from now on get stuck.
+func (s *slowStorage) hold(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left, s.held, s.free = n, make(chan struct{}), make(chan struct{})
+}
+
+func (s *slowStorage) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free != nil {
+		close(s.free)
+	}
+	s.free, s.left = nil, 0
+}
+
+func (s *slowStorage) objects(t *testing.T) (names []string) {
+	t.Helper()
+	answer, err := http.Get(s.url + "/storage/v1/b/exports/o")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var list struct{ Items []struct{ Name string } }
+	if err := json.NewDecoder(answer.Body).Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range list.Items {
+		names = append(names, o.Name)
+	}
+	return names
+}
 
 func TestAnonymize_configuration(t *testing.T) {
 	t.Parallel()

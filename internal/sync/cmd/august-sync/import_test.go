@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -252,7 +253,7 @@ func (r *reaper) serve(client net.Conn) {
 			r.kill(prefix[0], body)
 			return
 		}
-		if _, err := server.Write(append(prefix, body...)); err != nil {
+		if _, err := server.Write(slices.Concat(prefix, body)); err != nil {
 			return
 		}
 		if doomed {
