@@ -30,6 +30,7 @@ type object struct {
 	TimeDeleted    *time.Time `json:"timeDeleted,omitempty"`             // when it ceased to be the live version
 	Expiration     *time.Time `json:"retentionExpirationTime,omitempty"` // as the bucket's policy has it; worked out for each answer
 	HoldReleased   *time.Time `json:"holdReleased,omitempty"`            // the event that retention counts from
+	Session        string     `json:"session,omitempty"`                 // in which it was uploaded, if in pieces
 
 	objectSettings
 }
@@ -198,7 +199,9 @@ type shown struct {
 	MediaLink string `json:"mediaLink"`
 	Etag      string `json:"etag"`
 	object
-	Released *struct{} `json:"holdReleased,omitempty"` // is not shown
+	// What is not shown.
+	HoldReleased *struct{} `json:"holdReleased,omitempty"`
+	Session      *struct{} `json:"session,omitempty"`
 }
 
 func (b *bucket) show(r *http.Request, o *object) any {

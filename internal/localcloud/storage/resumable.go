@@ -33,7 +33,6 @@ type sessionDocument struct {
 	NoMeta  *int64    `json:"ifMetagenerationNotMatch,omitempty"`
 	Total   *int64    `json:"total,omitempty"` // as it was announced
 	Begun   time.Time `json:"begun"`
-	Done    *object   `json:"done,omitempty"`
 }
 
 const (
@@ -92,6 +91,7 @@ func (f *Face) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := newID()
+	want.Session = id
 	s := &session{path: f.sessionPath(id), doc: sessionDocument{
 		Want: want.object, Begun: clock(),
 		Match: want.when.match, NoMatch: want.when.notMatch, Meta: want.when.metaMatch, NoMeta: want.when.metaNotMatch,
@@ -115,13 +115,27 @@ func (f *Face) begin(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
+// made is what has become of a session.
+func (f *Face) made(s *session) (*bucket, *object) {
+	b := f.buckets[s.doc.Want.Bucket]
+	if b == nil {
+		return nil, nil
+	}
+	for _, o := range b.objects[s.doc.Want.Name] {
+		if o.Session == s.doc.Want.Session {
+			return b, o
+		}
+	}
+	return nil, nil
+}
+
 // forget drops sessions whose object was made long ago.
 func (f *Face) forget() {
 	for id, s := range f.sessions {
 		if !s.mu.TryLock() {
 			continue
 		}
-		if s.gone || s.doc.Done != nil && time.Since(s.doc.Done.TimeCreated) > answerLife {
+		if _, o := f.made(s); s.gone || o != nil && time.Since(o.TimeCreated) > answerLife {
 			_ = os.Remove(s.path) // else it goes when it is a week old
 			delete(f.sessions, id)
 		}
@@ -165,16 +179,11 @@ func (s *session) cancel() {
 }
 
 func (f *Face) piece(w http.ResponseWriter, r *http.Request, s *session) {
-	if s.doc.Done != nil { // whoever asks has lost the answer
-		gapi.Handler(func(r *http.Request) (any, error) {
-			f.mu.RLock()
-			defer f.mu.RUnlock()
-			b, err := f.bucket(s.doc.Done.Bucket)
-			if err != nil {
-				return nil, err
-			}
-			return b.show(r, s.doc.Done), nil
-		}).ServeHTTP(w, r)
+	f.mu.RLock()
+	b, o := f.made(s)
+	f.mu.RUnlock()
+	if o != nil { // whoever asks has lost the answer
+		gapi.WriteJSON(w, http.StatusOK, f.shown(r, b, o))
 		return
 	}
 	p, err := readContentRange(r)
@@ -290,7 +299,7 @@ func (s *session) incomplete(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusPermanentRedirect)
 }
 
-// finish makes the object. Its session stays for who loses the answer.
+// finish makes the object.
 func (f *Face) finish(r *http.Request, s *session) (any, error) {
 	if s.doc.Total != nil && *s.doc.Total != s.content.size {
 		return nil, gapi.Invalid("Upload size %d does not match the announced X-Upload-Content-Length %d.", s.content.size, *s.doc.Total)
@@ -309,10 +318,6 @@ func (f *Face) finish(r *http.Request, s *session) (any, error) {
 		if errors.As(err, &refused) {
 			s.cancel() // which no piece mends
 		}
-		return nil, err
-	}
-	s.doc.Done = o
-	if err := saveDurably(s.path, s.doc); err != nil {
 		return nil, err
 	}
 	return f.shown(r, b, o), nil
