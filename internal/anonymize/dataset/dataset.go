@@ -125,7 +125,7 @@ func Import(ctx context.Context, cfg Config) (*Result, error) {
 }
 
 func (i *importing) bringIn(ctx context.Context) error {
-	for _, part := range []func(context.Context) error{i.makeTwins, i.loadChunks, i.finishTables, i.tie, i.finishViews, i.dress, i.swap} {
+	for _, part := range []func(context.Context) error{i.makeTwins, i.loadChunks, i.finishTables, i.tie, i.finishViews, i.dress, i.waitForOlder, i.swap} {
 		if err := part(ctx); err != nil {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/dataset"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
@@ -28,7 +30,22 @@ func (r *rig) until(what string, is func() bool) {
 	r.Fatalf("never came: %s\n%s", what, r.log)
 }
 
-func (r *rig) waiting() bool { return strings.Contains(r.log.String(), "waiting for the old tables") }
+// behind begins an import of an export, and lets a reader stand in the way of its swap; done has its outcome.
+func (r *rig) behind(reader *pgx.Conn, export string) (done chan error) {
+	r.Helper()
+	older := connect(r, r.db.URL())
+	r.exec(older, `begin; select 1`)
+	done = make(chan error, 1)
+	go func() {
+		_, err := dataset.Import(r.Context(), r.config(export))
+		done <- err
+	}()
+	r.until("the import waits for a transaction that is older", func() bool { return strings.Contains(r.log.String(), "waiting for transactions that are older") })
+	r.exec(reader, `set application_name = 'report'; begin; select from clinic.people`)
+	r.exec(older, `commit`)
+	r.until("the swap waits", func() bool { return strings.Contains(r.log.String(), "waiting for the old tables") })
+	return done
+}
 
 // Behind a reader that does not end the swap waits, and others read on.
 func TestSwap_waits(t *testing.T) {
@@ -40,14 +57,7 @@ func TestSwap_waits(t *testing.T) {
 	r.populate(2, 3)
 	r.publish("two", 2)
 	reader := connect(t, r.db.URL())
-	r.exec(reader, `set application_name = 'report'; begin; select from clinic.people`)
-
-	done := make(chan error, 1)
-	go func() {
-		_, err := dataset.Import(t.Context(), r.config("two"))
-		done <- err
-	}()
-	r.until("the swap waits", r.waiting)
+	done := r.behind(reader, "two")
 	if !strings.Contains(r.log.String(), "of report") {
 		t.Errorf("it does not say for whom it waits:\n%s", r.log)
 	}
@@ -69,6 +79,36 @@ func TestSwap_waits(t *testing.T) {
 	case err := <-done:
 		t.Fatalf("it did not wait: %v", err)
 	default:
+	}
+	r.exec(reader, `commit`)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := r.one(`select min(generation) from clinic.people`); got != "2" {
+		t.Errorf("generation %s is served", got)
+	}
+}
+
+// A transaction that keeps its snapshot sees the old rows, also in a table that it has not looked at before.
+func TestSwap_keepsSnapshots(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.populate(1, 3)
+	r.publish("one", 2)
+	r.bring("one")
+	r.populate(2, 3)
+	r.publish("two", 2)
+	reader := connect(t, r.db.URL())
+	r.exec(reader, `begin isolation level repeatable read; select 1`)
+	done := make(chan error, 1)
+	go func() {
+		_, err := dataset.Import(t.Context(), r.config("two"))
+		done <- err
+	}()
+	r.until("it waits for the transaction", func() bool { return strings.Contains(r.log.String(), "waiting for transactions that are older") })
+	var served string
+	if err := reader.QueryRow(t.Context(), `select count(*) || ' ' || min(generation) from clinic.people`).Scan(&served); err != nil || served != "3 1" {
+		t.Errorf("it sees %q, %v", served, err)
 	}
 	r.exec(reader, `commit`)
 	if err := <-done; err != nil {
@@ -104,13 +144,7 @@ func TestSwap_goesOnLater(t *testing.T) {
 
 	r.populate(2, 4)
 	r.publish("two", 2)
-	r.exec(reader, `begin; select from clinic.people`)
-	done := make(chan error, 1)
-	go func() {
-		_, err := dataset.Import(t.Context(), r.config("two"))
-		done <- err
-	}()
-	r.until("the swap waits", r.waiting)
+	done := r.behind(reader, "two")
 	r.exec(reader, `create index by_name on clinic.people (name); commit`)
 	if err := <-done; err == nil || !strings.Contains(err.Error(), "were altered while the import loaded") {
 		t.Fatalf("altered: %v", err)

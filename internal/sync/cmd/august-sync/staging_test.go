@@ -18,6 +18,8 @@ import (
 func TestStaging(t *testing.T) {
 	t.Parallel()
 	x := newExporter(t, 200, policy.Surrogate)
+	cloud := newSlowStorage(t)
+	x.env["AUGUST_ANONYMIZE_BUCKET"], x.env["AUGUST_STORAGE_ENDPOINT"] = "gs://exports/production", cloud.url
 	cmd, _, errs := x.command("--export", "x")
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
@@ -35,7 +37,7 @@ func TestStaging(t *testing.T) {
 	}
 	s := &bundle{t: t, db: target, env: map[string]string{
 		"AUGUST_DATABASE_NAME": target.Name, "AUGUST_DATABASE_USER": target.User, "AUGUST_DATABASE_PASSWORD": target.Password, "AUGUST_DATABASE_HOST": target.Host, "AUGUST_DATABASE_PORT": fmt.Sprint(target.Port),
-		"AUGUST_DATABASE_INSTANCE": "feel-august-staging:us-central1:staging", "AUGUST_DATASET_BUCKET": "file://" + x.folder, "AUGUST_DATASET_PUBLIC_KEY": evidence.PublicPEM(x.public),
+		"AUGUST_DATABASE_INSTANCE": "feel-august-staging:us-central1:staging", "AUGUST_DATASET_BUCKET": "gs://exports/production", "AUGUST_STORAGE_ENDPOINT": cloud.url, "AUGUST_DATASET_PUBLIC_KEY": evidence.PublicPEM(x.public),
 	}}
 	p := s.start("import", "--export", "x")
 	<-p.done
