@@ -329,7 +329,7 @@ func (h *handover) meddle(evidence map[string]any) {
 		}
 		job.Template.Template.Timeout = "60s"
 		rig.wait(jobs.Patch(path, job).Do())
-		says(t, tf.must("plan", "-no-color", "-input=false"), "Changed behind Terraform's back: timeout.")
+		says(t, tf.must("plan", "-no-color", "-input=false"), "Changed behind Terraform's back: timeout")
 		tf.apply()
 		rig.wait(jobs.Delete(path).Do())
 		says(t, tf.must("plan", "-no-color", "-input=false"), "The job is gone.")
