@@ -73,7 +73,7 @@ resource "august_staging_anonymization" "staging" {
 
 resource "august_staging_dataset" "clinic" {
   database = {
-    instance        = "feel-august-platform-staging:us-central1:platform"
+    instance        = "platform"
     name            = "clinic"
     user            = "august-sync"
     password_secret = "august-db-password"

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"time"
 
@@ -247,7 +246,7 @@ func (r *stagingAnonymizationResource) verify(ctx context.Context, state *stagin
 	}
 	var found proof
 	if err == nil {
-		found, err = prove(ctx, b, export, ed25519.PublicKey(key))
+		found, err = prove(ctx, b, export, key)
 	}
 	const stays = " What the state tells was verified when it was made, and stays; verified is false now. To make other evidence, change triggers."
 	var wrong errEvidence

@@ -193,7 +193,7 @@ func (r *stagingDatasetResource) imported(ctx context.Context, state *stagingDat
 		fail(diags, title, "The job "+state.path()+" imports no export: it was not made by this resource.", nil)
 		return false
 	}
-	v := state.stagingJobModel.observe(ctx, live, diags)
+	v := state.observe(ctx, live, diags)
 	state.Bucket, state.PublicKey, state.importFacts = v.string(envDatasetBucket), v.string(envDatasetKey), importNone()
 	if live.LatestCreatedExecution == nil || live.LatestCreatedExecution.CompletionStatus != succeeded {
 		return true

@@ -8,7 +8,7 @@ resource "august_staging_dataset" "clinic" {
   bucket          = "gs://feel-august-anonymised/clinic"
 
   database = {
-    instance = "feel-august-platform-staging:us-central1:platform"
+    instance = "platform" # of the staging project
     name     = "clinic"
     user     = "august-sync@feel-august-platform-staging.iam"
   }
