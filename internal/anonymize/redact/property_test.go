@@ -135,7 +135,8 @@ func (d *drawn) survivor(text string) string {
 		return "record " + d.record
 	}
 	for _, f := range dateForms {
-		if s := d.birth.Format(f); len(s) > 4 && strings.Contains(text, s) {
+		s := d.birth.Format(f)
+		if whole := regexp.MustCompile(`(^|\D)` + regexp.QuoteMeta(s) + `(\D|$)`); len(s) > 4 && strings.Contains(text, s) && whole.MatchString(text) {
 			return "date " + s
 		}
 	}
