@@ -28,15 +28,12 @@ locals {
   project     = local.environment.project
   location    = "us-central1"
 
-  # On one instance: what the pipelines write, and what staging takes in of production. No pipeline writes to the latter.
-  databases = {
-    for use, name in { synced = "august", imported = "clinic" } : use => {
-      instance        = august_cloudsql_ha_policy.platform.instance
-      name            = name
-      user            = "august-sync"
-      password_secret = "august-db-password"
-      direct          = true
-    }
+  # Reached alike: the database that the pipelines write, and in staging the one that takes in production's data, anonymised.
+  database = {
+    instance        = august_cloudsql_ha_policy.platform.instance
+    user            = "august-sync"
+    password_secret = "august-db-password"
+    direct          = true
   }
 }
 
@@ -86,7 +83,7 @@ resource "august_sync_runtime" "sync" {
   image           = august_runtime_image.sync.image
   service_account = "august-sync@${local.project}.iam.gserviceaccount.com"
 
-  database = merge(local.databases.synced, { pool_max = 4 })
+  database = merge(local.database, { name = "august", pool_max = 4 })
 
   drchrono = {
     url            = var.drchrono_url
