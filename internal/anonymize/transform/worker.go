@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"encoding/binary"
 
@@ -16,10 +17,12 @@ type Worker struct {
 	array     redact.Array
 	ownArray  redact.Array // of a hidden column: the array of a column may be in hand
 
+	line   []byte
 	fields [][]byte
 	value  []byte // of a field that is not plain
 	result []byte
 	row    row
+	ownOf  []byte // what row.own was made of
 
 	scratch scratch
 	id      []byte
@@ -47,6 +50,7 @@ func (t *Table) Worker() *Worker {
 func (w *Worker) Line(dst, line []byte) ([]byte, error) {
 	t := w.table
 	w.fields = copytext.Split(w.fields[:0], line)
+	w.line = line
 	w.row.known = 0
 	want := len(t.Read) + len(t.Hidden)
 	if want > 0 && len(w.fields) != want {
@@ -276,6 +280,12 @@ func (w *Worker) own() *redact.Own {
 		w.row.own = &redact.Own{}
 	}
 	own := w.row.own
+	// Rows of one person often follow on each other, and all that is known of a person stands beside the row.
+	hidden := w.beside()
+	if bytes.Equal(hidden, w.ownOf) {
+		return own
+	}
+	w.ownOf = append(w.ownOf[:0], hidden...)
 	own.Reset()
 	if w.table.set.shifts {
 		own.Shift(int(w.days()))
@@ -300,7 +310,19 @@ func (w *Worker) own() *redact.Own {
 			w.row.err = err
 		}
 	}
+	if w.row.known&failed != 0 {
+		w.ownOf = w.ownOf[:0]
+	}
 	return own
+}
+
+// beside is what of the line is not of the row itself.
+func (w *Worker) beside() []byte {
+	own := len(w.table.Read) // tabs
+	for _, f := range w.fields[:len(w.table.Read)] {
+		own += len(f)
+	}
+	return w.line[own:]
 }
 
 func (w *Worker) identify(own *redact.Own, c *ownColumn, value []byte) {
