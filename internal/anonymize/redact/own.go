@@ -108,6 +108,19 @@ func addition(text []byte) bool {
 	return n == 0 || identify.Particle(b[:n]) || everyday().get(k, k.hash())&degree != 0
 }
 
+// Code says whether identifiers of a kind are codes to Add: a text finds them by their digits.
+func Code(kind identify.Kind) bool { return kind != identify.Name && kind != identify.FullName }
+
+// MayHoldCode says whether a text may hold a code. Where it does not, codes need not be added.
+func MayHoldCode(text []byte) bool {
+	for _, c := range text {
+		if lex.ClassOf(c) == lex.Digit {
+			return true
+		}
+	}
+	return false
+}
+
 // Add adds another identifier of the person's, as a column has it: a phone, an e-mail address, an SSN, a date of birth, a
 // record number, a street; as identify.Name, the name of somebody close.
 func (o *Own) Add(kind identify.Kind, value []byte) {
@@ -333,13 +346,14 @@ const manyNames = 64
 
 // joins yields each given name with each family name.
 func (o *Own) joins(yield func(a, b *ownName) bool) {
-	for f := range o.names[:o.single] {
-		for l := range o.names[:o.single] {
-			a, b := &o.names[f], &o.names[l]
-			if a.part != First || b.part != Last || a.particle || b.particle || len(a.fake) == 0 || len(b.fake) == 0 {
-				continue
-			}
-			if !yield(a, b) {
+	names := o.names[:o.single]
+	for f := range names {
+		a := &names[f]
+		if a.part != First || a.particle || len(a.fake) == 0 {
+			continue
+		}
+		for l := range names {
+			if b := &names[l]; b.part == Last && !b.particle && len(b.fake) > 0 && !yield(a, b) {
 				return
 			}
 		}
