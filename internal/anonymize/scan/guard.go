@@ -329,7 +329,7 @@ func (w *Worker) word(word []byte, _ bool) {
 		return
 	}
 	if w.place.treatment == free {
-		if !w.scanner.shifts || months[string(word)] == 0 { // else a day may have moved to April
+		if !w.scanner.shifts || monthOf(word) == 0 { // else a day may have moved to April
 			w.tally.count(w.n, identify.Name)
 		}
 		return
