@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/chunk"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/copytext"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
@@ -28,6 +29,7 @@ type sink struct {
 	worker *transform.Worker
 	guard  *scan.Worker
 	nulls  []int64 // by column
+	fields [][]byte
 	rows   int64
 	bytes  int64
 	part   *chunk.Writer
@@ -104,25 +106,22 @@ func (s *sink) flush() error {
 
 // count notes a line's NULLs, and tells whether it has a field for each column.
 func (s *sink) count(line []byte) bool {
-	for column := range s.nulls {
-		switch {
-		case len(line) > 2 && line[0] == '\\' && line[1] == 'N': // no value begins so: its backslash is doubled
-			s.nulls[column]++
-			line = line[2:]
-		case column < len(s.nulls)-1:
-			line = line[max(0, bytes.IndexByte(line, '\t')):]
-		default:
-			line = line[max(0, bytes.IndexByte(line, '\n')):]
-		}
-		if column == len(s.nulls)-1 {
-			return len(line) == 1 && line[0] == '\n'
-		}
-		if line[0] != '\t' {
-			return false
-		}
-		line = line[1:]
+	if bytes.IndexByte(line, '\n') != len(line)-1 {
+		return false
 	}
-	return len(line) == 1 // a table without columns
+	if len(s.nulls) == 0 {
+		return len(line) == 1
+	}
+	s.fields = copytext.Split(s.fields[:0], line)
+	if len(s.fields) != len(s.nulls) {
+		return false
+	}
+	for column, field := range s.fields {
+		if copytext.IsNull(field) {
+			s.nulls[column]++
+		}
+	}
+	return true
 }
 
 // close makes the part of what it was given.
