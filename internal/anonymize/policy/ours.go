@@ -66,6 +66,12 @@ func ours() known {
 	// Whoever works at the practice is named by nobody's record, and is hidden all the same.
 	k.each(`drchrono.doctors npi_number practice_group practice_group_name
 		drchrono.patient_payment_log created_by`, Rule{Transformer: Null})
+	// Written by a run to all rows that it found changed: by stamps that differ, moved days would be known.
+	k.each(`billing.claim state_since updated_at
+		billing.claim_history observed_at
+		billing.mismatch since updated_at resolved_at
+		labs.order_progress updated_at
+		labs.review since updated_at`, Rule{Transformer: Year})
 	k.each(`labs.acknowledgement acknowledged_by`, Rule{Transformer: Constant, Value: "staff"})
 	k.each(`drchrono.offices name`, Rule{Transformer: Constant, Value: "Office"})
 	// Names and codes as laboratories or clinicians have written them: mostly of a list, but nothing holds them to it.
