@@ -522,3 +522,13 @@ func TestFinding(t *testing.T) {
 		t.Errorf("%s", raw)
 	}
 }
+
+// People who are 90 by the run's day are so whatever the policy says; a later day may count more of them.
+func TestAgesAt(t *testing.T) {
+	t.Parallel()
+	for asOf, want := range map[string]string{"": "2026-11-26", "2025-11-26": "2026-11-26", "2027-06-30": "2027-06-30"} {
+		if got := (&Policy{AsOf: asOf}).AgesAt(now).Format(time.DateOnly); got != want {
+			t.Errorf("as of %q ages are judged at %s, not %s", asOf, got, want)
+		}
+	}
+}

@@ -57,6 +57,16 @@ func TestOnePersonEverywhere(t *testing.T) {
 	}
 }
 
+// A name that is no name may be anything.
+func TestNamesWithoutLetters(t *testing.T) {
+	t.Parallel()
+	w := worker(t, clinic(t, fixed(t, 1), policy.Surrogate).set(t), "a.person")
+	got := send(t, w, "7", "617-867-5309", "", "123 45 6789", "(1980)", null, null, null, null, null, "7")
+	if fmt.Sprintf("%q", got[1:5]) != `["--" "" "  " "()"]` {
+		t.Errorf("numbers in the place of names become %q", got[1:5])
+	}
+}
+
 // What is invented follows from the surrogate, not from the person.
 func TestNothingFollowsFromWhoItIs(t *testing.T) {
 	t.Parallel()
