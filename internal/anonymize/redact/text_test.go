@@ -73,6 +73,7 @@ func TestText(t *testing.T) {
 		{"a young woman with brown sputum and white count", "a young woman with brown sputum and white count"},
 		{"told Young about it", "told [NAME] about it"},
 		{"PT WILL RETURN WITH BROWN SPUTUM", "PT WILL RETURN WITH BROWN SPUTUM"},
+		{"Will Young came in. WILL YOUNG CAME IN. Brown, Will called. Will came in.", "[NAME] [NAME] came in. [NAME] [NAME] CAME IN. [NAME], [NAME] called. Will came in."},
 		{"PT WILL SMITH RETURNED", "PT [NAME] [NAME] RETURNED"},
 		{"rose smith", "[NAME] [NAME]"},
 		{"Xyzzy Smith was here", "[NAME] [NAME] was here"},
