@@ -102,13 +102,13 @@ func policyAttributes() map[string]schema.Attribute {
 		},
 		"keys": may("How long keys live: `ephemeral`, made for one run and never written down, so that two runs cannot be linked; or `persistent`, from `key_secret`, so that the same value has the same pseudonym in each run. Default: `ephemeral`.",
 			stringvalidator.OneOf(string(policy.Ephemeral), string(policy.Persistent))),
-		"as_of": may("Day at which ages are judged. Default: that of the run.", day()),
+		"as_of": may("Day at which ages are judged, when it is after that of the run, such as the last one on which the result is used.", day()),
 		"shift": schema.SingleNestedAttribute{
 			MarkdownDescription: "For the transformer `shift`: by how many days a person's dates move, the same in all tables and never 0.",
 			Optional:            true,
 			Attributes: map[string]schema.Attribute{
 				"min":   number(true, "Fewest days, such as `-364`."),
-				"max":   number(true, "Most days, such as `-1`."),
+				"max":   number(true, "Most days, at most `-1`: what moves forward would lie in days to come."),
 				"weeks": truth("Whether whole weeks only, so that a Monday stays one. Default: `false`."),
 			},
 		},

@@ -26,7 +26,7 @@ locals {
           balance_insurance = { transformer = "keep" }
           balance_patient   = { transformer = "keep" }
           billed            = { transformer = "keep" }
-          billing_status    = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
+          billing_status    = { transformer = "keep", class = "none", type = "text", reason = "out of a list, the source's or one that the practice keeps for all of its visits" }
           counts            = { transformer = "keep" }
           denial_reasons    = { transformer = "keep", class = "none", type = "text[]", reason = "a code out of a list" }
           denied_lines      = { transformer = "keep" }
@@ -39,7 +39,7 @@ locals {
           paid_differs      = { transformer = "keep" }
           patient           = { transformer = "surrogate" }
           patient_paid      = { transformer = "keep" }
-          payer             = { transformer = "keep", class = "none", type = "text", reason = "the payer's, who is not the patient" }
+          payer             = { transformer = "text" }
           payer_id          = { transformer = "keep", class = "none", type = "text", reason = "the payer's, who is not the patient" }
           posted_paid       = { transformer = "keep" }
           reason            = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
@@ -59,11 +59,11 @@ locals {
           appointment        = { transformer = "surrogate" }
           id                 = { transformer = "surrogate" }
           level              = { transformer = "keep" }
-          new_billing_status = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
+          new_billing_status = { transformer = "keep", class = "none", type = "text", reason = "out of a list, the source's or one that the practice keeps for all of its visits" }
           new_insurer_status = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
           new_state          = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
           observed_at        = { transformer = "year" }
-          old_billing_status = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
+          old_billing_status = { transformer = "keep", class = "none", type = "text", reason = "out of a list, the source's or one that the practice keeps for all of its visits" }
           old_insurer_status = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
           old_state          = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
           rule_version       = { transformer = "keep" }
@@ -99,7 +99,7 @@ locals {
         columns = {
           appt_is_break              = { transformer = "keep" }
           billing_provider           = { transformer = "surrogate", domain = "drchrono.doctors.id" }
-          billing_status             = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
+          billing_status             = { transformer = "keep", class = "none", type = "text", reason = "out of a list, the source's or one that the practice keeps for all of its visits" }
           cloned_from                = { transformer = "surrogate" }
           content_hash               = { transformer = "constant", value = "" }
           created_at                 = { transformer = "year" }
@@ -118,14 +118,14 @@ locals {
           office                     = { transformer = "surrogate" }
           patient                    = { transformer = "surrogate" }
           payment_profile            = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
-          primary_insurer_name       = { transformer = "keep", class = "none", type = "text", reason = "the payer's, who is not the patient" }
+          primary_insurer_name       = { transformer = "text" }
           primary_insurer_payer_id   = { transformer = "keep", class = "none", type = "text", reason = "the payer's, who is not the patient" }
           raw                        = { transformer = "constant", value = "{}" }
           resubmit_claim_original_id = { transformer = "surrogate" }
           scheduled_time             = { transformer = "year" }
-          secondary_insurer_name     = { transformer = "keep", class = "none", type = "text", reason = "the payer's, who is not the patient" }
+          secondary_insurer_name     = { transformer = "text" }
           secondary_insurer_payer_id = { transformer = "keep", class = "none", type = "text", reason = "the payer's, who is not the patient" }
-          status                     = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
+          status                     = { transformer = "keep", class = "none", type = "text", reason = "out of a list, the source's or one that the practice keeps for all of its visits" }
           updated_at                 = { transformer = "year" }
         }
       }
@@ -159,7 +159,7 @@ locals {
           id                       = { transformer = "surrogate" }
           observed_at              = { transformer = "year" }
           patient                  = { transformer = "surrogate" }
-          payer_name               = { transformer = "keep", class = "none", type = "text", reason = "the payer's, who is not the patient" }
+          payer_name               = { transformer = "text" }
           query_date               = { transformer = "year" }
           raw                      = { transformer = "constant", value = "{}" }
           request_service_type     = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
@@ -177,7 +177,7 @@ locals {
           doctor                       = { transformer = "surrogate" }
           id                           = { transformer = "surrogate" }
           insurance_payer_id           = { transformer = "keep", class = "none", type = "text", reason = "the payer's, who is not the patient" }
-          insurance_payer_name         = { transformer = "keep", class = "none", type = "text", reason = "the payer's, who is not the patient" }
+          insurance_payer_name         = { transformer = "text" }
           insurance_payer_trace_number = { transformer = "surrogate", domain = "payments.trace_number" }
           observed_at                  = { transformer = "year" }
           payment_method               = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
@@ -280,10 +280,10 @@ locals {
           collection_date       = { transformer = "year" }
           content_hash          = { transformer = "constant", value = "" }
           deleted_at_source     = { transformer = "year" }
-          description           = { transformer = "keep", class = "none", type = "text", reason = "the laboratory's own name for a place or a test" }
+          description           = { transformer = "text" }
           id                    = { transformer = "surrogate" }
           lab_order             = { transformer = "surrogate" }
-          name                  = { transformer = "keep", class = "none", type = "text", reason = "the laboratory's own name for a place or a test" }
+          name                  = { transformer = "text", class = "none", reason = "of a laboratory's test, as written by hand" }
           observed_at           = { transformer = "year" }
           raw                   = { transformer = "constant", value = "{}" }
           specimen_condition    = { transformer = "text" }
@@ -316,8 +316,8 @@ locals {
           balance_pt             = { transformer = "keep" }
           balance_total          = { transformer = "keep" }
           billed                 = { transformer = "keep" }
-          billing_status         = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
-          code                   = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
+          billing_status         = { transformer = "keep", class = "none", type = "text", reason = "out of a list, the source's or one that the practice keeps for all of its visits" }
+          code                   = { transformer = "keep", class = "none", type = "text", reason = "out of a list, the source's or one that the practice keeps for all of its visits" }
           content_hash           = { transformer = "constant", value = "" }
           deleted_at_source      = { transformer = "year" }
           denied_flag            = { transformer = "keep" }
@@ -334,7 +334,7 @@ locals {
           patient                = { transformer = "surrogate" }
           posted_date            = { transformer = "year" }
           price                  = { transformer = "keep" }
-          procedure_type         = { transformer = "keep", class = "none", type = "text", reason = "a code out of a list" }
+          procedure_type         = { transformer = "keep", class = "none", type = "text", reason = "out of a list, the source's or one that the practice keeps for all of its visits" }
           pt_paid                = { transformer = "keep" }
           quantity               = { transformer = "keep" }
           raw                    = { transformer = "constant", value = "{}" }
@@ -485,12 +485,12 @@ locals {
         columns = {
           content_hash      = { transformer = "constant", value = "" }
           deleted_at_source = { transformer = "year" }
-          facility_code     = { transformer = "keep", class = "none", type = "text", reason = "the laboratory's own name for a place or a test" }
+          facility_code     = { transformer = "surrogate" }
           id                = { transformer = "surrogate" }
-          name              = { transformer = "keep", class = "none", type = "text", reason = "the laboratory's own name for a place or a test" }
+          name              = { transformer = "text", class = "none", reason = "of a laboratory" }
           observed_at       = { transformer = "year" }
           raw               = { transformer = "constant", value = "{}" }
-          vendor_name       = { transformer = "keep", class = "none", type = "text", reason = "the laboratory's own name for a place or a test" }
+          vendor_name       = { transformer = "text", class = "none", reason = "of a laboratory" }
         }
       }
 

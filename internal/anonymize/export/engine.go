@@ -1,9 +1,6 @@
 package export
 
 import (
-	"errors"
-	"time"
-
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
@@ -34,16 +31,9 @@ func (r *run) engine(c *catalog.Catalog) (*engine, error) {
 			return nil, err
 		}
 	}
-	asOf := r.snapshot.at.UTC()
-	if r.Policy.AsOf != "" {
-		var err error
-		if asOf, err = time.Parse(time.DateOnly, r.Policy.AsOf); err != nil {
-			return nil, errors.New("the policy's as_of is not a day such as 2026-12-31")
-		}
-	}
 	e := &engine{
 		identifiers: identify.New(memory), references: references(r.Policy, c),
-		transform: transform.Config{Policy: r.Policy, Catalog: c, Keys: keys, AsOf: asOf},
+		transform: transform.Config{Policy: r.Policy, Catalog: c, Keys: keys, AsOf: r.Policy.AgesAt(r.snapshot.at.UTC())},
 	}
 	var err error
 	if e.scanner, err = scan.New(r.Policy, c); err != nil {

@@ -18,13 +18,8 @@ func (k *checker) document(now time.Time) {
 		k.whole("keys", "keys are %s or %s", Ephemeral, Persistent)
 	}
 	k.attestation(now)
-	if p.AsOf != "" {
-		switch day, err := time.Parse(time.DateOnly, p.AsOf); {
-		case err != nil:
-			k.whole("as_of", "it is no day like 2026-01-31")
-		case day.Before(now.AddDate(-1, 0, 0)):
-			k.whole("as_of", "at a day more than a year ago, people were younger who are 90 by now: use a later one, or none")
-		}
+	if _, err := time.Parse(time.DateOnly, p.AsOf); p.AsOf != "" && err != nil {
+		k.whole("as_of", "it is no day like 2026-01-31")
 	}
 	k.shift()
 	switch t := k.c.Table(p.Subject.Table); {
@@ -89,6 +84,9 @@ func (k *checker) shift() {
 	}
 	if offsets < leastOffsets {
 		k.whole("shift", "from min to max, within %d days, there must be at least %d offsets, 0 and with weeks all but whole weeks left aside; there are %d", mostDays, leastOffsets, offsets)
+	}
+	if s.Max > 0 {
+		k.whole("shift.max", "dates that move forward come to lie after the day of the export, which tells by how much they have moved at least: use -1 or less")
 	}
 }
 

@@ -3,6 +3,8 @@
 // read. The legal terms are those of 45 CFR 164.514(a)-(c). It is pure: no I/O.
 package policy
 
+import "time"
+
 // Version is the version of the document's format.
 const Version = 1
 
@@ -16,7 +18,7 @@ type Policy struct {
 	Attestation Attestation `json:"attestation"`
 
 	Keys  KeyMode `json:"keys"`            // ephemeral: made for one run, in memory
-	AsOf  string  `json:"as_of,omitempty"` // day, YYYY-MM-DD, at which ages are judged; empty: the run's
+	AsOf  string  `json:"as_of,omitempty"` // day, YYYY-MM-DD, at which ages are judged, when it is after the run's
 	Shift Shift   `json:"shift"`           // for the transformer shift
 
 	// Subject is the table of the persons whom the data is about, and its key column.
@@ -29,6 +31,14 @@ type Policy struct {
 	Subset     *Subset     `json:"subset,omitempty"`     // nil: all rows
 	Quasi      []Quasi     `json:"quasi_identifiers,omitempty"`
 	Words      []string    `json:"words,omitempty"` // further words that text must not hold, such as the clinic's name
+}
+
+// AgesAt is the day at which a run judges ages. At an earlier one people were younger who are 90 by now.
+func (p *Policy) AgesAt(run time.Time) time.Time {
+	if day, err := time.Parse(time.DateOnly, p.AsOf); err == nil && day.After(run) {
+		return day
+	}
+	return run
 }
 
 // Method is the way by which 164.514 lets data count as de-identified.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -79,11 +80,15 @@ func (k *checker) starting(own known, t *catalog.Table, col *catalog.Column, sub
 			}
 		}
 	}
-	if r.Transformer == Year && subject && k.p.Method == ExpertDetermination {
+	if r.Transformer == Year && subject && k.p.Method == ExpertDetermination && !is && !stamps.MatchString(snake(col.Name)) {
 		r.Transformer = DateShift
 	}
 	return r
 }
+
+// stamps are what programs write to many persons' rows at one moment. Moved by each person's days they would tell these: whose
+// stamps differ by a week, the days of the two do.
+var stamps = regexp.MustCompile(`(^|_)(observed|synced|imported|ingested|loaded|fetched|migrated|indexed|backfilled)_(at|on)$|^deleted_at_source$`)
 
 // level has both sides of a reference mapped alike: a small number that could be kept is mapped when it refers to one that is.
 func (k *checker) level() {

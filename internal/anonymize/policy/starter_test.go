@@ -162,4 +162,14 @@ func TestStarter_findsItsWay(t *testing.T) {
 	if e := Starter(c, ExpertDetermination); e.Tables["clinic.visits"].Columns["began"].Transformer != DateShift || e.Shift == (Shift{}) {
 		t.Error("an expert's dates do not move")
 	}
+	// What one run has written to everybody's rows would tell by how many days each moves.
+	add(nil, c, "clinic.visits", "synced_at timestamp with time zone")
+	c.Tables = append(c.Tables, table("billing.mismatch", []string{"key"}, "key text not null", "patient bigint", "since timestamp with time zone", "posted_on date"))
+	c.SchemaVersion = 1
+	e := Starter(c, ExpertDetermination)
+	for column, want := range map[string]string{"clinic.visits.synced_at": Year, "billing.mismatch.since": Year, "billing.mismatch.posted_on": DateShift} {
+		if i := strings.LastIndexByte(column, '.'); e.Tables[column[:i]].Columns[column[i+1:]].Transformer != want {
+			t.Errorf("%s becomes %+v, not %s", column, e.Tables[column[:i]].Columns[column[i+1:]], want)
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package redact
 
 import (
-	"bytes"
 	"strconv"
 	"time"
 
@@ -168,23 +167,5 @@ func (p *pass) isMonth(w *word) bool {
 		}
 	}
 	p.put(w.from, w.base, "[DATE]")
-	return true
-}
-
-func (p *pass) isNinety(w *word) bool {
-	end := w.to
-	next, ok := p.next(end, 1)
-	if ok && bytes.IndexByte([]byte("otfsen"), next.text[0]) >= 0 && next.flags&yearWord == 0 && len(next.text) < 6 {
-		switch string(next.text) {
-		case "one", "two", "three", "four", "five", "six", "seven", "eight", "nine":
-			end = next.to
-		}
-	}
-	to, unit := p.unit(end)
-	if !unit && p.before&ageWord == 0 {
-		return false
-	}
-	p.put(w.from, to, "90 or older")
-	p.open = true
 	return true
 }

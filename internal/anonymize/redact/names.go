@@ -202,7 +202,7 @@ func (p *pass) isName(w *word) bool {
 	switch {
 	case p.before&title != 0 && 0 < gap && gap <= 3 && (w.flags&ordinary == 0 || listed || !w.all) && !p.lineEnded(p.ended, w.from):
 		return true
-	case listed && !w.all && !p.start, listed && (p.near(w.from, 2, " -.,") || p.nextIsName(w, 2)):
+	case listed && !w.all && !p.start, listed && (p.near(w.from, 2, " -.,") || p.nextIsName(w, 2) || p.nextIsListed(w)):
 		return true
 	case w.flags&ordinary != 0 || w.all || w.flags&known != 0 && w.flags&^(known|state|amount) != 0:
 		return false
@@ -211,6 +211,20 @@ func (p *pass) isName(w *word) bool {
 }
 
 func (p *pass) lineEnded(from, to int) bool { return bytes.IndexByte(p.in[from:to], '\n') >= 0 }
+
+// nextIsListed says whether the word that follows is in the dictionary as well, and written like this one: of WILL YOUNG each
+// is a word, and both are somebody.
+func (p *pass) nextIsListed(w *word) bool {
+	next, ok := p.next(w.to, 2)
+	if !ok || !next.cap || next.all != w.all || len(next.text) < 2 {
+		return false
+	}
+	switch string(p.in[w.to:next.from]) {
+	case " ", ", ", "-":
+		return p.names(next.text)
+	}
+	return false
+}
 
 // nextIsName says whether the word that follows is a name that is no ordinary word.
 func (p *pass) nextIsName(w *word, gap int) bool {

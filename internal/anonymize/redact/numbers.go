@@ -33,7 +33,7 @@ func (p *pass) number() {
 // isPlain goes past what is plainly a measure, and cannot be the beginning of anything: 5%, 7.1, 128/76, 500 mg.
 func (p *pass) isPlain(end int) bool {
 	in, n := p.in, end-p.at
-	if n > 3 || p.before&(ageWord|bornWord|dateWord) != 0 || end+2 >= len(in) {
+	if n > 3 || p.before&(ageWord|bornWord|dateWord) != 0 || end+2 >= len(in) || p.apposed(end) {
 		return false
 	}
 	if c := in[end]; (c == '.' && n <= 2 || c == '/' && n == 3) && lex.ClassOf(in[end+1]) == lex.Digit {
@@ -61,7 +61,7 @@ func (p *pass) isPlain(end int) bool {
 			return false
 		}
 		k := keyAt(in[word:], end-word)
-		if f := p.words.get(k, k.hash()); f&(ordinary|amount) == 0 || f&(yearWord|month|ageWord|of) != 0 {
+		if f := p.words.get(k, k.hash()); f&(ordinary|amount) == 0 || f&(yearWord|month|ageWord|of|sex) != 0 {
 			return false
 		}
 		end = word - 1
@@ -262,59 +262,6 @@ func (p *pass) isLong(end int) bool {
 		return false
 	}
 	return true
-}
-
-// isAge takes ages over 89.
-func (p *pass) isAge(end int) bool {
-	age := 0
-	if end-p.at < 2 || end-p.at > 3 {
-		return false
-	}
-	for _, c := range p.in[p.at:end] {
-		age = age*10 + int(c-'0')
-	}
-	if age < 90 || age > 130 {
-		return false
-	}
-	const label = "90 or older"
-	if bytes.HasPrefix(p.in[p.at:], []byte(label)) {
-		p.at += len(label)
-		return true
-	}
-	told := p.before&ageWord != 0 && p.at-p.ended <= 3
-	to, unit := p.unit(end)
-	// 93F, 91M; warmer than that it is a temperature.
-	if !unit && end < len(p.in) && (p.in[end] == 'F' && age <= 96 || p.in[end] == 'M') && (end+1 == len(p.in) || lex.ClassOf(p.in[end+1]) != lex.Letter) {
-		to, unit = end, true
-	}
-	if !told && !unit {
-		return false
-	}
-	p.cut(p.at, to)
-	p.open = true
-	p.dst = append(p.dst, label...)
-	if to < len(p.in) && lex.ClassOf(p.in[to]) == lex.Letter {
-		p.dst = append(p.dst, ' ')
-	}
-	return true
-}
-
-// unit is the end of the word that makes the number before in[i] an age: years, years old, -year-old, yo, y/o, y.o.
-func (p *pass) unit(i int) (end int, ok bool) {
-	end = i
-	for range 2 {
-		next, has := p.next(end, 1)
-		if !has || next.flags&yearWord == 0 || next.from > end && p.in[end] != ' ' && p.in[end] != '-' && p.in[end] != '/' && p.in[end] != '.' {
-			break
-		}
-		end, ok = next.to, true
-		if len(next.text) == 1 && end+1 < len(p.in) && (p.in[end] == '/' || p.in[end] == '.') && p.in[end+1]|0x20 == 'o' {
-			if end += 2; end < len(p.in) && p.in[end-2] == '.' && p.in[end] == '.' {
-				end++
-			}
-		}
-	}
-	return end, ok
 }
 
 // isOldYear takes a year of birth that tells of an age over 89.

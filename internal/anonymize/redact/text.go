@@ -188,6 +188,7 @@ func (p *pass) word() {
 	case w.flags&(month|weekday) != 0 && p.date():
 	case p.isCode(i):
 	case p.isOwn(&w):
+	case p.isOwnCity(&w):
 	case p.isName(&w):
 		p.put(w.from, w.base, "[NAME]")
 	case w.flags&(month|ninety) != 0 && p.isMonth(&w):
@@ -197,6 +198,8 @@ func (p *pass) word() {
 	}
 	if p.before&(kin|pronoun) != 0 && w.flags&copula != 0 {
 		p.before |= ageWord // her daughter's name is Emily, who is 93
+	} else if told := p.before&ageWord != 0 && w.flags&hedge != 0 || w.flags&pronoun != 0 && w.base < w.to; told {
+		p.before = w.flags | ageWord // the age of 93, he is now 93, she's 93
 	} else {
 		p.before = w.flags
 	}
@@ -221,7 +224,7 @@ func (p *pass) passes(i, end int) bool {
 	k := keyAt(in[i:], n)
 	hash := k.hash()
 	f := p.words.get(k, hash)
-	if f&^plainFlags != 0 || p.own.may(k, hash) || (p.own.codeMask|p.codeMask)&codeBit(in[i]) != 0 {
+	if f&^plainFlags != 0 || f&hedge != 0 && p.before&ageWord != 0 || p.own.may(k, hash) || (p.own.codeMask|p.codeMask)&codeBit(in[i]) != 0 {
 		return false
 	}
 	if in[i] < 'a' && (f&ordinary == 0 || p.before&title != 0 || n == 1) {

@@ -73,6 +73,7 @@ func TestText(t *testing.T) {
 		{"a young woman with brown sputum and white count", "a young woman with brown sputum and white count"},
 		{"told Young about it", "told [NAME] about it"},
 		{"PT WILL RETURN WITH BROWN SPUTUM", "PT WILL RETURN WITH BROWN SPUTUM"},
+		{"Will Young came in. WILL YOUNG CAME IN. Brown, Will called. Will came in.", "[NAME] [NAME] came in. [NAME] [NAME] CAME IN. [NAME], [NAME] called. Will came in."},
 		{"PT WILL SMITH RETURNED", "PT [NAME] [NAME] RETURNED"},
 		{"rose smith", "[NAME] [NAME]"},
 		{"Xyzzy Smith was here", "[NAME] [NAME] was here"},
@@ -128,6 +129,11 @@ func TestText(t *testing.T) {
 		{"93-year-old man, 93 yo, 93yo, aged 95, 91 y/o, 92F, 89 year old, temp 99F", "90 or older man, 90 or older, 90 or older, aged 90 or older, 90 or older, 90 or older F, 89 year old, temp 99F"},
 		{"ninety-three years old", "90 or older"},
 		{"She is 93. O2 is 95, her mother is 97", "She is 90 or older. O2 is 95, her mother is 90 or older"},
+		{"at the age of 93, he is now 93, she's 93, aged about 93", "at the age of 90 or older, he is now 90 or older, she's 90 or older, aged about 90 or older"},
+		{"92–year–old, 92\u00a0year old, 92 - year - old, 91 y/o", "90 or older, 90 or older, 90 or older, 90 or older"},
+		{"Age/Sex: 93/F, 94 M with cough, 94 male, 98 F today", "Age/Sex: 90 or older/F, 90 or older M with cough, 90 or older male, 98 F today"},
+		{"Patient, 94, fell; his wife (91) called; Anna, 95, too; INR, 93, high", "Patient, 90 or older, fell; his wife (90 or older) called; [NAME], 90 or older, too; INR, 93, high"},
+		{"her 92nd birthday, 95th percentile, in her nineties, in her 90s, SBP in the 90s", "her 90 or older birthday, 95th percentile, in her 90 or older, in her 90 or older, SBP in the 90s"},
 		{"login mqquintero", "login zfakename"},
 	} {
 		o := person()
@@ -165,5 +171,28 @@ func TestOwn(t *testing.T) {
 	}
 	if got := string(r.Text(nil, []byte("Smith, 93 yo"), nil)); got != "[NAME], 90 or older" {
 		t.Errorf("without a person: %s", got)
+	}
+}
+
+// Where the person lives is smaller than a state. A town may be named as a thing is.
+func TestOwnCity(t *testing.T) {
+	r := newRedactor()
+	for _, c := range []struct{ city, in, want string }{
+		{"Boston", "lives in Boston, BOSTON's; boston marathon; Austin", "lives in [CITY], [CITY]'s; [CITY] marathon; Austin"},
+		{"San Lindo", "moved to San Lindo; SAN LINDO; san diego; Lindo", "moved to [CITY]; [CITY]; san diego; Lindo"},
+		{"Reading", "from Reading. Reading is hard, reading too", "from [CITY]. Reading is hard, reading too"},
+		{"", "from Reading", "from Reading"},
+	} {
+		o := person()
+		o.Name(redact.City, []byte(c.city), nil)
+		if got := string(r.Text(nil, []byte(c.in), o)); got != c.want {
+			t.Errorf("of %s: %s, want %s", c.city, got, c.want)
+		} else if again := string(r.Text(nil, []byte(got), o)); again != got {
+			t.Errorf("again %s", again)
+		}
+		o.Reset()
+		if got := string(r.Text(nil, []byte("Boston"), o)); got != "Boston" {
+			t.Errorf("a town that was forgotten: %s", got)
+		}
 	}
 }

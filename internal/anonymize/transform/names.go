@@ -101,6 +101,7 @@ const (
 	partFirst
 	partMiddle
 	partLast
+	partCity // none: where the person lives
 )
 
 func partOf(name string) (part, error) {
@@ -122,7 +123,12 @@ func partOf(name string) (part, error) {
 func (f fakeName) append(dst []byte, p part, actual []byte) []byte {
 	style := styleOf(actual)
 	if style.letters == 0 {
-		return append(dst, actual...) // empty, or a dash
+		for _, c := range actual { // nothing, or a dash; digits are a number that was typed into the wrong field
+			if !isDigit(c) {
+				dst = append(dst, c)
+			}
+		}
+		return dst
 	}
 	from := len(dst)
 	switch p {

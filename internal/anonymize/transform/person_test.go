@@ -57,6 +57,16 @@ func TestOnePersonEverywhere(t *testing.T) {
 	}
 }
 
+// A name that is no name may be anything.
+func TestNamesWithoutLetters(t *testing.T) {
+	t.Parallel()
+	w := worker(t, clinic(t, fixed(t, 1), policy.Surrogate).set(t), "a.person")
+	got := send(t, w, "7", "617-867-5309", "", "123 45 6789", "(1980)", null, null, null, null, null, "7")
+	if fmt.Sprintf("%q", got[1:5]) != `["--" "" "  " "()"]` {
+		t.Errorf("numbers in the place of names become %q", got[1:5])
+	}
+}
+
 // What is invented follows from the surrogate, not from the person.
 func TestNothingFollowsFromWhoItIs(t *testing.T) {
 	t.Parallel()
@@ -369,14 +379,14 @@ func TestOwnNamesLeaveText(t *testing.T) {
 	b.Policy.Tables["a.person"].Columns["copay"] = policy.Rule{Transformer: policy.Null}
 	s := b.set(t)
 	w := worker(t, s, "a.note")
-	if got := strings.Join(w.table.Hidden, " "); got != "id first middle last full_name email phone ssn street maiden_name" {
+	if got := strings.Join(w.table.Hidden, " "); got != "id first middle last full_name email phone ssn street city maiden_name" {
 		t.Fatalf("hidden is %s", got)
 	}
-	hidden := []string{"7", "Testa", "B", "Sample", "Testa B. Sample", "t@practice.test", "617-867-5309", "123-45-6789", "1 Real Road", "Quux"}
-	got := send(t, w, append([]string{"1", "2", "Ms. Sample said: Testa, née Quux", `{"n":["SAMPLE"]}`}, hidden...)...)
+	hidden := []string{"7", "Testa", "B", "Sample", "Testa B. Sample", "t@practice.test", "617-867-5309", "123-45-6789", "1 Real Road", "Mill Harbor", "Quux"}
+	got := send(t, w, append([]string{"1", "2", "Ms. Sample of Mill Harbor said: Testa, née Quux", `{"n":["SAMPLE"]}`}, hidden...)...)
 	p := send(t, worker(t, s, "a.person"), "7", "Testa", "B", "Sample", "Testa Sample", null, null, null, null, null, "7")
 	text := strings.ToLower(got[2] + got[3])
-	if strings.Contains(text, "sample") || strings.Contains(text, "testa") || strings.Contains(text, "quux") || !strings.Contains(got[2], p[1]) || !strings.Contains(got[2], p[3]) {
+	if strings.Contains(text, "sample") || strings.Contains(text, "testa") || strings.Contains(text, "quux") || strings.Contains(text, "harbor") || !strings.Contains(got[2], p[1]) || !strings.Contains(got[2], p[3]) {
 		t.Errorf("the text is %q and %q", got[2], got[3])
 	}
 }
