@@ -18,6 +18,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/inspect"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
@@ -149,7 +150,7 @@ func (r *run) make(ctx context.Context, e *engine, m *evidence.Manifest) error {
 	if err := e.scanner.Collect(ctx, from.copy, e.identifiers); err != nil {
 		return fmt.Errorf("read the identifiers that must not leave: %w", safe(err))
 	}
-	r.Log.InfoContext(ctx, "read the identifiers that must not leave", "took", time.Since(began))
+	r.Log.InfoContext(ctx, "read the identifiers that must not leave", "took", time.Since(began), "taken_for_one_by_mistake", e.identifiers.Strangers(identify.Record))
 	if err := e.arm(); err != nil {
 		return err
 	}
