@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -75,6 +76,30 @@ func TestRun_publishedMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.copied(m, nil)
+}
+
+// Without the snapshot's holder nobody has kept the tables, or the name, from others: what was read and scanned before it was missed is
+// not published.
+func TestRun_lostAtLast(t *testing.T) {
+	r := newRig(t)
+	var once sync.Once
+	r.Bucket = reading{r.bucket, func() { once.Do(func() { r.kill(r.conn, "at = 1") }) }}
+	if err := r.fails("run the export again"); !errors.Is(err, export.ErrHolder) {
+		t.Errorf("%v", err)
+	}
+}
+
+// reading is a bucket whose parts are read back after something else.
+type reading struct {
+	bucket.Bucket
+	before func()
+}
+
+func (r reading) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	if strings.HasPrefix(name, "exports/") {
+		r.before()
+	}
+	return r.Bucket.Open(ctx, name)
 }
 
 // The answer to the manifest's writing may get lost. The parts go only when it is known that there is no manifest.

@@ -109,6 +109,10 @@ func (r *run) export(ctx context.Context) (*evidence.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	// That it lives now says that it lived all the while: no table was rewritten between two spans, nobody else had the name.
+	if err := r.snapshot.conn.Ping(ctx); err != nil {
+		return nil, fmt.Errorf("%w (%w)", ErrHolder, safe(err))
+	}
 	return m, r.publish(ctx, m)
 }
 
