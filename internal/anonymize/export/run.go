@@ -130,7 +130,7 @@ func (r *run) describe(ctx context.Context) (*evidence.Manifest, *catalog.Catalo
 		Format: evidence.Format, Export: r.Export, Runtime: r.Runtime, Begun: time.Now().UTC(),
 		Source:     evidence.Source{Instance: r.Instance, Database: r.source.Database, System: system, SchemaVersion: c.SchemaVersion, Snapshot: r.snapshot.at.UTC()},
 		PolicyHash: r.Policy.Hash(), Method: r.Policy.Method, Attestation: r.Policy.Attestation, Keys: r.Policy.Keys,
-		Empty: []string{},
+		Empty: []string{}, Remarks: remarks(r.Policy),
 	}
 	for i := range c.Tables {
 		t := &c.Tables[i]

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -304,6 +306,9 @@ func TestRun_unlinkable(t *testing.T) {
 			}
 			r.Policy.Keys, r.Key = policy.Persistent, []byte("a key of a test, of 32 bytes or more")
 			a, b, keys = twice("c", "d")
+			if signed, err := os.ReadFile(filepath.Join(r.folder, evidence.ManifestName("d"))); err != nil || !strings.Contains(string(signed), "free text in 6 places") || !strings.Contains(string(signed), "the keys are persistent") {
+				t.Errorf("the manifest remarks otherwise: %v", err)
+			}
 			if found := linked(a, b); len(found) < len(a) || keys[0] != keys[1] {
 				t.Errorf("of %d columns that are the same, linked by %d:\n%s", len(a), len(found), strings.Join(found, "\n"))
 			}
