@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/chunk"
@@ -54,6 +55,10 @@ func (s *sink) Write(line []byte) (int, error) {
 	if s.lines, s.err = s.worker.Line(s.lines, line); s.err != nil {
 		return 0, s.err
 	}
+	if len(s.lines)-from > chunk.MaxLine {
+		s.err = errLong
+		return 0, s.err
+	}
 	s.guard.Line(line, s.lines[from:])
 	s.waits = append(s.waits, extent{from, len(s.lines)})
 	if len(s.lines) >= buffer {
@@ -63,6 +68,9 @@ func (s *sink) Write(line []byte) (int, error) {
 	}
 	return len(line), nil
 }
+
+// errLong would fail the import.
+var errLong = fmt.Errorf("a row of the result is longer than %d MB, which no import takes: drop or cut its longest column", chunk.MaxLine>>20)
 
 var errShape = errors.New("a transformed row has not as many fields as the table has columns: this is a mistake of august-sync")
 
