@@ -176,7 +176,7 @@ func (r *stagingAnonymizationResource) export(ctx context.Context, client *cloud
 		failAt(diags, path.Root("bucket"), anonymizationFailed, "The bucket "+plan.Bucket.ValueString()+" cannot be read, so that the evidence could not be either. Nothing was run. Reading takes roles/storage.objectViewer.", err)
 		return false
 	}
-	export := newExport(time.Now())
+	export := evidence.NewName(time.Now())
 	job := r.job(ctx, *plan, export, diags)
 	if diags.HasError() {
 		return false

@@ -2,8 +2,8 @@ package provider
 
 import (
 	"context"
+	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -30,7 +30,12 @@ func (r *stagingDatasetResource) Schema(ctx context.Context, _ resource.SchemaRe
 				"export": schema.StringAttribute{
 					MarkdownDescription: "Name of the export to import. Default: the newest that is published when it is planned, so that a new one shows as a change.",
 					Optional:            true, Computed: true,
-					Validators: []validator.String{stringvalidator.RegexMatches(exportForm, "is no name of an export: take it from the export attribute of an august_staging_anonymization")},
+					Validators: []validator.String{checked{"the name of an export", func(value string) (title, detail string) {
+						if !evidence.IsName(value) {
+							return "Export not understood", fmt.Sprintf("%q is no name of an export: take it from the export attribute of an august_staging_anonymization.", value)
+						}
+						return "", ""
+					}}},
 				},
 				"public_key": schema.StringAttribute{
 					MarkdownDescription: "Ed25519 key in PEM whose signature is trusted: the `public_key` of the `august_staging_anonymization`. What another key has signed is not imported.",

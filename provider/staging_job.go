@@ -23,6 +23,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudrun"
@@ -370,7 +371,7 @@ const exportFlag = "--export"
 func (r stagingJob) ranLast(live liveJob) string {
 	_, args, _ := cloudrun.ObserveJob("", "", "", live)
 	for n, arg := range args {
-		if arg == exportFlag && n+1 < len(args) && exportForm.MatchString(args[n+1]) {
+		if arg == exportFlag && n+1 < len(args) && evidence.IsName(args[n+1]) {
 			return args[n+1]
 		}
 	}
