@@ -23,8 +23,9 @@ func (r *stagingDatasetResource) Schema(ctx context.Context, _ resource.SchemaRe
 			"The job runs when the resource is created, and again when the export, the bucket, the database or `triggers` change; a new image only changes the job. The provider verifies the manifest before anything is run, and refuses at plan an export of the very instance that it would be loaded into. " +
 			"Deleting the resource deletes the job; the data stays where it is.",
 		Attributes: stagingJobAttributes(ctx,
-			"The staging database that is filled. Whatever its tables of the export hold is replaced. The user has to own them, and needs nothing else.",
+			"The staging database that is filled. Whatever its tables of the export hold is replaced. The user has to own them and to have `CREATE` on the database, and needs nothing else.",
 			"`roles/storage.objectViewer` on the bucket, and `roles/cloudsql.client`",
+			"; an export that is in already it leaves as it is",
 			map[string]schema.Attribute{
 				"bucket": bucketAttribute("Bucket that the export lies in, as `gs://bucket/prefix`: the `bucket` of the `august_staging_anonymization`. Whoever plans has to read it too: `roles/storage.objectViewer`."),
 				"export": schema.StringAttribute{

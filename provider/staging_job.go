@@ -65,7 +65,7 @@ type stagingJobModel struct {
 }
 
 // stagingJobAttributes are those of either half, and more. What is asked of the database is its own.
-func stagingJobAttributes(ctx context.Context, database, bucketRole string, more map[string]schema.Attribute) map[string]schema.Attribute {
+func stagingJobAttributes(ctx context.Context, database, bucketRole, again string, more map[string]schema.Attribute) map[string]schema.Attribute {
 	text := func(description, standard string, validators ...validator.String) schema.StringAttribute {
 		return schema.StringAttribute{
 			MarkdownDescription: description + " Default: `" + standard + "`.",
@@ -111,7 +111,7 @@ func stagingJobAttributes(ctx context.Context, database, bucketRole string, more
 		"timeout": text("How long the job may take, from `1m` to `24h`, after which it is stopped and has failed; `timeouts` bounds the waiting for it.", defaultJobTimeout,
 			durationBetween(time.Minute, 24*time.Hour)),
 		"triggers": schema.MapAttribute{
-			MarkdownDescription: "Any values. A change of them runs the job again.",
+			MarkdownDescription: "Any values. A change of them runs the job again" + again + ".",
 			Optional:            true,
 			ElementType:         types.StringType,
 			Validators:          []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.NoNullValues()},
