@@ -14,4 +14,10 @@ func TestNewName(t *testing.T) {
 	if a == b || max(a, b) >= later || !evidence.IsName(a) || evidence.IsName("../"+a) || evidence.IsName("") {
 		t.Errorf("%s, %s and then %s", a, b, later)
 	}
+	if got, ok := evidence.NamedAt(a); !ok || !got.Equal(at) {
+		t.Errorf("%s is named at %s, %t", a, got, ok)
+	}
+	if _, ok := evidence.NamedAt("the-export-of-last-tuesda"); ok {
+		t.Error("a name that somebody thought of has a time")
+	}
 }

@@ -67,6 +67,12 @@ func Run(ctx context.Context, cfg Config) (*evidence.Manifest, error) {
 	if removed > 0 {
 		cfg.Log.InfoContext(ctx, "removed what an earlier run of this name has left", "objects", removed)
 	}
+	if removed, err = sweep(ctx, cfg.Bucket, time.Now()); err != nil {
+		cfg.Log.WarnContext(ctx, "what killed runs have left in the bucket could not be removed", "error", err)
+	}
+	if removed > 0 {
+		cfg.Log.InfoContext(ctx, "removed what killed runs have left", "objects", removed)
+	}
 	m, err := r.export(ctx)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {

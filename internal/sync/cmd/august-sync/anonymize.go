@@ -29,7 +29,7 @@ The policy is closed: what it does not name, or does not fit the database as it 
 before a row is read. All that is written is then scanned for the identifiers of the source, and only when
 none has survived the manifest is signed and written, which makes an export of it: manifests/NAME.json.
 Whatever fails before leaves nothing behind; what a kill leaves is never an export, and the next run of
-that name removes it. A published export is never written over.
+that name removes it, or any run that comes more than eight days later. A published export is never written over.
 
 A connection that is lost is made again, and what it was reading is read again as of the same moment, as
 long as the connection that holds the snapshot lives. When that is lost too the command fails, and has to
