@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	mathrand "math/rand/v2"
-	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,12 +33,9 @@ type run struct {
 	parts    atomic.Int64
 }
 
-// nameForm lets a name be part of an object's, and of a file's.
-var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
-
 // CheckName tells whether an export may have a name.
 func CheckName(name string) error {
-	if !nameForm.MatchString(name) {
+	if !evidence.IsName(name) {
 		return errors.New("must begin with a lower-case letter or a digit, and have nothing but these, dots, hyphens and underscores, 100 at most")
 	}
 	return nil

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,23 +58,16 @@ func anonymizeCommand() *cobra.Command {
 	var name string
 	c := &cobra.Command{
 		Use: "anonymize", Short: "Publish the database's rows for staging, without whom they are about", Long: aboutAnonymize, Args: cobra.NoArgs,
-		Example: "  august-sync anonymize --export 20261126-080000",
+		Example: "  august-sync anonymize --export 20261126t080000z-3f9a51c2",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("export") {
-				name = nameByTime(time.Now())
+				name = evidence.NewName(time.Now())
 			}
 			return anonymize(cmd.Context(), os.LookupEnv, cmd.OutOrStdout(), os.Stderr, name)
 		},
 	}
 	c.Flags().StringVar(&name, "export", "", "name of the export; names sort by time (the time, and a few random digits)")
 	return c
-}
-
-// nameByTime is a name that nobody else has, and that sorts by time.
-func nameByTime(now time.Time) string {
-	var some [3]byte
-	_, _ = rand.Read(some[:]) // never fails
-	return now.UTC().Format("20060102-150405-") + hex.EncodeToString(some[:])
 }
 
 // published is what an export's command says.

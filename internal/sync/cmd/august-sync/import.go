@@ -48,7 +48,7 @@ func importCommand() *cobra.Command {
 		Use:     "import",
 		Short:   "Bring an anonymised export into a staging database",
 		Long:    aboutImport,
-		Example: "  august-sync import --export 20261126-080000-3f9a1c",
+		Example: "  august-sync import --export 20261126t080000z-3f9a51c2",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return importDataset(cmd.Context(), os.LookupEnv, os.Stderr, export)
