@@ -117,7 +117,14 @@ func hold(ctx context.Context, source *pgx.ConnConfig, export string) (*snapshot
 	s := &snapshot{conn: conn}
 	err = conn.QueryRow(ctx, "select pg_export_snapshot(), statement_timestamp()").Scan(&s.id, &s.at)
 	var alone bool
-	if err == nil {
+	// A run that has just ended may have its session for a moment longer than itself.
+	for tries := 0; err == nil && !alone && tries < 10; tries++ {
+		if tries > 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
 		alone, err = s.lock(ctx, export)
 	}
 	if err == nil && !alone {

@@ -65,12 +65,12 @@ func TestSetLengths(t *testing.T) {
 
 func TestSetsDiffer(t *testing.T) {
 	a, b := identify.New(0), identify.New(0)
-	for i := range 200 {
-		a.Add(identify.Email, fmt.Append(nil, 1000+i))
-		b.Add(identify.Email, fmt.Append(nil, 1000+i))
+	for i := 1000; i < 9000; i += 40 { // of the same lengths and beginnings as those that are strangers
+		a.Add(identify.Email, fmt.Append(nil, i))
+		b.Add(identify.Email, fmt.Append(nil, i))
 	}
 	same := 0
-	for i := 1200; i < 5200; i++ {
+	for i := 1001; i < 9000; i += 2 {
 		if a.Has(identify.Email, fmt.Append(nil, i)) == b.Has(identify.Email, fmt.Append(nil, i)) {
 			same++
 		}
