@@ -107,6 +107,9 @@ func Import(ctx context.Context, cfg Config) (*Result, error) {
 		i.tidy(ctx)
 		return i.result(&Result{Unchanged: true, Emptied: []string{}, Left: []string{}, Defaults: []string{}}), nil
 	}
+	if err := expired(i.manifest, i.begun); err != nil {
+		return nil, err
+	}
 	if i.target, err = i.inspect(ctx); err != nil {
 		return nil, err
 	}

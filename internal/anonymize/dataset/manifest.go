@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 )
@@ -80,4 +81,16 @@ func check(m *evidence.Manifest, export string) error {
 		}
 	}
 	return nil
+}
+
+// expired refuses an export that no longer counts as de-identified: whoever attested to that has said until when.
+func expired(m *evidence.Manifest, now time.Time) error {
+	last, err := time.Parse(time.DateOnly, m.Attestation.Expires)
+	if err != nil {
+		return refuse("the manifest of export %s does not say until when it counts as de-identified: make another export", m.Export)
+	}
+	if now.UTC().Before(last.AddDate(0, 0, 1)) {
+		return nil
+	}
+	return refuse("what export %s counts as de-identified by (%s, by %s) has expired on %s: have it renewed, and make another export", m.Export, m.Method, m.Attestation.By, m.Attestation.Expires)
 }

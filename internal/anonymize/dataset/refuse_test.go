@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/dataset"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
@@ -29,6 +30,8 @@ func TestImport_believesNoOtherManifest(t *testing.T) {
 	r.publish("sums", 100, func(m *evidence.Manifest) { m.Tables[0].Rows++ })
 	r.publish("alien", 100, func(m *evidence.Manifest) { m.Tables[0].Objects[0].Name = "exports/good/1.zst" })
 	r.publish("anyones", 100, func(m *evidence.Manifest) { m.Source.System = "" })
+	r.publish("expired", 100, func(m *evidence.Manifest) { m.Attestation.Expires = time.Now().AddDate(0, 0, -2).Format(time.DateOnly) })
+	r.publish("forever", 100, func(m *evidence.Manifest) { m.Attestation.Expires = "" })
 	copied, err := os.ReadFile(filepath.Join(r.folder, evidence.ManifestName("good")))
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +44,7 @@ func TestImport_believesNoOtherManifest(t *testing.T) {
 	for name, words := range map[string]string{
 		"absent": "there is no export absent", "../good": "the name of an export", "failed": "has not passed its scan", "found": "has not passed its scan", "newer": "format 2",
 		"sums": "does not add up at table", "alien": "another export's", "anyones": "which database it is of", "copied": "is of export good", "forged": "does not verify", "empty": "no signed manifest",
+		"expired": "(safe_harbor, by the test) has expired on", "forever": "until when it counts as de-identified",
 	} {
 		r.refused(name, words)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/dataset"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/inspect"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/policy"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
@@ -203,7 +204,7 @@ func (r *rig) publish(name string, rows int, change ...func(*evidence.Manifest))
 	if err != nil {
 		r.Fatal(err)
 	}
-	m := &evidence.Manifest{Format: evidence.Format, Export: name, PolicyHash: "sha256:" + name, Method: "safe_harbor", Empty: emptied,
+	m := &evidence.Manifest{Format: evidence.Format, Export: name, PolicyHash: "sha256:" + name, Method: "safe_harbor", Attestation: policy.Attestation{By: "the test", Expires: "2999-12-31"}, Empty: emptied,
 		Source: evidence.Source{System: system, Snapshot: time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)}, Scan: evidence.Scan{Passed: true}}
 	for _, t := range known.Tables {
 		for _, want := range r.brought {

@@ -142,11 +142,12 @@ func discard(ctx context.Context, b bucket.Bucket, export, run string) (removed 
 // farewell bounds the cleaning up of a run that was stopped: Cloud Run gives ten seconds after SIGTERM.
 const farewell = 8 * time.Second
 
-// undo removes the parts of a run that has failed. One that Cloud Storage had on its way when the run ended may still arrive: the next
-// run of the name removes it.
-func (r *run) undo(ctx context.Context, failed error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+// undo removes the parts of a run that has failed, and takes its time if nobody stops it: a scan that has found something did so in these
+// parts. One that Cloud Storage had on its way when the run ended may still arrive: the next run of the name removes it.
+func (r *run) undo(stop context.Context, failed error) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
+	defer context.AfterFunc(stop, func() { time.AfterFunc(farewell, cancel) })()
 	if _, err := discard(ctx, r.Bucket, r.Export, r.id); err != nil {
 		return fmt.Errorf("%w; and its parts are left in the bucket, unpublished (%w): the next run of this name removes them", failed, err)
 	}

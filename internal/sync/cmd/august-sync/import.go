@@ -20,7 +20,8 @@ import (
 )
 
 const aboutImport = `Import brings an anonymised export into a staging database. The export's manifest has to be signed by the key in
-AUGUST_DATASET_PUBLIC_KEY, and every object has to be the one that it names.
+AUGUST_DATASET_PUBLIC_KEY, every object has to be the one that it names, and the day until which it counts as de-identified
+may not have passed.
 
 What looks like production is refused before anything is changed, and again before the tables are put in place: the database that the
 export was made of, a clone of it, or one on its instance; one that a pipeline syncs into; one into which nothing was imported
