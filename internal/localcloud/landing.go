@@ -194,6 +194,8 @@ func (l landing) bucket(ctx context.Context) error {
 			UniformBucketLevelAccess: &storage.BucketIamConfigurationUniformBucketLevelAccess{Enabled: true},
 			PublicAccessPrevention:   "enforced",
 		},
+		// What a scan has stopped is to be gone when it is removed, and not in a week.
+		SoftDeletePolicy: &storage.BucketSoftDeletePolicy{ForceSendFields: []string{"RetentionDurationSeconds"}},
 	}).Context(ctx).Do()
 	if isCode(err, http.StatusConflict) {
 		return nil
