@@ -80,6 +80,40 @@ func (p *pass) zip(i int) int {
 	return i
 }
 
+// town sets the town that the person lives in.
+func (o *Own) town(name []byte) {
+	o.towns = 0
+	for from, to := range words(name) {
+		if o.towns == len(o.city) {
+			break
+		}
+		o.fold = lex.Fold(o.fold[:0], name[from:to])
+		o.city[o.towns] = keyOf(o.fold)
+		o.towns++
+	}
+	if o.towns > 0 {
+		o.note(o.city[0])
+	}
+}
+
+// isOwnCity takes the town that the person lives in. One that is named as a thing is (Reading) must be written as a town.
+func (p *pass) isOwnCity(w *word) bool {
+	o := p.own
+	if o.towns == 0 || o.city[0] != w.key || o.towns == 1 && w.flags&ordinary != 0 && (!w.cap || w.all || p.start) {
+		return false
+	}
+	end := w.base
+	for _, k := range o.city[1:o.towns] {
+		next, ok := p.next(end, 2)
+		if !ok || next.key != k {
+			return false
+		}
+		end = next.base
+	}
+	p.put(w.from, end, "[CITY]")
+	return true
+}
+
 // isCity takes away the town before a state's code: Austin, TX.
 func (p *pass) isCity(w *word) bool {
 	end := w.to

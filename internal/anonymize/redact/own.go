@@ -18,6 +18,7 @@ const (
 	Last
 	Full // "Given Middle Family" or "Family, Given"
 	other
+	City // where the person lives: no name, and nothing is written for it but what it is
 )
 
 // Own is the person whom a row is about. A worker has one, and fills it anew for each row. The zero value is nobody. It
@@ -30,6 +31,9 @@ type Own struct {
 
 	mask     [4]uint64 // of the names' and the fakes' hashes: most words are neither
 	codeMask uint64    // of the codes' first letters and digits
+
+	city  [4]key // the words of the town,
+	towns int    // so many
 
 	birth  lex.Date
 	street struct{ number, name []byte }
@@ -68,6 +72,10 @@ func (o *Own) Shift(days int) { o.days = days }
 
 // Name adds a part of the person's name, and what is to be written in its place. NULL is not added.
 func (o *Own) Name(part Part, own, fake []byte) {
+	if part == City {
+		o.town(own)
+		return
+	}
 	if part != Full {
 		o.name(part, own, fake)
 		return

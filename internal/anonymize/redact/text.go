@@ -188,6 +188,7 @@ func (p *pass) word() {
 	case w.flags&(month|weekday) != 0 && p.date():
 	case p.isCode(i):
 	case p.isOwn(&w):
+	case p.isOwnCity(&w):
 	case p.isName(&w):
 		p.put(w.from, w.base, "[NAME]")
 	case w.flags&(month|ninety) != 0 && p.isMonth(&w):

@@ -173,3 +173,26 @@ func TestOwn(t *testing.T) {
 		t.Errorf("without a person: %s", got)
 	}
 }
+
+// Where the person lives is smaller than a state. A town may be named as a thing is.
+func TestOwnCity(t *testing.T) {
+	r := newRedactor()
+	for _, c := range []struct{ city, in, want string }{
+		{"Boston", "lives in Boston, BOSTON's; boston marathon; Austin", "lives in [CITY], [CITY]'s; [CITY] marathon; Austin"},
+		{"San Lindo", "moved to San Lindo; SAN LINDO; san diego; Lindo", "moved to [CITY]; [CITY]; san diego; Lindo"},
+		{"Reading", "from Reading. Reading is hard, reading too", "from [CITY]. Reading is hard, reading too"},
+		{"", "from Reading", "from Reading"},
+	} {
+		o := person()
+		o.Name(redact.City, []byte(c.city), nil)
+		if got := string(r.Text(nil, []byte(c.in), o)); got != c.want {
+			t.Errorf("of %s: %s, want %s", c.city, got, c.want)
+		} else if again := string(r.Text(nil, []byte(got), o)); again != got {
+			t.Errorf("again %s", again)
+		}
+		o.Reset()
+		if got := string(r.Text(nil, []byte("Boston"), o)); got != "Boston" {
+			t.Errorf("a town that was forgotten: %s", got)
+		}
+	}
+}

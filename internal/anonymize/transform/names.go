@@ -101,6 +101,7 @@ const (
 	partFirst
 	partMiddle
 	partLast
+	partCity // none: where the person lives
 )
 
 func partOf(name string) (part, error) {

@@ -129,7 +129,7 @@ func TestNullsStay(t *testing.T) {
 	for table, values := range map[string][]string{
 		"a.person": {"5", "Testa", "B", "Sample", "Testa Sample", "t@practice.test", "6178675309", "123-45-6789", "1 Real Road", "Boston", "5"},
 		"a.all": {"5", "6", "1950-02-03", "2020-02-03 10:11:12+00", "95", "02139", "10.1.2.3", "https://practice.test/x", "token", "scramble", "Some Body",
-			"some text", `{"a":"b"}`, "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", "6", "Testa", "B", "Sample", "Testa Sample", "t@practice.test", "6178675309", "123-45-6789", "1 Real Road"},
+			"some text", `{"a":"b"}`, "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", "6", "Testa", "B", "Sample", "Testa Sample", "t@practice.test", "6178675309", "123-45-6789", "1 Real Road", "Boston"},
 	} {
 		w := worker(t, s, table)
 		// What is hidden follows what is read; its NULLs are judged by Own.
@@ -379,14 +379,14 @@ func TestOwnNamesLeaveText(t *testing.T) {
 	b.Policy.Tables["a.person"].Columns["copay"] = policy.Rule{Transformer: policy.Null}
 	s := b.set(t)
 	w := worker(t, s, "a.note")
-	if got := strings.Join(w.table.Hidden, " "); got != "id first middle last full_name email phone ssn street maiden_name" {
+	if got := strings.Join(w.table.Hidden, " "); got != "id first middle last full_name email phone ssn street city maiden_name" {
 		t.Fatalf("hidden is %s", got)
 	}
-	hidden := []string{"7", "Testa", "B", "Sample", "Testa B. Sample", "t@practice.test", "617-867-5309", "123-45-6789", "1 Real Road", "Quux"}
-	got := send(t, w, append([]string{"1", "2", "Ms. Sample said: Testa, née Quux", `{"n":["SAMPLE"]}`}, hidden...)...)
+	hidden := []string{"7", "Testa", "B", "Sample", "Testa B. Sample", "t@practice.test", "617-867-5309", "123-45-6789", "1 Real Road", "Mill Harbor", "Quux"}
+	got := send(t, w, append([]string{"1", "2", "Ms. Sample of Mill Harbor said: Testa, née Quux", `{"n":["SAMPLE"]}`}, hidden...)...)
 	p := send(t, worker(t, s, "a.person"), "7", "Testa", "B", "Sample", "Testa Sample", null, null, null, null, null, "7")
 	text := strings.ToLower(got[2] + got[3])
-	if strings.Contains(text, "sample") || strings.Contains(text, "testa") || strings.Contains(text, "quux") || !strings.Contains(got[2], p[1]) || !strings.Contains(got[2], p[3]) {
+	if strings.Contains(text, "sample") || strings.Contains(text, "testa") || strings.Contains(text, "quux") || strings.Contains(text, "harbor") || !strings.Contains(got[2], p[1]) || !strings.Contains(got[2], p[3]) {
 		t.Errorf("the text is %q and %q", got[2], got[3])
 	}
 }

@@ -17,7 +17,7 @@ type ownColumn struct {
 	array bool
 	kind  identify.Kind
 	part  part  // of a name
-	fake  apply // of a name
+	fake  apply // of a name, or a town
 }
 
 // births is what columns are named that say when somebody was born: the date that tells who somebody is.
@@ -81,6 +81,9 @@ func (s *Set) identifying(c catalog.Column, rule policy.Rule) (ownColumn, bool, 
 			own.fake, err = s.transformer(place{s.cfg.Policy.Subject.Table, c.Name}, textFamily, 0, rule)
 		}
 		return own, true, err
+	case policy.City:
+		own.kind, own.part = identify.Name, partCity
+		own.fake = func(_ *Worker, dst, _ []byte) ([]byte, error) { return dst, nil }
 	case policy.Email:
 		own.kind = identify.Email
 	case policy.Phone:
@@ -134,5 +137,5 @@ func (o *ownColumn) byClass(class string) bool {
 
 // redact is what the redaction of text calls a part of a name.
 func (p part) redact() redact.Part {
-	return [...]redact.Part{partFull: redact.Full, partFirst: redact.First, partMiddle: redact.Middle, partLast: redact.Last}[p]
+	return [...]redact.Part{partFull: redact.Full, partFirst: redact.First, partMiddle: redact.Middle, partLast: redact.Last, partCity: redact.City}[p]
 }
