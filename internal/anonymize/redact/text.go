@@ -128,8 +128,23 @@ func (p *pass) mark(c byte) {
 		p.start = p.start || p.length > 2 || p.ended != p.at // not after Dr., J., p.o.
 	case '!', '?', ':', '*', ';', '>':
 		p.start = true
+	case '\\':
+		if p.escaped() {
+			p.at++
+		}
 	}
 	p.at++
+}
+
+// escaped says whether the letter behind the backslash here is written for a line feed or the like, and what follows is a name:
+// "Note:\nSmith" is what is left of a text that was encoded twice.
+func (p *pass) escaped() bool {
+	i := p.at + 2
+	if i >= len(p.in) || bytes.IndexByte([]byte("nrtNRT"), p.in[i-1]) < 0 {
+		return false
+	}
+	next, ok := p.next(i, 0)
+	return ok && next.from == i && (p.own.find(next.key, next.text) != nil || p.names(next.text) && next.flags&ordinary == 0)
 }
 
 // placeholder is the end of what this package writes in the place of something; name says whether that was a name.

@@ -65,6 +65,8 @@ func TestText(t *testing.T) {
 		{"then Xyzzy MQ", "then [NAME] [NAME]"},
 		{"seen by MQ today, M.Q. agrees", "seen by [NAME] today, [NAME] agrees"},
 
+		{`Note:\nMarisol\tQuintero\\nsmith, \nothing \reported`, `Note:\nZeldane\tFakename\\n[NAME], \nothing \reported`},
+
 		// Other people's.
 		{"wife Karen called", "wife [NAME] called"},
 		{"her daughter's name is Emily", "her daughter's name is [NAME]"},
