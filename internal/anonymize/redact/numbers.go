@@ -18,7 +18,7 @@ func (p *pass) number() {
 	case p.isCode(i) || p.isCodeWithin(end):
 	case p.isPlain(end):
 	case p.isIP():
-	case p.date():
+	case p.date() || p.isBirthday(end):
 	case p.isPhone():
 	case p.isLong(end):
 	case p.isAge(end):

@@ -118,6 +118,7 @@ func TestText(t *testing.T) {
 		{"member of 12 step program, policy of 200 mg, license. 300 beds, on account of 3 falls", "member of 12 step program, policy of 200 mg, license. 300 beds, on account of 3 falls"},
 
 		// Dates.
+		{"DOB 3-2, born 25.12, birthday: 12-25; born 3-4 weeks early, 3-2", "DOB [DATE], born [DATE], birthday: [DATE]; born 3-4 weeks early, 3-2"},
 		{"since Thanksgiving, on Christmas Eve, xmas 2019", "since [DATE], on [DATE] Eve, xmas 2019"},
 		{"DOB 1984-03-02", "DOB 1984"},
 		{"on March the 2nd, 1984, the 2nd of March 1984, 2 de marzo de 1984, March 2-4, 1984", "on 1984, the 1984, 1984, 1984"},
