@@ -81,7 +81,7 @@ func policyAttributes() map[string]schema.Attribute {
 	column := together(rule, map[string]schema.Attribute{
 		"unknown": may("Of `json`: what becomes of members that `paths` does not name: `fail`, or `drop`. Default: `fail`.", stringvalidator.OneOf("fail", "drop")),
 		"paths": schema.MapNestedAttribute{
-			MarkdownDescription: "Of `json`: rules by path, such as `address.street` or `contacts[].phone`; `[]` is each element, `*` any member.",
+			MarkdownDescription: "Of `json`: rules by path, such as `address.street` or `contacts[].phone`; `[]` is each element, `*` a member of any name. Names that `*` stands for may be persons' and become numbers.",
 			Optional:            true,
 			Validators:          []validator.Map{mapvalidator.SizeAtLeast(1)},
 			NestedObject:        schema.NestedAttributeObject{Attributes: rule},

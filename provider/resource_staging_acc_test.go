@@ -205,7 +205,8 @@ func (h *handover) objects() bucket.Bucket {
 }
 
 // The whole way: production → bucket → staging, in two projects that share nothing but the bucket; and what happens on the way when
-// production changes, when somebody meddles, and at the end.
+// production changes, when somebody meddles, and at the end. What a plan says of a bucket is in TestStagingDataset_plan, and imports are
+// in TestAccExamples.
 func TestAccStaging_handover(t *testing.T) {
 	t.Parallel()
 	h := newHandover(t)
@@ -216,13 +217,8 @@ func TestAccStaging_handover(t *testing.T) {
 		select n, 'Zebediah' || n, 'Quillfeather' || n, 'zebediah' || n || '@clinic.test', '(312) 867-53' || n, date '1950-02-03' + n::int, '60601', '{"first_name":"Zebediah"}', '\x00', now()
 		from generate_series(10, 49) n`)
 
-	// Nothing is published: staging has nothing to take in.
-	staging.write("dataset.tf", h.dataset(anyPublicKey, ""))
-	says(t, staging.refused("plan"), "No export is published in gs://feel-august-anonymised/handover")
-
 	production.write("export.tf", h.export("local.anonymization_policy", ""))
 	production.apply()
-	production.plansNothing()
 	first := production.held(anonymization)
 	if first["verdict"] != "passed" || first["method"] != "safe_harbor" || first["verified"] != true || first["problem"] != nil || !slices.Equal(h.published(), []string{first["export"].(string)}) {
 		t.Errorf("evidence %v, published %q", first, h.published())
@@ -230,52 +226,66 @@ func TestAccStaging_handover(t *testing.T) {
 	if rows := first["tables"].(map[string]any)["drchrono.patients"]; rows != 40.0 {
 		t.Errorf("%v rows of patients", rows)
 	}
-	key := first["public_key"].(string)
-
-	staging.write("dataset.tf", h.dataset(key, ""))
+	staging.write("dataset.tf", h.dataset(first["public_key"].(string), ""))
 	staging.apply()
 	staging.plansNothing()
-	if got := staging.held(dataset); got["export"] != first["export"] || got["manifest_sha256"] != first["manifest_sha256"] || got["policy_hash"] != first["policy_hash"] {
-		t.Errorf("imported %v", got)
-	}
-	var rows, known int
-	h.query(h.target, `select count(*), count(*) filter (where first_name like 'Zebediah%' or email like '%@clinic.test' or raw::text like '%Zebediah%') from drchrono.patients`, &rows, &known)
-	if rows != 40 || known != 0 {
-		t.Errorf("%d patients in staging, %d of them real", rows, known)
-	}
+	h.staged(first)
 
 	// A column that somebody adds to production fails each plan, until it is said what becomes of it.
 	h.query(h.source, `alter table drchrono.patients add column maiden_name text`)
 	says(t, production.refused("plan"), "Columns not mapped", `policy.tables["drchrono.patients"].columns`, "maiden_name = { transformer = \"name\"", "# text, class A")
-	production.write("export.tf", h.export(mapped, `triggers = { by = "hand" }`))
+	production.write("export.tf", h.export(with(`maiden_name = { transformer = "name", part = "last" }`), ""))
 	if changed := production.planned()["august_staging_anonymization.clinic"]; !slices.Contains(changed, "export") || !slices.Contains(changed, "policy") {
 		t.Errorf("planned %q", changed)
 	}
-	// The structure of staging comes from the runtime, and not from the bucket.
-	h.query(h.source, `alter table drchrono.patients drop column maiden_name`)
+	h.query(h.source, `alter table drchrono.patients drop column maiden_name`) // the structure of staging comes from the runtime, and not from the bucket
+
+	h.leak(first)
+	h.meddle()
+
+	// A new export shows in staging by itself.
 	production.write("export.tf", h.export("local.anonymization_policy", `triggers = { by = "hand" }`))
 	production.apply()
 	second := production.held(anonymization)
-	if second["export"] == first["export"] || second["key_id"] == first["key_id"] || second["policy_hash"] != first["policy_hash"] || len(h.published()) != 2 {
+	if second["export"] == first["export"] || second["key_id"] == first["key_id"] || second["policy_hash"] != first["policy_hash"] || second["public_key"] != first["public_key"] || len(h.published()) != 2 {
 		t.Errorf("after %v: %v", first, second)
 	}
-	if changed := staging.planned()["august_staging_dataset.clinic"]; !slices.Equal(changed, []string{"export", "manifest_sha256", "snapshot"}) && !slices.Equal(changed, []string{"export", "manifest_sha256"}) {
-		t.Errorf("a new export changes %q", changed)
-	}
 	staging.apply()
+	h.staged(second)
 
-	h.leak(second)
-	h.meddle(second)
-	h.imports()
+	// A manifest that is gone is no reason to read production again; that it is gone is told, and staging does not go back to an older one.
+	if err := h.objects().Delete(t.Context(), "manifests/"+second["export"].(string)+".json"); err != nil {
+		t.Fatal(err)
+	}
+	if out := production.apply(); !strings.Contains(out, "Evidence gone") || production.held(anonymization)["verified"] != false {
+		t.Errorf("the manifest is gone, and: %s", out)
+	}
+	staging.plansNothing()
 
 	staging.destroyed()
 	production.destroyed()
-	if published := h.published(); !slices.Contains(published, first["export"].(string)) {
+	if published := h.published(); !slices.Equal(published, []string{first["export"].(string)}) {
 		t.Errorf("left in the bucket: %q", published)
 	}
-	h.query(h.target, `select count(*) from drchrono.patients`, &rows)
-	if rows != 40 {
-		t.Errorf("%d patients are left in staging", rows)
+	h.staged(nil)
+}
+
+// staged looks at what staging has: all rows, and nobody who is real, of the export that has this evidence.
+func (h *handover) staged(evidence map[string]any) {
+	h.t.Helper()
+	var rows, known int
+	h.query(h.target, `select count(*), count(*) filter (where first_name like 'Zebediah%' or email like '%@clinic.test' or raw::text like '%Zebediah%') from drchrono.patients`, &rows, &known)
+	if rows != 40 || known != 0 {
+		h.t.Errorf("%d patients in staging, %d of them real", rows, known)
+	}
+	if evidence == nil {
+		return
+	}
+	got := h.staging.held(dataset)
+	for _, fact := range []string{"export", "manifest_sha256", "policy_hash", "snapshot", "method"} {
+		if got[fact] != evidence[fact] {
+			h.t.Errorf("imported with the %s %v, not %v", fact, got[fact], evidence[fact])
+		}
 	}
 }
 
@@ -284,32 +294,30 @@ func TestAccStaging_handover(t *testing.T) {
 func (h *handover) leak(before map[string]any) {
 	t, production := h.t, h.production
 	t.Helper()
-	trigger := `triggers = { by = "hand" }`
-	production.write("export.tf", h.export(strings.Replace(mapped, `maiden_name = { transformer = "name", part = "last" }`,
-		`city = { transformer = "keep", class = "none", type = "text", reason = "said to be nobody's" }`, 1), trigger))
+	production.write("export.tf", h.export(with(`city = { transformer = "keep", class = "none", type = "text", reason = "said to be nobody's" }`), ""))
 	h.query(h.source, `update drchrono.patients set city = email`)
 	out := production.refused("apply", "-auto-approve")
 	says(t, out, "Anonymised export not published", "the evidence of before stays", "drchrono.patients.city", "email", "40")
 	if strings.Contains(strings.ToLower(out), "zebediah10@") {
 		t.Errorf("the error holds a value:\n%s", out)
 	}
-	if got := production.held(anonymization); got["export"] != before["export"] || got["manifest_sha256"] != before["manifest_sha256"] || got["problem"] == nil || len(h.published()) != 2 {
+	if got := production.held(anonymization); got["export"] != before["export"] || got["manifest_sha256"] != before["manifest_sha256"] || got["problem"] == nil || len(h.published()) != 1 {
 		t.Errorf("after a scan that failed: %v, published %q", got, h.published())
 	}
 	if changed := production.planned()["august_staging_anonymization.clinic"]; !slices.Contains(changed, "export") || !slices.Contains(changed, "problem") {
 		t.Errorf("the next plan changes %q", changed)
 	}
 	// The policy of before has its evidence already.
-	production.write("export.tf", h.export("local.anonymization_policy", trigger))
+	production.write("export.tf", h.export("local.anonymization_policy", ""))
 	production.apply()
 	production.plansNothing()
-	if got := production.held(anonymization); got["export"] != before["export"] || got["problem"] != nil || len(h.published()) != 2 {
+	if got := production.held(anonymization); got["export"] != before["export"] || got["problem"] != nil || len(h.published()) != 1 {
 		t.Errorf("back at the policy of before: %v", got)
 	}
 }
 
 // meddle changes behind Terraform's back what it has made: each is seen and named, and set right without another run.
-func (h *handover) meddle(evidence map[string]any) {
+func (h *handover) meddle() {
 	t := h.t
 	t.Helper()
 	api, err := run.NewService(t.Context(), option.WithEndpoint(h.cloud.Endpoints.CloudRun), option.WithoutAuthentication())
@@ -318,70 +326,35 @@ func (h *handover) meddle(evidence map[string]any) {
 	}
 	rig := &runtimeRig{t: t, cloud: h.cloud, api: api}
 	jobs := api.Projects.Locations.Jobs
-	of := map[*cli]string{
-		h.production: cloudrun.JobPath(localtest.Production, localtest.Region, "export-handover"),
-		h.staging:    cloudrun.JobPath(localtest.Staging, localtest.Region, "import-handover"),
-	}
-	for tf, path := range of {
-		job, err := jobs.Get(path).Do()
-		if err != nil {
-			t.Fatal(err)
-		}
-		job.Template.Template.Timeout = "60s"
-		rig.wait(jobs.Patch(path, job).Do())
-		says(t, tf.must("plan", "-no-color", "-input=false"), "Changed behind Terraform's back: timeout")
-		tf.apply()
-		rig.wait(jobs.Delete(path).Do())
-		says(t, tf.must("plan", "-no-color", "-input=false"), "The job is gone.")
-		tf.apply()
-		tf.plansNothing()
-	}
-	if len(h.published()) != 2 {
-		t.Errorf("published %q: setting a job right made an export", h.published())
-	}
-
-	// A manifest that is gone is no reason to read production again; that it is gone is told.
-	name := "manifests/" + evidence["export"].(string) + ".json"
-	if err := h.objects().Delete(t.Context(), name); err != nil {
+	export := cloudrun.JobPath(localtest.Production, localtest.Region, "export-handover")
+	job, err := jobs.Get(export).Do()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if out := h.production.apply(); !strings.Contains(out, "Evidence gone") || h.production.held(anonymization)["verified"] != false {
-		t.Errorf("the manifest is gone, and: %s", out)
+	job.Template.Template.Timeout = "60s"
+	rig.wait(jobs.Patch(export, job).Do())
+	says(t, h.production.apply(), "Changed behind Terraform's back: timeout")
+	for tf, path := range map[*cli]string{h.production: export, h.staging: cloudrun.JobPath(localtest.Staging, localtest.Region, "import-handover")} {
+		rig.wait(jobs.Delete(path).Do())
+		says(t, tf.apply(), "The job is gone.")
+		if _, err := jobs.Get(path).Do(); err != nil {
+			t.Error(err)
+		}
 	}
-	h.production.plansNothing()
-	h.staging.plansNothing() // it does not go back to an older one
-	h.production.write("export.tf", h.export("local.anonymization_policy", `triggers = { by = "hand again" }`))
-	h.production.apply()
+	if len(h.published()) != 1 {
+		t.Errorf("published %q: setting a job right made an export", h.published())
+	}
 }
 
-// imports takes both halves in again, by the names of their jobs.
-func (h *handover) imports() {
-	t := h.t
-	t.Helper()
-	h.production.must("state", "rm", "august_staging_anonymization.clinic")
-	h.production.must("import", "-input=false", "-no-color", "august_staging_anonymization.clinic", "feel-august-platform/us-central1/export-handover")
-	// A job does not know with which runtime its policy was checked; what triggered it is a reason to run again.
-	h.production.write("export.tf", h.export("local.anonymization_policy", ""))
-	if changed := h.production.planned()["august_staging_anonymization.clinic"]; !slices.Equal(changed, []string{"audience", "endpoint"}) {
-		t.Errorf("after the import of the export: %q", changed)
-	}
-	h.production.apply()
-	h.staging.apply()
-	h.staging.must("state", "rm", "august_staging_dataset.clinic")
-	h.staging.must("import", "-input=false", "-no-color", "august_staging_dataset.clinic", "import-handover")
-	h.staging.plansNothing()
-}
-
-// anyPublicKey is one that nobody has the other half of.
-const anyPublicKey = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
-
-// mapped is the policy with a rule for the column that was added.
-const mapped = `merge(local.anonymization_policy, {
+// with is the policy with another rule for a column of the patients.
+func with(rule string) string {
+	return fmt.Sprintf(`merge(local.anonymization_policy, {
     tables = merge(local.anonymization_policy.tables, {
       "drchrono.patients" = merge(local.anonymization_policy.tables["drchrono.patients"], {
         columns = merge(local.anonymization_policy.tables["drchrono.patients"].columns, {
-          maiden_name = { transformer = "name", part = "last" }
+          %s
         })
       })
     })
-  })`
+  })`, rule)
+}

@@ -45,7 +45,7 @@ func (r *stagingAnonymizationResource) Create(ctx context.Context, req resource.
 	if resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...); resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, stagingTimeout, &resp.Diagnostics)
+	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, plan.patience(), &resp.Diagnostics)
 	defer cancel()
 	client := r.prepare(ctx, &plan.stagingJobModel, anonymizationFailed, &resp.Diagnostics)
 	if plan.settle(plan.known()); resp.Diagnostics.HasError() {
@@ -71,7 +71,7 @@ func (r *stagingAnonymizationResource) Update(ctx context.Context, req resource.
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, stagingTimeout, &resp.Diagnostics)
+	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, plan.patience(), &resp.Diagnostics)
 	defer cancel()
 	client := r.prepare(ctx, &plan.stagingJobModel, anonymizationFailed, &resp.Diagnostics)
 	if plan.settle(plan.known()); resp.Diagnostics.HasError() {
@@ -94,6 +94,7 @@ func (r *stagingAnonymizationResource) Update(ctx context.Context, req resource.
 	}
 	if plan.Problem.IsNull() {
 		before = plan.basis(ctx, &resp.Diagnostics)
+		plan.comparesSigner(state, &resp.Diagnostics)
 	}
 	keepBasis(ctx, resp.Private, before, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
@@ -175,7 +176,7 @@ func (r *stagingAnonymizationResource) export(ctx context.Context, client *cloud
 		failAt(diags, path.Root("bucket"), anonymizationFailed, "The bucket "+plan.Bucket.ValueString()+" cannot be read, so that the evidence could not be either. Nothing was run. Reading takes roles/storage.objectViewer.", err)
 		return false
 	}
-	export := newExport(time.Now())
+	export := evidence.NewName(time.Now())
 	job := r.job(ctx, *plan, export, diags)
 	if diags.HasError() {
 		return false
@@ -199,6 +200,16 @@ func (r *stagingAnonymizationResource) export(ctx context.Context, client *cloud
 	}
 	plan.exportFacts = flattenExport(ctx, proof, diags)
 	return true
+}
+
+// comparesSigner warns of evidence that another key has signed than the evidence before it, from the same secret. Who may write to the
+// bucket can put a manifest of his own in place of the job's; and staging is to trust the key that is in the state.
+func (m stagingAnonymizationModel) comparesSigner(before stagingAnonymizationModel, diags *diag.Diagnostics) {
+	if before.PublicKey.IsNull() || m.PublicKey.Equal(before.PublicKey) || !m.SigningKeySecret.Equal(before.SigningKeySecret) {
+		return
+	}
+	warnAt(diags, path.Root("signing_key_secret"), "Signed by another key", "The export "+m.Export.ValueString()+" is signed by another key than "+before.Export.ValueString()+" was, and the state has that key now. "+
+		"Unless the secret "+m.SigningKeySecret.ValueString()+" has a new version, somebody else has written the manifest: let staging import nothing, and find out who can write to "+m.Bucket.ValueString()+".", nil)
 }
 
 // imported fills a state in from a job.

@@ -39,7 +39,7 @@ func (r *stagingAnonymizationResource) Schema(ctx context.Context, _ resource.Sc
 			"Deleting the resource deletes the job, never an export. An `august_staging_dataset` imports what is published here, in another project. No value of any row is in the plan, the state, a log or an error.",
 		Attributes: stagingJobAttributes(ctx,
 			"The database that is exported, which has to be the one behind `endpoint`. The user needs `SELECT` on what the policy names, and nothing else.",
-			"`roles/storage.objectUser` on the bucket, access to the secrets, and `roles/cloudsql.client`", attributes),
+			"`roles/storage.objectUser` on the bucket, access to the secrets, and `roles/cloudsql.client`", "", attributes),
 	}
 }
 

@@ -40,15 +40,13 @@ func (r *stagingDatasetResource) Create(ctx context.Context, req resource.Create
 	if resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...); resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, stagingTimeout, &resp.Diagnostics)
+	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, plan.patience(), &resp.Diagnostics)
 	defer cancel()
 	client := r.prepare(ctx, &plan.stagingJobModel, datasetFailed, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || !r.load(ctx, client, &plan, importNone(), "Nothing in the database has changed.", &resp.Diagnostics) {
 		return
 	}
-	if plan.Problem.IsNull() {
-		keepBasis(ctx, resp.Private, plan.basis(ctx, &resp.Diagnostics), &resp.Diagnostics)
-	}
+	keepBasis(ctx, resp.Private, plan.basisNow(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, stagingJobIdentity, plan.identity())...)
 }
@@ -61,13 +59,12 @@ func (r *stagingDatasetResource) Update(ctx context.Context, req resource.Update
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, stagingTimeout, &resp.Diagnostics)
+	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, plan.patience(), &resp.Diagnostics)
 	defer cancel()
 	client := r.prepare(ctx, &plan.stagingJobModel, datasetFailed, &resp.Diagnostics)
 	if r.settleExport(ctx, &plan, &state, &resp.Diagnostics); resp.Diagnostics.HasError() {
 		return
 	}
-	before := state.basisOf(ctx, req.Private, &resp.Diagnostics)
 	if !plan.runs(ctx, &state, req.Private, &resp.Diagnostics) {
 		plan.importFacts = state.importFacts
 		job := r.job(ctx, plan, plan.Export.ValueString(), &resp.Diagnostics)
@@ -81,10 +78,7 @@ func (r *stagingDatasetResource) Update(ctx context.Context, req resource.Update
 	} else if !r.load(ctx, client, &plan, state.importFacts, "Staging has what it had before.", &resp.Diagnostics) {
 		return
 	}
-	if plan.Problem.IsNull() {
-		before = plan.basis(ctx, &resp.Diagnostics)
-	}
-	keepBasis(ctx, resp.Private, before, &resp.Diagnostics)
+	keepBasis(ctx, resp.Private, plan.basisNow(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(setIdentity(ctx, resp.Identity, stagingJobIdentity, plan.identity())...)
 }

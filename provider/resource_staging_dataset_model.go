@@ -75,6 +75,15 @@ func (m stagingDatasetModel) basis(ctx context.Context, diags *diag.Diagnostics)
 	return types.StringValue(string(out))
 }
 
+// basisNow is what the data is made of after an apply. A job that was cut off, or failed at its very end, may have swapped the new set in
+// before: then nobody knows, and the next apply runs it whatever export is asked for; one that is in already is left as it is.
+func (m stagingDatasetModel) basisNow(ctx context.Context, diags *diag.Diagnostics) types.String {
+	if !m.Problem.IsNull() {
+		return types.StringValue("not known")
+	}
+	return m.basis(ctx, diags)
+}
+
 // basisOf is what the data that is there now was made of.
 func (m stagingDatasetModel) basisOf(ctx context.Context, private privateState, diags *diag.Diagnostics) types.String {
 	if kept := keptBasis(ctx, private, diags); kept != "" {

@@ -2,8 +2,8 @@ package provider
 
 import (
 	"context"
+	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -23,14 +23,20 @@ func (r *stagingDatasetResource) Schema(ctx context.Context, _ resource.SchemaRe
 			"The job runs when the resource is created, and again when the export, the bucket, the database or `triggers` change; a new image only changes the job. The provider verifies the manifest before anything is run, and refuses at plan an export of the very instance that it would be loaded into. " +
 			"Deleting the resource deletes the job; the data stays where it is.",
 		Attributes: stagingJobAttributes(ctx,
-			"The staging database that is filled. Whatever its tables of the export hold is replaced. The user has to own them, and needs nothing else.",
+			"The staging database that is filled. Whatever its tables of the export hold is replaced. The user has to own them and to have `CREATE` on the database, and needs nothing else.",
 			"`roles/storage.objectViewer` on the bucket, and `roles/cloudsql.client`",
+			"; an export that is in already it leaves as it is",
 			map[string]schema.Attribute{
 				"bucket": bucketAttribute("Bucket that the export lies in, as `gs://bucket/prefix`: the `bucket` of the `august_staging_anonymization`. Whoever plans has to read it too: `roles/storage.objectViewer`."),
 				"export": schema.StringAttribute{
 					MarkdownDescription: "Name of the export to import. Default: the newest that is published when it is planned, so that a new one shows as a change.",
 					Optional:            true, Computed: true,
-					Validators: []validator.String{stringvalidator.RegexMatches(exportForm, "is no name of an export: take it from the export attribute of an august_staging_anonymization")},
+					Validators: []validator.String{checked{"the name of an export", func(value string) (title, detail string) {
+						if !evidence.IsName(value) {
+							return "Export not understood", fmt.Sprintf("%q is no name of an export: take it from the export attribute of an august_staging_anonymization.", value)
+						}
+						return "", ""
+					}}},
 				},
 				"public_key": schema.StringAttribute{
 					MarkdownDescription: "Ed25519 key in PEM whose signature is trusted: the `public_key` of the `august_staging_anonymization`. What another key has signed is not imported.",

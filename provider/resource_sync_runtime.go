@@ -274,6 +274,7 @@ func (r *syncRuntimeResource) prepare(ctx context.Context, plan, state *syncRunt
 		return nil, cloudrun.Spec{}
 	}
 	r.settlePubSub(ctx, plan, diags)
+	r.settleAudit(ctx, plan, diags)
 	if r.checkPubSub(ctx, *plan, true, diags); diags.HasError() {
 		return nil, cloudrun.Spec{}
 	}

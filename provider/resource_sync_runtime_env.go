@@ -70,12 +70,7 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 		number(envCodaWrites, c.WritesPer10s)
 	}
 	m.pubsubVariables(ctx, value, diags)
-	if a := objectAs[auditModel](ctx, m.Audit, diags); a != nil {
-		if !a.Bucket.IsNull() {
-			value(envAuditBucket, a.Bucket.ValueString())
-		}
-		number(envAuditRetention, a.RetentionDays)
-	}
+	m.auditVariables(ctx, env, diags)
 	if c := objectAs[controlModel](ctx, m.Control, diags); c != nil {
 		var callers []string
 		diags.Append(c.AllowedCallers.ElementsAs(ctx, &callers, false)...)
@@ -125,13 +120,7 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	}
 
 	m.flattenPubSub(ctx, v, diags)
-	audit := auditModel{Bucket: v.string(envAuditBucket), RetentionDays: v.numberOrNull(envAuditRetention)}
-	// An empty block declares nothing, and stays.
-	if was := objectAs[auditModel](ctx, m.Audit, diags); was != nil || v.has(envAuditBucket) || v.has(envAuditRetention) {
-		m.Audit = objectOf(ctx, auditTypes, audit, diags)
-	} else {
-		m.Audit = types.ObjectNull(auditTypes)
-	}
+	m.flattenAudit(ctx, v, diags)
 
 	control := controlModel{Issuer: v.string(envIssuer)}
 	if was := objectAs[controlModel](ctx, m.Control, diags); was != nil {

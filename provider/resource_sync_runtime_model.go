@@ -77,11 +77,6 @@ type codaModel struct {
 	WritesPer10s types.Int64 `tfsdk:"writes_per_10s"`
 }
 
-type auditModel struct {
-	Bucket        types.String `tfsdk:"bucket"`
-	RetentionDays types.Int64  `tfsdk:"retention_days"`
-}
-
 type controlModel struct {
 	AllowedCallers types.Set    `tfsdk:"allowed_callers"`
 	Issuer         types.String `tfsdk:"issuer"`
@@ -106,7 +101,6 @@ var (
 		"calls_per_hour": types.Int64Type, "reserve_percent": types.Int64Type,
 	}
 	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType, "writes_per_10s": types.Int64Type}
-	auditTypes   = map[string]attr.Type{"bucket": types.StringType, "retention_days": types.Int64Type}
 	controlTypes = map[string]attr.Type{
 		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}

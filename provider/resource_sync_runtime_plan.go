@@ -126,6 +126,7 @@ func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.Modif
 	r.checkSecrets(ctx, plan, &resp.Diagnostics)
 	r.planPubSub(ctx, &plan, config, &resp.Diagnostics)
 	r.checkPubSub(ctx, plan, false, &resp.Diagnostics)
+	r.planAudit(ctx, &plan, config, &resp.Diagnostics)
 	plan.settleNames()
 	plan.ready(state)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)

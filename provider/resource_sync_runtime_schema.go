@@ -170,25 +170,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 				},
 			},
 			"pubsub": pubsubAttribute(),
-			"audit": schema.SingleNestedAttribute{
-				MarkdownDescription: "The audit trail, which the runtime keeps in any case: how long, and where the proof goes that nobody made it anew.",
-				Optional:            true,
-				Attributes: map[string]schema.Attribute{
-					"bucket": schema.StringAttribute{
-						MarkdownDescription: "Bucket for the heads of the trail's blocks, as `gs://bucket/prefix`; a locked retention policy keeps them from everybody. The service account needs " +
-							"`roles/storage.objectCreator` on it. Left out, whoever can write everything in the database can make the trail anew unseen.",
-						Optional: true,
-						Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^gs://[a-z0-9][a-z0-9._-]*[a-z0-9](/[^/?#]+)*$`),
-							"is no bucket of Cloud Storage: write gs://bucket or gs://bucket/prefix")},
-					},
-					"retention_days": schema.Int64Attribute{
-						MarkdownDescription: "Days for which entries are kept, from `0`, for ever, to `36500`; `2200` when it is left out, which is the six years of 45 CFR 164.316(b)(2)(i). " +
-							"Whole months are removed, and their removal is recorded.",
-						Optional:   true,
-						Validators: []validator.Int64{int64validator.Between(0, 36500)},
-					},
-				},
-			},
+			"audit":  auditAttribute(),
 			"control": schema.SingleNestedAttribute{
 				MarkdownDescription: "Who may call the runtime's control API, which `august_sync_pipeline` uses.",
 				Required:            true,

@@ -3,16 +3,13 @@ package provider
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"regexp"
 	"strings"
-	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
@@ -20,16 +17,6 @@ import (
 
 // maxManifest bounds what is read of one: it grows with the number of tables and their parts.
 const maxManifest = 64 << 20
-
-// exportForm is how an export is named, so that names sort by time.
-var exportForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
-
-// newExport names an export that is to be made now.
-func newExport(now time.Time) string {
-	var unique [4]byte
-	_, _ = rand.Read(unique[:]) // never fails
-	return now.UTC().Format("20060102t150405z") + "-" + hex.EncodeToString(unique[:])
-}
 
 // proof is a manifest that verifies, with who signed it and its digest.
 type proof struct {
@@ -79,7 +66,7 @@ func newestExport(ctx context.Context, b bucket.Bucket) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if export, ok := strings.CutSuffix(name, ".json"); ok && exportForm.MatchString(export) && export > newest {
+		if export, ok := strings.CutSuffix(name, ".json"); ok && evidence.IsName(export) && export > newest {
 			newest = export
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudrun"
@@ -35,10 +36,11 @@ import (
 const (
 	envStorageEndpoint = "AUGUST_STORAGE_ENDPOINT"
 
-	// A job is stopped after its own time; making it, and reading what it made, takes a minute or two more.
 	defaultJobTimeout = "1h"
-	stagingTimeout    = 75 * time.Minute
 	stagingDelete     = 10 * time.Minute
+
+	// A job is stopped after its own time; making it, and reading what it made, takes a minute or two more.
+	beyondJob = 15 * time.Minute
 
 	// A refresh or a plan must not hang on a bucket or a runtime that does not answer.
 	stagingPatience = 20 * time.Second
@@ -63,7 +65,7 @@ type stagingJobModel struct {
 }
 
 // stagingJobAttributes are those of either half, and more. What is asked of the database is its own.
-func stagingJobAttributes(ctx context.Context, database, bucketRole string, more map[string]schema.Attribute) map[string]schema.Attribute {
+func stagingJobAttributes(ctx context.Context, database, bucketRole, again string, more map[string]schema.Attribute) map[string]schema.Attribute {
 	text := func(description, standard string, validators ...validator.String) schema.StringAttribute {
 		return schema.StringAttribute{
 			MarkdownDescription: description + " Default: `" + standard + "`.",
@@ -109,7 +111,7 @@ func stagingJobAttributes(ctx context.Context, database, bucketRole string, more
 		"timeout": text("How long the job may take, from `1m` to `24h`, after which it is stopped and has failed; `timeouts` bounds the waiting for it.", defaultJobTimeout,
 			durationBetween(time.Minute, 24*time.Hour)),
 		"triggers": schema.MapAttribute{
-			MarkdownDescription: "Any values. A change of them runs the job again.",
+			MarkdownDescription: "Any values. A change of them runs the job again" + again + ".",
 			Optional:            true,
 			ElementType:         types.StringType,
 			Validators:          []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.NoNullValues()},
@@ -118,10 +120,19 @@ func stagingJobAttributes(ctx context.Context, database, bucketRole string, more
 			MarkdownDescription: "What is wrong that no other attribute shows: a job that is gone or was changed by hand, a run that failed. The next apply sets it right. Null when nothing is.",
 			Computed:            true,
 		},
-		"timeouts": timeoutsAttribute(ctx, stagingTimeout, timeouts.Opts{
-			Create: true, Update: true, Delete: true, DeleteDescription: "How long to wait for the deletion of the job. Default: `10m`.",
+		"timeouts": timeoutsAttribute(ctx, 0, timeouts.Opts{
+			Create: true, Update: true, Delete: true, CreateDescription: waiting, UpdateDescription: waiting,
+			DeleteDescription: "How long to wait for the deletion of the job. Default: `10m`.",
 		}),
 	})
+}
+
+const waiting = "How long to wait for the job to be made and to have run, after which it is cancelled. Default: its `timeout`, and 15 minutes."
+
+// patience is how long to wait for a job when nothing is said of it: no less than the job may take.
+func (m stagingJobModel) patience() time.Duration {
+	limit, _ := time.ParseDuration(m.Timeout.ValueString()) // validated
+	return limit + beyondJob
 }
 
 // bucketAttribute takes a bucket of Cloud Storage.
@@ -360,7 +371,7 @@ const exportFlag = "--export"
 func (r stagingJob) ranLast(live liveJob) string {
 	_, args, _ := cloudrun.ObserveJob("", "", "", live)
 	for n, arg := range args {
-		if arg == exportFlag && n+1 < len(args) && exportForm.MatchString(args[n+1]) {
+		if arg == exportFlag && n+1 < len(args) && evidence.IsName(args[n+1]) {
 			return args[n+1]
 		}
 	}
@@ -405,9 +416,9 @@ func (r stagingJob) report(ctx context.Context, job cloudrun.Job, title, untouch
 			"\n\nThe job stays, so that the execution can be looked at. Remove the cause and apply again.", err)
 		return lastRun + "run, " + ended.Execution + ", failed."
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		fail(diags, title, "The time that `timeouts` allows ran out before the job was done. "+untouched+" Allow more time, and apply again.\n\nError: "+err.Error(), nil)
+		fail(diags, title, "The time that `timeouts` allows ran out before the job was done. "+unlessDone(untouched)+" Allow more time, and apply again.\n\nError: "+err.Error(), nil)
 	case ctx.Err() != nil:
-		fail(diags, title, "The run was interrupted before the job was done. "+untouched+" Apply again.\n\nError: "+err.Error(), nil)
+		fail(diags, title, "The run was interrupted before the job was done. "+unlessDone(untouched)+" Apply again.\n\nError: "+err.Error(), nil)
 	case gcp.KindOf(err) == gcp.Denied:
 		fail(diags, title, "The job "+job.Path()+" could not be run. "+untouched+
 			" It takes roles/run.developer on the project, and roles/iam.serviceAccountUser on the job's account.", err)
@@ -417,6 +428,11 @@ func (r stagingJob) report(ctx context.Context, job cloudrun.Job, title, untouch
 		return ""
 	}
 	return lastRun + "run was not waited for to its end."
+}
+
+// unlessDone says of a job that nobody saw the end of what would be known of one that failed.
+func unlessDone(untouched string) string {
+	return "Unless it had just done its work, " + strings.ToLower(untouched[:1]) + untouched[1:]
 }
 
 // log is what an execution has written of what went wrong. Its lines hold no value of any row.

@@ -1,5 +1,5 @@
-# One plan: a database made highly available, the sync runtime packed and deployed, and two pipelines
-# declared on it, billing and labs. The workspace chooses the environment.
+# One plan: a database made highly available, the sync runtime packed and deployed, and three pipelines
+# declared on it, billing, labs and patients. The workspace chooses the environment.
 
 locals {
   environments = {
@@ -8,6 +8,7 @@ locals {
       coda_doc = "dAugustProduction"
       schedule = "*/15 * * * *"
       labs     = "20 * * * *"
+      patients = "50 */6 * * *"
       # Week 5 follows staging's week 1, so that staging meets every Cloud SQL update first.
       update_track  = "week5"
       max_instances = 3
@@ -18,6 +19,7 @@ locals {
       coda_doc      = "dAugustStaging"
       schedule      = "0 * * * *"
       labs          = "40 */4 * * *"
+      patients      = "10 */12 * * *"
       update_track  = "canary"
       max_instances = 1
       exports       = false
@@ -28,15 +30,12 @@ locals {
   project     = local.environment.project
   location    = "us-central1"
 
-  # On one instance: what the pipelines write, and what staging takes in of production. No pipeline writes to the latter.
-  databases = {
-    for use, name in { synced = "august", imported = "clinic" } : use => {
-      instance        = august_cloudsql_ha_policy.platform.instance
-      name            = name
-      user            = "august-sync"
-      password_secret = "august-db-password"
-      direct          = true
-    }
+  # Reached alike: the database that the pipelines write, and in staging the one that takes in production's data, anonymised.
+  database = {
+    instance        = august_cloudsql_ha_policy.platform.instance
+    user            = "august-sync"
+    password_secret = "august-db-password"
+    direct          = true
   }
 }
 
@@ -86,7 +85,7 @@ resource "august_sync_runtime" "sync" {
   image           = august_runtime_image.sync.image
   service_account = "august-sync@${local.project}.iam.gserviceaccount.com"
 
-  database = merge(local.databases.synced, { pool_max = 4 })
+  database = merge(local.database, { name = "august", pool_max = 4 })
 
   drchrono = {
     url            = var.drchrono_url
@@ -151,7 +150,7 @@ resource "august_sync_pipeline" "billing" {
   }
 }
 
-# Both draw on one budget of calls: DrChrono counts them per application and clock hour.
+# All draw on one budget of calls: DrChrono counts them per application and clock hour.
 resource "august_sync_pipeline" "labs" {
   endpoint = august_sync_runtime.sync.uri
   audience = august_sync_runtime.sync.audience
@@ -178,4 +177,15 @@ resource "august_sync_pipeline" "labs" {
       }
     }
   }
+}
+
+# Who the visits and results are about. It has no view in Coda, and stays in the database.
+resource "august_sync_pipeline" "patients" {
+  endpoint = august_sync_runtime.sync.uri
+  audience = august_sync_runtime.sync.audience
+  name     = "patients"
+  dataset  = "patients"
+  schedule = local.environment.patients
+
+  webhook_events = ["PATIENT_CREATE", "PATIENT_MODIFY"]
 }

@@ -25,8 +25,9 @@ output "runtime" {
 output "pipelines" {
   description = "The pipelines' names on the runtime, by dataset."
   value = {
-    billing = august_sync_pipeline.billing.name
-    labs    = august_sync_pipeline.labs.name
+    billing  = august_sync_pipeline.billing.name
+    labs     = august_sync_pipeline.labs.name
+    patients = august_sync_pipeline.patients.name
   }
 }
 

@@ -1,6 +1,6 @@
 # Staging's data: made of production's by a job there, which publishes nothing that its own scan finds a patient in, and taken in by
 # a job in staging, which believes nothing that is not signed. Between the two lies a bucket and nothing else. A refresh has a
-# name, and is run only when the name changes; staging then takes whatever was published last.
+# name, and is run only when the name changes; staging then takes what was published last, into a database that no pipeline writes to.
 
 locals {
   anonymised = "gs://feel-august-anonymised/clinic"
@@ -12,7 +12,7 @@ resource "august_staging_anonymization" "clinic" {
   name               = "august-anonymize"
   image              = august_runtime_image.sync.image
   service_account    = "august-sync@${local.project}.iam.gserviceaccount.com"
-  database           = local.databases.synced
+  database           = merge(local.database, { name = "august" })
   bucket             = local.anonymised
   signing_key_secret = "anonymization-signing-key"
 
@@ -32,7 +32,7 @@ resource "august_staging_dataset" "clinic" {
   name            = "august-dataset"
   image           = august_runtime_image.sync.image
   service_account = "august-sync@${local.project}.iam.gserviceaccount.com"
-  database        = local.databases.imported
+  database        = merge(local.database, { name = "clinic" })
   bucket          = local.anonymised
   public_key      = var.signed_by
 }

@@ -71,7 +71,7 @@ func (d *download) Read(p []byte) (int, error) {
 		if d.generation == 0 {
 			return 0, err
 		}
-		if err := d.resume(err); err != nil {
+		if err := d.resume(cutOff{err}); err != nil {
 			return 0, err
 		}
 	}

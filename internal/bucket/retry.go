@@ -3,9 +3,11 @@ package bucket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,14 +56,40 @@ func passing(err error) bool {
 	if errors.As(err, &answer) {
 		return answer.Code >= 500 || answer.Code == http.StatusTooManyRequests || answer.Code == http.StatusRequestTimeout
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
 	var name *net.DNSError
 	if errors.As(err, &name) {
 		return name.Temporary()
 	}
-	var line *net.OpError
-	return errors.As(err, &line) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.ECONNRESET)
+	var (
+		line   *net.OpError
+		slow   net.Error
+		stream http2Stream
+	)
+	switch {
+	case errors.As(err, &line), errors.As(err, &slow) && slow.Timeout(), errors.As(err, &stream), errors.As(err, &cutOff{}):
+		return true
+	case strings.Contains(err.Error(), "http2: client connection lost"), strings.Contains(err.Error(), "http2: server sent GOAWAY"):
+		return true // which have no type
+	}
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET)
 }
+
+// http2Stream is a stream that the other side has reset. net/http's own error has no name, but is told by its fields.
+type http2Stream struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+// Error implements error.
+func (e http2Stream) Error() string {
+	return fmt.Sprintf("stream %d was reset with code %d", e.StreamID, e.Code)
+}
+
+// cutOff is what ended the body of an answer before its end. Whatever it was, what is left may be asked for again.
+type cutOff struct{ error }
+
+func (e cutOff) Unwrap() error { return e.error }

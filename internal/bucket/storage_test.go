@@ -8,13 +8,16 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/api/googleapi"
 
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/storage"
 )
@@ -221,5 +224,58 @@ func TestNoPatience(t *testing.T) {
 		if err == nil {
 			t.Error("a cloud that is away took it")
 		}
+	}
+}
+
+// resetting answers over a line on which a stream is reset: as net/http says it, whose error has these fields and no name.
+type resetting struct{ left int }
+
+type reset struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+func (e reset) Error() string {
+	return fmt.Sprintf("stream error: stream ID %d; INTERNAL_ERROR; received from peer", e.StreamID)
+}
+
+func (e reset) As(target any) bool {
+	to := reflect.ValueOf(target).Elem()
+	if to.Kind() != reflect.Struct || to.NumField() != 3 || to.Type().Field(0).Name != "StreamID" {
+		return false
+	}
+	to.Field(0).SetUint(uint64(e.StreamID))
+	return true
+}
+
+func (r *resetting) RoundTrip(q *http.Request) (*http.Response, error) {
+	if r.left--; r.left >= 0 && r.left%2 == 0 {
+		return nil, reset{StreamID: 3}
+	}
+	answer, err := http.DefaultTransport.RoundTrip(q)
+	if err == nil && r.left > 0 && q.URL.Query().Get("alt") == "media" {
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(io.LimitReader(answer.Body, 7), iotest.ErrReader(errors.New("something else"))), answer.Body}
+	}
+	return answer, err
+}
+
+// Google resets streams of HTTP/2 now and then, before an answer and within one.
+func TestStreamsThatAreReset(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	if err := open(t, "gs://trail", c.URL).Create(t.Context(), "a", []byte("the whole of an object")); err != nil {
+		t.Fatal(err)
+	}
+	line := &resetting{left: 4}
+	b, err := bucket.Open(t.Context(), "gs://trail", bucket.Options{Endpoint: c.URL, Client: &http.Client{Transport: line}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := read(t.Context(), b, "a"); err != nil || body != "the whole of an object" || line.left >= 0 {
+		t.Errorf("read %q, %v, with %d more to come", body, err, line.left)
 	}
 }

@@ -1,6 +1,6 @@
 # Without a policy: all that would have to be mapped, and a policy to begin with.
 #   terraform apply -target=data.august_schema_coverage.production
-#   terraform output -raw starter_policy > policy.auto.hcl
+#   (echo 'locals {'; echo -n 'anonymization_policy = '; terraform output -raw starter_policy; echo '}') > policy.tf && terraform fmt policy.tf
 data "august_schema_coverage" "production" {
   endpoint = august_sync_runtime.sync.uri
   audience = august_sync_runtime.sync.audience

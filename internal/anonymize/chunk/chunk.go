@@ -20,6 +20,9 @@ import (
 // hundredth.
 const window = 512 << 10
 
+// MaxLine bounds a row, which is in memory as a whole, on either side.
+const MaxLine = 64 << 20
+
 // ErrAltered is a part that is not what the manifest says.
 var ErrAltered = errors.New("the object is not the one that the manifest names")
 

@@ -2,7 +2,11 @@
 // NULL as \N, and backslashes before what would not be plain. It is pure.
 package copytext
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // Null is the field of a NULL.
 var Null = []byte(`\N`)
@@ -13,15 +17,31 @@ func IsNull(field []byte) bool { return len(field) == 2 && field[0] == '\\' && f
 // Split parts a line, with or without its line feed, into its fields as they are written, which are appended to fields.
 func Split(fields [][]byte, line []byte) [][]byte {
 	line = bytes.TrimSuffix(line, []byte{'\n'})
-	for {
-		i := bytes.IndexByte(line, '\t')
-		if i < 0 {
-			return append(fields, line)
+	from, i := 0, 0
+	for ; i+8 <= len(line); i += 8 { // fields are short: to search for each tab takes longer
+		for tabs := zeros(binary.LittleEndian.Uint64(line[i:]) ^ '\t'*ones); tabs != 0; tabs &= tabs - 1 {
+			at := i + bits.TrailingZeros64(tabs)>>3
+			fields = append(fields, line[from:at])
+			from = at + 1
 		}
-		fields = append(fields, line[:i])
-		line = line[i+1:]
 	}
+	for ; i < len(line); i++ {
+		if line[i] == '\t' {
+			fields = append(fields, line[from:i])
+			from = i + 1
+		}
+	}
+	return append(fields, line[from:])
 }
+
+// Eight bytes at a time.
+const (
+	ones = 0x0101010101010101
+	most = 0x7f * ones
+)
+
+// zeros has the highest bit of each byte that is zero.
+func zeros(x uint64) uint64 { return ^((x&most + most) | x | most) }
 
 // Plain says whether a field is its own value: it has no backslash.
 func Plain(field []byte) bool { return bytes.IndexByte(field, '\\') < 0 }
@@ -57,10 +77,17 @@ func Unescape(dst, field []byte) []byte {
 
 // Escape appends a value as a field.
 func Escape(dst, value []byte) []byte {
-	from := 0
-	for i, c := range value {
+	from, i := 0, 0
+	for i+8 <= len(value) {
+		x := binary.LittleEndian.Uint64(value[i:])
+		if (x-0x0e*ones)&^x&^most != 0 || zeros(x^'\\'*ones) != 0 { // below 0x0e, or a backslash
+			break
+		}
+		i += 8
+	}
+	for ; i < len(value); i++ {
 		var e byte
-		switch c {
+		switch value[i] {
 		case '\\':
 			e = '\\'
 		case '\b':

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/chunk"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/copytext"
 )
 
@@ -128,9 +129,6 @@ func escaped(raw []byte) bool {
 	}
 }
 
-// maxLine bounds what one row may take of the memory.
-const maxLine = 64 << 20
-
 func (r *rows) next() ([]byte, error) {
 	line, err := r.from.ReadSlice('\n')
 	if err == nil {
@@ -138,8 +136,8 @@ func (r *rows) next() ([]byte, error) {
 	}
 	r.long = r.long[:0]
 	for errors.Is(err, bufio.ErrBufferFull) {
-		if r.long = append(r.long, line...); len(r.long) > maxLine {
-			return nil, refuse("line %d of %s is longer than %d MB", r.n+1, r.object, maxLine>>20)
+		if r.long = append(r.long, line...); len(r.long) > chunk.MaxLine {
+			return nil, refuse("line %d of %s is longer than %d MB", r.n+1, r.object, chunk.MaxLine>>20)
 		}
 		line, err = r.from.ReadSlice('\n')
 	}

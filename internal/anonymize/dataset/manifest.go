@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -18,12 +17,10 @@ import (
 // manifestMax bounds a manifest: 10,000 chunks take about two megabytes.
 const manifestMax = 64 << 20
 
-var exportForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$`)
-
 // open reads the manifest, and believes it only if it is signed by who is trusted and of an export that has passed its scan.
 func (i *importing) open(ctx context.Context) error {
-	if !exportForm.MatchString(i.Export) {
-		return refuse("the name of an export has letters, digits, dots, dashes and underscores only")
+	if !evidence.IsName(i.Export) {
+		return refuse("the name of an export has lower-case letters, digits, dots, dashes and underscores only, 100 at most")
 	}
 	from, err := i.Bucket.Open(ctx, evidence.ManifestName(i.Export))
 	if errors.Is(err, fs.ErrNotExist) {

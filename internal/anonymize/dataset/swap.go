@@ -69,6 +69,10 @@ func (i *importing) swapNow(ctx context.Context, tx pgx.Tx, timeout time.Duratio
 		return err
 	}
 	i.locked = time.Now()
+	// It has taken a while since the target was looked at: rows may have come that no import has brought.
+	if err := i.refuseProduction(ctx); err != nil {
+		return err
+	}
 	now, err := i.look(ctx, tx)
 	if err != nil {
 		return err

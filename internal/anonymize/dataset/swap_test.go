@@ -89,6 +89,33 @@ func TestSwap_waits(t *testing.T) {
 	}
 }
 
+// A target that has come into use while the rows were loaded is refused as it would have been before.
+func TestSwap_refusesProduction(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.populate(1, 3)
+	r.publish("one", 2)
+	for undo, sql := range map[string]string{
+		`delete from august.pipeline`: `insert into august.pipeline (name, spec) values ('billing', '{}')`,
+		`delete from clinic.jobs`:     `insert into clinic.jobs values ('cleaning')`,
+	} {
+		r.log = &buffer{}
+		reader := connect(t, r.db.URL())
+		done := r.behind(reader, "one")
+		r.as(sql)
+		r.exec(reader, `commit`)
+		var refused *dataset.RefusedError
+		if err := <-done; !errors.As(err, &refused) || !strings.Contains(err.Error(), " has rows") {
+			t.Errorf("after %s: %v", sql, err)
+		}
+		if got := r.one(`select (select count(*) from august.pipeline) + (select count(*) from clinic.jobs) || ' ' || (select count(*) from clinic.people) || ' ' || (select count(*) from pg_namespace where nspname ~ '_(new|old)$')`); got != "1 0 0" {
+			t.Errorf("after %s there are %s", sql, got)
+		}
+		r.as(undo)
+	}
+	r.bring("one")
+}
+
 // A transaction that keeps its snapshot sees the old rows, also in a table that it has not looked at before.
 func TestSwap_keepsSnapshots(t *testing.T) {
 	t.Parallel()

@@ -18,9 +18,24 @@ type engine struct {
 	tables      []*table
 }
 
-// memory is what the identifiers of the source are remembered in, whatever their number: the more there are, the more often
-// the scan has to look twice.
-const memory = 12 << 20
+// What the identifiers of the source are remembered in: as much for any but a very large source. That one's ids would fill it,
+// until every code that is free is taken for somebody's, and the scan could not look at all that it has to look at twice.
+const (
+	leastMemory = 12 << 20
+	mostMemory  = 256 << 20
+	rowMemory   = 3 // bytes a row; a code that is remembered takes four times as much
+)
+
+// memory is how much it is for a policy's tables, by PostgreSQL's estimate of their rows.
+func memory(p *policy.Policy, c *catalog.Catalog) int {
+	rows := int64(0)
+	for i := range c.Tables {
+		if _, exported := p.Tables[c.Tables[i].Path()]; exported {
+			rows += c.Tables[i].Rows
+		}
+	}
+	return int(min(max(rowMemory*rows, leastMemory), mostMemory))
+}
 
 // engine makes it. The policy has been checked.
 func (r *run) engine(c *catalog.Catalog) (*engine, error) {
@@ -32,7 +47,7 @@ func (r *run) engine(c *catalog.Catalog) (*engine, error) {
 		}
 	}
 	e := &engine{
-		identifiers: identify.New(memory), references: references(r.Policy, c),
+		identifiers: identify.New(memory(r.Policy, c)), references: references(r.Policy, c),
 		transform: transform.Config{Policy: r.Policy, Catalog: c, Keys: keys, AsOf: r.Policy.AgesAt(r.snapshot.at.UTC())},
 	}
 	var err error

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/chunk"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/copytext"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/transform"
@@ -28,6 +30,7 @@ type sink struct {
 	worker *transform.Worker
 	guard  *scan.Worker
 	nulls  []int64 // by column
+	fields [][]byte
 	rows   int64
 	bytes  int64
 	part   *chunk.Writer
@@ -52,6 +55,10 @@ func (s *sink) Write(line []byte) (int, error) {
 	if s.lines, s.err = s.worker.Line(s.lines, line); s.err != nil {
 		return 0, s.err
 	}
+	if len(s.lines)-from > chunk.MaxLine {
+		s.err = errLong
+		return 0, s.err
+	}
 	s.guard.Line(line, s.lines[from:])
 	s.waits = append(s.waits, extent{from, len(s.lines)})
 	if len(s.lines) >= buffer {
@@ -61,6 +68,9 @@ func (s *sink) Write(line []byte) (int, error) {
 	}
 	return len(line), nil
 }
+
+// errLong would fail the import.
+var errLong = fmt.Errorf("a row of the result is longer than %d MB, which no import takes: drop or cut its longest column", chunk.MaxLine>>20)
 
 var errShape = errors.New("a transformed row has not as many fields as the table has columns: this is a mistake of august-sync")
 
@@ -104,25 +114,22 @@ func (s *sink) flush() error {
 
 // count notes a line's NULLs, and tells whether it has a field for each column.
 func (s *sink) count(line []byte) bool {
-	for column := range s.nulls {
-		switch {
-		case len(line) > 2 && line[0] == '\\' && line[1] == 'N': // no value begins so: its backslash is doubled
-			s.nulls[column]++
-			line = line[2:]
-		case column < len(s.nulls)-1:
-			line = line[max(0, bytes.IndexByte(line, '\t')):]
-		default:
-			line = line[max(0, bytes.IndexByte(line, '\n')):]
-		}
-		if column == len(s.nulls)-1 {
-			return len(line) == 1 && line[0] == '\n'
-		}
-		if line[0] != '\t' {
-			return false
-		}
-		line = line[1:]
+	if bytes.IndexByte(line, '\n') != len(line)-1 {
+		return false
 	}
-	return len(line) == 1 // a table without columns
+	if len(s.nulls) == 0 {
+		return len(line) == 1
+	}
+	s.fields = copytext.Split(s.fields[:0], line)
+	if len(s.fields) != len(s.nulls) {
+		return false
+	}
+	for column, field := range s.fields {
+		if copytext.IsNull(field) {
+			s.nulls[column]++
+		}
+	}
+	return true
 }
 
 // close makes the part of what it was given.

@@ -3,13 +3,11 @@ package export
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	mathrand "math/rand/v2"
-	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/inspect"
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/scan"
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
@@ -34,12 +33,9 @@ type run struct {
 	parts    atomic.Int64
 }
 
-// nameForm lets a name be part of an object's, and of a file's.
-var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
-
 // CheckName tells whether an export may have a name.
 func CheckName(name string) error {
-	if !nameForm.MatchString(name) {
+	if !evidence.IsName(name) {
 		return errors.New("must begin with a lower-case letter or a digit, and have nothing but these, dots, hyphens and underscores, 100 at most")
 	}
 	return nil
@@ -51,28 +47,20 @@ func Run(ctx context.Context, cfg Config) (*evidence.Manifest, error) {
 	if err := CheckName(cfg.Export); err != nil {
 		return nil, fmt.Errorf("the name of the export %w", err)
 	}
-	if err := unpublished(ctx, cfg.Bucket, cfg.Export); err != nil {
-		return nil, err
-	}
-	var id [4]byte
-	_, _ = rand.Read(id[:]) // never fails
-	r := &run{Config: cfg, id: hex.EncodeToString(id[:]), source: shape(cfg.Source), progress: progress{log: cfg.Log, every: 5 * time.Second}}
+	r := &run{Config: cfg, id: newID(time.Now()), source: shape(cfg.Source), progress: progress{log: cfg.Log, every: 5 * time.Second}}
 	var err error
 	if r.snapshot, err = hold(ctx, r.source, cfg.Export); err != nil {
 		return nil, err
 	}
 	defer func() { end(ctx, r.snapshot.conn) }()
-
-	// With the snapshot goes the lock on the name: what lies there now is of a run that is dead.
-	removed, err := discard(ctx, cfg.Bucket, cfg.Export, "")
-	if err != nil {
-		return nil, fmt.Errorf("remove what an earlier run of this name has left: %w", err)
-	}
-	if removed > 0 {
-		cfg.Log.InfoContext(ctx, "removed what an earlier run of this name has left", "objects", removed)
+	if err := r.makeRoom(ctx); err != nil {
+		return nil, err
 	}
 	m, err := r.export(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, errUnsure): // the parts may be a published export's
+		return nil, err
+	case err != nil:
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("interrupted, nothing is published: %w", cause)
 		}
@@ -117,6 +105,10 @@ func (r *run) export(ctx context.Context) (*evidence.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	// That it lives now says that it lived all the while: no table was rewritten between two spans, nobody else had the name.
+	if err := r.snapshot.conn.Ping(ctx); err != nil {
+		return nil, fmt.Errorf("%w (%w)", ErrHolder, safe(err))
+	}
 	return m, r.publish(ctx, m)
 }
 
@@ -134,7 +126,7 @@ func (r *run) describe(ctx context.Context) (*evidence.Manifest, *catalog.Catalo
 		Format: evidence.Format, Export: r.Export, Runtime: r.Runtime, Begun: time.Now().UTC(),
 		Source:     evidence.Source{Instance: r.Instance, Database: r.source.Database, System: system, SchemaVersion: c.SchemaVersion, Snapshot: r.snapshot.at.UTC()},
 		PolicyHash: r.Policy.Hash(), Method: r.Policy.Method, Attestation: r.Policy.Attestation, Keys: r.Policy.Keys,
-		Empty: []string{},
+		Empty: []string{}, Remarks: r.Policy.Remarks(),
 	}
 	for i := range c.Tables {
 		t := &c.Tables[i]
@@ -158,7 +150,7 @@ func (r *run) make(ctx context.Context, e *engine, m *evidence.Manifest) error {
 	if err := e.scanner.Collect(ctx, from.copy, e.identifiers); err != nil {
 		return fmt.Errorf("read the identifiers that must not leave: %w", safe(err))
 	}
-	r.Log.InfoContext(ctx, "read the identifiers that must not leave", "took", time.Since(began))
+	r.Log.InfoContext(ctx, "read the identifiers that must not leave", "took", time.Since(began), "taken_for_one_by_mistake", e.identifiers.Strangers(identify.Record))
 	if err := e.arm(); err != nil {
 		return err
 	}
@@ -233,8 +225,13 @@ func (r *run) publish(ctx context.Context, m *evidence.Manifest) error {
 	if err != nil {
 		return fmt.Errorf("sign the manifest: %w", err)
 	}
-	if err := write(ctx, r.Bucket, evidence.ManifestName(r.Export), signed); err != nil && !r.written(ctx, signed) {
-		return fmt.Errorf("publish the manifest: %w", err)
+	if err := write(ctx, r.Bucket, evidence.ManifestName(r.Export), signed); err != nil {
+		switch there, unsure := r.written(ctx, signed); {
+		case unsure != nil:
+			return fmt.Errorf("%w: %w; and %w", errUnsure, err, unsure)
+		case !there:
+			return fmt.Errorf("publish the manifest: %w", err)
+		}
 	}
 	r.Log.InfoContext(ctx, "published", "export", r.Export, "tables", len(m.Tables), "policy_hash", m.PolicyHash, "key_id", m.KeyID)
 	return nil
@@ -252,16 +249,22 @@ func write(ctx context.Context, b bucket.Bucket, name string, body []byte) error
 	return w.Close()
 }
 
+// errUnsure is that the bucket said neither that the manifest was written nor that it was not.
+var errUnsure = errors.New("whether the export was published is not known: it was if its manifest is in the bucket, and then it is whole; if not, the next run of this name removes its parts")
+
 // written tells whether the manifest is there all the same: an answer may get lost on its way. Parts of a published export
 // must not be removed.
-func (r *run) written(ctx context.Context, signed []byte) bool {
+func (r *run) written(ctx context.Context, signed []byte) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	there, err := r.Bucket.Open(ctx, evidence.ManifestName(r.Export))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer func() { _ = there.Close() }() // it was only read
 	body, err := io.ReadAll(there)
-	return err == nil && bytes.Equal(body, signed)
+	return bytes.Equal(body, signed), err
 }

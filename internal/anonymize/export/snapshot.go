@@ -115,10 +115,11 @@ func hold(ctx context.Context, source *pgx.ConnConfig, export string) (*snapshot
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
 	s := &snapshot{conn: conn}
-	name := fnv.New64a()
-	_, _ = name.Write([]byte("august export " + export)) // never fails
+	err = conn.QueryRow(ctx, "select pg_export_snapshot(), statement_timestamp()").Scan(&s.id, &s.at)
 	var alone bool
-	err = conn.QueryRow(ctx, "select pg_export_snapshot(), statement_timestamp(), pg_try_advisory_xact_lock($1)", int64(name.Sum64())).Scan(&s.id, &s.at, &alone) //nolint:gosec // a number of 64 bits, whatever its sign
+	if err == nil {
+		alone, err = s.lock(ctx, export)
+	}
 	if err == nil && !alone {
 		err = errors.New("another run makes this export now: wait for it, or give this one another name")
 	}
@@ -127,6 +128,14 @@ func hold(ctx context.Context, source *pgx.ConnConfig, export string) (*snapshot
 		return nil, fmt.Errorf("begin the snapshot: %w", safe(err))
 	}
 	return s, nil
+}
+
+// lock takes the lock of an export's name for as long as the snapshot is held, and tells whether it was to be had.
+func (s *snapshot) lock(ctx context.Context, export string) (alone bool, err error) {
+	name := fnv.New64a()
+	_, _ = name.Write([]byte("august export " + export))                                                 // never fails
+	err = s.conn.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", int64(name.Sum64())).Scan(&alone) //nolint:gosec // a number of 64 bits, whatever its sign
+	return alone, safe(err)
 }
 
 // ErrHolder ends a run: another snapshot would be of another moment.

@@ -17,20 +17,20 @@ func TestSet(t *testing.T) {
 	for part := range 4 {
 		group.Go(func() { // each word is added twice, at once
 			for i := part / 2; i < n; i += 2 {
-				s.Add(identify.Record, fmt.Appendf(nil, "known-%d", i))
+				s.Add(identify.Record, fmt.Appendf(nil, "known-%05d", i))
 			}
 		})
 	}
 	group.Wait()
 	strangers := 0
 	for i := range n {
-		if !s.Has(identify.Record, fmt.Appendf(nil, "known-%d", i)) {
+		if !s.Has(identify.Record, fmt.Appendf(nil, "known-%05d", i)) {
 			t.Fatalf("%d is forgotten", i)
 		}
-		if s.Has(identify.Record, fmt.Appendf(nil, "stranger-%d", i)) {
+		if s.Has(identify.Record, fmt.Appendf(nil, "knows-%05d", i)) {
 			strangers++
 		}
-		if s.Has(identify.Name, fmt.Appendf(nil, "known-%d", i)) {
+		if s.Has(identify.Name, fmt.Appendf(nil, "known-%05d", i)) {
 			t.Fatalf("record %d is a name", i)
 		}
 	}
@@ -46,14 +46,31 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// What is of no length that is known is never taken for known, and of one that is known, however long, nothing is forgotten.
+func TestSetLengths(t *testing.T) {
+	s := identify.New(0)
+	for i := range 5000 { // so many that it takes all for known
+		s.Add(identify.Record, fmt.Appendf(nil, "%064d", i))
+	}
+	if !s.Has(identify.Record, fmt.Appendf(nil, "%070d", 6000)) || !s.Has(identify.Record, fmt.Appendf(nil, "%064d", 1)) {
+		t.Error("what is long is forgotten")
+	}
+	if s.Has(identify.Record, fmt.Appendf(nil, "%062d", 1)) || s.Has(identify.Phone, fmt.Appendf(nil, "%064d", 1)) {
+		t.Error("what is of another length is taken for known")
+	}
+	if s.Has(identify.Record, fmt.Appendf(nil, "1%063d", 1)) {
+		t.Error("what begins with another digit is taken for known")
+	}
+}
+
 func TestSetsDiffer(t *testing.T) {
 	a, b := identify.New(0), identify.New(0)
 	for i := range 200 {
-		a.Add(identify.Email, fmt.Append(nil, i))
-		b.Add(identify.Email, fmt.Append(nil, i))
+		a.Add(identify.Email, fmt.Append(nil, 1000+i))
+		b.Add(identify.Email, fmt.Append(nil, 1000+i))
 	}
 	same := 0
-	for i := 200; i < 4200; i++ {
+	for i := 1200; i < 5200; i++ {
 		if a.Has(identify.Email, fmt.Append(nil, i)) == b.Has(identify.Email, fmt.Append(nil, i)) {
 			same++
 		}

@@ -18,7 +18,9 @@ func wordset(words string) map[string]bool {
 }
 
 // Particle says whether a folded word is a part of names that singles nobody out.
-func Particle(word []byte) bool { return particles[string(word)] }
+func Particle(word []byte) bool { return len(word) <= particleMax && particles[string(word)] }
+
+const particleMax = len("della")
 
 // Words calls yield with what Add wants of kind Name, for each word of a name that singles somebody out.
 // Words of one letter and particles do not; a name of nothing else yields its particles. scratch is written over.
@@ -33,7 +35,7 @@ func Words(scratch, name []byte, yield func(word []byte)) {
 			}
 			scratch = lex.Fold(scratch[:0], name[i:i+lex.Possessive(name[i:end])])
 			i = end
-			if len(scratch) < 2 || particles[string(scratch)] != (pass == 1) {
+			if len(scratch) < 2 || Particle(scratch) != (pass == 1) {
 				continue
 			}
 			counted = true

@@ -16,6 +16,18 @@ type Set struct {
 	words, rest []block // names are apart, so that masses of record numbers do not make free text read as names
 	seeds       [kinds]maphash.Seed
 	counts      [kinds]atomic.Int64
+	lengths     [kinds]lengths
+}
+
+// lengths is how long the identifiers are that begin with a byte: most strangers are told by it, without a look into memory
+// that is far away.
+type lengths [128]atomic.Uint64
+
+func (l *lengths) of(normal []byte) (*atomic.Uint64, uint64) {
+	if len(normal) == 0 {
+		return &l[0], 1
+	}
+	return &l[normal[0]&127], 1 << min(len(normal), 63)
 }
 
 type block [8]uint32
@@ -47,6 +59,9 @@ func (s *Set) find(k Kind, normal []byte) (*block, uint32) {
 
 // Add remembers an identifier, as Normalize and its neighbours write it, and says whether it was new.
 func (s *Set) Add(k Kind, normal []byte) bool {
+	if l, bit := s.lengths[k].of(normal); l.Load()&bit == 0 {
+		l.Or(bit)
+	}
 	b, h := s.find(k, normal)
 	fresh := false
 	for i := range b {
@@ -63,6 +78,9 @@ func (s *Set) Add(k Kind, normal []byte) bool {
 
 // Has says whether an identifier may have been added; a no is certain.
 func (s *Set) Has(k Kind, normal []byte) bool {
+	if l, bit := s.lengths[k].of(normal); l.Load()&bit == 0 {
+		return false
+	}
 	b, h := s.find(k, normal)
 	for i := range b {
 		if atomic.LoadUint32(&b[i])>>(h*salts[i]>>27)&1 == 0 {

@@ -2,6 +2,8 @@ package redact
 
 import (
 	"bytes"
+	"math"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/identify"
@@ -30,6 +32,9 @@ type Own struct {
 	initial [other + 1]struct{ real, fake byte }
 
 	mask     [4]uint64 // of the names' and the fakes' hashes: most words are neither
+	single   int       // names that are not composed of others;
+	lengths  uint64    // how long those are that are still to be composed,
+	letters  uint64    // and what they begin with
 	codeMask uint64    // of the codes' first letters and digits
 
 	city  [4]key // the words of the town,
@@ -43,7 +48,6 @@ type Own struct {
 	bytes  []byte // what all of the above points into
 	fold   []byte
 	joined []byte
-	plural []byte
 	before []byte // of Text
 	pass   pass
 }
@@ -64,7 +68,7 @@ type code struct {
 
 // Reset forgets the person.
 func (o *Own) Reset() {
-	*o = Own{names: o.names[:0], fakes: o.fakes[:0], codes: o.codes[:0], bytes: o.bytes[:0], fold: o.fold, joined: o.joined, plural: o.plural, before: o.before}
+	*o = Own{names: o.names[:0], fakes: o.fakes[:0], codes: o.codes[:0], bytes: o.bytes[:0], fold: o.fold, joined: o.joined, before: o.before}
 }
 
 // Shift moves the dates in text by so many days. Without it nothing is left of them but the year.
@@ -110,6 +114,19 @@ func addition(text []byte) bool {
 	n, _ := foldLong(&b, text)
 	k := keyIn(&b, n)
 	return n == 0 || identify.Particle(b[:n]) || everyday().get(k, k.hash())&degree != 0
+}
+
+// Code says whether identifiers of a kind are codes to Add: a text finds them by their digits.
+func Code(kind identify.Kind) bool { return kind != identify.Name && kind != identify.FullName }
+
+// MayHoldCode says whether a text may hold a code. Where it does not, codes need not be added.
+func MayHoldCode(text []byte) bool {
+	for _, c := range text {
+		if lex.ClassOf(c) == lex.Digit {
+			return true
+		}
+	}
+	return false
 }
 
 // Add adds another identifier of the person's, as a column has it: a phone, an e-mail address, an SSN, a date of birth, a
@@ -223,6 +240,9 @@ func (o *Own) name(part Part, own, fake []byte) {
 		}
 		alone = o.word(part, o.fold, fake) && alone
 		// Of O'Neill, Neill as well.
+		if letters(own[from:to]) {
+			continue
+		}
 		if at := bytes.IndexAny(own[from:to], "'’`ʼ‘"); 0 <= at && at < 4 {
 			if o.fold = lex.Fold(o.fold[:0], own[from+at:to]); len(o.fold) > 2 {
 				o.word(part, o.fold, fake)
@@ -237,7 +257,7 @@ func (o *Own) name(part Part, own, fake []byte) {
 	if n := len(o.names); n == first || len(o.joined) != len(o.names[first].word) {
 		o.word(part, o.joined, fake)
 	}
-	if bytes.ContainsAny(own, "äöüÄÖÜåÅ") {
+	if !letters(own) && bytes.ContainsAny(own, "äöüÄÖÜåÅ") {
 		o.joined = transcribe(o.joined[:0], own)
 		o.name(part, o.keep(o.joined), fake)
 	}
@@ -263,8 +283,7 @@ func (o *Own) word(part Part, word, fake []byte) bool {
 		k := keyOf(word)
 		o.names = append(o.names, ownName{key: k, word: o.keep(word), fake: fake, part: part, particle: particle})
 		o.note(k)
-		o.plural = append(append(o.plural[:0], word...), 's')
-		o.note(keyOf(o.plural))
+		o.note(k.plural())
 	}
 	return particle
 }
@@ -307,35 +326,80 @@ func transcribe(dst, name []byte) []byte {
 	return dst
 }
 
-// prepare adds what is made of several parts of the name: johnsmith, smithjohn, jsmith, smithj, jqsmith.
+// prepare makes ready for what is made of several parts of the name: johnsmith, smithjohn, jsmith, smithj, jqsmith. Hardly any
+// text has one, so they are made when there is a word as long as one, with the first letter of one.
 func (o *Own) prepare() {
 	if o.ready {
 		return
 	}
-	o.ready = true
-	n := len(o.names)
-	for f := range o.names[:n] {
-		for l := range o.names[:n] {
-			a, b := o.names[f], o.names[l]
-			if a.part != First || b.part != Last || a.particle || b.particle || len(a.fake) == 0 || len(b.fake) == 0 || len(o.names) > 64 {
-				continue
-			}
-			both := o.join(a.fake, b.fake)
-			o.invented(both)
-			o.word(Full, o.join(a.word, b.word), both)
-			o.word(Full, o.join(b.word, a.word), both)
-			if len(b.word) > 2 {
-				short := o.join(letter(a.fake), b.fake)
-				o.invented(short)
-				o.word(Full, o.join(letter(a.word), b.word), short)
-				o.word(Full, o.join(b.word, letter(a.word)), short)
-				if m := o.initial[Middle].real; m != 0 && m < utf8.RuneSelf { // jqsmith
-					o.joined = append(append(append(o.joined[:0], letter(a.word)...), m), b.word...)
-					o.word(Full, o.joined, short)
-				}
+	o.ready, o.lengths, o.letters, o.single = true, 0, 0, len(o.names)
+	n := 0
+	for a, b := range o.joins {
+		n++
+		if !letters(a.word) || !letters(b.word) || !letters(a.fake) || !letters(b.fake) {
+			o.lengths, o.letters = math.MaxUint64, math.MaxUint64
+			continue
+		}
+		long, fake := len(a.word)+len(b.word), len(a.fake)+len(b.fake)
+		for _, l := range [...]int{long, fake, len(b.word) + 1, len(b.word) + 2, len(b.fake) + 1} {
+			o.lengths |= 3 << min(l, 62) // with an s behind it, too
+		}
+		o.letters |= 1<<(a.word[0]&31) | 1<<(b.word[0]&31) | 1<<(a.fake[0]&31) | 1<<(b.fake[0]&31)
+	}
+	o.names = slices.Grow(o.names, min(5*n, manyNames+5)) // a pass points at names
+}
+
+// manyNames are so many words of a name that no more are composed of them.
+const manyNames = 64
+
+// joins yields each given name with each family name.
+func (o *Own) joins(yield func(a, b *ownName) bool) {
+	names := o.names[:o.single]
+	for f := range names {
+		a := &names[f]
+		if a.part != First || a.particle || len(a.fake) == 0 {
+			continue
+		}
+		for l := range names {
+			if b := &names[l]; b.part == Last && !b.particle && len(b.fake) > 0 && !yield(a, b) {
+				return
 			}
 		}
 	}
+}
+
+// compose makes what prepare has made ready for.
+func (o *Own) compose() {
+	o.lengths = 0
+	for a, b := range o.joins {
+		if len(o.names) > manyNames {
+			return
+		}
+		both := o.join(a.fake, b.fake)
+		o.invented(both)
+		o.word(Full, o.join(a.word, b.word), both)
+		o.word(Full, o.join(b.word, a.word), both)
+		if len(b.word) > 2 {
+			short := o.join(letter(a.fake), b.fake)
+			o.invented(short)
+			o.word(Full, o.join(letter(a.word), b.word), short)
+			o.word(Full, o.join(b.word, letter(a.word)), short)
+			if m := o.initial[Middle].real; m != 0 && m < utf8.RuneSelf { // jqsmith
+				o.joined = append(append(append(o.joined[:0], letter(a.word)...), m), b.word...)
+				o.word(Full, o.joined, short)
+			}
+		}
+	}
+}
+
+// letters says whether a text is nothing but letters of ASCII.
+func letters(text []byte) bool {
+	for _, c := range text {
+		if lex.ClassOf(c) != lex.Letter {
+			return false
+		}
+	}
+	return true
 }
 
 // letter is a word's first letter.
@@ -355,8 +419,13 @@ func (o *Own) note(k key) {
 	o.mask[h>>62] |= 1 << (h >> 56 & 63)
 }
 
-// may says whether a word with the hash may be of the person's name, or of the fake one.
-func (o *Own) may(hash uint64) bool { return o.mask[hash>>62]>>(hash>>56&63)&1 != 0 }
+// may says whether a word may be of the person's name, or of the fake one. The hash is its key's.
+func (o *Own) may(k key, hash uint64) bool {
+	if o.lengths>>min(k.n, 63)&1 != 0 && o.letters>>(k.lo&31)&1 != 0 {
+		o.compose()
+	}
+	return o.mask[hash>>62]>>(hash>>56&63)&1 != 0
+}
 
 // codeBit is the bit of a small letter or a digit.
 func codeBit(c byte) uint64 {
@@ -368,7 +437,7 @@ func codeBit(c byte) uint64 {
 
 // find is the person's name that a folded word is.
 func (o *Own) find(k key, word []byte) *ownName {
-	if !o.may(k.hash()) {
+	if !o.may(k, k.hash()) {
 		return nil
 	}
 	for i := range o.names {
@@ -381,7 +450,7 @@ func (o *Own) find(k key, word []byte) *ownName {
 
 // isFake says whether a word was written in the place of one of the person's.
 func (o *Own) isFake(k key) bool {
-	if !o.may(k.hash()) {
+	if !o.may(k, k.hash()) {
 		return false
 	}
 	for i := range o.fakes {

@@ -79,6 +79,18 @@ func keyAt(text []byte, n int) key {
 	return k
 }
 
+// plural is the key of the word with an s behind it.
+func (k key) plural() key {
+	switch {
+	case k.n < 8:
+		k.lo |= 's' << (8 * k.n)
+	case k.n < 16:
+		k.hi |= 's' << (8 * (k.n - 8))
+	}
+	k.n++
+	return k
+}
+
 func (k key) hash() uint64 {
 	return (k.lo ^ k.hi*0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd
 }

@@ -241,7 +241,7 @@ func (p *pass) passes(i, end int) bool {
 	k := keyAt(in[i:], n)
 	hash := k.hash()
 	f := p.words.get(k, hash)
-	if f&^plainFlags != 0 || f&(hedge|link) != 0 && p.before&(ageWord|label) != 0 || p.own.may(hash) || (p.own.codeMask|p.codeMask)&codeBit(in[i]) != 0 {
+	if f&^plainFlags != 0 || f&(hedge|link) != 0 && p.before&(ageWord|label) != 0 || p.own.may(k, hash) || (p.own.codeMask|p.codeMask)&codeBit(in[i]) != 0 {
 		return false
 	}
 	if in[i] < 'a' && (f&ordinary == 0 || p.before&title != 0 || n == 1) {

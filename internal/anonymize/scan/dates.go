@@ -46,13 +46,26 @@ var months = func() map[string]int {
 	return m
 }()
 
+// monthLengths is how long the names of months are that begin with a letter: few words are as long.
+var monthLengths = func() (t [256]uint16) {
+	for name := range months {
+		t[name[0]] |= 1 << len(name)
+	}
+	return
+}()
+
+// monthOf is the month that a folded word names; 0: none.
+func monthOf(word []byte) int {
+	if len(word) == 0 || len(word) > 9 || monthLengths[word[0]]>>len(word)&1 == 0 {
+		return 0
+	}
+	return months[string(word)]
+}
+
 // month yields the days around the name of a month: March 4, 1980; 4th of March 1980; 04-Mar-80.
 func (l *lexer) month(v []byte, from, end int) {
-	if len(l.scratch) > 9 {
-		return
-	}
-	m, ok := months[string(l.scratch)]
-	if !ok {
+	m := monthOf(l.scratch)
+	if m == 0 {
 		return
 	}
 	mm := []byte(twoDigits[2*m : 2*m+2])

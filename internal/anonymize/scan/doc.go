@@ -67,8 +67,8 @@
 //
 // # Memory
 //
-// All is of fixed size, whatever the size of the source: the filter, 2^17 candidates, 4096 words a guard, 2^17 combinations of
-// quasi-identifiers at a time, of more a part in each of several passes. When there are more candidates than that, the reading
-// ends there, and the second look decides: with a real one among them the export is stopped with what was found so far, else
-// the scan fails and says that it could not be done.
+// All is of fixed size, whatever the size of the source: the filter as the caller makes it, 2^17 candidates, 4096 words a guard, 2^17
+// combinations of quasi-identifiers at a time, of more a part in each of several passes. When there are more candidates than
+// that, the reading ends there, and the second look decides: with a real one among them the export is stopped with what was
+// found so far, else the scan fails and says that it could not be done.
 package scan

@@ -114,6 +114,7 @@ type Worker struct {
 	n     int    // of at
 	first []byte // of the person's words in a value
 	born  bool   // the value holds a day of the person's
+	known bool   // the value holds something of somebody's in the source
 	texts func(text []byte, random bool)
 	one   func(v []byte)
 	leaf  func(at *node, text []byte)
@@ -218,13 +219,18 @@ func (w *Worker) judge(field []byte) {
 	case p.treatment == kept && (p.shape == integer || p.shape == day):
 		w.share(field)
 	case p.shape == opaque || p.shape == integer || p.shape == day:
-	case w.harmless(field):
 	default:
-		w.meet()
-		w.born = false
+		slot, h := w.memo(field)
+		if slot != nil && *slot == h {
+			return
+		}
+		w.born, w.known = false, false
 		w.whole(field)
 		if w.born && (!w.scanner.shifts || w.unmoved(field)) {
 			w.tally.count(w.n, identify.Date)
+		}
+		if slot != nil && !w.known {
+			*slot = h
 		}
 	}
 }
@@ -243,36 +249,25 @@ const (
 	inertMax = 48 // bytes
 )
 
-// harmless says whether a short value, which likely recurs, holds nothing that is known of anybody in the source.
-func (w *Worker) harmless(v []byte) bool {
-	set := w.scanner.set
-	if set == nil || len(v) > inertMax {
+// memo is where it is remembered that a short value, which likely recurs, holds nothing of anybody's; h is what stands there then.
+func (w *Worker) memo(v []byte) (slot *uint64, h uint64) {
+	if len(v) > inertMax {
+		return nil, 0
+	}
+	h = maphash.Bytes(seeds[0], v) | 1
+	return &w.inert[w.n][h>>1%inerts], h
+}
+
+// mine says whether an identifier is of the row's person. Most that a value may be read to hold are nobody's in the source, so
+// that who the person is has seldom to be learnt.
+func (w *Worker) mine(k identify.Kind, normal []byte) bool {
+	if set := w.scanner.set; set != nil && !set.Has(k, normal) {
 		return false
 	}
-	h := maphash.Bytes(seeds[0], v) | 1
-	slot := &w.inert[w.n][h>>1%inerts]
-	if *slot == h {
-		return true
-	}
-	p := prober{set: set}
-	w.lex.to = &p
-	w.whole(v)
-	w.lex.to = w
-	if !p.found {
-		*slot = h
-	}
-	return !p.found
+	w.known = true
+	w.meet()
+	return w.own.has(k, normal)
 }
-
-// prober looks whether anything in a text is anybody's.
-type prober struct {
-	set   *identify.Set
-	found bool
-}
-
-func (p *prober) word(w []byte, _ bool) { p.code(identify.Name, w) }
-
-func (p *prober) code(k identify.Kind, normal []byte) { p.found = p.found || p.set.Has(k, normal) }
 
 // share counts how often a number or a day that is kept is one of the row's own person.
 func (w *Worker) share(v []byte) {
@@ -286,10 +281,7 @@ func (w *Worker) share(v []byte) {
 		return
 	}
 	for _, k := range kinds {
-		if w.scanner.set != nil && !w.scanner.set.Has(k, v) {
-			continue
-		}
-		if w.meet(); w.own.has(k, v) {
+		if w.mine(k, v) {
 			s.own, s.kind = s.own+1, k
 			return
 		}
@@ -333,11 +325,11 @@ func (w *Worker) text(v []byte, random bool) {
 }
 
 func (w *Worker) word(word []byte, _ bool) {
-	if len(word) < nameLetters || !w.own.has(identify.Name, word) {
+	if len(word) < nameLetters || !w.mine(identify.Name, word) {
 		return
 	}
 	if w.place.treatment == free {
-		if !w.scanner.shifts || months[string(word)] == 0 { // else a day may have moved to April
+		if !w.scanner.shifts || monthOf(word) == 0 { // else a day may have moved to April
 			w.tally.count(w.n, identify.Name)
 		}
 		return
@@ -352,7 +344,7 @@ func (w *Worker) word(word []byte, _ bool) {
 }
 
 func (w *Worker) code(k identify.Kind, normal []byte) {
-	if k == identify.Record && len(normal) < w.place.digits && !hasLetter(normal) || !w.own.has(k, normal) {
+	if k == identify.Record && len(normal) < w.place.digits && !hasLetter(normal) || !w.mine(k, normal) {
 		return
 	}
 	if k == identify.Date {

@@ -407,7 +407,11 @@ func mailbox(c byte) bool {
 func (l *lexer) urls(v []byte) {
 	for from := 0; from < len(v); {
 		begin := from
-		switch i, j := bytes.Index(v[from:], []byte("://")), bytes.Index(v[from:], []byte("www.")); {
+		i, j := bytes.IndexByte(v[from:], ':'), bytes.Index(v[from:], []byte("www."))
+		if i >= 0 { // hardly any text has one
+			i = bytes.Index(v[from:], []byte("://"))
+		}
+		switch {
 		case i < 0 && j < 0:
 			return
 		case i < 0 || j >= 0 && j < i:

@@ -137,7 +137,7 @@ func (s *sieve) word(w []byte, near bool) {
 			}
 		}
 	}
-	if s.lex.want.has(identify.Name) && len(w) >= nameLetters && !ordinary && !particles[string(w)] && (!s.shifts || months[string(w)] == 0) {
+	if s.lex.want.has(identify.Name) && len(w) >= nameLetters && !ordinary && !particles[string(w)] && (!s.shifts || monthOf(w) == 0) {
 		s.code(identify.Name, w)
 	}
 	s.last[0], s.last[1] = append(s.last[1][:0], w...), s.last[0]

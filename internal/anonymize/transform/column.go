@@ -126,7 +126,7 @@ func (s *Set) transformer(at place, f family, limit int, rule policy.Rule) (appl
 		return func(_ *Worker, dst, value []byte) ([]byte, error) { return do(dst, value), nil }, takes(wholeFamily, numberFamily, textFamily)
 	case policy.Text:
 		return func(w *Worker, dst, value []byte) ([]byte, error) {
-			own := w.own()
+			own := w.own(value)
 			return s.redactor.Text(dst, value, own), nil
 		}, takes(textFamily)
 	case policy.URL:

@@ -1,5 +1,7 @@
 package transform
 
+import "strconv"
+
 // date is a day of the proleptic Gregorian calendar; before year 1 come 0, -1, ..
 type date struct{ year, month, day int64 }
 
@@ -40,7 +42,7 @@ func floorDiv(a, b int64) int64 {
 
 // valid says whether there is such a day.
 func (d date) valid() bool {
-	return d.month >= 1 && d.month <= 12 && d.day >= 1 && d.day <= 31 && dateOf(d.days()) == d
+	return d.month >= 1 && d.month <= 12 && d.day >= 1 && (d.day <= 28 || d.day <= 31 && dateOf(d.days()) == d)
 }
 
 // years is the age of who was born on d, on another day.
@@ -105,14 +107,13 @@ func appendDate(dst []byte, d date, rest []byte) []byte {
 }
 
 func appendDigits(dst []byte, n int64, least int) []byte {
-	var digits [20]byte
-	i := len(digits)
-	for n > 0 || len(digits)-i < least {
-		i--
-		digits[i] = '0' + byte(n%10) //nolint:gosec // one digit
-		n /= 10
+	switch {
+	case least == 2:
+		return append(dst, '0'+byte(n/10), '0'+byte(n%10)) //nolint:gosec // below 100
+	case n < 10000:
+		return append(dst, '0'+byte(n/1000), '0'+byte(n/100%10), '0'+byte(n/10%10), '0'+byte(n%10)) //nolint:gosec // of four digits
 	}
-	return append(dst, digits[i:]...)
+	return strconv.AppendInt(dst, n, 10)
 }
 
 // infinite says whether a value is one of PostgreSQL's dates that are none.

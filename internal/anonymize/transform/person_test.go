@@ -391,6 +391,29 @@ func TestOwnNamesLeaveText(t *testing.T) {
 	}
 }
 
+// Whatever the rows before were about, and whatever of their persons their texts needed, each text loses what is its own person's.
+func TestPersonsOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	b := clinic(t, fixed(t, 9), policy.Surrogate)
+	b.table("a.note", []string{"person"}, "id int8", policy.Surrogate, "person int8", policy.Surrogate, "body text", policy.Text)
+	b.refer("a.note", "person", "a.person", "id")
+	w := worker(t, b.set(t), "a.note")
+	persons := map[string][]string{
+		"7": {"7", "Testa", "B", "Sample", null, null, null, "123-45-6789", "1 Real Road", "Boston"},
+		"8": {"8", "Quilla", null, "Mockup", null, null, null, "123-45-4321", "2 Real Road", "Boston"},
+		"9": {"7", "Testa", "B", "Mockup", null, null, null, "123-45-6789", "1 Real Road", "Boston"}, // renamed meanwhile
+	}
+	for i, c := range []struct{ person, text, gone string }{
+		{"7", "testa again", "testa"}, {"7", "ends in 6789", "6789"}, {"8", "ends in 4321", "4321"}, {"8", "quilla again", "quilla"}, {"7", "ends in 6789, says testa", "6789"},
+		{"7", "says testa", "testa"}, {"9", "says mockup", "mockup"}, {"8", "says mockup", "mockup"}, {"8", "tmockup", ""}, {"7", "tsample", "tsample"}, {"7", "samplet", "samplet"},
+	} {
+		got := send(t, w, append([]string{fmt.Sprint(i), "1", c.text}, persons[c.person]...)...)
+		if c.gone != "" && strings.Contains(got[2], c.gone) || c.gone == "" && got[2] != c.text {
+			t.Errorf("%d: %q became %q", i, c.text, got[2])
+		}
+	}
+}
+
 // Arrays on both sides: text that is one, and names of the person that are.
 func TestArraysOfTextAndNames(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"encoding/binary"
 
@@ -16,10 +17,14 @@ type Worker struct {
 	array     redact.Array
 	ownArray  redact.Array // of a hidden column: the array of a column may be in hand
 
+	line   []byte
 	fields [][]byte
 	value  []byte // of a field that is not plain
 	result []byte
 	row    row
+
+	ownOf    []byte // what row.own was made of,
+	ownCodes bool   // with the codes
 
 	scratch scratch
 	id      []byte
@@ -47,6 +52,7 @@ func (t *Table) Worker() *Worker {
 func (w *Worker) Line(dst, line []byte) ([]byte, error) {
 	t := w.table
 	w.fields = copytext.Split(w.fields[:0], line)
+	w.line = line
 	w.row.known = 0
 	want := len(t.Read) + len(t.Hidden)
 	if want > 0 && len(w.fields) != want {
@@ -260,39 +266,63 @@ func (w *Worker) reference() date {
 	return w.row.ref
 }
 
-// own is what text about the row's person must not hold.
-func (w *Worker) own() *redact.Own {
+// own is what a text about the row's person must not hold.
+func (w *Worker) own(text []byte) *redact.Own {
 	if len(w.table.own) == 0 {
 		return nil
 	}
 	if _, ok := w.subjectKey(); !ok {
 		return nil
 	}
-	if w.row.known&ownKnown != 0 {
-		return w.row.own
+	if w.row.known&ownKnown == 0 {
+		w.row.known |= ownKnown
+		// Rows of one person often follow on each other, and all that is known of a person stands beside the row.
+		if hidden := w.beside(); !bytes.Equal(hidden, w.ownOf) {
+			w.ownOf = append(w.ownOf[:0], hidden...)
+			w.meet()
+		}
 	}
-	w.row.known |= ownKnown
+	if !w.ownCodes && redact.MayHoldCode(text) {
+		w.ownCodes = true
+		w.identify(true)
+	}
+	if w.row.known&failed != 0 {
+		w.ownOf = w.ownOf[:0]
+	}
+	return w.row.own
+}
+
+// meet makes own of another person, without the codes: many a text can hold none.
+func (w *Worker) meet() {
 	if w.row.own == nil {
 		w.row.own = &redact.Own{}
 	}
-	own := w.row.own
-	own.Reset()
+	w.row.own.Reset()
+	w.ownCodes = false
 	if w.table.set.shifts {
-		own.Shift(int(w.days()))
+		w.row.own.Shift(int(w.days()))
 	}
+	w.identify(false)
+}
+
+// identify adds the person's codes to own, or all else.
+func (w *Worker) identify(codes bool) {
 	for i := range w.table.own {
 		c := &w.table.own[i]
 		field := w.fields[len(w.table.Read)+c.at]
-		if copytext.IsNull(field) {
+		if copytext.IsNull(field) || redact.Code(c.kind) != codes {
 			continue
 		}
-		w.hidden = copytext.Unescape(w.hidden[:0], field)
+		if !copytext.Plain(field) {
+			w.hidden = copytext.Unescape(w.hidden[:0], field)
+			field = w.hidden
+		}
 		if !c.array {
-			w.identify(own, c, w.hidden)
+			w.identifier(c, field)
 			continue
 		}
-		_, err := w.ownArray.Rewrite(nil, w.hidden, func(dst, value []byte) ([]byte, error) {
-			w.identify(own, c, value)
+		_, err := w.ownArray.Rewrite(nil, field, func(dst, value []byte) ([]byte, error) {
+			w.identifier(c, value)
 			return dst, nil
 		})
 		if err != nil {
@@ -300,12 +330,20 @@ func (w *Worker) own() *redact.Own {
 			w.row.err = err
 		}
 	}
-	return own
 }
 
-func (w *Worker) identify(own *redact.Own, c *ownColumn, value []byte) {
+// beside is what of the line is not of the row itself.
+func (w *Worker) beside() []byte {
+	own := len(w.table.Read) // tabs
+	for _, f := range w.fields[:len(w.table.Read)] {
+		own += len(f)
+	}
+	return w.line[own:]
+}
+
+func (w *Worker) identifier(c *ownColumn, value []byte) {
 	if c.fake == nil {
-		own.Add(c.kind, value)
+		w.row.own.Add(c.kind, value)
 		return
 	}
 	var err error
@@ -313,5 +351,5 @@ func (w *Worker) identify(own *redact.Own, c *ownColumn, value []byte) {
 		w.row.known |= failed
 		w.row.err = err
 	}
-	own.Name(c.part.redact(), value, w.fake)
+	w.row.own.Name(c.part.redact(), value, w.fake)
 }

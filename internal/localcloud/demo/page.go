@@ -195,6 +195,15 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 	each("  billing summary", func(r report) string { return figures(group(r.coda[summaryTable])) })
 	each("  abnormal results", func(r report) string { return figures(group(r.coda[resultsTable])) })
 	each("Staging's data", report.handed)
+	each("  export", func(r report) string {
+		switch export, taken := r.outputs.Anonymised.Value, r.outputs.Dataset.Value; {
+		case export != nil:
+			return export.Export
+		case taken != nil:
+			return taken.Export
+		}
+		return ""
+	})
 	for _, l := range []struct {
 		label string
 		cell  func(e *anonymised) string
@@ -227,9 +236,9 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 func (r report) handed() string {
 	switch export, taken := r.outputs.Anonymised.Value, r.outputs.Dataset.Value; {
 	case export != nil:
-		return fmt.Sprintf("%s rows out, %s", group(sum(export.Tables)), export.Export)
+		return group(sum(export.Tables)) + " rows out"
 	case taken != nil:
-		return fmt.Sprintf("%s rows in, %s", group(taken.Rows), taken.Export)
+		return group(taken.Rows) + " rows in, verified and swapped"
 	}
 	return "none"
 }
@@ -238,7 +247,7 @@ func (r report) handed() string {
 func (e *anonymised) smallest() string {
 	var all []string
 	for _, k := range e.K {
-		all = append(all, fmt.Sprintf("%s: at least %s alike", short(strings.ReplaceAll(k.Table, ".", "/")), group(k.Smallest)))
+		all = append(all, fmt.Sprintf("%s %d, %s of %s unique", short(strings.ReplaceAll(k.Table, ".", "/")), k.Smallest, group(k.Unique), group(e.Tables[k.Table])))
 	}
 	return strings.Join(all, ", ")
 }
@@ -272,10 +281,10 @@ func feeds(reports []report) []string {
 	return names
 }
 
-// fed is what the first full syncs read, billing's first.
+// fed is what the first full syncs read.
 func (r report) fed() []runtimeapi.FeedRun {
 	var all []runtimeapi.FeedRun
-	for _, s := range []runtimeapi.Status{r.status, r.labs} {
+	for _, s := range []runtimeapi.Status{r.patients, r.status, r.labs} {
 		if s.FullRun != nil {
 			all = append(all, s.FullRun.Feeds...)
 		}
@@ -303,7 +312,9 @@ func (r report) mismatches(severity string) (n int64) {
 }
 
 // rows is how many rows a feed's table holds.
-func (r report) rows(name string) int64 { return max(r.status.Rows[name], r.labs.Rows[name]) }
+func (r report) rows(name string) int64 {
+	return max(r.status.Rows[name], r.labs.Rows[name], r.patients.Rows[name])
+}
 
 // names lists what is counted in any environment.
 func names(reports []report, of func(report) map[string]int64) []string {

@@ -18,6 +18,7 @@ import (
 type Config struct {
 	Pool      *pgxpool.Pool
 	Bucket    string // where heads go; empty: nowhere
+	Endpoint  string // of Cloud Storage; empty: Google's
 	Retention int    // days for which entries are kept; 0: for ever
 	Log       *slog.Logger
 	Meter     metric.Meter
@@ -112,7 +113,7 @@ func (k *Keeper) export(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, exportTime)
 	defer cancel()
 	if k.bucket == nil {
-		if k.bucket, err = bucket.Open(ctx, k.cfg.Bucket, bucket.Options{}); err != nil {
+		if k.bucket, err = bucket.Open(ctx, k.cfg.Bucket, bucket.Options{Endpoint: k.cfg.Endpoint}); err != nil {
 			return err
 		}
 	}

@@ -88,6 +88,7 @@ type Coda struct {
 type Audit struct {
 	Bucket        string // gs://bucket/prefix or file:///folder; empty: heads go nowhere
 	RetentionDays int    // 0: for ever
+	Endpoint      string // of Cloud Storage; empty: Google's
 }
 
 // Dataset says where anonymised exports are published, and whose.
@@ -191,13 +192,23 @@ func LoadDataset(lookup Lookup) (Config, error) {
 const sixYears = 2200
 
 func (r *reader) audit() Audit {
-	a := Audit{Bucket: r.text("AUGUST_AUDIT_BUCKET", ""), RetentionDays: r.number("AUGUST_AUDIT_RETENTION_DAYS", sixYears, 0, 36500)}
+	a := Audit{
+		Bucket:        r.text("AUGUST_AUDIT_BUCKET", ""),
+		RetentionDays: r.number("AUGUST_AUDIT_RETENTION_DAYS", sixYears, 0, 36500),
+		Endpoint:      r.host("AUGUST_STORAGE_ENDPOINT"),
+	}
 	if a.Bucket != "" {
 		if err := bucket.CheckURL(a.Bucket); err != nil {
 			r.wrong("AUGUST_AUDIT_BUCKET", err.Error())
 		}
 	}
 	return a
+}
+
+// StorageEndpoint is where Cloud Storage is, for a command that needs to know nothing else; empty: Google's.
+func StorageEndpoint(lookup Lookup) (string, error) {
+	r := reader{lookup: lookup}
+	return r.host("AUGUST_STORAGE_ENDPOINT"), r.err()
 }
 
 var instanceForm = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]*:[a-z0-9-]+:[a-z][a-z0-9-]*$`)

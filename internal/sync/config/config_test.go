@@ -48,10 +48,10 @@ func TestLoad_defaults(t *testing.T) {
 
 func TestLoad_audit(t *testing.T) {
 	t.Parallel()
-	settings := environment(map[string]string{"AUGUST_AUDIT_BUCKET": "gs://trail/production", "AUGUST_AUDIT_RETENTION_DAYS": "0"})
+	settings := environment(map[string]string{"AUGUST_AUDIT_BUCKET": "gs://trail/production", "AUGUST_AUDIT_RETENTION_DAYS": "0", "AUGUST_STORAGE_ENDPOINT": "http://127.0.0.1:9/"})
 	for _, load := range []func(Lookup) (Config, error){Load, LoadDatabase} {
 		cfg, err := load(settings)
-		if err != nil || cfg.Audit != (Audit{Bucket: "gs://trail/production"}) {
+		if err != nil || cfg.Audit != (Audit{Bucket: "gs://trail/production", Endpoint: "http://127.0.0.1:9"}) {
 			t.Errorf("read %+v, %v", cfg.Audit, err)
 		}
 		if _, err := load(environment(map[string]string{"AUGUST_AUDIT_BUCKET": "/srv/" + canary, "AUGUST_AUDIT_RETENTION_DAYS": "-1"})); err == nil ||

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,18 +29,26 @@ The policy is closed: what it does not name, or does not fit the database as it 
 before a row is read. All that is written is then scanned for the identifiers of the source, and only when
 none has survived the manifest is signed and written, which makes an export of it: manifests/NAME.json.
 Whatever fails before leaves nothing behind; what a kill leaves is never an export, and the next run of
-that name removes it. A published export is never written over.
+that name removes it, any other a day later. No scan has passed it: whoever may read the bucket may read it
+until then. A published export is never written over.
 
 A connection that is lost is made again, and what it was reading is read again as of the same moment, as
 long as the connection that holds the snapshot lives. When that is lost too the command fails, and has to
 be run again: another moment would not fit what was read before. A run cannot be resumed for the same
 reason.
 
+While it runs, the tables may be written, but not altered, truncated or dropped: who tries waits until it
+ends, and so do those who come after him. Migrate before, or after. On a primary it also keeps VACUUM from
+removing rows that have died since it began. In the bucket it has to be allowed to create, read, list and
+delete objects (roles/storage.objectAdmin), and staging to read them.
+
   AUGUST_DATABASE_…              the database, as the runtime has it
-  AUGUST_ANONYMIZE_POLICY        the policy, encoded
+  AUGUST_ANONYMIZE_POLICY        the policy, encoded as the provider does it; "august-sync policy" prints one to start with
   AUGUST_ANONYMIZE_BUCKET        gs://bucket/prefix or file:///folder
-  AUGUST_ANONYMIZE_SIGNING_KEY   secret: an Ed25519 key in PKCS#8 PEM; staging has the public one
-  AUGUST_ANONYMIZE_KEY           secret of 32 bytes or more, for a policy whose keys are persistent, and for no other
+  AUGUST_ANONYMIZE_SIGNING_KEY   secret: an Ed25519 key in PKCS#8 PEM, as "openssl genpkey -algorithm ed25519" makes it;
+                                 staging has the public one, as "openssl pkey -pubout" prints it
+  AUGUST_ANONYMIZE_KEY           secret of 32 bytes or more, as "openssl rand -hex 32" makes it, for a policy whose keys are
+                                 persistent, and for no other
   AUGUST_ANONYMIZE_WORKERS       connections that read, beside the one that holds the snapshot (2)
   AUGUST_STORAGE_ENDPOINT        of Cloud Storage; unset: Google's
 
@@ -52,23 +58,16 @@ func anonymizeCommand() *cobra.Command {
 	var name string
 	c := &cobra.Command{
 		Use: "anonymize", Short: "Publish the database's rows for staging, without whom they are about", Long: aboutAnonymize, Args: cobra.NoArgs,
-		Example: "  august-sync anonymize --export 20261126-080000",
+		Example: "  august-sync anonymize --export 20261126t080000z-3f9a51c2",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("export") {
-				name = nameByTime(time.Now())
+				name = evidence.NewName(time.Now())
 			}
 			return anonymize(cmd.Context(), os.LookupEnv, cmd.OutOrStdout(), os.Stderr, name)
 		},
 	}
 	c.Flags().StringVar(&name, "export", "", "name of the export; names sort by time (the time, and a few random digits)")
 	return c
-}
-
-// nameByTime is a name that nobody else has, and that sorts by time.
-func nameByTime(now time.Time) string {
-	var some [3]byte
-	_, _ = rand.Read(some[:]) // never fails
-	return now.UTC().Format("20060102-150405-") + hex.EncodeToString(some[:])
 }
 
 // published is what an export's command says.

@@ -22,8 +22,9 @@ import (
 const aboutImport = `Import brings an anonymised export into a staging database. The export's manifest has to be signed by the key in
 AUGUST_DATASET_PUBLIC_KEY, and every object has to be the one that it names.
 
-What looks like production is refused before anything is changed: the database that the export was made of, a clone of it, or one on its
-instance; one that a pipeline syncs into; one with rows that no import has brought. Then the schema is brought up to this
+What looks like production is refused before anything is changed, and again before the tables are put in place: the database that the
+export was made of, a clone of it, or one on its instance; one that a pipeline syncs into; one into which nothing was imported
+before and that has rows in tables that the export knows. Other tables are left as they are. Then the schema is brought up to this
 build, the rows are loaded into tables beside those that are served, verified, indexed and analysed, and put in place in one
 transaction that waits for no reader longer than a second at a time. Tables that the export leaves out are emptied with them,
 tokens and credentials among them. Whatever ends an import before that, the database serves what it did; give the same
@@ -33,10 +34,12 @@ The database user owns the tables, may create schemas (CREATE on the database), 
 are made like the target's own: keys, indexes, triggers, rights, policies, comments and views stay. What could not be kept
 is named, and nothing is begun.
 
-It needs the AUGUST_DATABASE_ variables; _POOL_MAX bounds the connections that load side by side.
+It needs the AUGUST_DATABASE_ variables; _POOL_MAX bounds the connections that load side by side, _INSTANCE is what production's
+instance is told by. The bucket is only read. One import at a time goes into a database; a second one waits for some seconds and is
+refused. What was done goes to stderr, as the log: rows, and the tables that were emptied and that were left.
 
   AUGUST_DATASET_BUCKET       with the exports, gs://bucket/prefix or file:///folder
-  AUGUST_DATASET_PUBLIC_KEY   Ed25519, in PEM
+  AUGUST_DATASET_PUBLIC_KEY   of who signs exports: Ed25519, in PEM, as "openssl pkey -pubout" prints it
   AUGUST_STORAGE_ENDPOINT     of Cloud Storage, https://host or http://host:port; unset: Google's`
 
 func importCommand() *cobra.Command {
@@ -45,13 +48,13 @@ func importCommand() *cobra.Command {
 		Use:     "import",
 		Short:   "Bring an anonymised export into a staging database",
 		Long:    aboutImport,
-		Example: "  august-sync import --export 20261126-080000-3f9a",
+		Example: "  august-sync import --export 20261126t080000z-3f9a51c2",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return importDataset(cmd.Context(), os.LookupEnv, os.Stderr, export)
 		},
 	}
-	c.Flags().StringVar(&export, "export", "", "name of the export")
+	c.Flags().StringVar(&export, "export", "", "name of the export, as of its manifest: manifests/NAME.json in the bucket")
 	_ = c.MarkFlagRequired("export") // the flag is there
 	return c
 }

@@ -151,7 +151,7 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
 	keeper, err := audit.NewKeeper(audit.Config{
-		Pool: db.Pool(), Bucket: cfg.Audit.Bucket, Retention: cfg.Audit.RetentionDays, Log: log, Meter: metrics.Meter("audit"),
+		Pool: db.Pool(), Bucket: cfg.Audit.Bucket, Endpoint: cfg.Audit.Endpoint, Retention: cfg.Audit.RetentionDays, Log: log, Meter: metrics.Meter("audit"),
 	})
 	if err != nil {
 		return err
