@@ -169,3 +169,28 @@ func (p *pass) isMonth(w *word) bool {
 	p.put(w.from, w.base, "[DATE]")
 	return true
 }
+
+// isBirthday takes a day of birth with a hyphen or a full stop that says no year: DOB 3-2. Elsewhere 3-2 is anything.
+func (p *pass) isBirthday(end int) bool {
+	in, from := p.in, end+1
+	if p.before&bornWord == 0 || p.at-p.ended > 3 || end-p.at > 2 || from >= len(in) || in[end] != '-' && in[end] != '.' {
+		return false
+	}
+	to := from
+	for to < len(in) && lex.ClassOf(in[to]) == lex.Digit {
+		to++
+	}
+	if to == from || to-from > 2 || to+1 < len(in) && (in[to] == '-' || in[to] == '.') && lex.ClassOf(in[to+1]) == lex.Digit {
+		return false
+	}
+	if next, ok := p.next(to, 1); ok && next.flags&amount != 0 { // 3-4 weeks early
+		return false
+	}
+	a, _ := strconv.Atoi(string(in[p.at:end]))
+	b, _ := strconv.Atoi(string(in[from:to]))
+	if a, b = min(a, b), max(a, b); a < 1 || a > 12 || b > 31 {
+		return false
+	}
+	p.put(p.at, to, "[DATE]")
+	return true
+}

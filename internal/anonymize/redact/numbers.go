@@ -18,7 +18,7 @@ func (p *pass) number() {
 	case p.isCode(i) || p.isCodeWithin(end):
 	case p.isPlain(end):
 	case p.isIP():
-	case p.date():
+	case p.date() || p.isBirthday(end):
 	case p.isPhone():
 	case p.isLong(end):
 	case p.isAge(end):
@@ -33,7 +33,7 @@ func (p *pass) number() {
 // isPlain goes past what is plainly a measure, and cannot be the beginning of anything: 5%, 7.1, 128/76, 500 mg.
 func (p *pass) isPlain(end int) bool {
 	in, n := p.in, end-p.at
-	if n > 3 || p.before&(ageWord|bornWord|dateWord) != 0 || end+2 >= len(in) || p.apposed(end) {
+	if n > 3 || p.before&(ageWord|bornWord|dateWord|label) != 0 || end+2 >= len(in) || p.apposed(end) {
 		return false
 	}
 	if c := in[end]; (c == '.' && n <= 2 || c == '/' && n == 3) && lex.ClassOf(in[end+1]) == lex.Digit {
@@ -258,8 +258,29 @@ func (p *pass) isLong(end int) bool {
 		p.put(i, code, "[NUMBER]")
 	case digits >= 5:
 		p.put(i, end, "[NUMBER]")
+	case n >= labelled && p.isLabelled(i):
+		if next, ok := p.next(code, 2); ok && next.flags&(amount|yearWord) != 0 {
+			return false
+		}
+		p.put(i, code, "[NUMBER]")
 	default:
 		return false
+	}
+	return true
+}
+
+// labelled is how many digits a number has at least that its label tells to be somebody's: MRN 123, policy XY-1234.
+const labelled = 3
+
+// isLabelled says whether a label is before what begins at in[i].
+func (p *pass) isLabelled(i int) bool {
+	if p.before&label == 0 || i-p.ended > 4 {
+		return false
+	}
+	for _, c := range p.in[p.ended:i] {
+		if bytes.IndexByte([]byte(" #:-="), c) < 0 {
+			return false
+		}
 	}
 	return true
 }

@@ -32,10 +32,12 @@ const (
 	of
 	sex
 	hedge
+	label // of a number
+	link  // between a label and its number
 	known // any of them
 
 	// plainFlags are of words that, in small letters, are looked at no further.
-	plainFlags = ordinary | title | kin | ageWord | bornWord | yearWord | dateWord | amount | state | of | pronoun | scale | stateName | degree | sex | hedge | known
+	plainFlags = ordinary | title | kin | ageWord | bornWord | yearWord | dateWord | amount | state | of | pronoun | scale | stateName | degree | sex | hedge | label | link | known
 )
 
 // key is a folded word's first sixteen bytes and its length: words are looked for so often that strings would be slow.
@@ -153,7 +155,7 @@ func vocabulary() *table {
 		flags
 	}{
 		{ordinaryWords, ordinary}, {titleWords, title}, {kinWords, kin}, {ageWords, ageWord}, {bornWords, bornWord}, {yearWords, yearWord},
-		{dateWords, dateWord}, {amountWords, amount}, {stateWords, state}, {monthWords, month}, {weekdayWords, weekday}, {"ninety nineties nonagenarian centenarian", ninety}, {"is was", copula}, {"he she who they her his their", pronoun}, {"male female man woman lady gentleman m f", sex}, {"of now nearly almost about just over", hedge}, {scaleWords, scale},
+		{dateWords, dateWord}, {amountWords, amount}, {stateWords, state}, {monthWords, month}, {weekdayWords, weekday}, {"ninety nineties nonagenarian centenarian", ninety}, {"is was", copula}, {"he she who they her his their", pronoun}, {"male female man woman lady gentleman m f", sex}, {labelWords, label}, {"no num number id is of in ending", link}, {"of now nearly almost about just over", hedge}, {scaleWords, scale},
 		{stateNames, stateName}, {degreeWords, degree}, {"of de th st nd rd", of},
 	} {
 		for _, w := range strings.Fields(v.words) {

@@ -128,8 +128,23 @@ func (p *pass) mark(c byte) {
 		p.start = p.start || p.length > 2 || p.ended != p.at // not after Dr., J., p.o.
 	case '!', '?', ':', '*', ';', '>':
 		p.start = true
+	case '\\':
+		if p.escaped() {
+			p.at++
+		}
 	}
 	p.at++
+}
+
+// escaped says whether the letter behind the backslash here is written for a line feed or the like, and what follows is a name:
+// "Note:\nSmith" is what is left of a text that was encoded twice.
+func (p *pass) escaped() bool {
+	i := p.at + 2
+	if i >= len(p.in) || bytes.IndexByte([]byte("nrtNRT"), p.in[i-1]) < 0 {
+		return false
+	}
+	next, ok := p.next(i, 0)
+	return ok && next.from == i && (p.own.find(next.key, next.text) != nil || p.names(next.text) && next.flags&ordinary == 0)
 }
 
 // placeholder is the end of what this package writes in the place of something; name says whether that was a name.
@@ -200,6 +215,8 @@ func (p *pass) word() {
 		p.before |= ageWord // her daughter's name is Emily, who is 93
 	} else if told := p.before&ageWord != 0 && w.flags&hedge != 0 || w.flags&pronoun != 0 && w.base < w.to; told {
 		p.before = w.flags | ageWord // the age of 93, he is now 93, she's 93
+	} else if p.before&label != 0 && w.flags&link != 0 {
+		p.before = w.flags | label // account number is 4821
 	} else {
 		p.before = w.flags
 	}
@@ -224,7 +241,7 @@ func (p *pass) passes(i, end int) bool {
 	k := keyAt(in[i:], n)
 	hash := k.hash()
 	f := p.words.get(k, hash)
-	if f&^plainFlags != 0 || f&hedge != 0 && p.before&ageWord != 0 || p.own.may(k, hash) || (p.own.codeMask|p.codeMask)&codeBit(in[i]) != 0 {
+	if f&^plainFlags != 0 || f&(hedge|link) != 0 && p.before&(ageWord|label) != 0 || p.own.may(k, hash) || (p.own.codeMask|p.codeMask)&codeBit(in[i]) != 0 {
 		return false
 	}
 	if in[i] < 'a' && (f&ordinary == 0 || p.before&title != 0 || n == 1) {
@@ -329,7 +346,7 @@ func (p *pass) more(w *word) bool {
 	if c == ':' || c == '.' || w.flags&(month|weekday) != 0 {
 		return false
 	}
-	if end, letters, digits := lex.Code(in, w.from); digits >= 5 && letters > 0 {
+	if end, letters, digits := lex.Code(in, w.from); letters > 0 && (digits >= 5 || digits >= labelled && p.isLabelled(w.from)) {
 		p.put(w.from, end, "[NUMBER]")
 		return true
 	}

@@ -65,6 +65,8 @@ func TestText(t *testing.T) {
 		{"then Xyzzy MQ", "then [NAME] [NAME]"},
 		{"seen by MQ today, M.Q. agrees", "seen by [NAME] today, [NAME] agrees"},
 
+		{`Note:\nMarisol\tQuintero\\nsmith, \nothing \reported`, `Note:\nZeldane\tFakename\\n[NAME], \nothing \reported`},
+
 		// Other people's.
 		{"wife Karen called", "wife [NAME] called"},
 		{"her daughter's name is Emily", "her daughter's name is [NAME]"},
@@ -90,7 +92,7 @@ func TestText(t *testing.T) {
 		{"local 867-5309, last four 5309", "local [PHONE], last four [PHONE]"},
 		{"+44 20 7946 0958", "[PHONE]"},
 		{"SSN 219-09-9999 219099999 219 09 9999", "SSN [SSN] [SSN] [SSN]"},
-		{"SSN XXX-XX-1234, ending 9999", "SSN XXX-XX-[SSN], ending [SSN]"},
+		{"SSN XXX-XX-1234, ending 9999", "SSN [NUMBER], ending [SSN]"},
 		{"chart MAQU000123, maqu-000123, JOSM000777", "chart [NUMBER], [NUMBER], [NUMBER]"},
 		{"5 1 2 .. 8 6 7 -- 5 3 0 9", "[PHONE]"},
 		{"room 7741", "room [NUMBER]"},
@@ -111,7 +113,13 @@ func TestText(t *testing.T) {
 		{"pain 4/10, on 4/10", "pain 4/10, on [DATE]"},
 		{"10 days on the road", "10 days on the road"},
 
+		// Numbers that say what they are.
+		{"MRN 123, mrn: A1234; acct #9876 (policy XY-123), account number is 4821, SSN ending in 6789", "MRN [NUMBER], mrn: [NUMBER]; acct #[NUMBER] (policy [NUMBER]), account number is [NUMBER], SSN ending in [NUMBER]"},
+		{"member of 12 step program, policy of 200 mg, license. 300 beds, on account of 3 falls", "member of 12 step program, policy of 200 mg, license. 300 beds, on account of 3 falls"},
+
 		// Dates.
+		{"DOB 3-2, born 25.12, birthday: 12-25; born 3-4 weeks early, 3-2", "DOB [DATE], born [DATE], birthday: [DATE]; born 3-4 weeks early, 3-2"},
+		{"since Thanksgiving, on Christmas Eve, xmas 2019", "since [DATE], on [DATE] Eve, xmas 2019"},
 		{"DOB 1984-03-02", "DOB 1984"},
 		{"on March the 2nd, 1984, the 2nd of March 1984, 2 de marzo de 1984, March 2-4, 1984", "on 1984, the 1984, 1984, 1984"},
 		{"seen 1/2/1930", "seen [DATE]"},

@@ -105,8 +105,10 @@ louisiana maine maryland massachusetts michigan minnesota mississippi missouri m
 texas utah vermont virginia washington wisconsin wyoming`
 	scaleWords  = "pain strength power grip murmur intensity severity reflexes pulses dtr dtrs motor headache discomfort"
 	degreeWords = "md do rn np pa phd lcsw dds dmd dnp aprn cnm crna pharmd dpm lpc lmft lvn lpn mbbs facp fnp psyd"
+	labelWords  = "mrn ssn acct account policy member subscriber beneficiary medicaid mbi hicn license licence lic dl dea npi plate serial vin udi passport"
 	monthWords  = `january jan enero february feb febrero march mar marzo april apr abril may mayo june jun junio july jul julio august aug agosto
-september sept sep septiembre october oct octubre november nov noviembre december dec diciembre febr ene abr ago dic`
+september sept sep septiembre october oct octubre november nov noviembre december dec diciembre febr ene abr ago dic
+christmas xmas thanksgiving halloween easter hanukkah`
 	weekdayWords = `monday mon tuesday tue tues wednesday wed thursday thu thur thurs friday fri saturday sat sunday sun`
 )
 
