@@ -28,7 +28,7 @@ type Config struct {
 	Log      *slog.Logger
 
 	PartBytes int64 // of COPY's text in a part; 0: 64 MB
-	SpanPages int64 // of a table that one COPY reads; 0: 8192, which is 64 MB
+	SpanPages int64 // of a table that one COPY reads; 0: 8192, which is 64 MB; four times as much where others are read beside
 }
 
 const (

@@ -59,18 +59,19 @@ func (q *query) alias(hops int) string {
 	return fmt.Sprintf("j%d", hops)
 }
 
+// joins is how many tables are read beside.
+func (q *query) joins() int {
+	if len(q.hidden) <= 1 {
+		return max(0, len(q.way)-1) // the key is in the table before
+	}
+	return len(q.way)
+}
+
 // from joins what the fields are read from. Left joins: a row whose person is not there leaves all the same.
 func (q *query) from() string {
 	var b strings.Builder
 	b.WriteString(quotedPath(q.table) + " t")
-	joins := len(q.way)
-	if len(q.hidden) <= 1 {
-		joins-- // the key is in the table before
-	}
-	for i, h := range q.way {
-		if i >= joins {
-			break
-		}
+	for i, h := range q.way[:q.joins()] {
 		from, to := q.alias(i)+"."+quoted(h.column), q.alias(i+1)+"."+quoted(h.refersTo)
 		if h.cast {
 			from, to = from+"::text", to+"::text"

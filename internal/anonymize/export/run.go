@@ -159,7 +159,7 @@ func (r *run) make(ctx context.Context, e *engine, m *evidence.Manifest) error {
 	for _, t := range e.tables {
 		r.progress.pages.Add(t.pages)
 	}
-	if err := r.read(ctx, from, tasks(e.tables, r.SpanPages)); err != nil {
+	if err := r.read(ctx, from, tasks(e.tables, r.SpanPages, r.Workers)); err != nil {
 		return err
 	}
 	for _, t := range e.tables {

@@ -52,16 +52,14 @@ func (t task) condition() string {
 	return c
 }
 
-// tasks cuts tables into spans, so that several workers share a large one.
-func tasks(tables []*table, span int64) []task {
-	var all []task
+// tasks cuts tables into spans, so that workers share a large one.
+func tasks(tables []*table, span int64, workers int) []task {
+	all, total := []task(nil), int64(0)
 	for _, t := range tables {
-		spans := max(1, (t.pages+span-1)/span)
-		if t.whole {
-			spans = 1
-		} else if t.pages >= 64 {
-			spans = max(spans, 2) // a table of half a megabyte has two workers
-		}
+		total += t.pages
+	}
+	for _, t := range tables {
+		spans := t.spans(span, total/int64(workers))
 		for i := range spans {
 			one := task{table: t, from: i * t.pages / spans, to: (i + 1) * t.pages / spans}
 			if i == spans-1 {
@@ -74,6 +72,25 @@ func tasks(tables []*table, span int64) []task {
 		all = append(all, task{table: t, from: -1})
 	}
 	return all
+}
+
+// joinedSpan is how much larger spans are of a table with others beside: for each span PostgreSQL reads those anew.
+const joinedSpan = 4
+
+// spans is into how many a table is cut, of which a worker has so large a share.
+func (t *table) spans(span, share int64) int64 {
+	joined := t.query.joins() > 0
+	if joined {
+		span *= joinedSpan
+	}
+	spans := max(1, (t.pages+span-1)/span)
+	switch {
+	case t.whole:
+		return 1
+	case t.pages >= 64 && (!joined || t.pages*3 > share*2): // a table of half a megabyte has two workers, if they had to wait for it
+		return max(spans, 2)
+	}
+	return spans
 }
 
 // reader is one of the run's workers.
