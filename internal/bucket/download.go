@@ -45,6 +45,10 @@ func (d *download) open() error {
 		call.Generation(d.generation).Header().Set("Range", fmt.Sprintf("bytes=%d-", d.at))
 	}
 	answer, err := call.Download()
+	if d.at > 0 && says(err, http.StatusRequestedRangeNotSatisfiable) { // the line was cut behind the last byte
+		d.body = http.NoBody
+		return nil
+	}
 	if err != nil {
 		return err
 	}

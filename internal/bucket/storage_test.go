@@ -267,15 +267,17 @@ func (r *resetting) RoundTrip(q *http.Request) (*http.Response, error) {
 func TestStreamsThatAreReset(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	if err := open(t, "gs://trail", c.URL).Create(t.Context(), "a", []byte("the whole of an object")); err != nil {
-		t.Fatal(err)
-	}
-	line := &resetting{left: 4}
-	b, err := bucket.Open(t.Context(), "gs://trail", bucket.Options{Endpoint: c.URL, Client: &http.Client{Transport: line}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body, err := read(t.Context(), b, "a"); err != nil || body != "the whole of an object" || line.left >= 0 {
-		t.Errorf("read %q, %v, with %d more to come", body, err, line.left)
+	for _, whole := range []string{"the whole of an object", "7 bytes"} { // of which a line carries 7
+		if err := open(t, "gs://trail", c.URL).Create(t.Context(), whole, []byte(whole)); err != nil {
+			t.Fatal(err)
+		}
+		line := &resetting{left: 4}
+		b, err := bucket.Open(t.Context(), "gs://trail", bucket.Options{Endpoint: c.URL, Client: &http.Client{Transport: line}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := read(t.Context(), b, whole); err != nil || body != whole || line.left > 1 {
+			t.Errorf("read %q, %v, with %d more to come", body, err, line.left)
+		}
 	}
 }

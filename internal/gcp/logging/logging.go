@@ -66,7 +66,7 @@ func (e Entry) String() string {
 }
 
 // Errors is what an execution of a job has written at the severity ERROR and above, in order, up to a number of entries. It
-// waits a while for the first.
+// waits a while for the first, and until no more come: lines that were written together need not be seen together.
 func (c *Client) Errors(ctx context.Context, execution string, most int64) ([]Entry, error) {
 	parts := strings.Split(execution, "/")
 	if len(parts) != 8 {
@@ -85,8 +85,9 @@ func (c *Client) Errors(ctx context.Context, execution string, most int64) ([]En
 		if err != nil {
 			return false, err
 		}
+		before := len(found)
 		found = answer.Entries
-		return len(found) > 0 || time.Now().After(until), nil
+		return len(found) > 0 && len(found) == before || time.Now().After(until), nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the log of %s: %w", execution, err)
