@@ -31,11 +31,11 @@ locals {
   # On one instance: what the pipelines write, and what staging takes in of production. No pipeline writes to the latter.
   databases = {
     for use, name in { synced = "august", imported = "clinic" } : use => {
-      instance        = august_cloudsql_ha_policy.platform.instance
-      name            = name
-      user            = "august-sync"
-      password_secret = "august-db-password"
-      direct          = true
+      instance                = august_cloudsql_ha_policy.platform.instance
+      name                    = name
+      user                    = "august-sync"
+      password_secret         = "august-db-password"
+      direct                  = true
     }
   }
 }
