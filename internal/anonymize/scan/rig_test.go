@@ -178,7 +178,7 @@ func (r *rig) export(options Options) (*Result, error) {
 	}
 	for i := range r.crowd { // of every length, beginning with any letter or digit
 		normal := fmt.Sprintf("%c%0*d", "0123456789abcdefghijklmnopqrstuvwxyz"[i%36], i/36%32, i)
-		set.Add(identify.Kind(i/(36*32)%10), []byte(normal)) //nolint:gosec // of ten
+		set.Add(identify.Kind(i/(36*32)%10), []byte(normal))
 	}
 	b, err := bucket.Open(r.Context(), "file://"+r.TempDir(), bucket.Options{})
 	if err != nil {
