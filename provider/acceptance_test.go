@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	c.configure(providerModel{})
 	for _, s := range []setting{
 		c.project, c.region, c.accessToken, c.impersonate,
-		c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring,
+		c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring, c.logging, c.storage,
 	} {
 		for _, name := range s.env {
 			_ = os.Unsetenv(name)
@@ -78,10 +78,12 @@ provider "august" {
     iam_credentials = %q
     monitoring      = %q
     pubsub          = %q
+    logging         = %q
+    storage         = %q
   }
 }
 `, accProject, localtest.Region, localcloud.ServiceAccount("terraform", accProject),
-		c.Endpoints.CloudSQL, c.Endpoints.CloudRun, c.Endpoints.SecretManager, c.Endpoints.IAMCredentials, c.Endpoints.Monitoring, c.Endpoints.PubSub)
+		c.Endpoints.CloudSQL, c.Endpoints.CloudRun, c.Endpoints.SecretManager, c.Endpoints.IAMCredentials, c.Endpoints.Monitoring, c.Endpoints.PubSub, c.Endpoints.Logging, c.Endpoints.Storage)
 }
 
 // expectChanged is a plan check that an update changes these attributes, and no others.

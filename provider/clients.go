@@ -17,9 +17,11 @@ import (
 	"google.golang.org/api/run/v2"
 	"google.golang.org/api/secretmanager/v1"
 
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/auth"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/image"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/logging"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/monitoring"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/pubsub"
 )
@@ -31,7 +33,7 @@ type clients struct {
 	project, region                                           setting
 	accessToken, impersonate, delegates                       setting
 	cloudSQL, cloudRun, secretManager, pubSub, iamCredentials setting
-	monitoring                                                setting
+	monitoring, logging, storage                              setting
 
 	mu     sync.Mutex
 	tokens oauth2.TokenSource
@@ -142,6 +144,8 @@ func (c *clients) configure(m providerModel) {
 	c.pubSub = endpoint(m.Endpoints.PubSub, "pubsub", "AUGUST_PUBSUB_ENDPOINT")
 	c.iamCredentials = endpoint(m.Endpoints.IAMCredentials, "iam_credentials", "AUGUST_IAM_CREDENTIALS_ENDPOINT")
 	c.monitoring = endpoint(m.Endpoints.Monitoring, "monitoring", "AUGUST_MONITORING_ENDPOINT")
+	c.logging = endpoint(m.Endpoints.Logging, "logging", "AUGUST_LOGGING_ENDPOINT")
+	c.storage = endpoint(m.Endpoints.Storage, "storage", "AUGUST_STORAGE_ENDPOINT")
 }
 
 // validateEnvironment holds what came from the environment to the rules that the schema holds the block to.
@@ -168,7 +172,7 @@ func (c *clients) validateEnvironment(ctx context.Context) diag.Diagnostics {
 		one.value = account
 		check(one, serviceAccountEmail())
 	}
-	for _, s := range []setting{c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring} {
+	for _, s := range []setting{c.cloudSQL, c.cloudRun, c.secretManager, c.pubSub, c.iamCredentials, c.monitoring, c.logging, c.storage} {
 		check(s, baseURL())
 	}
 	return diags
@@ -296,6 +300,27 @@ func (c *clients) Monitoring(ctx context.Context) (*monitoring.Client, error) {
 		return nil, err
 	}
 	return monitoring.New(ctx, options...)
+}
+
+// Logging is the client of the Cloud Logging API.
+func (c *clients) Logging(ctx context.Context) (*logging.Client, error) {
+	options, err := c.options(ctx, c.logging)
+	if err != nil {
+		return nil, err
+	}
+	return logging.New(ctx, options...)
+}
+
+// Bucket reaches the objects of a bucket of Cloud Storage.
+func (c *clients) Bucket(ctx context.Context, address string) (bucket.Bucket, error) {
+	if c.storage.unknown {
+		return nil, errUnknown{c.storage}
+	}
+	client, err := c.HTTPClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return bucket.Open(ctx, address, bucket.Options{Endpoint: c.storage.value, Client: client})
 }
 
 // PubSub is the client of the Pub/Sub API.

@@ -27,7 +27,7 @@ func callEverybody(t *testing.T, m providerModel) map[string]called {
 		mu.Lock()
 		defer mu.Unlock()
 		got := called{r.Method + " " + r.URL.Path, r.UserAgent(), r.Header.Get("X-Goog-User-Project"), r.Header.Get("Authorization")}
-		for _, word := range []string{"instances", "services", "secrets", "timeSeries", "topics", "generateAccessToken", "generateIdToken", "manifests", "info", "oauth"} {
+		for _, word := range []string{"instances", "services", "secrets", "timeSeries", "topics", "evidence", "generateAccessToken", "generateIdToken", "manifests", "info", "oauth"} {
 			if strings.Contains(r.URL.Path, word) {
 				calls[word] = got
 			}
@@ -62,7 +62,7 @@ func callEverybody(t *testing.T, m providerModel) map[string]called {
 	t.Setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "")
 
 	at := types.StringValue(server.URL)
-	m.Endpoints = &endpointsModel{at, at, at, at, at, at}
+	m.Endpoints = &endpointsModel{at, at, at, at, at, at, at, at}
 	c := &clients{userAgent: userAgent("1.2.3", "1.11.4")}
 	c.configure(m)
 	ctx := t.Context()
@@ -87,6 +87,9 @@ func callEverybody(t *testing.T, m providerModel) map[string]called {
 	queue, err := c.PubSub(ctx)
 	must(err)
 	_, _ = queue.Check(ctx, pubsub.Ref{Kind: pubsub.Topic, Project: "p", Name: "t"}, pubsub.Ref{})
+	exports, err := c.Bucket(ctx, "gs://exports")
+	must(err)
+	_, _ = exports.Open(ctx, "evidence")
 	registry, err := c.Registry(ctx)
 	must(err)
 	_, _ = registry.Exists(ctx, strings.TrimPrefix(server.URL, "http://")+"/r/i@sha256:"+strings.Repeat("0", 64))
@@ -101,7 +104,7 @@ func callEverybody(t *testing.T, m providerModel) map[string]called {
 // Everybody hears who calls. A person's calls to Google name the project that they count against, and nobody else's.
 func TestClients_callAsAPerson(t *testing.T) {
 	calls := callEverybody(t, providerModel{})
-	for _, word := range []string{"instances", "services", "secrets", "timeSeries", "topics", "manifests"} {
+	for _, word := range []string{"instances", "services", "secrets", "timeSeries", "topics", "evidence", "manifests"} {
 		got := calls[word]
 		if got.agent != "terraform-provider-august/1.2.3 Terraform/1.11.4" {
 			t.Errorf("%s: %+v: another user agent", word, got)
@@ -121,7 +124,7 @@ func TestClients_callAsAPerson(t *testing.T) {
 
 func TestClients_callAsAnAccount(t *testing.T) {
 	calls := callEverybody(t, providerModel{ImpersonateServiceAccount: types.StringValue("terraform@feel-august-platform.iam.gserviceaccount.com")})
-	for _, word := range []string{"instances", "services", "secrets", "timeSeries", "topics", "manifests", "info", "generateAccessToken", "generateIdToken"} {
+	for _, word := range []string{"instances", "services", "secrets", "timeSeries", "topics", "evidence", "manifests", "info", "generateAccessToken", "generateIdToken"} {
 		got, is := calls[word]
 		if !is || got.agent != "terraform-provider-august/1.2.3 Terraform/1.11.4" {
 			t.Errorf("%s: %+v: another user agent", word, got)

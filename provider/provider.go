@@ -53,6 +53,8 @@ type endpointsModel struct {
 	PubSub         types.String `tfsdk:"pubsub"`
 	IAMCredentials types.String `tfsdk:"iam_credentials"`
 	Monitoring     types.String `tfsdk:"monitoring"`
+	Logging        types.String `tfsdk:"logging"`
+	Storage        types.String `tfsdk:"storage"`
 }
 
 // Metadata implements provider.Provider.
@@ -116,6 +118,8 @@ func (p *augustProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 					"pubsub":          endpoint("the Pub/Sub API", "AUGUST_PUBSUB_ENDPOINT"),
 					"iam_credentials": endpoint("the IAM Service Account Credentials API", "AUGUST_IAM_CREDENTIALS_ENDPOINT"),
 					"monitoring":      endpoint("the Cloud Monitoring API", "AUGUST_MONITORING_ENDPOINT"),
+					"logging":         endpoint("the Cloud Logging API", "AUGUST_LOGGING_ENDPOINT"),
+					"storage":         endpoint("the Cloud Storage API, without its path `storage/v1`. The jobs of staging are told of it, and runtimes for `audit.bucket`", "AUGUST_STORAGE_ENDPOINT"),
 				},
 			},
 		},
@@ -140,7 +144,7 @@ func (p *augustProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	var config providerModel
 	if endpoints.IsUnknown() {
 		unknown := types.StringUnknown()
-		config.Endpoints = &endpointsModel{unknown, unknown, unknown, unknown, unknown, unknown}
+		config.Endpoints = &endpointsModel{unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown}
 		for name, to := range map[string]*types.String{
 			"project": &config.Project, "region": &config.Region, "access_token": &config.AccessToken,
 			"impersonate_service_account": &config.ImpersonateServiceAccount,
@@ -163,6 +167,7 @@ func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSo
 	return []func() datasource.DataSource{
 		NewCloudSQLHAStatusDataSource,
 		NewSyncStatusDataSource,
+		NewSchemaCoverageDataSource,
 	}
 }
 
@@ -175,6 +180,8 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewSyncPipelineResource,
 		NewRecoveryDrillResource,
 		NewSecretResource,
+		NewStagingAnonymizationResource,
+		NewStagingDatasetResource,
 	}
 }
 

@@ -331,6 +331,11 @@ type privateState interface {
 	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
 }
 
+// privateKeeper is where an apply keeps it.
+type privateKeeper interface {
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+}
+
 func parseHAPolicyID(id string) ([]string, bool) {
 	parts := strings.Split(id, "/")
 	if len(parts) == 4 && parts[0] == "projects" && parts[2] == "instances" {

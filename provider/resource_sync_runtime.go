@@ -221,7 +221,7 @@ func (r *syncRuntimeResource) Delete(ctx context.Context, req resource.DeleteReq
 	defer cancel()
 	client, err := r.client(ctx)
 	if err == nil && state.migratesByJob() { // first, since a service that is gone leaves the state
-		err = client.DeleteJob(ctx, state.migrationsPath())
+		err = client.DeleteJob(ctx, state.migrationsPath(), cloudrun.Migrations)
 	}
 	if err == nil {
 		err = client.Delete(ctx, state.servicePath(), nil)
@@ -274,6 +274,7 @@ func (r *syncRuntimeResource) prepare(ctx context.Context, plan, state *syncRunt
 		return nil, cloudrun.Spec{}
 	}
 	r.settlePubSub(ctx, plan, diags)
+	r.settleAudit(ctx, plan, diags)
 	if r.checkPubSub(ctx, *plan, true, diags); diags.HasError() {
 		return nil, cloudrun.Spec{}
 	}

@@ -12,73 +12,45 @@ import (
 	"google.golang.org/api/sqladmin/v1"
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudrun"
-	"github.com/feel-august/terraform-provider-august/internal/gcp/secrets"
 )
 
 // liveService is a service as Cloud Run has it.
 type liveService = *run.GoogleCloudRunV2Service
+
+// liveJob is a job as Cloud Run has it.
+type liveJob = *run.GoogleCloudRunV2Job
 
 // liveInstance is an instance as Cloud SQL has it.
 type liveInstance = *sqladmin.DatabaseInstance
 
 // The variables that the runtime reads its configuration from.
 const (
-	envDatabaseInstance = "AUGUST_DATABASE_INSTANCE"
-	envDatabaseName     = "AUGUST_DATABASE_NAME"
-	envDatabaseUser     = "AUGUST_DATABASE_USER"
-	envDatabasePoolMax  = "AUGUST_DATABASE_POOL_MAX"
-	envDatabaseHost     = "AUGUST_DATABASE_HOST"
-	envDatabasePort     = "AUGUST_DATABASE_PORT"
-	envDatabasePassword = "AUGUST_DATABASE_PASSWORD"
-	envDrChronoURL      = "AUGUST_DRCHRONO_URL"
-	envDrChronoOAuth    = "AUGUST_DRCHRONO_OAUTH"
-	envDrChronoWebhook  = "AUGUST_DRCHRONO_WEBHOOK_SECRET"
-	envDrChronoNext     = "AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT"
-	envWebhookVerify    = "AUGUST_WEBHOOK_VERIFY"
-	envWebhookInboxMax  = "AUGUST_WEBHOOK_INBOX_MAX_MB"
-	envDrChronoCalls    = "AUGUST_DRCHRONO_CALLS_PER_HOUR"
-	envDrChronoReserve  = "AUGUST_DRCHRONO_RESERVE_PERCENT"
-	envCodaURL          = "AUGUST_CODA_URL"
-	envCodaToken        = "AUGUST_CODA_TOKEN" //nolint:gosec // the name of a variable, not what it holds
-	envCodaWrites       = "AUGUST_CODA_WRITES_PER_10S"
-	envAuditBucket      = "AUGUST_AUDIT_BUCKET"
-	envAuditRetention   = "AUGUST_AUDIT_RETENTION_DAYS"
-	envControlAudience  = "AUGUST_CONTROL_AUDIENCE"
-	envControlCallers   = "AUGUST_CONTROL_CALLERS"
-	envIssuer           = "AUGUST_OIDC_ISSUER"
+	envDatabasePoolMax = "AUGUST_DATABASE_POOL_MAX"
+	envDrChronoURL     = "AUGUST_DRCHRONO_URL"
+	envDrChronoOAuth   = "AUGUST_DRCHRONO_OAUTH"
+	envDrChronoWebhook = "AUGUST_DRCHRONO_WEBHOOK_SECRET"
+	envDrChronoNext    = "AUGUST_DRCHRONO_WEBHOOK_SECRET_NEXT"
+	envWebhookVerify   = "AUGUST_WEBHOOK_VERIFY"
+	envWebhookInboxMax = "AUGUST_WEBHOOK_INBOX_MAX_MB"
+	envDrChronoCalls   = "AUGUST_DRCHRONO_CALLS_PER_HOUR"
+	envDrChronoReserve = "AUGUST_DRCHRONO_RESERVE_PERCENT"
+	envCodaURL         = "AUGUST_CODA_URL"
+	envCodaToken       = "AUGUST_CODA_TOKEN" //nolint:gosec // the name of a variable, not what it holds
+	envCodaWrites      = "AUGUST_CODA_WRITES_PER_10S"
+	envAuditBucket     = "AUGUST_AUDIT_BUCKET"
+	envAuditRetention  = "AUGUST_AUDIT_RETENTION_DAYS"
+	envControlAudience = "AUGUST_CONTROL_AUDIENCE"
+	envControlCallers  = "AUGUST_CONTROL_CALLERS"
+	envIssuer          = "AUGUST_OIDC_ISSUER"
 )
 
 // environment is what the runtime is told, with secrets by reference.
 func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnostics) []cloudrun.Env {
-	var env []cloudrun.Env
-	value := func(name, value string) { env = append(env, cloudrun.Env{Name: name, Value: value}) }
-	number := func(name string, n types.Int64) {
-		if !n.IsNull() {
-			value(name, strconv.FormatInt(n.ValueInt64(), 10))
-		}
-	}
-	secret := func(name string, reference types.String) {
-		if reference.IsNull() {
-			return
-		}
-		ref, err := secrets.Parse(reference.ValueString(), m.Project.ValueString())
-		if err != nil {
-			fail(diags, "Secret reference not understood", "The reference for "+name+" cannot be used.", err)
-			return
-		}
-		env = append(env, cloudrun.Env{Name: name, Secret: &ref})
-	}
-
+	env := &environment{project: m.Project.ValueString(), diags: diags}
+	value, number, secret := env.value, env.number, env.secret
 	if d := objectAs[databaseModel](ctx, m.Database, diags); d != nil {
-		value(envDatabaseInstance, d.ConnectionName.ValueString())
-		value(envDatabaseName, d.Name.ValueString())
-		value(envDatabaseUser, d.User.ValueString())
+		d.tell(env)
 		value(envDatabasePoolMax, strconv.FormatInt(d.PoolMax.ValueInt64(), 10))
-		if d.Direct.ValueBool() {
-			value(envDatabaseHost, d.Address.ValueString())
-			value(envDatabasePort, strconv.FormatInt(d.Port.ValueInt64(), 10))
-			secret(envDatabasePassword, d.PasswordSecret)
-		}
 	}
 	if d := objectAs[drchronoModel](ctx, m.DrChrono, diags); d != nil {
 		value(envDrChronoURL, d.URL.ValueString())
@@ -98,12 +70,7 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 		number(envCodaWrites, c.WritesPer10s)
 	}
 	m.pubsubVariables(ctx, value, diags)
-	if a := objectAs[auditModel](ctx, m.Audit, diags); a != nil {
-		if !a.Bucket.IsNull() {
-			value(envAuditBucket, a.Bucket.ValueString())
-		}
-		number(envAuditRetention, a.RetentionDays)
-	}
+	m.auditVariables(ctx, env, diags)
 	if c := objectAs[controlModel](ctx, m.Control, diags); c != nil {
 		var callers []string
 		diags.Append(c.AllowedCallers.ElementsAs(ctx, &callers, false)...)
@@ -112,63 +79,7 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 		value(envControlCallers, strings.Join(callers, ","))
 		value(envIssuer, c.Issuer.ValueString())
 	}
-	return env
-}
-
-// variables reads an environment, and remembers which of it has been asked for.
-type variables struct {
-	byName  map[string]cloudrun.Env
-	asked   map[string]bool
-	project string
-}
-
-func (v variables) has(name string) bool { _, ok := v.byName[name]; return ok }
-
-func (v variables) text(name string) string {
-	v.asked[name] = true
-	return v.byName[name].Value
-}
-
-func (v variables) string(name string) types.String { return stringOrNull(v.text(name)) }
-
-func (v variables) number(name string, otherwise int64) types.Int64 {
-	n, err := strconv.ParseInt(v.text(name), 10, 64)
-	if err != nil {
-		n = otherwise
-	}
-	return types.Int64Value(n)
-}
-
-// flagOrNull is a flag that is in the environment only where it is declared.
-func (v variables) flagOrNull(name string) types.Bool {
-	is, err := strconv.ParseBool(v.text(name))
-	if err != nil {
-		return types.BoolNull()
-	}
-	return types.BoolValue(is)
-}
-
-// numberOrNull is a number that is in the environment only where it is declared.
-func (v variables) numberOrNull(name string) types.Int64 {
-	n, err := strconv.ParseInt(v.text(name), 10, 64)
-	if err != nil {
-		return types.Int64Null()
-	}
-	return types.Int64Value(n)
-}
-
-// secret is the reference that a variable holds, in the words of before when it means the same. A variable that holds
-// a value instead gives null: the value may be the secret, and must not come into the state.
-func (v variables) secret(name string, before types.String) types.String {
-	v.asked[name] = true
-	ref := v.byName[name].Secret
-	if ref == nil {
-		return types.StringNull()
-	}
-	if was, err := secrets.Parse(before.ValueString(), v.project); err == nil && was == *ref {
-		return before
-	}
-	return types.StringValue(ref.Short(v.project))
+	return env.all
 }
 
 // flattenEnvironment takes the runtime's configuration from its environment, and returns the names of the variables
@@ -183,16 +94,8 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	if was := objectAs[databaseModel](ctx, m.Database, diags); was != nil {
 		database = *was
 	}
-	database.ConnectionName = v.string(envDatabaseInstance)
-	database.Instance = m.instanceOf(database)
-	database.Name, database.User = v.string(envDatabaseName), v.string(envDatabaseUser)
+	database.observe(v, m.Location.ValueString())
 	database.PoolMax = v.number(envDatabasePoolMax, defaultPoolMax)
-	database.Direct = types.BoolValue(v.has(envDatabaseHost))
-	database.Address = v.string(envDatabaseHost)
-	database.PasswordSecret = v.secret(envDatabasePassword, database.PasswordSecret)
-	if port := v.number(envDatabasePort, defaultDatabasePort); v.has(envDatabaseHost) || database.Port.IsNull() {
-		database.Port = port
-	}
 	m.Database = objectOf(ctx, databaseTypes, database, diags)
 
 	var drchrono drchronoModel
@@ -217,13 +120,7 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	}
 
 	m.flattenPubSub(ctx, v, diags)
-	audit := auditModel{Bucket: v.string(envAuditBucket), RetentionDays: v.numberOrNull(envAuditRetention)}
-	// An empty block declares nothing, and stays.
-	if was := objectAs[auditModel](ctx, m.Audit, diags); was != nil || v.has(envAuditBucket) || v.has(envAuditRetention) {
-		m.Audit = objectOf(ctx, auditTypes, audit, diags)
-	} else {
-		m.Audit = types.ObjectNull(auditTypes)
-	}
+	m.flattenAudit(ctx, v, diags)
 
 	control := controlModel{Issuer: v.string(envIssuer)}
 	if was := objectAs[controlModel](ctx, m.Control, diags); was != nil {
@@ -259,22 +156,4 @@ func (m *syncRuntimeModel) flattenAudience(live string, imported bool, control *
 	if !control.Audience.IsNull() || (imported && !m.Audience.Equal(standard.Audience)) {
 		control.Audience = m.Audience
 	}
-}
-
-// instanceOf is the database's instance in the words it was declared in, when they mean the one it is. Otherwise it is
-// the name alone, when the instance is where the service is, else the connection name.
-func (m *syncRuntimeModel) instanceOf(d databaseModel) types.String {
-	parts := instanceForm.FindStringSubmatch(d.ConnectionName.ValueString())
-	if parts == nil || parts[1] == "" {
-		return d.ConnectionName
-	}
-	project, region, name := parts[1], parts[2], parts[3]
-	declared := d.Instance.ValueString()
-	switch {
-	case declared == d.ConnectionName.ValueString(), declared == name && project == m.Project.ValueString():
-		return d.Instance
-	case declared == "" && project == m.Project.ValueString() && region == m.Location.ValueString():
-		return types.StringValue(name)
-	}
-	return d.ConnectionName
 }

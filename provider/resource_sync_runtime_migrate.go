@@ -119,7 +119,7 @@ func (r *syncRuntimeResource) migrate(ctx context.Context, client *cloudrun.Clie
 		return // no revision will be made, and the next step says why
 	}
 	job := cloudrun.Job{
-		Project: spec.Project, Location: spec.Location, Name: spec.Name + migrateSuffix,
+		Project: spec.Project, Location: spec.Location, Name: spec.Name + migrateSuffix, Kind: cloudrun.Migrations,
 		Revision: revision,
 		Args:     []string{migrateCommand},
 		Env:      forMigrations,
@@ -167,7 +167,7 @@ func reportMigrations(ctx context.Context, job cloudrun.Job, spec cloudrun.Spec,
 func deleteMigrations(ctx context.Context, client *cloudrun.Client, m syncRuntimeModel, diags *diag.Diagnostics) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if err := client.DeleteJob(ctx, m.migrationsPath()); err != nil {
+	if err := client.DeleteJob(ctx, m.migrationsPath(), cloudrun.Migrations); err != nil {
 		warn(diags, "Job not deleted", "The job "+m.migrationsPath()+" could not be deleted. Nothing uses it any more: delete it by hand.", err)
 	}
 }

@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,17 +51,10 @@ type syncRuntimeModel struct {
 }
 
 type databaseModel struct {
-	Instance            types.String `tfsdk:"instance"`
-	Name                types.String `tfsdk:"name"`
-	User                types.String `tfsdk:"user"`
-	PasswordSecret      types.String `tfsdk:"password_secret"`
-	Direct              types.Bool   `tfsdk:"direct"`
-	Port                types.Int64  `tfsdk:"port"`
-	PoolMax             types.Int64  `tfsdk:"pool_max"`
-	MaxConnections      types.Int64  `tfsdk:"max_connections"`
-	ReservedConnections types.Int64  `tfsdk:"reserved_connections"`
-	ConnectionName      types.String `tfsdk:"connection_name"`
-	Address             types.String `tfsdk:"address"`
+	databasePlace
+	PoolMax             types.Int64 `tfsdk:"pool_max"`
+	MaxConnections      types.Int64 `tfsdk:"max_connections"`
+	ReservedConnections types.Int64 `tfsdk:"reserved_connections"`
 }
 
 type drchronoModel struct {
@@ -85,11 +77,6 @@ type codaModel struct {
 	WritesPer10s types.Int64 `tfsdk:"writes_per_10s"`
 }
 
-type auditModel struct {
-	Bucket        types.String `tfsdk:"bucket"`
-	RetentionDays types.Int64  `tfsdk:"retention_days"`
-}
-
 type controlModel struct {
 	AllowedCallers types.Set    `tfsdk:"allowed_callers"`
 	Issuer         types.String `tfsdk:"issuer"`
@@ -105,19 +92,15 @@ type scalingModel struct {
 }
 
 var (
-	databaseTypes = map[string]attr.Type{
-		"instance": types.StringType, "name": types.StringType, "user": types.StringType, "password_secret": types.StringType,
-		"direct": types.BoolType, "port": types.Int64Type, "pool_max": types.Int64Type,
-		"max_connections": types.Int64Type, "reserved_connections": types.Int64Type,
-		"connection_name": types.StringType, "address": types.StringType,
-	}
+	databaseTypes = together(databasePlaceTypes, map[string]attr.Type{
+		"pool_max": types.Int64Type, "max_connections": types.Int64Type, "reserved_connections": types.Int64Type,
+	})
 	drchronoTypes = map[string]attr.Type{
 		"url": types.StringType, "oauth_secret": types.StringType, "webhook_secret": types.StringType, "webhook_secret_next": types.StringType,
 		"webhook_verify": types.BoolType, "webhook_inbox_max_mb": types.Int64Type,
 		"calls_per_hour": types.Int64Type, "reserve_percent": types.Int64Type,
 	}
 	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType, "writes_per_10s": types.Int64Type}
-	auditTypes   = map[string]attr.Type{"bucket": types.StringType, "retention_days": types.Int64Type}
 	controlTypes = map[string]attr.Type{
 		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}
@@ -134,9 +117,6 @@ var ingresses = map[string]string{
 }
 
 func ingressNames() []string { return slices.Sorted(maps.Keys(ingresses)) }
-
-// instanceForm is a connection name, whose project may have a domain in front, or an instance's name.
-var instanceForm = regexp.MustCompile(`^(?:((?:[a-z0-9.-]+:)?[a-z][a-z0-9-]*):([a-z0-9-]+):)?([a-z][a-z0-9-]{0,97})$`)
 
 func (m syncRuntimeModel) identity() []string {
 	return []string{m.Project.ValueString(), m.Location.ValueString(), m.Name.ValueString()}
@@ -233,7 +213,7 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 		types.Int64Value(seen.Min), types.Int64Value(seen.Max),
 		flattenTarget(targets.CPUUtilization, seen.CPUUtilization, imported), flattenTarget(targets.ConcurrencyUtilization, seen.ConcurrencyUtilization, imported),
 	}, diags)
-	m.flattenNetwork(ctx, seen.Network, imported, diags)
+	m.Network = flattenNetwork(ctx, m.Network, seen.Network, imported, diags)
 	m.Labels = ownLabels(m.Labels, seen.Labels, imported)
 	if m.Migrations.IsNull() {
 		m.Migrations = defaultMigrations
@@ -266,7 +246,10 @@ func (m *syncRuntimeModel) settleURI(uri types.String) {
 	}
 }
 
-func parseServiceID(id string) ([]string, bool) {
+func parseServiceID(id string) ([]string, bool) { return parseRunID(id, "services") }
+
+// parseRunID takes apart the id of one of Cloud Run's services or jobs.
+func parseRunID(id, collection string) ([]string, bool) {
 	parts := strings.Split(id, "/")
 	switch {
 	case slices.Contains(parts, ""):
@@ -274,7 +257,7 @@ func parseServiceID(id string) ([]string, bool) {
 		return []string{"", "", parts[0]}, true
 	case len(parts) == 3:
 		return parts, true
-	case len(parts) == 6 && parts[0] == "projects" && parts[2] == "locations" && parts[4] == "services":
+	case len(parts) == 6 && parts[0] == "projects" && parts[2] == "locations" && parts[4] == collection:
 		return []string{parts[1], parts[3], parts[5]}, true
 	}
 	return nil, false

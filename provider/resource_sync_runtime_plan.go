@@ -15,7 +15,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/secrets"
 )
 
@@ -27,13 +26,8 @@ func (r *syncRuntimeResource) ValidateConfig(ctx context.Context, req resource.V
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if d := objectAs[databaseModel](ctx, config.Database, &resp.Diagnostics); d != nil && !d.Direct.IsUnknown() {
-		at := path.Root("database").AtName("password_secret")
-		if direct := d.Direct.ValueBool(); direct && d.PasswordSecret.IsNull() {
-			failAt(&resp.Diagnostics, at, "Password missing", "A direct connection signs in by password. Refer to the secret that holds it, or leave direct out.", nil)
-		} else if !direct && !d.PasswordSecret.IsNull() {
-			failAt(&resp.Diagnostics, at, "Password not used", "The Cloud SQL connector signs in by IAM and takes no password. Leave it out, or set direct to true.", nil)
-		}
+	if d := objectAs[databaseModel](ctx, config.Database, &resp.Diagnostics); d != nil {
+		d.checkSignIn(&resp.Diagnostics)
 	}
 	if s := objectAs[scalingModel](ctx, config.Scaling, &resp.Diagnostics); s != nil && !s.MinInstances.IsUnknown() && !s.MaxInstances.IsUnknown() {
 		least, most := int64(defaultMinInstances), int64(defaultMaxInstances)
@@ -49,7 +43,7 @@ func (r *syncRuntimeResource) ValidateConfig(ctx context.Context, req resource.V
 		}
 	}
 	checkMemory(config, &resp.Diagnostics)
-	checkNetwork(ctx, config, &resp.Diagnostics)
+	checkNetwork(ctx, config.Network, config.Location, &resp.Diagnostics)
 	checkWebhook(ctx, config, &resp.Diagnostics)
 	checkRollout(ctx, config, &resp.Diagnostics)
 }
@@ -132,6 +126,7 @@ func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.Modif
 	r.checkSecrets(ctx, plan, &resp.Diagnostics)
 	r.planPubSub(ctx, &plan, config, &resp.Diagnostics)
 	r.checkPubSub(ctx, plan, false, &resp.Diagnostics)
+	r.planAudit(ctx, &plan, config, &resp.Diagnostics)
 	plan.settleNames()
 	plan.ready(state)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
@@ -199,83 +194,20 @@ func (m *syncRuntimeModel) ready(state *syncRuntimeModel) {
 	}
 }
 
-// locateDatabase finds the database's instance. While planning, an instance that cannot be looked up leaves its address
-// as it was, or unknown; when must is set, everything has to be known. It returns the instance when it has looked it up.
+// locateDatabase finds the database's instance; see databasePlace.locate.
 func (r *syncRuntimeResource) locateDatabase(ctx context.Context, plan, state *syncRuntimeModel, must bool, diags *diag.Diagnostics) liveInstance {
 	d := objectAs[databaseModel](ctx, plan.Database, diags)
 	if d == nil {
 		return nil
 	}
 	defer func() { plan.Database = objectOf(ctx, databaseTypes, d, diags) }()
-	at := path.Root("database").AtName("instance")
-
-	connection, address := types.StringUnknown(), types.StringUnknown()
+	var was *databasePlace
 	if state != nil {
-		if was := objectAs[databaseModel](ctx, state.Database, diags); was != nil && was.Instance.Equal(d.Instance) {
-			connection = was.ConnectionName
-			if was.Direct.Equal(d.Direct) {
-				address = was.Address
-			}
+		if of := objectAs[databaseModel](ctx, state.Database, diags); of != nil {
+			was = &of.databasePlace
 		}
 	}
-	if must { // what the plan knows is what was agreed on
-		if !d.ConnectionName.IsUnknown() && !d.Address.IsUnknown() {
-			return nil
-		}
-		connection, address = d.ConnectionName, d.Address
-	}
-	if !d.Direct.IsUnknown() && !d.Direct.ValueBool() {
-		address = types.StringNull()
-	}
-	d.ConnectionName, d.Address = connection, address
-	if d.Instance.IsUnknown() || plan.Project.IsUnknown() {
-		return nil
-	}
-
-	parts := instanceForm.FindStringSubmatch(d.Instance.ValueString())
-	if parts == nil {
-		return nil // its own validator says so
-	}
-	project, instance := parts[1], parts[3]
-	if project == "" {
-		project = plan.Project.ValueString()
-	} else {
-		d.ConnectionName = d.Instance
-	}
-	if !must && d.Direct.IsUnknown() {
-		return nil
-	}
-	client, err := r.clients.CloudSQL(ctx)
-	if err != nil && isUnknown(err) && !must {
-		return nil
-	}
-	var live liveInstance
-	if err == nil {
-		live, err = client.Get(ctx, project, instance)
-	}
-	switch {
-	case cloudsql.IsNotFound(err):
-		failAt(diags, at, "Database instance not found", "There is no Cloud SQL instance "+instance+" in project "+project+
-			". Correct the name; or, when the same apply makes it, refer to its connection_name, which is not known before.", nil)
-	case err != nil && !must:
-		warnAt(diags, at, "Database instance not looked up",
-			"The instance "+project+"/"+instance+" could not be read while planning, so that its address shows only at apply.", err)
-	case err != nil:
-		failAt(diags, at, "Database instance not looked up", "The instance "+project+"/"+instance+" could not be read.", err)
-	case parts[1] != "" && live.ConnectionName != d.Instance.ValueString():
-		failAt(diags, at, "Database instance not found", "The instance "+instance+" in project "+project+" has the connection name "+
-			live.ConnectionName+". Correct the region.", nil)
-	default:
-		d.ConnectionName = types.StringValue(live.ConnectionName)
-		if d.Direct.ValueBool() {
-			if d.Address = stringOrNull(cloudsql.Address(live)); d.Address.IsNull() {
-				failAt(diags, path.Root("database").AtName("direct"), "Database instance not reachable",
-					"The instance "+live.ConnectionName+" has no address of its own. Give it a private address, or leave direct out.", nil)
-			}
-		}
-		return live
-	}
-	return nil
+	return d.locate(ctx, r.clients, plan.Project, was, must, diags)
 }
 
 // checkSecrets asks whether every secret that is referred to exists. It asks for all at once, since a plan waits for it.

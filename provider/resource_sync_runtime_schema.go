@@ -27,7 +27,6 @@ const (
 	defaultDrChronoURL  = "https://app.drchrono.com"
 	defaultCodaURL      = "https://coda.io/apis/v1"
 	defaultIssuer       = "https://accounts.google.com"
-	defaultDatabasePort = 5432
 	defaultPoolMax      = 4
 	defaultMinInstances = 1
 	defaultMaxInstances = 3
@@ -35,16 +34,7 @@ const (
 
 // Schema implements resource.Resource.
 func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	const reference = "A reference, never the secret itself: `name`, `name:version` or " +
-		"`projects/{project}/secrets/{name}/versions/{version}`; without a version, the latest one at the time an instance starts."
-	secret := func(description string, required bool) schema.StringAttribute {
-		return schema.StringAttribute{
-			MarkdownDescription: description + " " + reference,
-			Required:            required,
-			Optional:            !required,
-			Validators:          []validator.String{secretReference()},
-		}
-	}
+	secret := secretAttribute
 	text := func(description, standard string, validators ...validator.String) schema.StringAttribute {
 		return schema.StringAttribute{
 			MarkdownDescription: description + " Default: `" + standard + "`.",
@@ -114,27 +104,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			"database": schema.SingleNestedAttribute{
 				MarkdownDescription: "The database that the runtime keeps its data in, PostgreSQL 14 or newer. The runtime makes and migrates its own schemas there.",
 				Required:            true,
-				Attributes: map[string]schema.Attribute{
-					"instance": schema.StringAttribute{
-						MarkdownDescription: "Cloud SQL instance: its connection name `project:region:name`, or its name alone when it is in the service's project.",
-						Required:            true,
-						Validators: []validator.String{stringvalidator.RegexMatches(instanceForm,
-							"is no instance: write its connection name \"project:region:name\", or its name alone when it is in the service's project")},
-					},
-					"name": schema.StringAttribute{
-						MarkdownDescription: "Name of the database on the instance.",
-						Required:            true,
-						Validators:          []validator.String{stringvalidator.LengthBetween(1, 63)},
-					},
-					"user": schema.StringAttribute{
-						MarkdownDescription: "Database user. Through the connector it signs in by IAM: a service account without `.gserviceaccount.com`.",
-						Required:            true,
-						Validators:          []validator.String{stringvalidator.LengthBetween(1, 63)},
-					},
-					"password_secret": secret("Password of the user; needed with `direct`, and only then.", false),
-					"direct": flag("Whether to connect to the instance's own address, private when it has one, instead of through the Cloud SQL connector. " +
-						"The connector encrypts and signs in by IAM; prefer it in production."),
-					"port": number("Port of the database, with `direct`, from 1 to 65535. Default: `5432`.", defaultDatabasePort, int64validator.Between(1, 65535)),
+				Attributes: databaseAttributes(map[string]schema.Attribute{
 					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats; from 4 with `drchrono.webhook_secret`, for deliveries. Default: `4`. "+
 						"The plan refuses a pool that the instance has too few connections for: those of `scaling.max_instances`, of a new revision beside them while it is rolled out, of the job that migrates, and of `reserved_connections`.",
 						defaultPoolMax, int64validator.Between(leastPoolMax, 100)),
@@ -150,9 +120,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 						Optional:   true,
 						Validators: []validator.Int64{int64validator.Between(0, mostConnections)},
 					},
-					"connection_name": computed("Connection name of the instance."),
-					"address":         computed("Address that the runtime connects to, with `direct`."),
-				},
+				}),
 			},
 			"drchrono": schema.SingleNestedAttribute{
 				MarkdownDescription: "The EHR to sync from.",
@@ -202,25 +170,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 				},
 			},
 			"pubsub": pubsubAttribute(),
-			"audit": schema.SingleNestedAttribute{
-				MarkdownDescription: "The audit trail, which the runtime keeps in any case: how long, and where the proof goes that nobody made it anew.",
-				Optional:            true,
-				Attributes: map[string]schema.Attribute{
-					"bucket": schema.StringAttribute{
-						MarkdownDescription: "Bucket for the heads of the trail's blocks, as `gs://bucket/prefix`; a locked retention policy keeps them from everybody. The service account needs " +
-							"`roles/storage.objectCreator` on it. Left out, whoever can write everything in the database can make the trail anew unseen.",
-						Optional: true,
-						Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^gs://[a-z0-9][a-z0-9._-]*[a-z0-9](/[^/?#]+)*$`),
-							"is no bucket of Cloud Storage: write gs://bucket or gs://bucket/prefix")},
-					},
-					"retention_days": schema.Int64Attribute{
-						MarkdownDescription: "Days for which entries are kept, from `0`, for ever, to `36500`; `2200` when it is left out, which is the six years of 45 CFR 164.316(b)(2)(i). " +
-							"Whole months are removed, and their removal is recorded.",
-						Optional:   true,
-						Validators: []validator.Int64{int64validator.Between(0, 36500)},
-					},
-				},
-			},
+			"audit":  auditAttribute(),
 			"control": schema.SingleNestedAttribute{
 				MarkdownDescription: "Who may call the runtime's control API, which `august_sync_pipeline` uses.",
 				Required:            true,

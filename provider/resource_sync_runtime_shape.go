@@ -64,7 +64,7 @@ func networkAttribute() schema.SingleNestedAttribute {
 					"is no network: write its name, or its id \"projects/project/global/networks/name\" (not its self_link)")},
 			},
 			"subnetwork": schema.StringAttribute{
-				MarkdownDescription: "Name of the subnetwork, or `projects/{project}/regions/{region}/subnetworks/{name}`. It has to be in the service's region. Default: the one with the network's name.",
+				MarkdownDescription: "Name of the subnetwork, or `projects/{project}/regions/{region}/subnetworks/{name}`. It has to be in the same region. Default: the one with the network's name.",
 				Optional:            true,
 				Validators: []validator.String{stringvalidator.RegexMatches(subnetworkForm,
 					"is no subnetwork: write its name, or its id \"projects/project/regions/region/subnetworks/name\" (not its self_link)")},
@@ -87,22 +87,22 @@ func networkAttribute() schema.SingleNestedAttribute {
 	}
 }
 
-// checkNetwork wants a network by one of its names, and holds the subnetwork to the service's region.
-func checkNetwork(ctx context.Context, config syncRuntimeModel, diags *diag.Diagnostics) {
-	n := objectAs[networkModel](ctx, config.Network, diags)
+// checkNetwork wants a network by one of its names, and holds the subnetwork to the region of what uses it.
+func checkNetwork(ctx context.Context, network types.Object, location types.String, diags *diag.Diagnostics) {
+	n := objectAs[networkModel](ctx, network, diags)
 	if n == nil {
 		return
 	}
 	if n.Network.IsNull() && n.Subnetwork.IsNull() {
 		failAt(diags, path.Root("network"), "Network missing", "Neither network nor subnetwork says which one it is. Set one of them, or leave the whole out.", nil)
 	}
-	if config.Location.IsNull() || config.Location.IsUnknown() {
+	if location.IsNull() || location.IsUnknown() {
 		return
 	}
 	parts := subnetworkForm.FindStringSubmatch(n.Subnetwork.ValueString())
-	if parts != nil && parts[1] != "" && parts[1] != config.Location.ValueString() {
-		failAt(diags, path.Root("network").AtName("subnetwork"), "Network not possible", "The subnetwork is in "+parts[1]+" and the service in "+
-			config.Location.ValueString()+". An instance can only have an interface in its own region. Name a subnetwork of that region.", nil)
+	if parts != nil && parts[1] != "" && parts[1] != location.ValueString() {
+		failAt(diags, path.Root("network").AtName("subnetwork"), "Network not possible", "The subnetwork is in "+parts[1]+" and what uses it in "+
+			location.ValueString()+". An instance can only have an interface in its own region. Name a subnetwork of that region.", nil)
 	}
 }
 
@@ -124,16 +124,23 @@ func (m syncRuntimeModel) expandShape(ctx context.Context, state *syncRuntimeMod
 		spec.CPUUtilization = target(s.CPUUtilization, was.CPUUtilization)
 		spec.ConcurrencyUtilization = target(s.ConcurrencyUtilization, was.ConcurrencyUtilization)
 	}
-	n := objectAs[networkModel](ctx, m.Network, diags)
-	switch {
-	case n != nil:
-		spec.Network = &cloudrun.Network{Network: n.Network.ValueString(), Subnetwork: n.Subnetwork.ValueString(), Egress: egresses[n.Egress.ValueString()]}
-		if !n.Tags.IsNull() {
-			diags.Append(n.Tags.ElementsAs(ctx, &spec.Network.Tags, false)...)
-		}
-	case state != nil && !state.Network.IsNull():
+	spec.Network = expandNetwork(ctx, m.Network, diags)
+	if spec.Network == nil && state != nil && !state.Network.IsNull() {
 		spec.Network = &cloudrun.Network{}
 	}
+}
+
+// expandNetwork is the network that is declared, nil for none.
+func expandNetwork(ctx context.Context, declared types.Object, diags *diag.Diagnostics) *cloudrun.Network {
+	n := objectAs[networkModel](ctx, declared, diags)
+	if n == nil {
+		return nil
+	}
+	network := &cloudrun.Network{Network: n.Network.ValueString(), Subnetwork: n.Subnetwork.ValueString(), Egress: egresses[n.Egress.ValueString()]}
+	if !n.Tags.IsNull() {
+		diags.Append(n.Tags.ElementsAs(ctx, &network.Tags, false)...)
+	}
+	return network
 }
 
 // flattenTarget shows a target that is ours; after an import, any.
@@ -145,11 +152,10 @@ func flattenTarget(was types.Int64, seen int64, imported bool) types.Int64 {
 }
 
 // flattenNetwork shows a network that is ours, in our words where they mean the same; after an import, any.
-func (m *syncRuntimeModel) flattenNetwork(ctx context.Context, seen *cloudrun.Network, imported bool, diags *diag.Diagnostics) {
-	was := objectAs[networkModel](ctx, m.Network, diags)
+func flattenNetwork(ctx context.Context, own types.Object, seen *cloudrun.Network, imported bool, diags *diag.Diagnostics) types.Object {
+	was := objectAs[networkModel](ctx, own, diags)
 	if seen == nil || was == nil && !imported {
-		m.Network = types.ObjectNull(networkTypes)
-		return
+		return types.ObjectNull(networkTypes)
 	}
 	now := networkModel{
 		Network: stringOrNull(seen.Network), Subnetwork: stringOrNull(seen.Subnetwork),
@@ -173,7 +179,7 @@ func (m *syncRuntimeModel) flattenNetwork(ctx context.Context, seen *cloudrun.Ne
 			now.Subnetwork = was.Subnetwork
 		}
 	}
-	m.Network = objectOf(ctx, networkTypes, now, diags)
+	return objectOf(ctx, networkTypes, now, diags)
 }
 
 // keepShape remembers what was ours and may be there still, after an update that failed.

@@ -83,7 +83,7 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"subnetwork's region", func(c map[string]any) {
 			c["location"] = "us-central1"
 			c["network"] = map[string]any{"subnetwork": "projects/p/regions/us-east1/subnetworks/n"}
-		}, "network.subnetwork", "in us-east1 and the service in us-central1"},
+		}, "network.subnetwork", "in us-east1 and what uses it in us-central1"},
 		{"network's tags", with("network", map[string]any{"network": "n", "tags": []any{"A"}}), `network.tags[{{String []} A}]`, "no network tag"},
 		{"egress", with("network", map[string]any{"network": "n", "egress": "ALL_TRAFFIC"}), "network.egress", "all_traffic"},
 		{"concurrency", with("concurrency", 0), "concurrency", "between 1 and 1000"},

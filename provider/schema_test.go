@@ -15,11 +15,16 @@ var secretive = regexp.MustCompile(`(^|_)(password|token|secret|key|credential)s
 
 // references are attributes with a secretive name that hold no secret.
 var references = map[string]string{
-	"key_column":      "a column id",
-	"oauth_secret":    "a reference to a secret's version",
-	"password_secret": "a reference to a secret's version",
-	"token_secret":    "a reference to a secret's version",
-	"webhook_secret":  "a reference to a secret's version",
+	"key":                "a column's name",
+	"key_column":         "a column id",
+	"key_secret":         "a reference to a secret's version",
+	"keys":               "how long keys live",
+	"public_key":         "what everybody may know",
+	"signing_key_secret": "a reference to a secret's version",
+	"oauth_secret":       "a reference to a secret's version",
+	"password_secret":    "a reference to a secret's version",
+	"token_secret":       "a reference to a secret's version",
+	"webhook_secret":     "a reference to a secret's version",
 }
 
 // ephemeralPrefix is before the name of what is never kept.

@@ -74,14 +74,20 @@ func secretValues(t *testing.T, cloud *localtest.Cloud) []string {
 	return values
 }
 
-// secretValue is the newest version of a secret of the landing zone.
+// secretValue is the newest version of a secret of production's landing zone.
 func secretValue(t *testing.T, cloud *localtest.Cloud, name string) string {
+	t.Helper()
+	return secretOf(t, cloud, accProject, name)
+}
+
+// secretOf is the newest version of a secret of a project.
+func secretOf(t *testing.T, cloud *localtest.Cloud, project, name string) string {
 	t.Helper()
 	api, err := secretmanager.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := api.Projects.Secrets.Versions.Access("projects/" + accProject + "/secrets/" + name + "/versions/latest").Do()
+	got, err := api.Projects.Secrets.Versions.Access("projects/" + project + "/secrets/" + name + "/versions/latest").Do()
 	if err != nil {
 		t.Fatal(err)
 	}

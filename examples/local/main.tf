@@ -1,5 +1,5 @@
-# One plan: a database made highly available, the sync runtime packed and deployed, and two pipelines
-# declared on it, billing and labs. The workspace chooses the environment.
+# One plan: a database made highly available, the sync runtime packed and deployed, and three pipelines
+# declared on it, billing, labs and patients. The workspace chooses the environment.
 
 locals {
   environments = {
@@ -8,23 +8,35 @@ locals {
       coda_doc = "dAugustProduction"
       schedule = "*/15 * * * *"
       labs     = "20 * * * *"
+      patients = "50 */6 * * *"
       # Week 5 follows staging's week 1, so that staging meets every Cloud SQL update first.
       update_track  = "week5"
       max_instances = 3
+      exports       = true
     }
     staging = {
       project       = "feel-august-platform-staging"
       coda_doc      = "dAugustStaging"
       schedule      = "0 * * * *"
       labs          = "40 */4 * * *"
+      patients      = "10 */12 * * *"
       update_track  = "canary"
       max_instances = 1
+      exports       = false
     }
   }
 
   environment = local.environments[terraform.workspace]
   project     = local.environment.project
   location    = "us-central1"
+
+  # Reached alike: the database that the pipelines write, and in staging the one that takes in production's data, anonymised.
+  database = {
+    instance        = august_cloudsql_ha_policy.platform.instance
+    user            = "august-sync"
+    password_secret = "august-db-password"
+    direct          = true
+  }
 }
 
 provider "august" {
@@ -73,14 +85,7 @@ resource "august_sync_runtime" "sync" {
   image           = august_runtime_image.sync.image
   service_account = "august-sync@${local.project}.iam.gserviceaccount.com"
 
-  database = {
-    instance        = august_cloudsql_ha_policy.platform.instance
-    name            = "august"
-    user            = "august-sync"
-    password_secret = "august-db-password"
-    direct          = true
-    pool_max        = 4
-  }
+  database = merge(local.database, { name = "august", pool_max = 4 })
 
   drchrono = {
     url            = var.drchrono_url
@@ -145,7 +150,7 @@ resource "august_sync_pipeline" "billing" {
   }
 }
 
-# Both draw on one budget of calls: DrChrono counts them per application and clock hour.
+# All draw on one budget of calls: DrChrono counts them per application and clock hour.
 resource "august_sync_pipeline" "labs" {
   endpoint = august_sync_runtime.sync.uri
   audience = august_sync_runtime.sync.audience
@@ -172,4 +177,15 @@ resource "august_sync_pipeline" "labs" {
       }
     }
   }
+}
+
+# Who the visits and results are about. It has no view in Coda, and stays in the database.
+resource "august_sync_pipeline" "patients" {
+  endpoint = august_sync_runtime.sync.uri
+  audience = august_sync_runtime.sync.audience
+  name     = "patients"
+  dataset  = "patients"
+  schedule = local.environment.patients
+
+  webhook_events = ["PATIENT_CREATE", "PATIENT_MODIFY"]
 }

@@ -25,8 +25,9 @@ output "runtime" {
 output "pipelines" {
   description = "The pipelines' names on the runtime, by dataset."
   value = {
-    billing = august_sync_pipeline.billing.name
-    labs    = august_sync_pipeline.labs.name
+    billing  = august_sync_pipeline.billing.name
+    labs     = august_sync_pipeline.labs.name
+    patients = august_sync_pipeline.patients.name
   }
 }
 
@@ -50,4 +51,29 @@ output "recovery_drills" {
       tables_changing           = drill.tables_changing
     }])
   }
+}
+
+output "anonymised" {
+  description = "What production's newest export says of itself; null before the first, and in staging."
+  value = one([for export in august_staging_anonymization.clinic : {
+    export      = export.export
+    verdict     = export.verdict
+    method      = export.method
+    policy_hash = export.policy_hash
+    key_id      = export.key_id
+    public_key  = export.public_key
+    tables      = export.tables
+    scan        = export.scan
+    k_anonymity = export.k_anonymity
+  }])
+}
+
+output "dataset" {
+  description = "What staging has taken in; null in production."
+  value = one([for dataset in august_staging_dataset.clinic : {
+    export      = dataset.export
+    policy_hash = dataset.policy_hash
+    rows        = dataset.rows
+    tables      = dataset.tables
+  }])
 }

@@ -29,3 +29,15 @@ variable "drill" {
   type        = string
   default     = ""
 }
+
+variable "refresh" {
+  description = "Names a refresh of staging's data, such as \"2027-01\". Production exports anonymised data when the name changes; without one, nothing."
+  type        = string
+  default     = ""
+}
+
+variable "signed_by" {
+  description = "Public key of production's exports, as its output `anonymised` names it. Staging takes in what it has signed; without one, nothing."
+  type        = string
+  default     = ""
+}

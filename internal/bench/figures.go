@@ -54,6 +54,14 @@ var figures = []figure{
 	{what: "· to commit while full syncs go on, 95 in 100", of: "sync/cmd/august-sync.Webhooks/rate=200/syncing", unit: "ms-commit-p95", shown: "ms", most: 200},
 	{what: "webhook: what receiving adds to a publish, 99 in 100", of: "sync/webhook.Publish", unit: "added-p99-ms", shown: "ms", most: 5},
 
+	{what: "anonymisation, full policy, against a copy in two streams", of: "anonymize/export.Export/anonymised", unit: "rows/s", beside: "floor", share: 65},
+	{what: "· in megabytes of the copy's text", of: "anonymize/export.Export/anonymised", unit: "MB/s", beside: "floor", share: 65},
+	{what: "· with what comes before and after: identifiers, scan, manifest", of: "anonymize/export.Export/whole", unit: "rows/s", beside: "floor"},
+	{what: "· peak memory of the process at 100,000 rows", of: "sync/cmd/august-sync.Anonymize/permute/rows=100000", unit: "MB-RSS", shown: "MB", most: 64},
+	{what: "· at 2,000,000 rows", of: "sync/cmd/august-sync.Anonymize/permute/rows=2000000", unit: "MB-RSS", shown: "MB", beside: "rows=100000", share: 90, most: 64},
+	{what: "· at 2,000,000 rows, with a crosswalk of all their ids", of: "sync/cmd/august-sync.Anonymize/surrogate/rows=2000000", unit: "MB-RSS", shown: "MB", beside: "rows=100000"},
+	{what: "import of an export, against copying and indexing by hand", of: "anonymize/dataset.Import/import", unit: "rows/s", beside: "floor"},
+
 	{what: "failover: writes interrupted, worst of 20", of: "localcloud/cloudsql.Failover", unit: "rto-ms-max", shown: "ms", most: 15_000},
 	{what: "restore to a moment, until the clone answers", of: "localcloud/cloudsql.PointInTimeRecovery", unit: "clone-s", shown: "s", floor: "floor-s"},
 	{what: "drill: digest of 100,000 rows", of: "sync/probe.Digest", unit: "ms/100k-rows", shown: "ms", floor: "ms-to-read"},

@@ -30,6 +30,8 @@ type Endpoints struct {
 	SecretManager  string `json:"secret_manager"`
 	IAMCredentials string `json:"iam_credentials"`
 	Monitoring     string `json:"monitoring"`
+	Logging        string `json:"logging"`
+	Storage        string `json:"storage"`
 	PubSub         string `json:"pubsub"`      // http://127.0.0.1:S/, REST and gRPC
 	Registry       string `json:"registry"`    // 127.0.0.1:R, the first part of an image's name
 	OIDCIssuer     string `json:"oidc_issuer"` // http://127.0.0.1:P/identity
@@ -40,7 +42,7 @@ type Endpoints struct {
 func newEndpoints(google, pubsub, registry, drchrono, coda int) Endpoints {
 	root := fmt.Sprintf("http://127.0.0.1:%d/", google)
 	return Endpoints{
-		Google: root, CloudSQL: root, CloudRun: root, SecretManager: root, IAMCredentials: root, Monitoring: root,
+		Google: root, CloudSQL: root, CloudRun: root, SecretManager: root, IAMCredentials: root, Monitoring: root, Logging: root, Storage: root,
 		PubSub:     fmt.Sprintf("http://127.0.0.1:%d/", pubsub),
 		Registry:   fmt.Sprintf("127.0.0.1:%d", registry),
 		OIDCIssuer: root + "identity",
@@ -69,11 +71,14 @@ func (d Description) Environ() []string {
 		"AUGUST_PUBSUB_ENDPOINT=" + e.PubSub,
 		"AUGUST_IAM_CREDENTIALS_ENDPOINT=" + e.IAMCredentials,
 		"AUGUST_MONITORING_ENDPOINT=" + e.Monitoring,
+		"AUGUST_LOGGING_ENDPOINT=" + e.Logging,
+		"AUGUST_STORAGE_ENDPOINT=" + e.Storage,
 		"GOOGLE_OAUTH_ACCESS_TOKEN=local",
 		"GOOGLE_SQL_CUSTOM_ENDPOINT=" + e.CloudSQL + "sql/v1beta4/",
 		"GOOGLE_CLOUD_RUN_V2_CUSTOM_ENDPOINT=" + e.CloudRun + "v2/",
 		"GOOGLE_SECRET_MANAGER_CUSTOM_ENDPOINT=" + e.SecretManager + "v1/",
 		"GOOGLE_PUBSUB_CUSTOM_ENDPOINT=" + e.PubSub + "v1/",
+		"GOOGLE_STORAGE_CUSTOM_ENDPOINT=" + e.Storage + "storage/v1/",
 	}
 }
 

@@ -2,9 +2,12 @@ package localcloud
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +19,7 @@ import (
 	"google.golang.org/api/pubsub/v1"
 	secretmanager "google.golang.org/api/secretmanager/v1"
 	"google.golang.org/api/sqladmin/v1"
+	"google.golang.org/api/storage/v1"
 )
 
 // environment is one of the platform's two: a Google project and what its partners know it as.
@@ -24,35 +28,44 @@ type environment struct {
 	clientID string // DrChrono application
 	codaDoc  string
 	share    int // of the production clinic's patients: one in so many
+
+	exports bool // it makes anonymised data: it has the key that signs it, and the bucket
+	imports bool // it takes anonymised data in: it has a database for it
 }
 
 var environments = []environment{
-	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1},
-	{project: "feel-august-platform-staging", clientID: "august-staging", codaDoc: "dAugustStaging", share: 10},
+	{project: "feel-august-platform", clientID: "august-production", codaDoc: "dAugustProduction", share: 1, exports: true},
+	{project: "feel-august-platform-staging", clientID: "august-staging", codaDoc: "dAugustStaging", share: 10, imports: true},
 }
+
+// BucketName is where production leaves what it has anonymised, for staging to fetch.
+const BucketName = "feel-august-anonymised"
 
 // Names in the landing zone of each project.
 const (
 	instanceName  = "platform"
 	databaseName  = "august"
+	importedName  = "clinic" // database of anonymised data
 	databaseUser  = "august-sync"
 	secretDB      = "august-db-password" //nolint:gosec // a name
 	secretOAuth   = "drchrono-oauth"     //nolint:gosec // a name
 	secretWebhook = "drchrono-webhook"
 	secretCoda    = "coda-token"
+	secretSigning = "anonymization-signing-key" //nolint:gosec // a name
 
 	topicName        = "drchrono-deliveries"
 	deadTopicName    = topicName + "-dead"
 	subscriptionName = "august-sync"
 )
 
-// landing makes what a project has before this provider comes to it: database, user, secrets and queue, made
-// through the APIs with Google's own clients, as hashicorp/google would. What is there stays as it is.
+// landing makes what a project has before this provider comes to it: database, user, secrets, queue and, in production, a
+// bucket, made through the APIs with Google's own clients, as hashicorp/google would. What is there stays as it is.
 type landing struct {
-	project string
+	environment
 	sql     *sqladmin.Service
 	secrets *secretmanager.Service
 	queues  *pubsub.Service
+	buckets *storage.Service
 }
 
 // land makes the landing zones of all environments at once.
@@ -70,9 +83,13 @@ func land(ctx context.Context, ends Endpoints, p partners) error {
 	if err != nil {
 		return err
 	}
+	buckets, err := storage.NewService(ctx, option.WithEndpoint(ends.Storage+"storage/v1/"), option.WithoutAuthentication())
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, e := range environments {
-		l := landing{project: e.project, sql: sql, secrets: secrets, queues: queues}
+		l := landing{environment: e, sql: sql, secrets: secrets, queues: queues, buckets: buckets}
 		g.Go(func() error {
 			if err := l.make(ctx, p[e.project]); err != nil {
 				return fmt.Errorf("landing zone of %s: %w", e.project, err)
@@ -88,9 +105,18 @@ func (l landing) make(ctx context.Context, p partner) error {
 	if err != nil {
 		return err
 	}
-	for name, payload := range map[string]string{
+	values := map[string]string{
 		secretDB: random(), secretOAuth: string(oauth), secretWebhook: random(), secretCoda: p.CodaToken,
-	} {
+	}
+	if l.exports {
+		if values[secretSigning], err = signingKey(); err != nil {
+			return err
+		}
+		if err := l.bucket(ctx); err != nil {
+			return fmt.Errorf("bucket %s: %w", BucketName, err)
+		}
+	}
+	for name, payload := range values {
 		if err := l.secret(ctx, name, payload); err != nil {
 			return fmt.Errorf("secret %s: %w", name, err)
 		}
@@ -101,8 +127,14 @@ func (l landing) make(ctx context.Context, p partner) error {
 	if err := l.instance(ctx); err != nil {
 		return fmt.Errorf("instance %s: %w", instanceName, err)
 	}
-	if err := l.database(ctx); err != nil {
-		return fmt.Errorf("database %s: %w", databaseName, err)
+	databases := []string{databaseName}
+	if l.imports {
+		databases = append(databases, importedName)
+	}
+	for _, name := range databases {
+		if err := l.database(ctx, name); err != nil {
+			return fmt.Errorf("database %s: %w", name, err)
+		}
 	}
 	if err := l.user(ctx); err != nil {
 		return fmt.Errorf("user %s: %w", databaseUser, err)
@@ -154,6 +186,23 @@ func (l landing) queue(ctx context.Context) error {
 	return nil
 }
 
+// bucket is where exports lie: access by its policy only, none of it public.
+func (l landing) bucket(ctx context.Context) error {
+	_, err := l.buckets.Buckets.Insert(l.project, &storage.Bucket{
+		Name: BucketName, Location: Region,
+		IamConfiguration: &storage.BucketIamConfiguration{
+			UniformBucketLevelAccess: &storage.BucketIamConfigurationUniformBucketLevelAccess{Enabled: true},
+			PublicAccessPrevention:   "enforced",
+		},
+		// What a scan has stopped is to be gone when it is removed, and not in a week.
+		SoftDeletePolicy: &storage.BucketSoftDeletePolicy{ForceSendFields: []string{"RetentionDurationSeconds"}},
+	}).Context(ctx).Do()
+	if isCode(err, http.StatusConflict) {
+		return nil
+	}
+	return err
+}
+
 func (l landing) instance(ctx context.Context) error {
 	found, err := l.sql.Instances.Get(l.project, instanceName).Context(ctx).Do()
 	switch {
@@ -180,12 +229,12 @@ func (l landing) instance(ctx context.Context) error {
 	return l.wait(ctx, op, err)
 }
 
-func (l landing) database(ctx context.Context) error {
-	_, err := l.sql.Databases.Get(l.project, instanceName, databaseName).Context(ctx).Do()
+func (l landing) database(ctx context.Context, name string) error {
+	_, err := l.sql.Databases.Get(l.project, instanceName, name).Context(ctx).Do()
 	if !isCode(err, http.StatusNotFound) {
 		return err
 	}
-	op, err := l.sql.Databases.Insert(l.project, instanceName, &sqladmin.Database{Name: databaseName}).Context(ctx).Do()
+	op, err := l.sql.Databases.Insert(l.project, instanceName, &sqladmin.Database{Name: name}).Context(ctx).Do()
 	return l.wait(ctx, op, err)
 }
 
@@ -242,4 +291,17 @@ func random() string {
 	var b [24]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// signingKey is a new Ed25519 key, PKCS#8 in PEM, as `openssl genpkey -algorithm ed25519` makes one.
+func signingKey() (string, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", err
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/pubsub"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/registry"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/secrets"
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/storage"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
 )
 
@@ -270,9 +271,13 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 	if err != nil {
 		return err
 	}
+	objects, err := storage.New(storage.Options{Dir: c.path("storage")})
+	if err != nil {
+		return err
+	}
 	meters := monitoring.New(monitoring.Options{Metrics: cloudsql.Metrics(), Gauges: sql.Gauges})
 	logs := logging.New(logging.Options{Entries: run.Entries})
-	c.faces = []face.Face{ids, vault, c.registry, queue, sql, meters, logs, run}
+	c.faces = []face.Face{ids, vault, c.registry, queue, objects, sql, meters, logs, run}
 
 	httpLog, err := c.logger("http")
 	if err != nil {
@@ -315,7 +320,7 @@ func (c *cloud) start(ctx context.Context) error {
 	if c.Empty {
 		return nil
 	}
-	c.say("Making the landing zone: two projects, each with a database, a user, its secrets and a queue.")
+	c.say("Making the landing zone: two projects, each with a database, a user, its secrets and a queue, and a bucket.")
 	return land(ctx, c.ends, c.parties.partners)
 }
 

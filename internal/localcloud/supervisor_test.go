@@ -50,7 +50,7 @@ func TestRestartKeepsState(t *testing.T) {
 	address := r.cluster(t, first, "CREATE TABLE kept (word text)", "INSERT INTO kept VALUES ('kept')")
 	uri := deploy(t, first, "hello")
 	got := r.do(t, "status")
-	for _, want := range []string{uri, address, first.Endpoints.PubSub, "drchrono-deliveries-dead after 100 attempts"} {
+	for _, want := range []string{uri, address, first.Endpoints.PubSub, "drchrono-deliveries-dead after 100 attempts", localcloud.BucketName} {
 		if !strings.Contains(got, want) {
 			t.Errorf("status does not show %s:\n%s", want, got)
 		}
@@ -89,6 +89,7 @@ func TestKilledSupervisor(t *testing.T) {
 	uri := deploy(t, first, "hello")
 	r.cluster(t, first, "CREATE TABLE kept (word text)")
 	publish(t, first, "one", "two", "three")
+	store(t, first, "exports/one", "kept")
 
 	r.kill(t, first)
 	if r.strays(t) < 3 {
@@ -103,6 +104,9 @@ func TestKilledSupervisor(t *testing.T) {
 	}
 	r.cluster(t, second, "INSERT INTO kept VALUES ('after the crash')")
 	receive(t, second, "one", "two", "three")
+	if got := stored(t, second, "exports/one"); got != "kept" {
+		t.Errorf("the bucket has %q after the crash", got)
+	}
 	if code := get(t, http.DefaultClient, uri, nil, nil); code != http.StatusOK {
 		t.Errorf("the service answers %d after the crash", code)
 	}
@@ -452,7 +456,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 		}
 		all.Write(body)
 	}
-	for _, name := range []string{"august-db-password", "drchrono-webhook", "coda-token"} {
+	for _, name := range []string{"august-db-password", "drchrono-webhook", "coda-token", "anonymization-signing-key"} {
 		if strings.Contains(all.String(), secretOf(t, c.Description, project, name)) {
 			t.Errorf("%s is in a log", name)
 		}

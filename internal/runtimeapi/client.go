@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 )
 
 const (
@@ -84,6 +86,11 @@ func (c *Client) WithYoung(until time.Time) *Client {
 // Info asks what is running.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	return call[Info](ctx, c, http.MethodGet, PathInfo, nil)
+}
+
+// Catalog asks what the runtime's database is made of, for a policy to be held against.
+func (c *Client) Catalog(ctx context.Context) (catalog.Catalog, error) {
+	return call[catalog.Catalog](ctx, c, http.MethodGet, PathCatalog, nil)
 }
 
 // ListPipelines lists every pipeline of the runtime.

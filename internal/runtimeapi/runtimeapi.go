@@ -23,6 +23,7 @@ const (
 	VerbCheck     = ":check"        // POST {PipelineSpec} → Check
 	PathStatus    = "/status"       // GET {pipeline}/status → Status
 	PathRuns      = "/runs"         // GET {pipeline}/runs/{id} → Run
+	PathCatalog   = "/v1/catalog"   // GET → catalog.Catalog: what the runtime's database is made of, no value of any row
 )
 
 // Info says what is running.

@@ -39,15 +39,15 @@ run "it_is_deployed_by_digest" {
   }
 }
 
-run "both_pipelines_run_on_this_runtime" {
+run "all_pipelines_run_on_this_runtime" {
   assert {
-    condition     = output.pipelines == { billing = "billing", labs = "labs" }
+    condition     = output.pipelines == { billing = "billing", labs = "labs", patients = "patients" }
     error_message = "The outputs name the pipelines."
   }
 
   assert {
     condition = alltrue([
-      for pipeline in [august_sync_pipeline.billing, august_sync_pipeline.labs] :
+      for pipeline in [august_sync_pipeline.billing, august_sync_pipeline.labs, august_sync_pipeline.patients] :
       pipeline.endpoint == august_sync_runtime.sync.uri && pipeline.audience == august_sync_runtime.sync.audience
     ])
     error_message = "A pipeline is declared elsewhere."
@@ -81,5 +81,12 @@ run "a_named_drill_is_planned" {
   assert {
     condition     = length(august_recovery_drill.failover) == 1 && length(august_recovery_drill.restore) == 1
     error_message = "Both drills run when they are named."
+  }
+}
+
+run "no_refresh_without_a_name" {
+  assert {
+    condition     = output.anonymised == null && output.dataset == null
+    error_message = "Staging's data is refreshed when that is named, and not before."
   }
 }

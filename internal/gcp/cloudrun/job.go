@@ -15,17 +15,25 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
 )
 
-// jobKind is labelKind's value of a job.
-const jobKind = "sync-runtime-job"
+// JobKind is what a job is for. A job of another kind is somebody else's, though the provider made it.
+type JobKind string
 
-// Job is a job that runs a command of a service's image, as the service itself would: in the same network, under the
+// Kinds of jobs.
+const (
+	Migrations    JobKind = "sync-runtime-job"
+	Anonymization JobKind = "staging-anonymization"
+	Dataset       JobKind = "staging-dataset"
+)
+
+// Job is a job that runs a command of a runtime's image, as the service itself would: in the same network, under the
 // same account, with the same processors and memory. It runs one task, once.
 type Job struct {
 	Project, Location, Name string
+	Kind                    JobKind
 
 	Revision *run.GoogleCloudRunV2RevisionTemplate // what it runs as
 	Args     []string
-	Env      func(name string) bool // which of the revision's variables it is given
+	Env      func(name string) bool // which of the revision's variables it is given; nil: all
 	Timeout  time.Duration
 	Labels   map[string]string
 }
@@ -52,6 +60,11 @@ func (e *ExecutionError) Error() string {
 		text += "\nLogs: " + e.Log
 	}
 	return text
+}
+
+// Revision is the template of a revision that is made of nothing but the spec, for a job that belongs to no service.
+func (s Spec) Revision() (*run.GoogleCloudRunV2RevisionTemplate, error) {
+	return s.NextRevision(&run.GoogleCloudRunV2Service{})
 }
 
 // NextRevision is the template of the revision that an update makes of a service, and nil when it makes none. A
@@ -88,24 +101,37 @@ func (c *Client) Execute(ctx context.Context, j Job, progress Progress) error {
 	return err
 }
 
+// SettleJob brings a job into line and does not run it.
+func (c *Client) SettleJob(ctx context.Context, j Job, progress Progress) error {
+	const tries = 5
+	var err error
+	for range tries {
+		_, err = c.settleJob(ctx, j, progress)
+		if kind := gcp.KindOf(err); kind != gcp.Stale && kind != gcp.Conflict {
+			return err
+		}
+	}
+	return err
+}
+
 // settleJob makes the job what it is to be, and returns its etag then.
 func (c *Client) settleJob(ctx context.Context, j Job, progress Progress) (etag string, err error) {
 	jobs := c.api.Projects.Locations.Jobs
-	live, err := c.getJob(ctx, j.Path())
+	live, err := c.GetJob(ctx, j.Path())
 	missing := gcp.KindOf(err) == gcp.NotFound
 	switch {
 	case missing:
 		live = &run.GoogleCloudRunV2Job{}
 	case err != nil:
 		return "", err
-	case !managedJob(live):
+	case !j.Kind.Owns(live):
 		return "", &TakenError{j.Path()}
 	}
-	next, changed, err := j.merge(live)
+	next, words, err := j.merge(live)
 	if err != nil {
 		return "", err
 	}
-	if !changed && !live.Reconciling && live.TerminalCondition != nil && live.TerminalCondition.State == "CONDITION_SUCCEEDED" {
+	if len(words) == 0 && !live.Reconciling && live.TerminalCondition != nil && live.TerminalCondition.State == "CONDITION_SUCCEEDED" {
 		return live.Etag, nil
 	}
 	var operation *run.GoogleLongrunningOperation
@@ -119,7 +145,7 @@ func (c *Client) settleJob(ctx context.Context, j Job, progress Progress) (etag 
 		err = c.wait(ctx, operation, progress)
 	}
 	if err == nil {
-		live, err = c.getJob(ctx, j.Path())
+		live, err = c.GetJob(ctx, j.Path())
 	}
 	if err != nil {
 		return "", fmt.Errorf("bring job %s into line: %w", j.Path(), err)
@@ -127,7 +153,8 @@ func (c *Client) settleJob(ctx context.Context, j Job, progress Progress) (etag 
 	return live.Etag, nil
 }
 
-func (c *Client) getJob(ctx context.Context, path string) (*run.GoogleCloudRunV2Job, error) {
+// GetJob reads a job.
+func (c *Client) GetJob(ctx context.Context, path string) (*run.GoogleCloudRunV2Job, error) {
 	var live *run.GoogleCloudRunV2Job
 	err := c.read(ctx, func(ctx context.Context) (err error) {
 		live, err = c.api.Projects.Locations.Jobs.Get(path).Context(ctx).Do()
@@ -139,17 +166,23 @@ func (c *Client) getJob(ctx context.Context, path string) (*run.GoogleCloudRunV2
 	return live, nil
 }
 
-// merge is the job as it is with ours written over it. What others have put beside it stays.
-func (j Job) merge(live *run.GoogleCloudRunV2Job) (next *run.GoogleCloudRunV2Job, changed bool, err error) {
+// Drift says in words what of a job is not as it should be.
+func (j Job) Drift(live *run.GoogleCloudRunV2Job) ([]string, error) {
+	_, words, err := j.merge(live)
+	return words, err
+}
+
+// merge is the job as it is with ours written over it, and what that changes, in words. What others have put beside it stays.
+func (j Job) merge(live *run.GoogleCloudRunV2Job) (next *run.GoogleCloudRunV2Job, words []string, err error) {
 	next = &run.GoogleCloudRunV2Job{}
 	if err := copyTo(next, live); err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	m := merger{}
 	labels := map[string]string{}
 	maps.Copy(labels, next.Labels)
 	maps.Copy(labels, j.Labels)
-	labels[labelManager], labels[labelKind] = manager, jobKind
+	labels[labelManager], labels[labelKind] = manager, string(j.Kind)
 	set(&m, "labels", "labels", &next.Labels, labels)
 
 	if next.Template == nil {
@@ -177,7 +210,7 @@ func (j Job) merge(live *run.GoogleCloudRunV2Job) (next *run.GoogleCloudRunV2Job
 	}
 	is, as := t.Containers[0], container(of)
 	if as == nil {
-		return nil, false, errors.New("the revision has no container")
+		return nil, nil, errors.New("the revision has no container")
 	}
 	set(&m, field, "image", &is.Image, as.Image)
 	set(&m, field, "command", &is.Command, as.Command)
@@ -185,7 +218,7 @@ func (j Job) merge(live *run.GoogleCloudRunV2Job) (next *run.GoogleCloudRunV2Job
 	set(&m, field, "volume mounts", &is.VolumeMounts, as.VolumeMounts)
 	var env []*run.GoogleCloudRunV2EnvVar
 	for _, e := range as.Env {
-		if j.Env(e.Name) {
+		if j.Env == nil || j.Env(e.Name) {
 			env = append(env, e)
 		}
 	}
@@ -200,7 +233,7 @@ func (j Job) merge(live *run.GoogleCloudRunV2Job) (next *run.GoogleCloudRunV2Job
 			}
 		}
 	}
-	return next, len(m.mask) > 0, nil
+	return next, m.words, nil
 }
 
 // runJob runs the job as it was when it had this etag, and waits for the execution's end.
@@ -281,11 +314,10 @@ func (c *Client) causeOf(ctx context.Context, e *run.GoogleCloudRunV2Execution) 
 	return cause
 }
 
-// DeleteJob deletes a job that the provider made, and whatever of it runs. One that is gone already, or is somebody
-// else's, is fine.
-func (c *Client) DeleteJob(ctx context.Context, path string) error {
-	live, err := c.getJob(ctx, path)
-	if gcp.KindOf(err) == gcp.NotFound || err == nil && !managedJob(live) {
+// DeleteJob deletes a job of a kind, and whatever of it runs. One that is gone already, or is somebody else's, is fine.
+func (c *Client) DeleteJob(ctx context.Context, path string, kind JobKind) error {
+	live, err := c.GetJob(ctx, path)
+	if gcp.KindOf(err) == gcp.NotFound || err == nil && !kind.Owns(live) {
 		return nil
 	}
 	if err != nil {
@@ -304,7 +336,21 @@ func (c *Client) DeleteJob(ctx context.Context, path string) error {
 	return nil
 }
 
-// managedJob says that the provider made the job.
-func managedJob(live *run.GoogleCloudRunV2Job) bool {
-	return live.Labels[labelManager] == manager && live.Labels[labelKind] == jobKind
+// Owns says that the provider made the job, and for this.
+func (k JobKind) Owns(live *run.GoogleCloudRunV2Job) bool {
+	return live.Labels[labelManager] == manager && live.Labels[labelKind] == string(k)
+}
+
+// ObserveJob is what a job runs as, in the terms of a Spec, and what it runs.
+func ObserveJob(project, location, name string, live *run.GoogleCloudRunV2Job) (s Spec, args []string, timeout time.Duration) {
+	service := &run.GoogleCloudRunV2Service{Labels: live.Labels}
+	if live.Template != nil && live.Template.Template != nil {
+		t := live.Template.Template
+		service.Template = &run.GoogleCloudRunV2RevisionTemplate{ServiceAccount: t.ServiceAccount, VpcAccess: t.VpcAccess, Containers: t.Containers}
+		timeout, _ = time.ParseDuration(t.Timeout) // what is no duration is none
+		if c := container(service.Template); c != nil {
+			args = c.Args
+		}
+	}
+	return Observe(project, location, name, service), args, timeout
 }

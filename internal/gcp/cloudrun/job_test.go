@@ -17,6 +17,7 @@ import (
 	"google.golang.org/api/run/v2"
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/secrets"
 )
 
 // fakeJobs is a Cloud Run that holds one job and does as it is told.
@@ -151,7 +152,7 @@ func someJob(t *testing.T) Job {
 	}
 	of.VpcAccess = &run.GoogleCloudRunV2VpcAccess{Egress: "ALL_TRAFFIC"}
 	return Job{
-		Project: "p", Location: "l", Name: "n-migrate", Revision: of, Args: []string{"migrate"},
+		Project: "p", Location: "l", Name: "n-migrate", Kind: Migrations, Revision: of, Args: []string{"migrate"},
 		Env: func(name string) bool { return name == "DATABASE" }, Timeout: 90 * time.Second, Labels: map[string]string{"team": "a"},
 	}
 }
@@ -170,7 +171,7 @@ func TestExecute(t *testing.T) {
 	}
 	task := f.job.Template.Template
 	k := task.Containers[0]
-	if f.job.Labels["team"] != "a" || !managedJob(f.job) || f.job.Template.TaskCount != 1 || task.MaxRetries != 0 || task.Timeout != "90s" || task.ServiceAccount != "a" ||
+	if f.job.Labels["team"] != "a" || !Migrations.Owns(f.job) || f.job.Template.TaskCount != 1 || task.MaxRetries != 0 || task.Timeout != "90s" || task.ServiceAccount != "a" ||
 		task.VpcAccess.Egress != "ALL_TRAFFIC" || len(task.Containers) != 1 || k.Image != "i" || !slices.Equal(k.Args, j.Args) || len(k.Env) != 1 || k.Env[0].Name != "DATABASE" ||
 		k.Resources.Limits["memory"] != "512Mi" || k.Resources.Limits["cpu"] != "1" || len(k.Ports) != 0 || k.StartupProbe != nil {
 		t.Errorf("the job is %+v, its task %+v, its container %+v", f.job, task, k)
@@ -260,17 +261,51 @@ func TestJob_somebodyElses(t *testing.T) {
 	if err := c.Execute(t.Context(), someJob(t), nil); !errors.As(err, &taken) || taken.Path != somePath {
 		t.Error(err)
 	}
-	if err := c.DeleteJob(t.Context(), somePath); err != nil || len(f.calls) > 0 {
+	if err := c.DeleteJob(t.Context(), somePath, Migrations); err != nil || len(f.calls) > 0 {
 		t.Errorf("%q, %v", f.calls, err)
 	}
-	f.job.Labels[labelKind] = jobKind
+	f.job.Labels[labelKind] = string(Migrations)
 	for range 2 {
-		if err := c.DeleteJob(t.Context(), somePath); err != nil {
+		if err := c.DeleteJob(t.Context(), somePath, Migrations); err != nil {
 			t.Error(err)
 		}
 	}
 	if !slices.Equal(f.calls, []string{"delete"}) {
 		t.Errorf("%q", f.calls)
+	}
+}
+
+// A job of its own is made of a spec alone, and seen in the same terms; bringing it into line runs nothing.
+func TestSettleJob(t *testing.T) {
+	t.Parallel()
+	f, c := setupJobs(t)
+	s := someSpec
+	s.Env = []Env{{Name: "DATABASE", Value: "d"}, {Name: "KEY", Secret: &secrets.Ref{Project: "p", Name: "key", Version: "3"}}}
+	s.Memory, s.Network = "2Gi", &Network{Subnetwork: "inside", Egress: EgressAll}
+	of, err := s.Revision()
+	if err != nil || of == nil {
+		t.Fatal(of, err)
+	}
+	j := Job{Project: "p", Location: "l", Name: "n-migrate", Kind: Dataset, Revision: of, Args: []string{"import"}, Timeout: time.Hour}
+	for range 2 {
+		if err := c.SettleJob(t.Context(), j, nil); err != nil || !slices.Equal(f.calls, []string{"create"}) {
+			t.Fatal(f.calls, err)
+		}
+	}
+	seen, args, timeout := ObserveJob("p", "l", "n-migrate", f.job)
+	if seen.Memory != "2Gi" || seen.ServiceAccount != s.ServiceAccount || !seen.Network.Is(s.Network) || len(differing(seen.Env, s.Env)) > 0 || !slices.Equal(args, j.Args) || timeout != time.Hour {
+		t.Errorf("seen as %+v, %q, %s", seen, args, timeout)
+	}
+	if words, err := j.Drift(f.job); err != nil || len(words) > 0 {
+		t.Errorf("drift of what was just made: %q, %v", words, err)
+	}
+	f.job.Template.Template.Containers[0].Args = nil
+	if words, err := j.Drift(f.job); err != nil || !slices.Equal(words, []string{"arguments"}) {
+		t.Errorf("%q, %v", words, err)
+	}
+	var taken *TakenError
+	if j.Kind = Anonymization; !errors.As(c.SettleJob(t.Context(), j, nil), &taken) {
+		t.Error("a job that is for something else was taken")
 	}
 }
 

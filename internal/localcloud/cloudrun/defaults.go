@@ -2,8 +2,9 @@ package cloudrun
 
 import (
 	"encoding/json"
-	"hash/fnv"
 	"strconv"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 )
 
 // fillService sets what Cloud Run sets when a service does not say. Values that proto3 JSON leaves
@@ -30,7 +31,7 @@ func fillService(spec tree, project string) {
 
 func fillTemplate(t tree, project string) {
 	ensure(t, "timeout", "300s")
-	ensure(t, "serviceAccount", projectNumber(project)+"-compute@developer.gserviceaccount.com")
+	ensure(t, "serviceAccount", gapi.ProjectNumber(project)+"-compute@developer.gserviceaccount.com")
 	ensure(t, "scaling.maxInstanceCount", number(100))
 	containers, _ := t["containers"].([]any)
 	for _, c := range containers {
@@ -89,13 +90,6 @@ func fractionalCPU(container tree) bool {
 	s, _ := limit.(string)
 	milli, err := milliCPU(s)
 	return err == nil && milli < 1000
-}
-
-// projectNumber is a number for a project name, the same each time, in the form of Google's.
-func projectNumber(project string) string {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(project))
-	return strconv.FormatUint(100_000_000_000+h.Sum64()%900_000_000_000, 10)
 }
 
 func number(n int64) json.Number { return json.Number(strconv.FormatInt(n, 10)) }

@@ -34,7 +34,7 @@ func fillJob(spec tree, project string) {
 	}
 	ensure(task, "maxRetries", number(3))
 	ensure(task, "timeout", "600s")
-	ensure(task, "serviceAccount", projectNumber(project)+"-compute@developer.gserviceaccount.com")
+	ensure(task, "serviceAccount", gapi.ProjectNumber(project)+"-compute@developer.gserviceaccount.com")
 	ensure(task, "executionEnvironment", "EXECUTION_ENVIRONMENT_GEN2")
 	containers, _ := task["containers"].([]any)
 	for _, c := range containers {

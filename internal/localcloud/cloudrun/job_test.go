@@ -118,7 +118,8 @@ func TestJob_retries(t *testing.T) {
 
 	// What they have written is in Cloud Logging, as the job's.
 	entries, err := r.face.Entries(project)
-	if err != nil || len(entries) != len(attempts) || entries[0].Resource != "cloud_run_job" || entries[0].Labels["job_name"] != "flaky" || entries[0].JSON["pid"] == nil {
+	if err != nil || len(entries) != len(attempts) || entries[0].Resource != "cloud_run_job" || entries[0].Labels["job_name"] != "flaky" || entries[0].JSON["pid"] == nil ||
+		entries[0].Own["run.googleapis.com/execution_name"] != e.GetName()[strings.LastIndexByte(e.GetName(), '/')+1:] {
 		t.Errorf("logged %v, %v", entries, err)
 	}
 

@@ -21,7 +21,7 @@ import (
 func (f *Face) Entries(project string) ([]face.Entry, error) {
 	type source struct {
 		path, id, resource string
-		labels             map[string]string
+		labels, own        map[string]string
 	}
 	f.mu.Lock()
 	var all []source
@@ -29,14 +29,14 @@ func (f *Face) Entries(project string) ([]face.Entry, error) {
 		for _, r := range s.Revisions {
 			all = append(all, source{f.logPath(s, r.Name), r.Name, "cloud_run_revision", map[string]string{
 				"project_id": s.Project, "location": s.Location, "service_name": s.ID, "revision_name": r.Name, "configuration_name": s.ID,
-			}})
+			}, nil})
 		}
 	}
 	for _, j := range f.jobsOf(project, "-") {
 		for _, e := range j.newestFirst() {
 			all = append(all, source{f.executionLog(e), e.ID, "cloud_run_job", map[string]string{
 				"project_id": j.Project, "location": j.Location, "job_name": j.ID,
-			}})
+			}, map[string]string{"run.googleapis.com/execution_name": e.ID}})
 		}
 	}
 	f.mu.Unlock()
@@ -49,7 +49,7 @@ func (f *Face) Entries(project string) ([]face.Entry, error) {
 		for n, l := range lines {
 			out = append(out, face.Entry{
 				ID: from.id + "." + strconv.Itoa(n), Log: "run.googleapis.com/stdout", Resource: from.resource,
-				Labels: from.labels, Time: l.time, Severity: l.severity, Text: l.text, JSON: l.json,
+				Labels: from.labels, Own: from.own, Time: l.time, Severity: l.severity, Text: l.text, JSON: l.json,
 			})
 		}
 	}

@@ -216,7 +216,7 @@ func (f *Face) variables(ctx context.Context, inProject, account string, vars []
 		if rest, ok := strings.CutPrefix(secret, "projects/"); ok {
 			project, secret, _ = strings.Cut(rest, "/secrets/")
 		}
-		if project == projectNumber(inProject) {
+		if project == gapi.ProjectNumber(inProject) {
 			project = inProject
 		}
 		if version == "" {

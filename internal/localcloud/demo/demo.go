@@ -25,8 +25,8 @@ var environments = []environment{
 	{Workspace: "staging", Project: "feel-august-platform-staging", CodaDoc: "dAugustStaging", App: "august-staging"},
 }
 
-// drill names the demo's rehearsal of the recovery.
-const drill = "demo"
+// rehearsal names the demo's rehearsal of the recovery, and its refresh of staging's data.
+const rehearsal = "demo"
 
 // workFolder is the demo's own place in the local cloud's state directory.
 const workFolder = "demo"
@@ -126,7 +126,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 	}
 
-	if err := tf.name(drill); err != nil {
+	if err := tf.set("drill", rehearsal); err != nil {
 		return err
 	}
 	for i := range slices.Backward(reports) { // staging first, as it should be
@@ -134,6 +134,10 @@ func Run(ctx context.Context, o Options) (err error) {
 		if err := apply(ctx, tf, &reports[i], o.Out); err != nil {
 			return err
 		}
+	}
+
+	if err := handOver(ctx, tf, reports, say, o.Out); err != nil {
+		return err
 	}
 
 	for i := range reports {
@@ -159,6 +163,25 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		kept = true
+	}
+	return nil
+}
+
+// handOver refreshes staging's data: production exports it, anonymised, and staging takes in what production's key has signed.
+func handOver(ctx context.Context, tf *terraform, reports []report, say func(string, ...any), out io.Writer) error {
+	if err := tf.set("refresh", rehearsal); err != nil {
+		return err
+	}
+	for i := range reports {
+		say("==> Staging's data: terraform apply in workspace %s", reports[i].environment.Workspace)
+		if err := apply(ctx, tf, &reports[i], out); err != nil {
+			return err
+		}
+		if export := reports[i].outputs.Anonymised.Value; export != nil {
+			if err := tf.set("signed_by", export.PublicKey); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

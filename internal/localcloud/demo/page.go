@@ -194,6 +194,35 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 	each("Coda", func(r report) string { return r.environment.CodaDoc })
 	each("  billing summary", func(r report) string { return figures(group(r.coda[summaryTable])) })
 	each("  abnormal results", func(r report) string { return figures(group(r.coda[resultsTable])) })
+	each("Staging's data", report.handed)
+	each("  export", func(r report) string {
+		switch export, taken := r.outputs.Anonymised.Value, r.outputs.Dataset.Value; {
+		case export != nil:
+			return export.Export
+		case taken != nil:
+			return taken.Export
+		}
+		return ""
+	})
+	for _, l := range []struct {
+		label string
+		cell  func(e *anonymised) string
+	}{
+		{"  scan for patients", func(e *anonymised) string { return e.Verdict }},
+		{"    looked for", func(e *anonymised) string { return group(sum(e.Scan.Identifiers)) + " identifiers of the source" }},
+		{"    looked through", func(e *anonymised) string { return group(e.Scan.Values) + " values" }},
+		{"  k-anonymity", (*anonymised).smallest},
+		{"  method", func(e *anonymised) string { return e.Method }},
+		{"  policy", func(e *anonymised) string { return fmt.Sprintf("%.23s…", e.PolicyHash) }},
+		{"  key, thrown away", func(e *anonymised) string { return e.KeyID }},
+	} {
+		each(l.label, func(r report) string {
+			if r.outputs.Anonymised.Value == nil {
+				return ""
+			}
+			return l.cell(r.outputs.Anonymised.Value)
+		})
+	}
 	each("Second plan", func(r report) string {
 		if !r.unchanged {
 			return "CHANGES: see the log"
@@ -201,6 +230,33 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 		return "No changes."
 	})
 	_, _ = fmt.Fprintf(out, "\nDone in %s.\n", took.Round(time.Second))
+}
+
+// handed is what an environment has handed over, or taken in.
+func (r report) handed() string {
+	switch export, taken := r.outputs.Anonymised.Value, r.outputs.Dataset.Value; {
+	case export != nil:
+		return group(sum(export.Tables)) + " rows out"
+	case taken != nil:
+		return group(taken.Rows) + " rows in, verified and swapped"
+	}
+	return "none"
+}
+
+// smallest is the smallest class of each table whose quasi-identifiers are declared.
+func (e *anonymised) smallest() string {
+	var all []string
+	for _, k := range e.K {
+		all = append(all, fmt.Sprintf("%s %d, %s of %s unique", short(strings.ReplaceAll(k.Table, ".", "/")), k.Smallest, group(k.Unique), group(e.Tables[k.Table])))
+	}
+	return strings.Join(all, ", ")
+}
+
+func sum(of map[string]int64) (n int64) {
+	for _, one := range of {
+		n += one
+	}
+	return n
 }
 
 // figures right-aligns numbers, and the words above them.
@@ -225,10 +281,10 @@ func feeds(reports []report) []string {
 	return names
 }
 
-// fed is what the first full syncs read, billing's first.
+// fed is what the first full syncs read.
 func (r report) fed() []runtimeapi.FeedRun {
 	var all []runtimeapi.FeedRun
-	for _, s := range []runtimeapi.Status{r.status, r.labs} {
+	for _, s := range []runtimeapi.Status{r.patients, r.status, r.labs} {
 		if s.FullRun != nil {
 			all = append(all, s.FullRun.Feeds...)
 		}
@@ -256,7 +312,9 @@ func (r report) mismatches(severity string) (n int64) {
 }
 
 // rows is how many rows a feed's table holds.
-func (r report) rows(name string) int64 { return max(r.status.Rows[name], r.labs.Rows[name]) }
+func (r report) rows(name string) int64 {
+	return max(r.status.Rows[name], r.labs.Rows[name], r.patients.Rows[name])
+}
 
 // names lists what is counted in any environment.
 func names(reports []report, of func(report) map[string]int64) []string {

@@ -59,6 +59,7 @@ func TestPlan(t *testing.T) {
 		}
 	})
 	t.Run("rehearses recovery", func(t *testing.T) { s.checkDrills(t, cloud.Description) })
+	t.Run("hands anonymised data over", func(t *testing.T) { s.checkHandOver(t, cloud.Description) })
 	t.Run("leaks nothing", func(t *testing.T) { s.checkLeaks(t, cloud) })
 	t.Run("names drift and repairs it", func(t *testing.T) { s.checkDrift(t, cloud.Description) })
 	t.Run("imports", func(t *testing.T) { s.checkImport(t) })
@@ -164,6 +165,9 @@ func (s *stage) checkSynced(t *testing.T, r *report, cloud localcloud.Descriptio
 	if r.mismatches(runtimeapi.MismatchWarning) == 0 || !strings.Contains(lines, "Mismatches\n  fault") || !strings.Contains(lines, "\n  warning") {
 		t.Errorf("mismatches are %v, and the page shows:\n%s", r.status.Mismatches, lines)
 	}
+	if r.patients.Rows["patients"] == 0 {
+		t.Errorf("no patient was synced: %+v", r.patients.FullRun)
+	}
 	if r.labs.Rows["lab_results"] == 0 || r.labs.Orders["results_received"] == 0 || r.labs.Reviews["open"] == 0 {
 		t.Errorf("first sync of labs: %+v, rows %v, orders %v, reviews %v", r.labs.FullRun, r.labs.Rows, r.labs.Orders, r.labs.Reviews)
 	}
@@ -176,7 +180,7 @@ func (s *stage) checkSynced(t *testing.T, r *report, cloud localcloud.Descriptio
 
 // checkDrills rehearses a failover and a restore, and holds what the state says of them against Cloud SQL.
 func (s *stage) checkDrills(t *testing.T, cloud localcloud.Description) {
-	if err := s.tf.name(drill); err != nil {
+	if err := s.tf.set("drill", rehearsal); err != nil {
 		t.Fatal(err)
 	}
 	r := report{environment: environments[0]}
@@ -463,6 +467,7 @@ func (s *stage) checkImport(t *testing.T) {
 		"august_runtime_image.sync":          after.Image.Value,
 		"august_sync_runtime.sync":           localtest.Production + "/us-central1/august-sync",
 		"august_sync_pipeline.billing":       after.Runtime.Value.URI + "/v1/pipelines/billing?audience=" + after.Runtime.Value.Audience,
+		"august_sync_pipeline.patients":      after.Runtime.Value.URI + "/v1/pipelines/patients?audience=" + after.Runtime.Value.Audience,
 		"august_sync_pipeline.labs":          after.Runtime.Value.URI + "/v1/pipelines/labs?audience=" + after.Runtime.Value.Audience,
 	}
 	var blocks strings.Builder

@@ -31,6 +31,7 @@ type report struct {
 	service   *runv2.GoogleCloudRunV2Service
 	status    runtimeapi.Status // of the billing pipeline
 	labs      runtimeapi.Status
+	patients  runtimeapi.Status
 	arrival   arrival
 	coda      map[string]int64 // rows of each table, by its id
 	unchanged bool
@@ -51,8 +52,9 @@ type outputs struct {
 	} `json:"runtime"`
 	Pipelines struct {
 		Value struct {
-			Billing string `json:"billing"`
-			Labs    string `json:"labs"`
+			Billing  string `json:"billing"`
+			Labs     string `json:"labs"`
+			Patients string `json:"patients"`
 		} `json:"value"`
 	} `json:"pipelines"`
 	Drills struct {
@@ -61,6 +63,42 @@ type outputs struct {
 			Restore  *restoreDrill  `json:"restore"`
 		} `json:"value"`
 	} `json:"recovery_drills"`
+	Anonymised struct {
+		Value *anonymised `json:"value"`
+	} `json:"anonymised"`
+	Dataset struct {
+		Value *dataset `json:"value"`
+	} `json:"dataset"`
+}
+
+// anonymised is what an export says of itself, and dataset what an import took in.
+type anonymised struct {
+	Export     string           `json:"export"`
+	Verdict    string           `json:"verdict"`
+	Method     string           `json:"method"`
+	PolicyHash string           `json:"policy_hash"`
+	KeyID      string           `json:"key_id"`
+	PublicKey  string           `json:"public_key"`
+	Tables     map[string]int64 `json:"tables"` // rows
+	Scan       scan             `json:"scan"`
+	K          []kAnonymity     `json:"k_anonymity"`
+}
+
+type scan struct {
+	Identifiers map[string]int64 `json:"identifiers"`
+	Values      int64            `json:"values"`
+}
+
+type kAnonymity struct {
+	Table    string `json:"table"`
+	Smallest int64  `json:"smallest"`
+	Unique   int64  `json:"unique"`
+}
+
+type dataset struct {
+	Export     string `json:"export"`
+	PolicyHash string `json:"policy_hash"`
+	Rows       int64  `json:"rows"`
 }
 
 // failoverDrill and restoreDrill are what the drills measured.
@@ -99,7 +137,8 @@ func (r *report) awaitSync(ctx context.Context, cloud localcloud.Description, p 
 	defer tick.Stop()
 	for {
 		settled := true
-		for name, status := range map[string]*runtimeapi.Status{r.outputs.Pipelines.Value.Billing: &r.status, r.outputs.Pipelines.Value.Labs: &r.labs} {
+		declared := r.outputs.Pipelines.Value
+		for name, status := range map[string]*runtimeapi.Status{declared.Billing: &r.status, declared.Labs: &r.labs, declared.Patients: &r.patients} {
 			if *status, err = runtime.Status(ctx, name); err != nil {
 				return fmt.Errorf("workspace %s: status of pipeline %s: %w", r.environment.Workspace, name, err)
 			}
@@ -108,7 +147,7 @@ func (r *report) awaitSync(ctx context.Context, cloud localcloud.Description, p 
 			}
 			settled = settled && status.FullRun != nil && codaSettled(status.Coda)
 		}
-		p.tell(r.environment.Workspace, r.status, r.labs)
+		p.tell(r.environment.Workspace, r.status, r.labs, r.patients)
 		if settled {
 			return nil
 		}

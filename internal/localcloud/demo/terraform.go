@@ -65,9 +65,13 @@ func newTerraform(bin, dir, binaries, version string, env []string) (*terraform,
 	return &terraform{bin: bin, dir: filepath.Join(dir, "terraform"), env: append(base, env...), logs: logs}, nil
 }
 
-// name gives the next rehearsal of the recovery its name, for every plan from now on, the user's own too.
-func (t *terraform) name(drill string) error {
-	return os.WriteFile(filepath.Join(t.dir, "drill.auto.tfvars"), fmt.Appendf(nil, "drill = %q\n", drill), 0o600)
+// set gives a variable its value, for every plan from now on, the user's own too.
+func (t *terraform) set(name, value string) error {
+	body, err := json.Marshal(map[string]string{name: value})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(t.dir, name+".auto.tfvars.json"), body, 0o600)
 }
 
 // interruptPatience is how long Terraform may take to end what it is at. What it leaves half done is

@@ -49,3 +49,13 @@ func Save(path string, v any) error {
 	}
 	return os.Rename(tmp.Name(), path)
 }
+
+// SyncDir puts on disk which files a directory has: a rename outlasts a machine's failure only then.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	return d.Sync()
+}

@@ -9,7 +9,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 )
 
-const grammar = "The local cloud knows comparisons joined by AND, of resource.type, resource.labels.NAME, logName, severity, timestamp, textPayload and " +
+const grammar = "The local cloud knows comparisons joined by AND, of resource.type, resource.labels.NAME, labels.\"NAME\", logName, severity, timestamp, textPayload and " +
 	"jsonPayload.NAME, with =, !=, >, >=, <, <= and, for a part of a text, the colon."
 
 // severities in their order.
@@ -17,8 +17,9 @@ var severities = []string{"DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERRO
 
 var (
 	// comparison is one of them at the beginning of a text: a value is quoted, or a word.
-	comparison = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_./-]*)\s*(>=|<=|!=|=|>|<|:)\s*("(?:[^"\\]|\\.)*"|[^\s"()<>=:]+)\s*`)
+	comparison = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_./-]*(?:"[^"\\]+")?)\s*(>=|<=|!=|=|>|<|:)\s*("(?:[^"\\]|\\.)*"|[^\s"()<>=:]+)\s*`)
 	label      = regexp.MustCompile(`^resource\.labels\.([a-z_]+)$`)
+	own        = regexp.MustCompile(`^labels\."([^"]+)"$`)
 	field      = regexp.MustCompile(`^jsonPayload\.([A-Za-z_][A-Za-z0-9_]*)$`)
 	and        = regexp.MustCompile(`^AND\s+`)
 	keyword    = regexp.MustCompile(`^(AND|OR|NOT)$`)
@@ -76,7 +77,7 @@ func compare(name, sign, value string) (func(entry) bool, error) {
 		return func(e entry) bool { return ordered(e.Time.Compare(at), sign) }, nil
 	}
 	var of func(entry) string
-	switch l, j := label.FindStringSubmatch(name), field.FindStringSubmatch(name); {
+	switch l, o, j := label.FindStringSubmatch(name), own.FindStringSubmatch(name), field.FindStringSubmatch(name); {
 	case name == "resource.type":
 		of = func(e entry) string { return e.Resource }
 	case name == "logName":
@@ -85,6 +86,8 @@ func compare(name, sign, value string) (func(entry) bool, error) {
 		of = func(e entry) string { return e.Text }
 	case l != nil:
 		of = func(e entry) string { return e.Labels[l[1]] }
+	case o != nil:
+		of = func(e entry) string { return e.Own[o[1]] }
 	case j != nil:
 		of = func(e entry) string { text, _ := e.JSON[j[1]].(string); return text }
 	default:

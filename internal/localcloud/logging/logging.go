@@ -150,6 +150,9 @@ func (e entry) render() map[string]any {
 	if e.Severity != severities[0] {
 		out["severity"] = e.Severity
 	}
+	if e.Own != nil {
+		out["labels"] = e.Own
+	}
 	if e.JSON != nil {
 		out["jsonPayload"] = e.JSON
 	} else {

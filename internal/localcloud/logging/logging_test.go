@@ -26,7 +26,7 @@ func serve(t *testing.T) *api.EntriesService {
 			Text:   fmt.Sprint("Line ", i),
 		}
 		if i == 3 {
-			e.Text, e.JSON = "", map[string]any{"message": "it failed", "count": 2}
+			e.Text, e.JSON, e.Own = "", map[string]any{"message": "it failed", "count": 2}, map[string]string{"run.googleapis.com/execution_name": "e-3"}
 		}
 		entries = append(entries, e)
 	}
@@ -63,6 +63,8 @@ func TestFilter(t *testing.T) {
 		`resource.labels.revision_name="august-sync-1"`:                                                                      "1",
 		`resource.labels.service_name="other"`:                                                                               "",
 		`timestamp>="2023-11-14T22:13:21Z" timestamp<"2023-11-14T22:13:23Z"`:                                                 "12",
+		`labels."run.googleapis.com/execution_name" = "e-3" AND severity>=WARNING`:                                           "3",
+		`labels."run.googleapis.com/execution_name"="e-2"`:                                                                   "",
 		"timestamp>2030-01-01":                "",
 		"textPayload:line AND severity!=INFO": "02",
 		`jsonPayload.message="it failed"`:     "3",
@@ -91,7 +93,7 @@ func TestPagesAndOrder(t *testing.T) {
 	if err != nil || ids(got.Entries) != "321" || got.NextPageToken == "" {
 		t.Fatalf("%q %v", ids(got.Entries), err)
 	}
-	if e := got.Entries[0]; e.TextPayload != "" || !strings.Contains(string(e.JsonPayload), "it failed") || e.Severity != "ERROR" || e.Resource.Labels["location"] != "us-central1" {
+	if e := got.Entries[0]; e.TextPayload != "" || !strings.Contains(string(e.JsonPayload), "it failed") || e.Severity != "ERROR" || e.Resource.Labels["location"] != "us-central1" || e.Labels["run.googleapis.com/execution_name"] != "e-3" {
 		t.Errorf("%+v", e)
 	}
 	req.PageToken = got.NextPageToken

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/gapi"
 )
 
 // journal is the file of everything that happened to messages: frames that are only ever appended.
@@ -59,7 +61,7 @@ func openJournal(path string, read func(record []byte) error) (j *journal, cut i
 		_, err = file.Seek(good, io.SeekStart)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = gapi.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		_ = file.Close()
@@ -204,7 +206,7 @@ func (j *journal) rewrite(records func(add func(record []byte))) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.size = size + int64(len(j.pending))
-	return syncDir(filepath.Dir(j.path))
+	return gapi.SyncDir(filepath.Dir(j.path))
 }
 
 // close writes what is pending, to the disk.
@@ -218,15 +220,6 @@ func (j *journal) close() error {
 	}
 	<-j.ended
 	return errors.Join(j.file.Sync(), j.file.Close())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
 }
 
 // length is how long the journal is, with what is pending.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
 
 // An export is two objects: exportData holds a line of JSON for each block, followed by one for each of its entries;
@@ -47,7 +49,7 @@ type line struct {
 // Exported are the blocks that were sealed in a span of time, zero meaning open.
 type Exported struct {
 	Pool        *pgxpool.Pool
-	To          Bucket
+	To          bucket.Bucket
 	From, Until time.Time
 }
 
@@ -64,7 +66,7 @@ func Export(ctx context.Context, x Exported) (Manifest, error) {
 		return x.write(ctx, tx, json.NewEncoder(zipped), &m)
 	})
 	if err != nil {
-		abandon(data)
+		bucket.Abandon(data)
 		return m, fmt.Errorf("export the audit trail: %w", err)
 	}
 	if err := errors.Join(zipped.Close(), data.Close()); err != nil {
@@ -79,13 +81,6 @@ func Export(ctx context.Context, x Exported) (Manifest, error) {
 		return m, fmt.Errorf("write the export's manifest: %w", err)
 	}
 	return m, nil
-}
-
-// abandon ends an object without making it.
-func abandon(w io.WriteCloser) {
-	if a, ok := w.(interface{ abandon() error }); ok {
-		_ = a.abandon() // the reason to abandon it is told instead
-	}
 }
 
 func (x *Exported) write(ctx context.Context, tx pgx.Tx, out *json.Encoder, m *Manifest) error {
@@ -154,7 +149,7 @@ func moment(t time.Time) *time.Time {
 }
 
 // VerifyExport computes an export's chain anew, and holds it against the heads unless they are nil. It needs no database.
-func VerifyExport(ctx context.Context, from, heads Bucket) (Report, error) {
+func VerifyExport(ctx context.Context, from, heads bucket.Bucket) (Report, error) {
 	var r Report
 	m, err := readManifest(ctx, from)
 	if err != nil {
@@ -187,7 +182,7 @@ func VerifyExport(ctx context.Context, from, heads Bucket) (Report, error) {
 }
 
 // read reads an export's data.
-func read(ctx context.Context, from Bucket, do func(io.Reader) error) error {
+func read(ctx context.Context, from bucket.Bucket, do func(io.Reader) error) error {
 	data, err := from.Open(ctx, exportData)
 	if err == nil {
 		err = errors.Join(do(data), data.Close())
@@ -198,7 +193,7 @@ func read(ctx context.Context, from Bucket, do func(io.Reader) error) error {
 	return nil
 }
 
-func readManifest(ctx context.Context, from Bucket) (m Manifest, err error) {
+func readManifest(ctx context.Context, from bucket.Bucket) (m Manifest, err error) {
 	file, err := from.Open(ctx, exportManifest)
 	if err != nil {
 		return m, fmt.Errorf("read the export's manifest: %w", err)

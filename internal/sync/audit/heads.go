@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
 
 // Head is what an object of the bucket says of the chain. A bucket that is locked, or that belongs to somebody else than the
@@ -39,7 +41,7 @@ var headForm = regexp.MustCompile(`^([0-9]{16})-([0-9a-f]{64})\.json$`)
 const headEvery = time.Minute
 
 // ExportHead writes the head of the newest block, unless it is there or the last one is younger than headEvery.
-func ExportHead(ctx context.Context, pool *pgxpool.Pool, bucket Bucket, address string) error {
+func ExportHead(ctx context.Context, pool *pgxpool.Pool, to bucket.Bucket, address string) error {
 	var b Block
 	var now time.Time
 	err := pool.QueryRow(ctx, `
@@ -57,7 +59,7 @@ func ExportHead(ctx context.Context, pool *pgxpool.Pool, bucket Bucket, address 
 	if err != nil {
 		return err
 	}
-	if err := bucket.Create(ctx, headFolder+"/"+headName(b.Number, b.head()), append(body, '\n')); err != nil {
+	if err := to.Create(ctx, headFolder+"/"+headName(b.Number, b.head()), append(body, '\n')); err != nil {
 		return fmt.Errorf("write the head of block %d: %w", b.Number, err)
 	}
 	_, err = pool.Exec(ctx, `insert into august.audit_head as h (bucket, number, written_at) values ($1, $2, $3)
@@ -75,12 +77,12 @@ type headReader struct {
 }
 
 // readHeads begins at a block; without a bucket it returns nil.
-func readHeads(ctx context.Context, bucket Bucket, from int64) (*headReader, error) {
-	if bucket == nil {
+func readHeads(ctx context.Context, heads bucket.Bucket, from int64) (*headReader, error) {
+	if heads == nil {
 		return nil, nil
 	}
 	h := &headReader{}
-	h.pull, h.stop = iter.Pull2(bucket.List(ctx, headFolder, fmt.Sprintf("%016d", from)))
+	h.pull, h.stop = iter.Pull2(heads.List(ctx, headFolder, fmt.Sprintf("%016d", from)))
 	return h, h.next()
 }
 

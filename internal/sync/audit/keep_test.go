@@ -82,7 +82,7 @@ func (r *rig) aged(years int) {
 func TestRetire(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	b, address := bucket(t)
+	b, address := newBucket(t)
 	r.aged(7)
 	// Two old months whose transactions are not in the order of their moments, so that blocks lie across the border.
 	old := func(month int, n int) {

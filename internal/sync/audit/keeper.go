@@ -10,12 +10,15 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
 
 // Config is what a Keeper needs.
 type Config struct {
 	Pool      *pgxpool.Pool
 	Bucket    string // where heads go; empty: nowhere
+	Endpoint  string // of Cloud Storage; empty: Google's
 	Retention int    // days for which entries are kept; 0: for ever
 	Log       *slog.Logger
 	Meter     metric.Meter
@@ -31,7 +34,7 @@ const (
 // instance of the service has one, and they may all work at once.
 type Keeper struct {
 	cfg    Config
-	bucket Bucket
+	bucket bucket.Bucket
 	said   map[string]string // newest trouble of each chore
 	state  atomic.Pointer[state]
 }
@@ -110,7 +113,7 @@ func (k *Keeper) export(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, exportTime)
 	defer cancel()
 	if k.bucket == nil {
-		if k.bucket, err = OpenBucket(ctx, k.cfg.Bucket); err != nil {
+		if k.bucket, err = bucket.Open(ctx, k.cfg.Bucket, bucket.Options{Endpoint: k.cfg.Endpoint}); err != nil {
 			return err
 		}
 	}

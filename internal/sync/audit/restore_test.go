@@ -14,7 +14,7 @@ import (
 func TestRestoredDump(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	b, address := bucket(t)
+	b, address := newBucket(t)
 	r.blocks(3)
 	r.head(b, address)
 	r.write(2)
@@ -43,7 +43,7 @@ func TestRestoredDump(t *testing.T) {
 			restored.settle()
 			restored.seal()
 			restored.blocks(1)
-			own, address := bucket(t)
+			own, address := newBucket(t)
 			restored.head(own, address)
 			if report := restored.good(audit.Verification{Heads: own, MaxUnsealed: soon}); report.Entries != 15 || report.Heads != 1 {
 				t.Errorf("%+v", report)

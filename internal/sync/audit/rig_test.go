@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
@@ -150,10 +151,10 @@ func (r *rig) good(v audit.Verification) audit.Report {
 }
 
 // bucket is an empty one on disk.
-func bucket(t testing.TB) (audit.Bucket, string) {
+func newBucket(t testing.TB) (bucket.Bucket, string) {
 	t.Helper()
 	address := "file://" + t.TempDir()
-	b, err := audit.OpenBucket(t.Context(), address)
+	b, err := bucket.Open(t.Context(), address, bucket.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func bucket(t testing.TB) (audit.Bucket, string) {
 }
 
 // head exports the newest head, however young the one before is.
-func (r *rig) head(b audit.Bucket, address string) {
+func (r *rig) head(b bucket.Bucket, address string) {
 	r.Helper()
 	r.exec(`update august.audit_head set written_at = written_at - interval '2 minutes'`)
 	if err := audit.ExportHead(r.Context(), r.pool, b, address); err != nil {

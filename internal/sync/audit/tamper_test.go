@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 )
 
@@ -18,7 +19,7 @@ func TestVerifyUntouched(t *testing.T) {
 	}
 	r.blocks(5)
 	r.write(2)
-	b, address := bucket(t)
+	b, address := newBucket(t)
 	r.head(b, address)
 	report := r.good(audit.Verification{Heads: b})
 	if report.Blocks != 5 || report.Entries != 15 || report.Heads != 1 || report.Unsealed != 2 || report.Last.Number != 5 {
@@ -98,7 +99,7 @@ func TestVerifyHoldsTheChainAgainstItsHeads(t *testing.T) {
 	t.Run("cut off", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t)
-		b, address := bucket(t)
+		b, address := newBucket(t)
 		r.blocks(5)
 		r.head(b, address)
 		r.tamper(`delete from august.audit a using august.audit_block b where b.number > 3 and a.txid >= b.from_xid`)
@@ -109,7 +110,7 @@ func TestVerifyHoldsTheChainAgainstItsHeads(t *testing.T) {
 	t.Run("only blocks cut off", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t)
-		b, address := bucket(t)
+		b, address := newBucket(t)
 		r.blocks(5)
 		r.head(b, address)
 		r.tamper(`delete from august.audit_block where number > 3`)
@@ -121,7 +122,7 @@ func TestVerifyHoldsTheChainAgainstItsHeads(t *testing.T) {
 	t.Run("made anew", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t)
-		b, address := bucket(t)
+		b, address := newBucket(t)
 		for range 5 {
 			r.blocks(1)
 			r.head(b, address)
@@ -174,7 +175,7 @@ func TestVerifyNamesEntriesOutsideOfBlocks(t *testing.T) {
 func TestVerifyBesideTheKeeper(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	b, address := bucket(t)
+	b, address := newBucket(t)
 	r.blocks(3)
 	r.head(b, address)
 	grown := false
@@ -192,7 +193,7 @@ func TestVerifyBesideTheKeeper(t *testing.T) {
 
 // growing is a bucket that something happens to before the end of a list.
 type growing struct {
-	audit.Bucket
+	bucket.Bucket
 	happens func()
 }
 

@@ -9,13 +9,15 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
 
 // Verification is what Verify looks at.
 type Verification struct {
 	Pool  *pgxpool.Pool
-	Heads Bucket // nil: no heads are compared
-	From  int64  // first block; 0 or 1: all
+	Heads bucket.Bucket // nil: no heads are compared
+	From  int64         // first block; 0 or 1: all
 
 	Retention   int           // days for which entries have to be kept; 0: for ever
 	MaxUnsealed time.Duration // age from which an entry of an ended transaction has to be sealed; 0: ten minutes

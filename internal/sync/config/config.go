@@ -3,6 +3,7 @@
 package config
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +13,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 )
 
 // Config is everything the runtime is told.
@@ -30,6 +32,7 @@ type Config struct {
 	Coda     Coda
 	Control  Control
 	Audit    Audit
+	Dataset  Dataset // of LoadDataset only
 }
 
 // Database says where the database is and how to get in.
@@ -85,6 +88,14 @@ type Coda struct {
 type Audit struct {
 	Bucket        string // gs://bucket/prefix or file:///folder; empty: heads go nowhere
 	RetentionDays int    // 0: for ever
+	Endpoint      string // of Cloud Storage; empty: Google's
+}
+
+// Dataset says where anonymised exports are published, and whose.
+type Dataset struct {
+	Bucket    string // gs://bucket/prefix or file:///folder
+	PublicKey ed25519.PublicKey
+	Endpoint  string // of Cloud Storage; empty: Google's
 }
 
 // Control says who may call the control API.
@@ -106,7 +117,7 @@ func Load(lookup Lookup) (Config, error) {
 		Host:     r.text("AUGUST_LISTEN_HOST", ""),
 		Service:  r.text("K_SERVICE", ""),
 		Revision: r.text("K_REVISION", ""),
-		LogLevel: r.level("AUGUST_LOG_LEVEL"),
+		LogLevel: r.level(),
 		Database: r.database(),
 		DrChrono: r.drchrono(),
 		Webhook: Webhook{
@@ -150,7 +161,30 @@ const leastWithInbox = 4
 // LoadDatabase reads only what a command needs that works on the database alone.
 func LoadDatabase(lookup Lookup) (Config, error) {
 	r := reader{lookup: lookup}
-	cfg := Config{LogLevel: r.level("AUGUST_LOG_LEVEL"), Database: r.database(), Audit: r.audit()}
+	cfg := Config{LogLevel: r.level(), Database: r.database(), Audit: r.audit()}
+	return cfg, r.err()
+}
+
+// LoadDataset reads what an import needs: the database, and where the exports are.
+func LoadDataset(lookup Lookup) (Config, error) {
+	r := reader{lookup: lookup}
+	cfg := Config{LogLevel: r.level(), Database: r.database()}
+	cfg.Dataset = Dataset{
+		Bucket:   r.required("AUGUST_DATASET_BUCKET", "the bucket with the exports, gs://bucket/prefix or file:///folder"),
+		Endpoint: r.host("AUGUST_STORAGE_ENDPOINT"),
+	}
+	if cfg.Dataset.Bucket != "" {
+		if err := bucket.CheckURL(cfg.Dataset.Bucket); err != nil {
+			r.wrong("AUGUST_DATASET_BUCKET", err.Error())
+		}
+	}
+	const key = "AUGUST_DATASET_PUBLIC_KEY"
+	if text := r.required(key, "the public key that exports are signed for, in PEM"); text != "" {
+		var err error
+		if cfg.Dataset.PublicKey, err = evidence.ParsePublicKey([]byte(text)); err != nil {
+			r.wrong(key, "cannot be read: "+err.Error())
+		}
+	}
 	return cfg, r.err()
 }
 
@@ -158,13 +192,23 @@ func LoadDatabase(lookup Lookup) (Config, error) {
 const sixYears = 2200
 
 func (r *reader) audit() Audit {
-	a := Audit{Bucket: r.text("AUGUST_AUDIT_BUCKET", ""), RetentionDays: r.number("AUGUST_AUDIT_RETENTION_DAYS", sixYears, 0, 36500)}
+	a := Audit{
+		Bucket:        r.text("AUGUST_AUDIT_BUCKET", ""),
+		RetentionDays: r.number("AUGUST_AUDIT_RETENTION_DAYS", sixYears, 0, 36500),
+		Endpoint:      r.host("AUGUST_STORAGE_ENDPOINT"),
+	}
 	if a.Bucket != "" {
-		if err := audit.CheckBucketURL(a.Bucket); err != nil {
+		if err := bucket.CheckURL(a.Bucket); err != nil {
 			r.wrong("AUGUST_AUDIT_BUCKET", err.Error())
 		}
 	}
 	return a
+}
+
+// StorageEndpoint is where Cloud Storage is, for a command that needs to know nothing else; empty: Google's.
+func StorageEndpoint(lookup Lookup) (string, error) {
+	r := reader{lookup: lookup}
+	return r.host("AUGUST_STORAGE_ENDPOINT"), r.err()
 }
 
 var instanceForm = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]*:[a-z0-9-]+:[a-z][a-z0-9-]*$`)
@@ -334,7 +378,8 @@ func (r *reader) callers(name string) []string {
 	return callers
 }
 
-func (r *reader) level(name string) slog.Level {
+func (r *reader) level() slog.Level {
+	const name = "AUGUST_LOG_LEVEL"
 	var level slog.Level
 	if value := r.text(name, "info"); level.UnmarshalText([]byte(value)) != nil {
 		r.wrong(name, "must be debug, info, warn or error")

@@ -2,11 +2,14 @@ package config
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/evidence"
 )
 
 const canary = "canary-8f14e45f"
@@ -45,10 +48,10 @@ func TestLoad_defaults(t *testing.T) {
 
 func TestLoad_audit(t *testing.T) {
 	t.Parallel()
-	settings := environment(map[string]string{"AUGUST_AUDIT_BUCKET": "gs://trail/production", "AUGUST_AUDIT_RETENTION_DAYS": "0"})
+	settings := environment(map[string]string{"AUGUST_AUDIT_BUCKET": "gs://trail/production", "AUGUST_AUDIT_RETENTION_DAYS": "0", "AUGUST_STORAGE_ENDPOINT": "http://127.0.0.1:9/"})
 	for _, load := range []func(Lookup) (Config, error){Load, LoadDatabase} {
 		cfg, err := load(settings)
-		if err != nil || cfg.Audit != (Audit{Bucket: "gs://trail/production"}) {
+		if err != nil || cfg.Audit != (Audit{Bucket: "gs://trail/production", Endpoint: "http://127.0.0.1:9"}) {
 			t.Errorf("read %+v, %v", cfg.Audit, err)
 		}
 		if _, err := load(environment(map[string]string{"AUGUST_AUDIT_BUCKET": "/srv/" + canary, "AUGUST_AUDIT_RETENTION_DAYS": "-1"})); err == nil ||
@@ -159,6 +162,27 @@ func TestLoadDatabase_needsNothingElse(t *testing.T) {
 	env := map[string]string{"AUGUST_DATABASE_HOST": "127.0.0.1", "AUGUST_DATABASE_NAME": "august", "AUGUST_DATABASE_USER": "u", "AUGUST_DATABASE_PASSWORD": "p"}
 	if _, err := LoadDatabase(func(name string) (string, bool) { v, ok := env[name]; return v, ok }); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestLoadDataset(t *testing.T) {
+	t.Parallel()
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := LoadDataset(environment(map[string]string{"AUGUST_DATASET_BUCKET": "gs://exports", "AUGUST_DATASET_PUBLIC_KEY": evidence.PublicPEM(public), "AUGUST_STORAGE_ENDPOINT": "http://127.0.0.1:9/"}))
+	if err != nil || cfg.Dataset.Bucket != "gs://exports" || cfg.Dataset.Endpoint != "http://127.0.0.1:9" || !cfg.Dataset.PublicKey.Equal(public) || cfg.Database.Name != "august" {
+		t.Errorf("read %+v, %v", cfg.Dataset, err)
+	}
+	_, err = LoadDataset(environment(map[string]string{"AUGUST_DATASET_BUCKET": "/srv/" + canary, "AUGUST_DATASET_PUBLIC_KEY": canary, "AUGUST_STORAGE_ENDPOINT": canary}))
+	for _, name := range []string{"AUGUST_DATASET_BUCKET must be gs://", "AUGUST_DATASET_PUBLIC_KEY cannot be read", "AUGUST_STORAGE_ENDPOINT must be"} {
+		if err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), canary) {
+			t.Errorf("refused with %v", err)
+		}
+	}
+	if _, err = LoadDataset(environment(nil)); err == nil || strings.Count(err.Error(), "is not set") != 2 {
+		t.Errorf("without anything: %v", err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 )
@@ -33,6 +34,11 @@ type Pipelines interface {
 	Reconcile(ctx context.Context, name string, req runtimeapi.ReconcileRequest) (runtimeapi.Run, error)
 	GetRun(ctx context.Context, name string, id int64) (runtimeapi.Run, error)
 	Status(ctx context.Context, name string) (runtimeapi.Status, error)
+}
+
+// Schema tells what the database is made of.
+type Schema interface {
+	Catalog(ctx context.Context) (*catalog.Catalog, error)
 }
 
 // Tester has the runtime try itself out.
@@ -58,6 +64,7 @@ type backend struct {
 	probes    Probes
 	shelf     Shelf
 	tester    Tester
+	schema    Schema
 	info      runtimeapi.Info
 }
 
@@ -68,6 +75,7 @@ func New(caller Caller, log *slog.Logger) *Server {
 	for pattern, serve := range map[string]func(*backend, *http.Request) (int, any, error){
 		"GET " + runtimeapi.PathInfo:                      s.info,
 		"POST " + runtimeapi.PathSelfTest:                 s.selfTest,
+		"GET " + runtimeapi.PathCatalog:                   s.catalog,
 		"GET " + runtimeapi.PathPipelines:                 s.list,
 		"GET " + pipeline:                                 s.get,
 		"PUT " + pipeline:                                 s.put,
@@ -90,8 +98,8 @@ func New(caller Caller, log *slog.Logger) *Server {
 }
 
 // Ready gives the server what it serves.
-func (s *Server) Ready(pipelines Pipelines, probes Probes, shelf Shelf, tester Tester, info runtimeapi.Info) {
-	s.behind.Store(&backend{pipelines: pipelines, probes: probes, shelf: shelf, tester: tester, info: info})
+func (s *Server) Ready(pipelines Pipelines, probes Probes, shelf Shelf, tester Tester, schema Schema, info runtimeapi.Info) {
+	s.behind.Store(&backend{pipelines: pipelines, probes: probes, shelf: shelf, tester: tester, schema: schema, info: info})
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
@@ -141,6 +149,11 @@ func (s *Server) info(b *backend, _ *http.Request) (int, any, error) {
 // selfTest answers with how each check went. One that failed is no failure of the call.
 func (s *Server) selfTest(b *backend, r *http.Request) (int, any, error) {
 	return http.StatusOK, runtimeapi.SelfTest{Info: b.info, Checks: b.tester.Checks(r.Context())}, nil
+}
+
+func (s *Server) catalog(b *backend, r *http.Request) (int, any, error) {
+	c, err := b.schema.Catalog(r.Context())
+	return http.StatusOK, c, err
 }
 
 func (s *Server) list(b *backend, r *http.Request) (int, any, error) {

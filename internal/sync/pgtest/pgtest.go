@@ -285,6 +285,17 @@ func credential() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
+// Log is what the server of this test binary has written to its log since it was last launched.
+func Log(t testing.TB) string {
+	t.Helper()
+	boot(t)
+	out, err := os.ReadFile(filepath.Join(cluster.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
 // Program is the path of one of PostgreSQL's programs, as binary finds it.
 func Program(t testing.TB, name string) string {
 	t.Helper()

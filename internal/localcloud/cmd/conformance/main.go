@@ -25,8 +25,8 @@ type client struct {
 }
 
 var (
-	google = client{"hashicorp/google", "^Test(Acc)?HashicorpGoogle", []string{cloudSQL, cloudRun, pubSub, provider}}
-	gcloud = client{"gcloud", "^TestGcloud", []string{cloudSQL, cloudRun, pubSub}}
+	google = client{"hashicorp/google", "^Test(Acc)?HashicorpGoogle", []string{cloudSQL, cloudRun, pubSub, storage, provider}}
+	gcloud = client{"gcloud", "^TestGcloud", []string{cloudSQL, cloudRun, pubSub, storage}}
 )
 
 const (
@@ -34,6 +34,7 @@ const (
 	cloudSQL = module + "/internal/localcloud/cloudsql"
 	cloudRun = module + "/internal/localcloud/cloudrun"
 	pubSub   = module + "/internal/localcloud/pubsub"
+	storage  = module + "/internal/localcloud/storage"
 	provider = module + "/provider"
 )
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
@@ -32,8 +33,8 @@ The result goes to stdout, progress to stderr. Exit codes:
   1  it could not look, or not to the end; stderr says why
   3  tampering was found; stdout names the first block and what is wrong, and what else was seen
 
-It needs the AUGUST_DATABASE_ variables; AUGUST_AUDIT_BUCKET and AUGUST_AUDIT_RETENTION_DAYS as the
-runtime has them.`
+It needs the AUGUST_DATABASE_ variables; AUGUST_AUDIT_BUCKET, AUGUST_AUDIT_RETENTION_DAYS and
+AUGUST_STORAGE_ENDPOINT as the runtime has them.`
 
 const aboutExport = `Export writes whole blocks with their entries, as compressed lines of JSON, and a manifest, which comes
 last. "august-sync audit verify --export" verifies them anywhere, without a database. An export is never
@@ -81,11 +82,11 @@ type verification struct {
 
 func (v *verification) run(ctx context.Context, env config.Lookup, out, errs io.Writer) error {
 	if v.export != "" {
-		from, err := audit.OpenBucket(ctx, v.export)
+		from, err := openBucket(ctx, env, v.export)
 		if err != nil {
 			return err
 		}
-		heads, err := bucket(ctx, v.heads)
+		heads, err := openBucket(ctx, env, v.heads)
 		if err != nil {
 			return err
 		}
@@ -100,7 +101,7 @@ func (v *verification) run(ctx context.Context, env config.Lookup, out, errs io.
 	if !v.hasHeads {
 		v.heads = cfg.Audit.Bucket
 	}
-	heads, err := bucket(ctx, v.heads)
+	heads, err := openBucket(ctx, env, v.heads)
 	if err != nil {
 		return err
 	}
@@ -117,12 +118,16 @@ func (v *verification) run(ctx context.Context, env config.Lookup, out, errs io.
 	return conclude(out, report, heads != nil, err)
 }
 
-// bucket opens an address, none for none.
-func bucket(ctx context.Context, address string) (audit.Bucket, error) {
+// openBucket opens an address, none for none.
+func openBucket(ctx context.Context, env config.Lookup, address string) (bucket.Bucket, error) {
 	if address == "" {
 		return nil, nil
 	}
-	return audit.OpenBucket(ctx, address)
+	endpoint, err := config.StorageEndpoint(env)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration is not right:\n%w", err)
+	}
+	return bucket.Open(ctx, address, bucket.Options{Endpoint: endpoint})
 }
 
 // conclude writes what was found and turns it into the exit code's error.
@@ -184,7 +189,7 @@ func (x *exporting) run(ctx context.Context, env config.Lookup, out io.Writer) e
 		return err
 	}
 	defer db.Close()
-	if e.To, err = audit.OpenBucket(ctx, x.to); err != nil {
+	if e.To, err = openBucket(ctx, env, x.to); err != nil {
 		return err
 	}
 	e.Pool = db.Pool()

@@ -87,6 +87,9 @@ It reads its configuration from the environment, once:
   AUGUST_AUDIT_BUCKET                  where heads of the audit trail go, gs://bucket/prefix or file:///folder; unset: nowhere
   AUGUST_AUDIT_RETENTION_DAYS          for which its entries are kept (2200, which is six years); 0: for ever
 
+  AUGUST_DATASET_BUCKET, _PUBLIC_KEY   of anonymised exports, for "august-sync import"
+  AUGUST_STORAGE_ENDPOINT              of Cloud Storage, https://host, or plain text at http://host:port; unset: Google's
+
   AUGUST_CONTROL_AUDIENCE              audiences of control API tokens, by comma; without it the API is off
   AUGUST_CONTROL_CALLERS               e-mail addresses that may call it, by comma
   AUGUST_OIDC_ISSUER                   https://accounts.google.com
@@ -126,7 +129,10 @@ func command() *cobra.Command {
 		},
 		reconcileCommand(),
 		webhookCommand(),
+		policyCommand(),
 		auditCommand(),
+		anonymizeCommand(),
+		importCommand(),
 		&cobra.Command{
 			Use:   "version",
 			Short: "Print the version and exit",

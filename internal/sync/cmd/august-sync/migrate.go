@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
@@ -31,7 +32,17 @@ func migrate(ctx context.Context, env config.Lookup, out io.Writer) error {
 	}
 	defer db.Close()
 	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.Database.Project())
-	var schema int32
+	schema, err := bringUp(ctx, db, log)
+	if err != nil {
+		log.Error("the migrations failed", "error", err)
+		return err
+	}
+	log.Info("migrated", "schema_version", schema)
+	return nil
+}
+
+// bringUp brings the schema up to this build, and gives its version.
+func bringUp(ctx context.Context, db *store.Store, log *slog.Logger) (schema int32, err error) {
 	began, said := time.Now(), ""
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		if err = db.Migrate(ctx); err == nil {
@@ -52,10 +63,5 @@ func migrate(ctx context.Context, env config.Lookup, out io.Writer) error {
 	case err != nil:
 		err = errors.New("the schema is not up to this build: " + telemetry.ErrorText(err))
 	}
-	if err != nil {
-		log.Error("the migrations failed", "error", err)
-		return err
-	}
-	log.Info("migrated", "schema_version", schema)
-	return nil
+	return schema, err
 }

@@ -146,12 +146,12 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
 	tester := selftest.New(selftest.Config{Store: db, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), Secret: cfg.DrChrono.WebhookSecret.Reveal()})
-	api.Ready(service, probes, webhook.Shelf{Store: db}, tester, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
+	api.Ready(service, probes, webhook.Shelf{Store: db}, tester, schemaOf{db}, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
 	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
 	keeper, err := audit.NewKeeper(audit.Config{
-		Pool: db.Pool(), Bucket: cfg.Audit.Bucket, Retention: cfg.Audit.RetentionDays, Log: log, Meter: metrics.Meter("audit"),
+		Pool: db.Pool(), Bucket: cfg.Audit.Bucket, Endpoint: cfg.Audit.Endpoint, Retention: cfg.Audit.RetentionDays, Log: log, Meter: metrics.Meter("audit"),
 	})
 	if err != nil {
 		return err

@@ -1,8 +1,9 @@
-package audit
+package bucket
 
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/oauth2/google"
@@ -27,14 +29,24 @@ type storageBucket struct {
 	prefix  string
 }
 
-func openStorage(ctx context.Context, bucket, prefix string) (Bucket, error) {
+func openStorage(ctx context.Context, bucket, prefix string, o Options) (Bucket, error) {
 	var options []option.ClientOption
-	if host := os.Getenv("STORAGE_EMULATOR_HOST"); host != "" { // as Google's own clients understand it
-		if !strings.Contains(host, "://") {
-			host = "http://" + host
-		}
-		options = append(options, option.WithEndpoint(host+"/storage/v1/"), option.WithHTTPClient(http.DefaultClient))
-	} else {
+	endpoint := o.Endpoint
+	if endpoint == "" {
+		endpoint = os.Getenv("STORAGE_EMULATOR_HOST") // as Google's own clients understand it
+	}
+	if endpoint != "" && !strings.Contains(endpoint, "://") {
+		endpoint = "http://" + endpoint
+	}
+	if endpoint != "" {
+		options = append(options, option.WithEndpoint(strings.TrimRight(endpoint, "/")+"/storage/v1/"))
+	}
+	switch {
+	case o.Client != nil:
+		options = append(options, option.WithHTTPClient(o.Client))
+	case strings.HasPrefix(endpoint, "http://"):
+		options = append(options, option.WithHTTPClient(http.DefaultClient)) // credentials do not travel in the clear
+	default:
 		// The client outlives the call that makes it.
 		credentials, err := google.FindDefaultCredentials(context.WithoutCancel(ctx), storage.DevstorageReadWriteScope)
 		if err != nil {
@@ -49,12 +61,34 @@ func openStorage(ctx context.Context, bucket, prefix string) (Bucket, error) {
 	return &storageBucket{storage.NewObjectsService(service), bucket, prefix}, nil
 }
 
+// piece is how much of an upload is in memory, and on its way at once: the client's own is 16 MB.
+const piece = 1 << 20
+
 func (b *storageBucket) insert(ctx context.Context, name string, body io.Reader) error {
-	_, err := b.objects.Insert(b.bucket, &storage.Object{Name: path.Join(b.prefix, name)}).IfGenerationMatch(0).Media(body).Context(ctx).Do()
-	if says(err, http.StatusPreconditionFailed) || mayNotReplace(err) {
-		return &fs.PathError{Op: "write", Path: name, Err: fs.ErrExist}
+	// An answer that is lost is asked for again, and then the object is there already: it is this one if it says so.
+	mark := rand.Text()
+	object := &storage.Object{Name: path.Join(b.prefix, name), Metadata: map[string]string{markKey: mark}}
+	_, err := b.objects.Insert(b.bucket, object).IfGenerationMatch(0).WithRetry(pauses(), (&stubborn{}).again).
+		Media(body, googleapi.ChunkSize(piece), googleapi.ChunkTransferTimeout(stalled), googleapi.ChunkRetryDeadline(patience), googleapi.EnableAutoChecksum()).
+		Context(ctx).Do()
+	if !says(err, http.StatusPreconditionFailed) && !mayNotReplace(err) {
+		return err
 	}
-	return err
+	if there, err := b.stat(ctx, object.Name); err == nil && there.Metadata[markKey] == mark {
+		return nil
+	}
+	return &fs.PathError{Op: "write", Path: name, Err: fs.ErrExist}
+}
+
+// markKey is the metadata that tells one upload from another.
+const markKey = "august-upload"
+
+func (b *storageBucket) stat(ctx context.Context, object string) (there *storage.Object, err error) {
+	err = insist(ctx, func() error {
+		there, err = b.objects.Get(b.bucket, object).Fields("metadata").Context(ctx).Do()
+		return err
+	})
+	return there, err
 }
 
 func (b *storageBucket) Create(ctx context.Context, name string, body []byte) error {
@@ -90,29 +124,36 @@ func (u *upload) abandon() error {
 	return <-u.done
 }
 
-func (b *storageBucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
-	answer, err := b.objects.Get(b.bucket, path.Join(b.prefix, name)).Context(ctx).Download()
+func (b *storageBucket) Delete(ctx context.Context, name string) error {
+	err := insist(ctx, func() error { return b.objects.Delete(b.bucket, path.Join(b.prefix, name)).Context(ctx).Do() })
 	if says(err, http.StatusNotFound) {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+		return nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return answer.Body, nil
+	return err
 }
 
 func (b *storageBucket) List(ctx context.Context, folder, from string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		prefix := path.Join(b.prefix, folder) + "/"
+		prefix := path.Join(b.prefix, folder, "*")
+		prefix = prefix[:len(prefix)-1] // with its slash, if it is in any folder
 		for token := ""; ; {
-			call := b.objects.List(b.bucket).Prefix(prefix).StartOffset(prefix+from).Fields("items/name", "nextPageToken").PageToken(token).Context(ctx)
-			page, err := call.Do()
+			var page *storage.Objects
+			err := insist(ctx, func() (err error) {
+				page, err = b.objects.List(b.bucket).Prefix(prefix).Delimiter("/").StartOffset(prefix+from).
+					Fields("items/name", "prefixes", "nextPageToken").PageToken(token).Context(ctx).Do()
+				return err
+			})
 			if err != nil {
 				yield("", err)
 				return
 			}
+			names := page.Prefixes
 			for _, object := range page.Items {
-				if !yield(strings.TrimPrefix(object.Name, prefix), nil) {
+				names = append(names, object.Name)
+			}
+			slices.Sort(names)
+			for _, name := range names {
+				if !yield(strings.TrimPrefix(name, prefix), nil) {
 					return
 				}
 			}
