@@ -78,9 +78,9 @@ func TestIdsFitAndStayApart(t *testing.T) {
 		{"text", 2000, func(i int) string { return strings.ToUpper("abcdefab" + uuid(i)[8:]) }, `^[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-[89AB][0-9A-F]{3}-[0-9A-F]{12}$`},
 	} {
 		both(t, func(t *testing.T, transformer string) {
-			if transformer == policy.Permute && strings.Contains(c.format, "{5} ") { // a letter beyond ASCII has no way back
-				t.Skip()
-			}
+			// A letter beyond ASCII becomes one within it, which permute has no way back from: two ids may become one, as with a
+			// hash of so many characters. An import that finds two in a unique column refuses the export.
+			injective := transformer != policy.Permute || !strings.Contains(c.format, "{5} ")
 			do := one(t, fixed(t, 2), "v "+c.typ, transformer)
 			format := regexp.MustCompile(c.format)
 			seen, same := map[string]int{}, 0
@@ -90,7 +90,7 @@ func TestIdsFitAndStayApart(t *testing.T) {
 				if !format.MatchString(got) && got != "0" {
 					t.Fatalf("%s %q became %q", c.typ, id, got)
 				}
-				if before, taken := seen[got]; taken {
+				if before, taken := seen[got]; taken && injective {
 					t.Fatalf("%s: %q and %q both became %q", c.typ, c.id(before), id, got)
 				}
 				seen[got] = i
