@@ -1,0 +1,125 @@
+package monitoring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/api/monitoring/v3"
+)
+
+// Names of Google's list of Cloud Run metrics, which are of revisions.
+const (
+	requestCount   = "run.googleapis.com/request_count"
+	requestLatency = "run.googleapis.com/request_latencies"
+	utilization    = "run.googleapis.com/container/cpu/utilizations"
+	instanceCount  = "run.googleapis.com/container/instance_count"
+	concurrency    = "run.googleapis.com/container/max_request_concurrencies"
+	revision       = "cloud_run_revision"
+)
+
+// Service is what Cloud Run has measured of a service, all its revisions together. What nothing was written of is nil.
+type Service struct {
+	Since, Until time.Time // what is said is of that time: from the first request on, or the start of the window when it came before
+
+	Requests float64 // that reached an instance
+	Failed   float64 // of them, answered with a status of 500 and above
+	Rate     float64 // requests a second, in the mean
+	Peak     float64 // in the busiest minute, a second
+
+	Latency     *Distribution // ms, of a request within an instance; waiting for an instance to start is not in it
+	Instances   *Level
+	Concurrency *Distribution // the most requests at once, of each instance and minute
+	CPU         *float64      // how much of its CPU limit an instance used, in the mean: 0 to 1
+}
+
+// CPUMs is the CPU time of a request in ms, when an instance has so many CPUs; what an instance does beside requests is shared among them.
+func (s Service) CPUMs(limit float64) (float64, bool) {
+	if s.CPU == nil || s.Instances == nil || s.Rate == 0 {
+		return 0, false
+	}
+	return *s.CPU * limit * s.Instances.Mean / s.Rate * 1000, true
+}
+
+// Service reads what was measured of a Cloud Run service within a window that ends now, a minute at least.
+func (c *Client) Service(ctx context.Context, project, location, name string, window time.Duration) (Service, error) {
+	now := time.Now().UTC().Truncate(time.Second)
+	q := question{
+		project: project, from: now.Add(-max(window, period)), to: now,
+		filter: fmt.Sprintf("resource.type = %q AND resource.labels.service_name = %q AND resource.labels.location = %q", revision, name, location),
+	}
+	s := Service{Since: q.from, Until: q.to}
+	q.metric = requestCount
+	requests, err := c.read(ctx, q)
+	if err != nil {
+		return Service{}, err
+	}
+	s.count(requests)
+	ask := func(metric, align string, of time.Duration) []*monitoring.TimeSeries {
+		q.metric, q.align, q.reduce, q.period = metric, align, "REDUCE_SUM", of
+		series, failed := c.read(ctx, q)
+		err = errors.Join(err, failed)
+		return series
+	}
+	s.Latency = distribution(ask(requestLatency, "ALIGN_DELTA", 0))
+	s.Concurrency = distribution(ask(concurrency, "ALIGN_DELTA", 0))
+	used := distribution(ask(utilization, "ALIGN_DELTA", 0))
+	instances, n := level(ask(instanceCount, "ALIGN_MEAN", period), s.Since)
+	if err != nil {
+		return Service{}, err
+	}
+	if used != nil {
+		s.CPU = &used.Mean
+	}
+	if instances != nil { // in minutes without one there is no point
+		instances.Mean *= min(1, float64(n)*period.Seconds()/max(s.Until.Sub(s.Since), period).Seconds())
+		s.Instances = instances
+	}
+	return s, nil
+}
+
+// count takes the requests out of their series, one of each revision and status.
+func (s *Service) count(series []*monitoring.TimeSeries) {
+	var all []point
+	for _, one := range series {
+		failed := one.Metric != nil && strings.HasPrefix(one.Metric.Labels["response_code"], "5")
+		for _, p := range points(one) {
+			all = append(all, p)
+			s.Requests += p.value
+			if failed {
+				s.Failed += p.value
+			}
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	first := slices.MinFunc(all, func(a, b point) int { return a.from.Compare(b.from) }).from
+	if first.After(s.Since) {
+		s.Since = first
+	}
+	span := s.Until.Sub(s.Since)
+	if span <= 0 {
+		return
+	}
+	s.Rate = s.Requests / span.Seconds()
+	s.Peak = max(busiest(all)/min(span, period).Seconds(), s.Rate)
+}
+
+// busiest is the most within any minute.
+func busiest(all []point) (most float64) {
+	slices.SortFunc(all, func(a, b point) int { return a.to.Compare(b.to) })
+	sum, first := 0.0, 0
+	for _, p := range all {
+		sum += p.value
+		for p.to.Sub(all[first].to) >= period {
+			sum -= all[first].value
+			first++
+		}
+		most = max(most, sum)
+	}
+	return most
+}
