@@ -217,7 +217,7 @@ func TestAdvise_doesNotFlap(t *testing.T) {
 			m.Rate, m.PeakRate, m.CPUMS, m.DatabaseMS = little(m.Rate), little(m.PeakRate), little(m.CPUMS), little(m.DatabaseMS)
 			services[i].Present = first.Services[i].Settings
 		}
-		second := mustAdvise(t, database(1000), services...)
+		second := mustAdvise(t, db, services...)
 		for i, a := range second.Services {
 			if *a.Settings != *first.Services[i].Settings {
 				t.Fatalf("%s: %v, and then %v, of\n%s", a.Name, first.Services[i].Settings, a.Settings, a.Explanation())
