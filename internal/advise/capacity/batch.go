@@ -13,6 +13,7 @@ const (
 // again as a whole.
 const (
 	consumerUse    = 0.6
+	fixedShare     = 0.2
 	mostBatchMS    = 1000
 	deadlineFactor = 3 // a batch that is three times as slow as usual is not delivered again
 )
@@ -62,10 +63,14 @@ func batchOf(m *Batches, burst float64) *Batch {
 	out.Consumers = max(1, ceil(peak/(carries(longest)*consumerUse)))
 	// n ÷ (a + n × b) is to be what one consumer has to carry: n = r × a ÷ (1 − r × b).
 	r := peak / float64(out.Consumers) / consumerUse / 1000
-	out.MaxMessages = longest
+	needed := float64(longest)
 	if rest := 1 - r*each; rest > 0 {
-		out.MaxMessages = min(longest, max(1, ceil(up(r*fixed/rest))))
+		needed = r * fixed / rest
 	}
+	// Beyond that, what an outage has left is done the sooner the less of a batch is fixed.
+	thrifty := fixed / each * (1 - fixedShare) / fixedShare
+	out.MaxMessages = min(longest, max(1, ceil(up(max(needed, thrifty)))))
+	out.note("a batch needs %d to carry its part; from %d on, no more than %d %% of it is fixed, so that what has waited is done soon", max(1, ceil(needed)), max(1, ceil(thrifty)), int(fixedShare*100))
 	taken := fixed + float64(out.MaxMessages)*each
 	out.MaxOutstanding = 2 * out.MaxMessages
 	// The last message that a consumer holds waits for a batch before its own.

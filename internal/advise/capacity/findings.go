@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise"
@@ -59,6 +60,8 @@ func findings(db Database, services []Service, p Plan) []Finding {
 	for _, text := range db.Seen.Missing {
 		add("PARTLY_MEASURED", info, "%s", text)
 	}
+	worst := []string{critical, warning, info}
+	slices.SortStableFunc(all, func(a, b Finding) int { return slices.Index(worst, a.Severity) - slices.Index(worst, b.Severity) })
 	return all
 }
 
