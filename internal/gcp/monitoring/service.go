@@ -18,6 +18,7 @@ const (
 	utilization    = "run.googleapis.com/container/cpu/utilizations"
 	instanceCount  = "run.googleapis.com/container/instance_count"
 	concurrency    = "run.googleapis.com/container/max_request_concurrencies"
+	startLatency   = "run.googleapis.com/container/startup_latencies"
 	revision       = "cloud_run_revision"
 )
 
@@ -33,6 +34,7 @@ type Service struct {
 	Latency     *Distribution // ms, of a request within an instance; waiting for an instance to start is not in it
 	Instances   *Level
 	Concurrency *Distribution // the most requests at once, of each instance and minute
+	Start       *Distribution // ms, from the start of an instance until it is ready
 	CPU         *float64      // how much of its CPU limit an instance used, in the mean: 0 to 1
 }
 
@@ -66,6 +68,7 @@ func (c *Client) Service(ctx context.Context, project, location, name string, wi
 	}
 	s.Latency = distribution(ask(requestLatency, "ALIGN_DELTA", 0))
 	s.Concurrency = distribution(ask(concurrency, "ALIGN_DELTA", 0))
+	s.Start = distribution(ask(startLatency, "ALIGN_DELTA", 0))
 	used := distribution(ask(utilization, "ALIGN_DELTA", 0))
 	instances, n := level(ask(instanceCount, "ALIGN_MEAN", period), s.Since)
 	if err != nil {
