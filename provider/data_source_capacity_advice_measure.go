@@ -219,6 +219,9 @@ func (s capacityServiceModel) measured(seen seenService, cpu float64, measures *
 		if ms, known := got.CPUMs(cpu); known {
 			out.CPUMS = &ms
 		}
+		if got.Start != nil {
+			out.StartMS = &got.Start.Mean
+		}
 		if got.Instances != nil {
 			out.Instances = &got.Instances.Most
 		}
