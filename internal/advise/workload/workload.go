@@ -106,17 +106,18 @@ type Index struct {
 	Building     bool // CREATE INDEX CONCURRENTLY is at it now
 	Bytes        int64
 	Scans        float64   // of the window
-	Since        time.Time // since when its scans are counted without a gap
+	Since        time.Time // since when its scans are counted without a gap; zero: they are not yet
+	SinceScans   float64   // since then
 }
 
 // Key is a column or an expression of an index.
 type Key struct {
-	Column     string // "" for an expression
-	Expression string
-	Descending bool
-	NullsFirst bool
-	Class      string // operator class, "" for the default one
-	Collation  string // "" for the column's own
+	Column     string `json:"column,omitempty"` // "" for an expression
+	Expression string `json:"expression,omitempty"`
+	Descending bool   `json:"descending,omitempty"`
+	NullsFirst bool   `json:"nulls_first,omitempty"`
+	Class      string `json:"operator_class,omitempty"` // "" for the default one
+	Collation  string `json:"collation,omitempty"`      // "" for the column's own
 }
 
 // ForeignKey is a declared reference, from this table.
