@@ -32,7 +32,7 @@ type practice struct {
 // rows is how many most tables have: few in a test, several hundred thousand in all in a benchmark.
 func rows() int {
 	if f := flag.Lookup("test.bench"); f != nil && f.Value.String() != "" {
-		return 400_000
+		return 50_000
 	}
 	return 20_000
 }
