@@ -32,7 +32,7 @@ type practice struct {
 // rows is how many most tables have: few in a test, several hundred thousand in all in a benchmark.
 func rows() int {
 	if f := flag.Lookup("test.bench"); f != nil && f.Value.String() != "" {
-		return 400_000
+		return 50_000
 	}
 	return 20_000
 }
@@ -53,7 +53,7 @@ func newPractice(t testing.TB) *practice {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.conn.Close(context.WithoutCancel(t.Context())) })
-	for _, s := range workload() {
+	for _, s := range everything() {
 		if p.draws[s.name], err = draw(t.Context(), p.conn, s); err != nil {
 			t.Fatalf("draw parameters of %q: %v", s.name, err)
 		}
@@ -99,8 +99,8 @@ func found(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// workload is all statements.
-func workload() []statement {
+// everything is all statements.
+func everything() []statement {
 	var all []statement
 	for _, m := range wanting {
 		all = append(all, m.statement)
@@ -113,7 +113,7 @@ func draw(ctx context.Context, conn *pgx.Conn, s statement) ([][]any, error) {
 	if s.draws == "" {
 		return [][]any{nil}, nil
 	}
-	query := s.draws + ` where id in (select 1 + madeup.draw(n, 900, madeup.rows() / 4) from generate_series(1, 8) n) order by id`
+	query := s.draws + ` where id in (select 1 + madeup.draw(n, 900, madeup.rows() / 20) from generate_series(1, 4) n) order by id`
 	found, err := conn.Query(ctx, query, pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func draw(ctx context.Context, conn *pgx.Conn, s statement) ([][]any, error) {
 // live has the statements run as often as they do in a day.
 func (p *practice) live(t testing.TB) {
 	t.Helper()
-	for _, s := range workload() {
+	for _, s := range everything() {
 		for i := range s.calls {
 			sets := p.draws[s.name]
 			if _, err := p.conn.Exec(t.Context(), s.sql, sets[i%len(sets)]...); err != nil {
@@ -157,14 +157,19 @@ func (p *practice) exec(t testing.TB, sql string, args ...any) {
 // cost is what one call of a statement takes.
 type cost struct{ blocks, ms float64 }
 
-// measure runs each statement with each of its parameters, and takes back what it writes.
-func (p *practice) measure(t testing.TB, of []statement) map[string]cost {
+// measure runs each statement with each of its parameters, after what is done first, and takes everything back.
+func (p *practice) measure(t testing.TB, of []statement, first ...string) map[string]cost {
 	t.Helper()
+	p.exec(t, `begin`)
+	defer p.exec(t, `rollback`)
+	for _, sql := range first {
+		p.exec(t, sql)
+	}
 	costs := map[string]cost{}
 	for _, s := range of {
-		p.run(t, s) // once for nothing: what a session loads first is no cost of the statement
-		p.exec(t, `select pg_stat_statements_reset()`)
-		p.run(t, s)
+		p.try(t, s) // once for nothing: what a session loads first is no cost of the statement
+		p.exec(t, `select pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()))`)
+		p.try(t, s)
 		var c cost
 		err := p.conn.QueryRow(t.Context(), `
 			select sum(shared_blks_hit + shared_blks_read), sum(total_exec_time) from pg_stat_statements
@@ -179,18 +184,18 @@ func (p *practice) measure(t testing.TB, of []statement) map[string]cost {
 	return costs
 }
 
-func (p *practice) run(t testing.TB, s statement) {
+func (p *practice) try(t testing.TB, s statement) {
 	t.Helper()
 	for _, set := range p.draws[s.name] {
-		p.exec(t, `begin`)
+		p.exec(t, `savepoint tried`)
 		p.exec(t, s.sql, set...)
-		p.exec(t, `rollback`)
+		p.exec(t, `rollback to tried`)
 	}
 }
 
 // day is what the whole workload takes, each statement as often as it runs.
 func day(costs map[string]cost) (sum cost) {
-	for _, s := range workload() {
+	for _, s := range everything() { // in order, so that sums are the same each time
 		sum.blocks += costs[s.name].blocks * float64(s.calls)
 		sum.ms += costs[s.name].ms * float64(s.calls)
 	}
