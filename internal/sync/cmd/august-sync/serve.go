@@ -24,6 +24,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/control"
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/indexes"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
 	"github.com/feel-august/terraform-provider-august/internal/sync/selftest"
@@ -147,8 +148,9 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
 	tester := selftest.New(selftest.Config{Store: db, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), Secret: cfg.DrChrono.WebhookSecret.Reveal()})
+	builder := indexes.New(indexes.Config{Store: db, Log: log})
 	api.Ready(control.Backend{
-		Pipelines: service, Probes: probes, Shelf: webhook.Shelf{Store: db}, Tester: tester, Schema: schemaOf{db}, Adviser: advisor.New(advisor.Config{Store: db, Log: log}),
+		Pipelines: service, Probes: probes, Shelf: webhook.Shelf{Store: db}, Tester: tester, Schema: schemaOf{db}, Adviser: advisor.New(advisor.Config{Store: db, Log: log}), Indexes: builder,
 		Info: runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance},
 	})
 	ready.serve(new(sign).of(db.Pool()))
@@ -164,6 +166,7 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	beside.Go(func() { pusher.Run(ctx) })
 	beside.Go(func() { keeper.Run(ctx) })
 	beside.Go(func() { drain.Run(ctx) })
+	beside.Go(func() { builder.Run(ctx) })
 	defer beside.Wait()
 	return service.Run(ctx)
 }
