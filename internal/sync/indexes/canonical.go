@@ -132,9 +132,10 @@ func fit(ctx context.Context, tx pgx.Tx, schema, table string) error {
 // qStrangers is what a view depends on that neither PostgreSQL nor an extension has brought. What PostgreSQL brings is pinned, and
 // no dependency on it is kept.
 const qStrangers = `
-select distinct pg_describe_object(d.refclassid, d.refobjid, 0)
+select distinct o.type || ' ' || o.identity
 from pg_depend d
 join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+cross join lateral pg_identify_object(d.refclassid, d.refobjid, 0) o
 where r.ev_class = $1::regclass and d.refobjid <> r.ev_class
   and not (d.refclassid = 'pg_class'::regclass and d.refobjid = $2::regclass)
   and not (d.refclassid = 'pg_type'::regclass and exists (select from pg_type t where t.oid = d.refobjid
