@@ -182,6 +182,7 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewSecretResource,
 		NewStagingAnonymizationResource,
 		NewStagingDatasetResource,
+		NewIndexResource,
 	}
 }
 

@@ -22,7 +22,7 @@ func TestCreate(t *testing.T) {
 	r.create("visit_status_idx", spec)
 	got := r.valid("visit_status_idx")
 	want := spec
-	want.Where = "(status IS NOT NULL)"
+	want.Where = "status IS NOT NULL" // as PostgreSQL writes it
 	if got.Definition != check.Definition || got.Bytes == 0 || got.Problem != "" || !reflect.DeepEqual(got.Spec, want) {
 		t.Errorf("made %+v, want %s, %+v", got, check.Definition, want)
 	}
@@ -165,4 +165,23 @@ func TestCreate_waits(t *testing.T) {
 	r.exec(other, `rollback`)
 	r.gone("visit_at_idx")
 	r.valid("visit_code_idx")
+}
+
+func TestGet_expressions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.exec(r.conn, `create index by_hand on clinic.visit (lower(patient), (raw->>'a)('), ((weight + 1) * (id + 2)) desc, (patient || ')') collate "C" text_pattern_ops) where (weight > 1) or (weight < 2)`)
+	got, err := r.service.Get(t.Context(), "clinic", "by_hand")
+	want := runtimeapi.IndexSpec{Table: "visit", Method: "btree", Where: "(weight > 1) OR (weight < 2)", Columns: []runtimeapi.IndexColumn{
+		{Expression: "lower(patient)"}, {Expression: "raw ->> 'a)('::text"}, {Expression: "(weight + 1) * (id + 2)", Order: "desc"},
+		{Expression: "patient || ')'::text", Collation: "C", OperatorClass: "text_pattern_ops"},
+	}}
+	if err != nil || !reflect.DeepEqual(got.Spec, want) {
+		t.Errorf("%+v, %v, want %+v", got.Spec, err, want)
+	}
+	// What is read can be declared: it is the same index.
+	check, err := r.service.Check(t.Context(), "clinic", "by_hand", got.Spec)
+	if err != nil || len(check.Findings) > 0 || check.Definition != got.Definition || check.Live == nil || check.Live.Definition != got.Definition {
+		t.Errorf("%+v, %v, want %s", check, err, got.Definition)
+	}
 }

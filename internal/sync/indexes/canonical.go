@@ -109,7 +109,7 @@ func fit(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	err := tx.QueryRow(ctx, qTable, schema, table).Scan(&kind, &persistence, &owner, &create, &temporary)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return wrong("table", "%s.%s does not exist", schema, table)
+		return lacking("table", fmt.Sprintf("%s.%s does not exist", schema, table))
 	case err != nil:
 		return err
 	case kind == "p":
@@ -276,12 +276,20 @@ func run(ctx context.Context, conn *pgx.Conn, sql string) error {
 	return err
 }
 
+// lacking says that a table or a column is not there, or not there yet.
+func lacking(field, message string) error {
+	return &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Field: field, Message: message}
+}
+
 // refused turns PostgreSQL's word on a declaration into the caller's error. No row was looked at, so its message tells of
 // names and of what the caller has written; of an error of another kind only the class is told.
 func refused(field string, err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		return err
+	}
+	if pg.Code == "42703" || pg.Code == "42P01" {
+		return lacking(field, pg.Message)
 	}
 	switch pg.Code[:2] {
 	case "42", "0A", "22", "54":

@@ -27,8 +27,7 @@ func (i *index) droppable() error {
 	return conflict("%s, and is not dropped: drop that first, if it is not needed", i.belongs)
 }
 
-// What the catalog says of an index. Definition is what pg_get_indexdef prints from " USING" on, which two indexes of the same
-// table share when they are alike but for their names.
+// What the catalog says of an index, and what keeps it from being dropped.
 const qIndex = `
 select i.indexrelid, n.nspname, c.relname, tn.nspname, t.relname, am.amname, i.indisunique, i.indnkeyatts::int, i.indnatts::int,
     pg_get_indexdef(i.indexrelid), coalesce(pg_get_expr(i.indpred, i.indrelid), ''),
@@ -94,6 +93,7 @@ func live(ctx context.Context, db querier, schema, name string) (*index, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read an index: %w", err)
 	}
+	i.Spec.Where = bare(i.Spec.Where)
 	rows, err := db.Query(ctx, qKeys, i.oid)
 	if err != nil {
 		return nil, fmt.Errorf("read an index's columns: %w", err)
@@ -106,6 +106,7 @@ func live(ctx context.Context, db querier, schema, name string) (*index, error) 
 		if err := rows.Scan(&n, &c.Column, &c.Expression, &key, &descending, &first, &c.OperatorClass, &c.Collation); err != nil {
 			return nil, fmt.Errorf("read an index's columns: %w", err)
 		}
+		c.Expression = bare(c.Expression)
 		if !key {
 			i.Spec.Include = append(i.Spec.Include, c.Column)
 			continue

