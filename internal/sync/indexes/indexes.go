@@ -111,7 +111,8 @@ func state(ctx context.Context, tx pgx.Tx, schema, name string) (runtimeapi.Inde
 	if err != nil {
 		return runtimeapi.Index{}, err
 	}
-	if is == nil && (o == nil || o.State == done || o.Goal == absent) {
+	// An order to drop outlasts its index by a moment, in which the name is not free yet.
+	if is == nil && (o == nil || o.State == done || o.Goal == absent && o.State == failed) {
 		return runtimeapi.Index{}, notFound(schema, name)
 	}
 	var out runtimeapi.Index
@@ -282,9 +283,6 @@ func (s *Service) Delete(ctx context.Context, schema, name, tag string) (out run
 			}
 		}
 		out, err = state(ctx, tx, schema, name)
-		if runtimeapi.IsNotFound(err) { // ordered and not begun; the order goes when a builder sees it
-			out, err = runtimeapi.Index{Schema: schema, Name: name, Spec: next.Spec, Definition: next.Definition, State: runtimeapi.IndexDropping}, nil
-		}
 		return err
 	})
 	if err == nil && gone {
