@@ -183,6 +183,7 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewSecretResource,
 		NewStagingAnonymizationResource,
 		NewStagingDatasetResource,
+		NewIndexResource,
 	}
 }
 

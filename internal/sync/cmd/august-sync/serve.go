@@ -24,6 +24,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/control"
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/indexes"
 	"github.com/feel-august/terraform-provider-august/internal/sync/measures"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
@@ -150,9 +151,10 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	})
 	tester := selftest.New(selftest.Config{Store: db, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), Secret: cfg.DrChrono.WebhookSecret.Reveal()})
 	adviser := advisor.New(advisor.Config{Store: db, Log: log})
+	builder := indexes.New(indexes.Config{Store: db, Log: log})
 	measurer := measures.New(measures.Config{Store: db, Batches: batches, Instance: cfg.Database.Instance, Subscription: cfg.PubSub.Subscription, Log: log})
 	api.Ready(control.Backend{
-		Pipelines: service, Probes: probes, Shelf: webhook.Shelf{Store: db}, Tester: tester, Schema: schemaOf{db}, Adviser: adviser, Measurer: measurer,
+		Pipelines: service, Probes: probes, Shelf: webhook.Shelf{Store: db}, Tester: tester, Schema: schemaOf{db}, Adviser: adviser, Measurer: measurer, Indexes: builder,
 		Info: runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance},
 	})
 	ready.serve(new(sign).of(db.Pool()))
@@ -170,6 +172,7 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	beside.Go(func() { drain.Run(ctx) })
 	beside.Go(func() { adviser.Run(ctx) })
 	beside.Go(func() { measurer.Run(ctx) })
+	beside.Go(func() { builder.Run(ctx) })
 	defer beside.Wait()
 	return service.Run(ctx)
 }
