@@ -118,3 +118,15 @@ func TestTimes(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestBenchmarks(t *testing.T) {
+	t.Chdir("../..") // where go.mod is
+	list := []figure{{of: "sync/store.Merge/line_items/insert"}, {of: "sync/store.Merge"}, {of: "provider.Plan/pipelines"}, {of: "gcp/image.Build"}}
+	pattern, packages := benchmarks(list)
+	if want := "^Benchmark(Build|Merge|Plan)$"; pattern != want {
+		t.Errorf("%s", pattern)
+	}
+	if diff := cmp.Diff([]string{"./internal/gcp/image", "./internal/sync/store", "./provider"}, packages); diff != "" {
+		t.Error(diff)
+	}
+}
