@@ -15,6 +15,7 @@ const (
 	leastGain    = 0.10 // share that at least one statement has to gain, of what it took
 	leastFactor  = 0.5  // or of what it takes with those that are chosen
 	worthKeeping = 2.0  // how many times what an index costs it has to save
+	leastCovered = 16   // blocks that including columns has to save a call
 	asGood       = 0.99 // of the best gain, from which on the simpler index is taken
 )
 
@@ -56,14 +57,26 @@ func (c *chooser) pool(g *generator) []*candidate {
 		before, _ := a.plan(q, nil)
 		base := outcomeOf(before, before.Blocks)
 		var mine []own
-		for _, d := range g.of(q) {
+		plans := map[string]Plan{}
+		lean := map[string]float64{} // blocks with the best that includes nothing, by table
+		defs := slices.DeleteFunc(g.of(q), func(d Definition) bool { return exists(a, &d) })
+		for i := range defs {
+			d := &defs[i]
 			d.called()
-			if exists(a, &d) {
-				continue
-			}
-			after, err := a.plan(q, []Definition{d})
+			after, err := a.plan(q, []Definition{*d})
 			if err != nil {
 				continue
+			}
+			plans[d.signature()] = after
+			if least, ok := lean[d.Table]; len(d.Include) == 0 && (!ok || after.Blocks < least) {
+				lean[d.Table] = after.Blocks
+			}
+		}
+		for i := range defs {
+			d := defs[i]
+			after, ok := plans[d.signature()]
+			if !ok || (len(d.Include) > 0 && lean[d.Table]-after.Blocks < leastCovered) {
+				continue // a few rows are as good as looked up
 			}
 			if s := q.saves(base, outcomeOf(after, after.Blocks)); s > noticed {
 				mine = append(mine, own{d, s * q.Seconds})

@@ -204,7 +204,7 @@ func warnings(t *workload.Table, x *candidate, days float64) []string {
 	}
 	for _, k := range x.Keys {
 		if k.Column == "" {
-			all = append(all, "run ANALYZE "+path(t.Schema, t.Name)+" once the index is there: until then the planner knows nothing of the expression's values")
+			all = append(all, "run ANALYZE "+path(t.Schema, t.Name)+" once the index is there: until then the planner knows nothing of the expression's values, and neither is it known here: the size is the most that it can be")
 			break
 		}
 	}

@@ -85,7 +85,21 @@ func (d draw) share(r *read, c *condition, between bool) float64 {
 	case statement.Other:
 		s = unknownRange
 	}
+	if r.seen > 0 && len(r.conditions) == 1 && guessed(c, col) {
+		s = min(s, r.seen/max(1, t.Rows))
+	}
 	return min(1, max(s, 1/max(1, t.Rows)))
+}
+
+// guessed tells that statistics say nothing of how many rows the condition is true of.
+func guessed(c *condition, col *workload.Column) bool {
+	switch c.class {
+	case statement.Equal:
+		return col == nil
+	case statement.Contains, statement.HasKey, statement.Overlaps, statement.Search, statement.Like:
+		return true
+	}
+	return false
 }
 
 // equal is the share of the rows that have one value.
