@@ -17,6 +17,7 @@ const (
 	worthKeeping = 2.0  // how many times what an index costs it has to save
 	leastCovered = 16   // blocks that including columns has to save a call
 	asGood       = 0.99 // of the best gain, from which on the simpler index is taken
+	asGoodAlone  = 0.97 // the same when that is the best one without what it includes: many times smaller, and so rather in memory
 )
 
 // candidate is an index that could be chosen.
@@ -26,6 +27,13 @@ type candidate struct {
 	upkeep  upkeep
 	queries []*query // that it may help
 	written float64  // seconds in the window
+}
+
+// keys is what it is of, but for what it includes.
+func (c *candidate) keys() string {
+	d := c.Definition
+	d.Include = nil
+	return d.signature()
 }
 
 // complexity is how much of the table an index repeats.
@@ -325,7 +333,11 @@ func (c *chooser) worth(x *candidate, b *bid) bool {
 func (c *chooser) simplest(pool []*candidate, bids map[*candidate]*bid, best *candidate) *candidate {
 	pick := best
 	for _, x := range pool {
-		if x.Schema != best.Schema || x.Table != best.Table || bids[x].net < asGood*bids[best].net || !c.worth(x, bids[x]) {
+		least := asGood
+		if len(x.Include) == 0 && x.keys() == best.keys() {
+			least = asGoodAlone
+		}
+		if x.Schema != best.Schema || x.Table != best.Table || bids[x].net < least*bids[best].net || !c.worth(x, bids[x]) {
 			continue
 		}
 		if cmp.Or(cmp.Compare(x.complexity(), pick.complexity()), cmp.Compare(methodRank(x), methodRank(pick)), cmp.Compare(magnitude(x), magnitude(pick)),

@@ -31,7 +31,7 @@ type read struct {
 	needs      map[string]bool   // columns that are read; nil: all
 	only       bool              // may be answered by an index alone
 	outer      bool
-	seen       float64 // rows that a call returned on average; 0: what it returns is not what it found
+	found      float64 // rows that a call of the statement finds in it, as counted; 0: that does not tell
 }
 
 // condition is a predicate on a read.
@@ -123,11 +123,16 @@ func (c *catalog) resolve(s *Statement) *query {
 		}
 	}
 	q.correlated(s.Shape)
-	// One row a call may be an aggregate of many.
-	if len(q.scopes) == 1 && len(q.scopes[0].reads) == 1 && !q.scopes[0].limit && !q.scopes[0].group && s.Calls > 0 && s.Rows/s.Calls > 2 {
-		q.scopes[0].reads[0].seen = s.Rows / s.Calls
+	if q.tells() {
+		q.scopes[0].reads[0].found = s.Rows / s.Calls
 	}
 	return q
+}
+
+// tells whether the rows that were counted are those that the conditions leave. What returns exactly one row each time may be a sum.
+func (q *query) tells() bool {
+	return len(q.scopes) == 1 && len(q.scopes[0].reads) == 1 && !q.scopes[0].limit && !q.scopes[0].group &&
+		q.Shape.Kind != statement.Insert && q.Calls > 0 && q.Rows > 0 && q.Rows != q.Calls
 }
 
 func (c *catalog) scope(s *Statement, from *statement.Scope) scope {

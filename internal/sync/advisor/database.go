@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/feel-august/terraform-provider-august/internal/advise/statement"
 	"github.com/feel-august/terraform-provider-august/internal/advise/workload"
 )
 
@@ -14,16 +15,18 @@ type inspected struct {
 	workload.Database
 	byOID map[uint32]*workload.Table // pointers into Tables
 	ids   map[string]uint32          // "schema.table" → oid
+	parts map[string][][2]string     // "schema.table" of a partitioned table → schemas and tables of its partitions
 	hides int                        // tables whose statistics the role may not see
 }
 
 // inspect reads what the planner and an advisor have to know of the database, from since on. It reads no table, and no value
 // out of the statistics.
 func inspect(ctx context.Context, tx pgx.Tx, since string) (*inspected, error) {
-	d := &inspected{byOID: map[uint32]*workload.Table{}, ids: map[string]uint32{}}
+	d := &inspected{byOID: map[uint32]*workload.Table{}, ids: map[string]uint32{}, parts: map[string][][2]string{}}
 	for _, read := range []func(context.Context, pgx.Tx) error{
 		d.settings,
 		func(ctx context.Context, tx pgx.Tx) error { return d.tables(ctx, tx, since) },
+		d.partitions,
 		d.columns,
 		d.known,
 		func(ctx context.Context, tx pgx.Tx) error { return d.indexes(ctx, tx, since) },
@@ -93,6 +96,28 @@ func (d *inspected) tables(ctx context.Context, tx pgx.Tx, since string) error {
 	for i, oid := range oids {
 		d.byOID[oid] = &d.Tables[i]
 		d.ids[d.Tables[i].Path()] = oid
+	}
+	return rows.Err()
+}
+
+func (d *inspected) partitions(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `
+		select c.oid, pn.nspname::text, pc.relname::text
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join lateral pg_partition_tree(c.oid) p
+			join pg_class pc on pc.oid = p.relid join pg_namespace pn on pn.oid = pc.relnamespace
+		where c.relkind = 'p' and p.isleaf and `+mine+` order by 1, 2, 3`)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var root uint32
+		var part [2]string
+		if err := rows.Scan(&root, &part[0], &part[1]); err != nil {
+			return err
+		}
+		if t := d.byOID[root]; t != nil {
+			d.parts[t.Path()] = append(d.parts[t.Path()], part)
+		}
 	}
 	return rows.Err()
 }
@@ -171,4 +196,17 @@ func (d *inspected) keys(ctx context.Context, tx pgx.Tx) error {
 		t.Keys = append(t.Keys, k)
 	}
 	return rows.Err()
+}
+
+// find is the table that a statement means, or nil.
+func (d *inspected) find(path []string, r statement.Ref) *workload.Table {
+	if r.Schema != "" {
+		path = []string{r.Schema}
+	}
+	for _, schema := range path {
+		if oid, ok := d.ids[schema+"."+r.Name]; ok {
+			return d.byOID[oid]
+		}
+	}
+	return nil
 }
