@@ -168,6 +168,7 @@ func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSo
 		NewCloudSQLHAStatusDataSource,
 		NewSyncStatusDataSource,
 		NewSchemaCoverageDataSource,
+		NewCapacityAdviceDataSource,
 	}
 }
 
@@ -182,6 +183,7 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewSecretResource,
 		NewStagingAnonymizationResource,
 		NewStagingDatasetResource,
+		NewIndexResource,
 	}
 }
 

@@ -1,13 +1,16 @@
 package cloudsql
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // lag asks for a replica's lag; a negative one is none.
 func (r *rig) lag(replica string) float64 {
 	r.t.Helper()
-	for _, g := range r.face.Gauges(r.t.Context(), project) {
-		if g.Metric == MetricReplicaLag && g.Labels["database_id"] == project+":"+replica && g.Labels["region"] == "us-east1" {
-			return g.Value
+	for _, s := range r.face.Series(r.t.Context(), project, metricReplicaLag, time.Time{}) {
+		if s.Resource["database_id"] == project+":"+replica && s.Resource["region"] == "us-east1" {
+			return s.Points[0].Number
 		}
 	}
 	return -1
@@ -19,7 +22,7 @@ func TestReplicaLag(t *testing.T) {
 	r := newRig(t)
 	d := r.create(available())
 	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
-	if all := r.face.Gauges(t.Context(), project); len(all) != 0 {
+	if all := r.face.Series(t.Context(), project, metricReplicaLag, time.Time{}); len(all) != 0 {
 		t.Fatalf("without replicas: %v", all)
 	}
 	r.exec(r.dial(conn), "CREATE TABLE commits (n int)")
