@@ -28,13 +28,6 @@ type candidate struct {
 	written float64  // seconds in the window
 }
 
-// keys is what it is of, but for what it includes.
-func (c *candidate) keys() string {
-	d := c.Definition
-	d.Include = nil
-	return d.signature()
-}
-
 // complexity is how much of the table an index repeats.
 func (c *candidate) complexity() int { return len(c.Keys) + len(c.Include) }
 
@@ -198,7 +191,7 @@ func (c *chooser) simplest(pool []*candidate, bids map[*candidate]*bid, best *ca
 	pick := best
 	for _, x := range pool {
 		least := asGood
-		if len(x.Include) == 0 && x.keys() == best.keys() {
+		if len(x.Include) == 0 && len(x.Keys) == len(best.Keys) && x.prefixOf(&best.Definition, equivalent) {
 			least = asGoodAlone
 		}
 		if x.Schema != best.Schema || x.Table != best.Table || bids[x].net < least*bids[best].net || !c.worth(x, bids[x]) {

@@ -152,14 +152,7 @@ func needed(x *workload.Index) bool {
 
 // parent tells that the index is that of a partitioned table: it is not valid until each partition has one, and cannot be dropped concurrently.
 func (d *dropper) parent(x *workload.Index) bool {
-	for i := range d.in.Database.Tables {
-		for j := range d.in.Database.Tables[i].Indexes {
-			if p := d.in.Database.Tables[i].Indexes[j].Parent; p != "" && (p == x.Name || p == x.Schema+"."+x.Name) {
-				return true
-			}
-		}
-	}
-	return false
+	return d.chooser.prover.arithmetic.parents[x.Schema+"."+x.Name]
 }
 
 func worthless(x *workload.Index) int {
