@@ -133,6 +133,7 @@ func command() *cobra.Command {
 		auditCommand(),
 		anonymizeCommand(),
 		importCommand(),
+		parseCommand(),
 		&cobra.Command{
 			Use:   "version",
 			Short: "Print the version and exit",
