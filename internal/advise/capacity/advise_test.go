@@ -113,6 +113,10 @@ func TestAdvise(t *testing.T) {
 			database(400), []Service{changed(website(), func(s *Service) { s.Expected, s.Measured.StartMS = new(500.0), new(800.0) })},
 			"website 4/7/1/12", true, "BURST_WAITS", "",
 		},
+		"a burst that must not wait": { // 750 of 1000 as usual: 37.5 at once on instances of 4.2
+			database(400), []Service{changed(website(), func(s *Service) { s.Expected, s.Measured.StartMS, s.Sudden = new(500.0), new(800.0), true })},
+			"website 4/7/9/12", true, "", "so 750 a second are counted as usual",
+		},
 		"through poolers": {
 			Database{Database: advise.Database{Tier: "db-perf-optimized-N-8", MaxConnections: 100, Pooling: &advise.Pooling{MaxPoolSize: 20, MaxClientConnections: 100}}, VCPU: 8},
 			[]Service{changed(website(), func(s *Service) { s.Pooled, s.Expected = true, new(500.0) })},
