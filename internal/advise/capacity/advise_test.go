@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -246,5 +247,19 @@ func TestAdvise_follows(t *testing.T) {
 	s.Present = &Settings{20, 80, 0, 100}
 	if a := mustAdvise(t, database(400), s).Services[0]; *a.Settings != *first.Services[0].Settings {
 		t.Errorf("%v", a.Settings)
+	}
+}
+
+// The documentation shows what is really said.
+func TestAdvise_documented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../templates/data-sources/capacity_advice.md.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := changed(website(), func(s *Service) { s.Expected, s.Burst, s.Sudden = new(500.0), 0, true })
+	a := mustAdvise(t, database(100), s).Services[0]
+	if !strings.Contains(string(page), "```text\n"+a.Explanation()+"\n```") {
+		t.Errorf("the page shows another explanation than\n%s", a.Explanation())
 	}
 }
