@@ -64,7 +64,7 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 		all.Go(func() { seen[i] = d.see(ctx, declared[name], m.Project.ValueString(), window) })
 	}
 	if !m.Endpoint.IsNull() {
-		all.Go(func() { measures, unmeasured = d.measures(ctx, m) })
+		all.Go(func() { measures, unmeasured = d.measures(ctx, m, window) })
 	}
 	if live != nil {
 		all.Go(func() { instance, unseen = d.seeInstance(ctx, m, window) })
@@ -101,7 +101,7 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 }
 
 // measures asks the runtime. Without its answer there is a sentence that says why.
-func (d *capacityAdviceDataSource) measures(ctx context.Context, m capacityAdviceModel) (*runtimeapi.Measures, string) {
+func (d *capacityAdviceDataSource) measures(ctx context.Context, m capacityAdviceModel, window time.Duration) (*runtimeapi.Measures, string) {
 	audience := m.Audience.ValueString()
 	if m.Audience.IsNull() {
 		audience = m.Endpoint.ValueString()
@@ -109,7 +109,7 @@ func (d *capacityAdviceDataSource) measures(ctx context.Context, m capacityAdvic
 	client, err := d.clients.Runtime(ctx, m.Endpoint.ValueString(), audience)
 	var measures runtimeapi.Measures
 	if err == nil {
-		measures, err = client.WithPatience(syncPipelinePatience).Measures(ctx)
+		measures, err = client.WithPatience(syncPipelinePatience).Measures(ctx, window)
 	}
 	if err != nil {
 		return nil, "The runtime does not say what it has measured: " + strings.TrimRight(reasonOf(err), ".") + "."
@@ -225,6 +225,9 @@ func (s capacityServiceModel) measured(seen seenService, cpu float64, measures *
 		if got.Instances != nil {
 			out.Instances = &got.Instances.Most
 		}
+		if got.Start != nil {
+			out.StartMS = &got.Start.Mean
+		}
 		if got.Concurrency != nil {
 			out.Concurrency = new(got.Concurrency.Percentile(100))
 		}
@@ -302,19 +305,12 @@ func databaseTime(m runtimeapi.Measures, user string, rate float64) (*float64, s
 	return nil, problem + "the runtime has seen no connection of the database user " + user + "."
 }
 
-// activeOf is how many connections were at work at once at most; of each user's most, when they were not all at the same time, too many.
+// activeOf is how many connections were at work at once at most.
 func activeOf(m runtimeapi.Measures) *float64 {
-	var active float64
-	var known bool
-	for _, r := range m.Roles {
-		if r.Window != nil {
-			active, known = active+float64(r.Window.MostActive), true
-		}
-	}
-	if !known {
+	if m.All == nil {
 		return nil
 	}
-	return &active
+	return new(float64(m.All.MostActive))
 }
 
 // batchesOf is how the runtime's own batches fare, of the source that it has had the most of.

@@ -3,11 +3,15 @@ package runtimeapi
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 )
 
-// PathMeasures answers GET with Measures: how the database's connections and the runtime's own batches fare.
+// PathMeasures answers GET ?window=… with Measures: how the database's connections and the runtime's own batches fare.
 const PathMeasures = "/v1/measures"
+
+// MeasuresKept is for how long the runtime keeps its samples, and so the longest window.
+const MeasuresKept = 8 * 24 * time.Hour
 
 // Measures is what a runtime has measured of its database's connections, by role, and of its own work. It holds no statement and no
 // value of any row. A figure that is not known is left out, and Unknown says why.
@@ -17,6 +21,7 @@ type Measures struct {
 	MaxConnections int                `json:"max_connections"` // of the server
 	Reserved       int                `json:"reserved"`        // of them, for superusers and for roles with pg_use_reserved_connections
 	Roles          []RoleMeasures     `json:"roles"`           // by name, those that have connections or had some in the window
+	All            *RoleWindow        `json:"all,omitempty"`   // of all roles together; nil: no sample yet
 	Pool           *PoolMeasures      `json:"pool,omitempty"`
 	Batches        []BatchMeasures    `json:"batches"` // by source
 	Deliveries     *DeliveryMeasures  `json:"deliveries,omitempty"`
@@ -30,8 +35,7 @@ type UnknownMeasure struct {
 	Why  string `json:"why"`
 }
 
-// RoleMeasures is the connections of one database role, those of superusers and of the server's own processes left out of nothing:
-// whoever has a connection is in the list.
+// RoleMeasures is the connections of one database role, to any database of the instance, but for the runtime's own with which it looks.
 type RoleMeasures struct {
 	Role              string `json:"role"`
 	Connections       int    `json:"connections"` // now
@@ -40,7 +44,7 @@ type RoleMeasures struct {
 
 	Window *RoleWindow `json:"window,omitempty"` // nil: no sample yet
 
-	CallsPerSecond *float64 `json:"calls_per_second,omitempty"` // statements, from pg_stat_statements
+	CallsPerSecond *float64 `json:"calls_per_second,omitempty"` // statements to the runtime's database, from pg_stat_statements
 	CallMs         *float64 `json:"call_ms,omitempty"`          // of one call, in the mean
 }
 
@@ -99,12 +103,12 @@ type BatchMeasures struct {
 type DeliveryMeasures struct {
 	Pending      int64    `json:"pending"` // in the inbox; those that Pub/Sub holds are not in it
 	OldestMs     *float64 `json:"oldest_ms,omitempty"`
-	PerSecond    float64  `json:"per_second"`   // received, in the last hour, by all instances
+	PerSecond    float64  `json:"per_second"`   // received in the window, by all instances
 	PeakMinute   float64  `json:"peak_minute"`  // the same in the busiest minute, a second
 	Subscription string   `json:"subscription"` // of Pub/Sub, projects/…/subscriptions/…; empty: there is none
 }
 
-// Measures asks what the runtime has measured.
-func (c *Client) Measures(ctx context.Context) (Measures, error) {
-	return call[Measures](ctx, c, http.MethodGet, PathMeasures, nil)
+// Measures asks what the runtime has measured in a window that ends now.
+func (c *Client) Measures(ctx context.Context, window time.Duration) (Measures, error) {
+	return call[Measures](ctx, c, http.MethodGet, PathMeasures+"?window="+url.QueryEscape(window.String()), nil)
 }

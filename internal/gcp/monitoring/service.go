@@ -22,9 +22,13 @@ const (
 	revision       = "cloud_run_revision"
 )
 
+// late is how long figures may be on their way: a sample of a minute is seen some minutes later. Until then there are none, which must not be
+// taken for a service that nobody asks any more.
+const late = 4 * time.Minute
+
 // Service is what Cloud Run has measured of a service, all its revisions together. What nothing was written of is nil.
 type Service struct {
-	Since, Until time.Time // what is said is of that time: from the first request on, or the start of the window when it came before
+	Since, Until time.Time // what is said is of that time: from the first request on, or the start of the window, to the newest figure
 
 	Requests float64 // that reached an instance
 	Failed   float64 // of them, answered with a status of 500 and above
@@ -32,6 +36,7 @@ type Service struct {
 	Peak     float64 // in the busiest minute, a second
 
 	Latency     *Distribution // ms, of a request within an instance; waiting for an instance to start is not in it
+	Start       *Distribution // ms, from the start of an instance until it was ready
 	Instances   *Level
 	Concurrency *Distribution // the most requests at once, of each instance and minute
 	Start       *Distribution // ms, from the start of an instance until it is ready
@@ -59,35 +64,36 @@ func (c *Client) Service(ctx context.Context, project, location, name string, wi
 	if err != nil {
 		return Service{}, err
 	}
-	s.count(requests)
 	ask := func(metric, align string, of time.Duration) []*monitoring.TimeSeries {
 		q.metric, q.align, q.reduce, q.period = metric, align, "REDUCE_SUM", of
 		series, failed := c.read(ctx, q)
 		err = errors.Join(err, failed)
 		return series
 	}
+	instances := ask(instanceCount, "ALIGN_MEAN", period)
+	s.count(requests, instances)
 	s.Latency = distribution(ask(requestLatency, "ALIGN_DELTA", 0))
+	s.Start = distribution(ask(startLatency, "ALIGN_DELTA", 0))
 	s.Concurrency = distribution(ask(concurrency, "ALIGN_DELTA", 0))
 	s.Start = distribution(ask(startLatency, "ALIGN_DELTA", 0))
 	used := distribution(ask(utilization, "ALIGN_DELTA", 0))
-	instances, n := level(ask(instanceCount, "ALIGN_MEAN", period), s.Since)
 	if err != nil {
 		return Service{}, err
 	}
 	if used != nil {
 		s.CPU = &used.Mean
 	}
-	if instances != nil { // in minutes without one there is no point
-		instances.Mean *= min(1, float64(n)*period.Seconds()/max(s.Until.Sub(s.Since), period).Seconds())
-		s.Instances = instances
+	if l, n := level(instances, s.Since); l != nil { // in minutes without one there is no point
+		l.Mean *= min(1, float64(n)*period.Seconds()/max(s.Until.Sub(s.Since), period).Seconds())
+		s.Instances = l
 	}
 	return s, nil
 }
 
 // count takes the requests out of their series, one of each revision and status.
-func (s *Service) count(series []*monitoring.TimeSeries) {
+func (s *Service) count(requests, instances []*monitoring.TimeSeries) {
 	var all []point
-	for _, one := range series {
+	for _, one := range requests {
 		failed := one.Metric != nil && strings.HasPrefix(one.Metric.Labels["response_code"], "5")
 		for _, p := range points(one) {
 			all = append(all, p)
@@ -100,6 +106,7 @@ func (s *Service) count(series []*monitoring.TimeSeries) {
 	if len(all) == 0 {
 		return
 	}
+	s.Until = newest(append(instances, requests...), s.Until)
 	first := slices.MinFunc(all, func(a, b point) int { return a.from.Compare(b.from) }).from
 	if first.After(s.Since) {
 		s.Since = first
@@ -110,6 +117,19 @@ func (s *Service) count(series []*monitoring.TimeSeries) {
 	}
 	s.Rate = s.Requests / span.Seconds()
 	s.Peak = max(busiest(all)/min(span, period).Seconds(), s.Rate)
+}
+
+// newest is when the newest figure is of. When that is long ago, nothing has happened since.
+func newest(series []*monitoring.TimeSeries, now time.Time) time.Time {
+	at := now.Add(-late)
+	for _, one := range series {
+		for _, p := range points(one) {
+			if p.to.After(at) {
+				at = p.to
+			}
+		}
+	}
+	return at
 }
 
 // busiest is the most within any minute.

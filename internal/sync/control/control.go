@@ -67,6 +67,7 @@ type Backend struct {
 	Tester    Tester
 	Schema    Schema
 	Adviser   Adviser
+	Measurer  Measurer
 	Info      runtimeapi.Info
 }
 
@@ -78,6 +79,7 @@ func New(caller Caller, log *slog.Logger) *Server {
 		"GET " + runtimeapi.PathInfo:                      s.info,
 		"POST " + runtimeapi.PathSelfTest:                 s.selfTest,
 		"GET " + runtimeapi.PathCatalog:                   s.catalog,
+		"GET " + runtimeapi.PathMeasures:                  s.measures,
 		"GET " + runtimeapi.PathPipelines:                 s.list,
 		"GET " + pipeline:                                 s.get,
 		"PUT " + pipeline:                                 s.put,

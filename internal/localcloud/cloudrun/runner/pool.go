@@ -83,6 +83,13 @@ func (p *Pool) Running() int {
 	return len(p.slots)
 }
 
+// Busy is how many requests all instances have in hand.
+func (p *Pool) Busy() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.busy
+}
+
 // Wait returns once an instance is ready, or with the *Failure that keeps all of them from it.
 func (p *Pool) Wait(ctx context.Context) error {
 	select {
