@@ -168,6 +168,7 @@ func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSo
 		NewCloudSQLHAStatusDataSource,
 		NewSyncStatusDataSource,
 		NewSchemaCoverageDataSource,
+		NewIndexAdviceDataSource,
 	}
 }
 

@@ -1,6 +1,8 @@
-// Package statement reads SQL: which tables a statement looks at, by which conditions, in which order, for which columns. It reads by
-// PostgreSQL's own parser, and what it gives holds no literal.
+// Package statement is what a statement asks of tables: which of them it looks at, by which conditions, in which order, for which columns.
+// Its parser is a package of its own: whoever only handles what was read need not carry PostgreSQL's grammar.
 package statement
+
+import "strings"
 
 // Kind is what a statement does.
 type Kind string
@@ -24,8 +26,10 @@ type Shape struct {
 }
 
 // Scope is one query level: the statement itself, a CTE, a subquery, an arm of a UNION. Names of one scope mean tables of it, or of
-// those around it.
+// those around it. A subquery or CTE that PostgreSQL would pull up has no scope of its own: its tables are among those of the scope
+// that it is in.
 type Scope struct {
+	Parent     int         `json:"parent"` // the scope around it, -1 for none
 	Refs       []Ref       `json:"refs"`
 	Predicates []Predicate `json:"predicates,omitempty"` // that all hold
 	Order      []Order     `json:"order,omitempty"`
@@ -71,18 +75,22 @@ type Predicate struct {
 	Class    Class    `json:"class"`
 	Of       Operand  `json:"of"`
 	With     *Operand `json:"with,omitempty"`     // of a join: the other side. Both sides are given as conditions
-	Param    int      `json:"param,omitempty"`    // the value is $n; 0: it is an expression of no column
+	Param    int      `json:"param,omitempty"`    // the value is $n; 0: it is an expression of no column, or several
 	Operator string   `json:"operator,omitempty"` // as written
 }
 
 // Operand is a column of a ref, or an expression over columns of one ref.
 type Operand struct {
-	Ref        int      `json:"ref"` // of the scope's Refs; -1 when a name could be of several: Qualifier says what was written
+	Ref        int      `json:"ref"`          // of the scope's Refs; -1 when a name could be of several: Qualifier says what was written
+	Up         int      `json:"up,omitempty"` // Ref is of the scope so many Parents further out; only of Predicate.With
 	Qualifier  string   `json:"qualifier,omitempty"`
 	Column     string   `json:"column,omitempty"`
 	Expression string   `json:"expression,omitempty"` // printed anew, columns without qualifier: lower(name), (raw ->> 'state'); "" of a column
 	Columns    []string `json:"columns,omitempty"`    // that the expression reads
 }
+
+// Indexable tells whether an index could be on it: an expression must not depend on a parameter.
+func (o Operand) Indexable() bool { return o.Ref >= 0 && o.Up == 0 && !strings.Contains(o.Expression, "$") }
 
 // Order is an item of ORDER BY.
 type Order struct {

@@ -83,6 +83,7 @@ type Column struct {
 	NullShare   float64   // 0 to 1
 	Common      []float64 // shares of the most common values, the largest first, without the values
 	Correlation float64
+	TrueShare   *float64 // of a boolean: how many are true, 0 to 1; nil: not known
 	Known       []string // values that its type or a CHECK constraint allows, when those are few: of the schema, not of any row
 }
 

@@ -148,9 +148,9 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
 	tester := selftest.New(selftest.Config{Store: db, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), Secret: cfg.DrChrono.WebhookSecret.Reveal()})
-	builder := indexes.New(indexes.Config{Store: db, Log: log})
+	adviser, builder := advisor.New(advisor.Config{Store: db, Log: log}), indexes.New(indexes.Config{Store: db, Log: log})
 	api.Ready(control.Backend{
-		Pipelines: service, Probes: probes, Shelf: webhook.Shelf{Store: db}, Tester: tester, Schema: schemaOf{db}, Adviser: advisor.New(advisor.Config{Store: db, Log: log}), Indexes: builder,
+		Pipelines: service, Probes: probes, Shelf: webhook.Shelf{Store: db}, Tester: tester, Schema: schemaOf{db}, Adviser: adviser, Indexes: builder,
 		Info: runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance},
 	})
 	ready.serve(new(sign).of(db.Pool()))
@@ -167,6 +167,7 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	beside.Go(func() { keeper.Run(ctx) })
 	beside.Go(func() { drain.Run(ctx) })
 	beside.Go(func() { builder.Run(ctx) })
+	beside.Go(func() { adviser.Run(ctx) })
 	defer beside.Wait()
 	return service.Run(ctx)
 }
