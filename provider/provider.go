@@ -169,6 +169,7 @@ func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSo
 		NewSyncStatusDataSource,
 		NewSchemaCoverageDataSource,
 		NewCapacityAdviceDataSource,
+		NewIndexAdviceDataSource,
 	}
 }
 
