@@ -252,6 +252,7 @@ data "august_capacity_advice" "test" {
       service                  = %[1]q
       pool_variable            = "DB_POOL_MAX"
       peak_requests_per_second = %[3]g
+      sudden                   = true
     }
   }
 }
@@ -314,5 +315,42 @@ func TestAccCapacityAdvice_burst(t *testing.T) {
 	url = b.deploy(naive, 100, 50)
 	if failed := b.crowd(url, people, 1000, func(to *tally) bool { return to.refused > 0 }); failed.refused == 0 {
 		t.Errorf("as nobody has thought about it: %d answered, and none refused; %v", failed.done, failed.failed)
+	}
+}
+
+// BenchmarkCapacityBurst has five hundred requests a second come from one moment to the next, to a service whose instances need three seconds
+// to start and whose queries take a known time: set as it is advised, and as nobody has thought about it.
+func BenchmarkCapacityBurst(b *testing.B) {
+	const (
+		have, reserved   = 150, 15
+		queryMS, startMS = 75, 3000
+		rate, span       = 500.0, 15 * time.Second
+	)
+	rig := newBurst(b, "cap-bench", have, reserved)
+	url := rig.deploy(settings{PoolMax: 2, Concurrency: 10, MinInstances: 1, MaxInstances: 1}, queryMS, startMS)
+	rig.steady(url, 10, 10*time.Second)
+	set, why := rig.advised(rate)
+	b.Logf("%+v\n%s", set, why)
+	for _, run := range []struct {
+		name string
+		set  settings
+	}{{"advised", set}, {"naive", naive}} {
+		b.Run(run.name, func(b *testing.B) {
+			url := rig.deploy(run.set, queryMS, startMS)
+			for b.Loop() {
+				most := rig.most()
+				got := rig.steady(url, rate, span)
+				b.ReportMetric(float64(got.refused), "refused")
+				b.ReportMetric(percentile(got.took, 50), "ms-p50")
+				b.ReportMetric(percentile(got.took, 99), "ms-p99")
+				b.ReportMetric(queryMS, "ms-query")
+				b.ReportMetric(float64(most()), "connections")
+				b.ReportMetric(have-reserved, "connections-there-are")
+				b.ReportMetric(float64(got.done)/span.Seconds(), "answered/s")
+				if run.name == "advised" && (got.refused > 0 || len(got.failed) > 0) {
+					b.Errorf("%d refused, %v", got.refused, got.failed)
+				}
+			}
+		})
 	}
 }

@@ -118,6 +118,7 @@ func (d *capacityAdviceDataSource) Schema(_ context.Context, _ datasource.Schema
 					"pooled":                   schema.BoolAttribute{MarkdownDescription: "Whether the service goes through the instance's managed connection pooling. Default: `false`.", Optional: true},
 					"cpu":                      figure("Processors of an instance of the service. Default: as it is deployed, else `1`.", leastCPU, mostCPU),
 					"burst_percent":            figure("`burst_percent` of this service.", 0, 1000),
+					"sudden":                   schema.BoolAttribute{MarkdownDescription: "Whether the burst comes from one moment to the next, and no request is to wait until instances have started: `min_instances` then have room for it. Default: `false`.", Optional: true},
 					"requests_per_second":      figure("Requests a second, in the mean.", 0, mostRate),
 					"peak_requests_per_second": figure("Requests a second of the busiest minute to be ready for.", 0, mostRate),
 					"latency_ms":               figure("Milliseconds that a request takes, in the mean.", leastFigure, mostMillis),

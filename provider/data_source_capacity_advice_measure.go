@@ -91,7 +91,12 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 		db.Seen.Most = &instance.Connections.Most
 	}
 	if measures != nil {
-		db.Seen.Active = activeOf(*measures)
+		if measures.All != nil {
+			db.Seen.Active = new(float64(measures.All.MostActive))
+		}
+		for _, u := range measures.Unknown {
+			db.Seen.Missing = append(db.Seen.Missing, "The runtime does not know "+u.What+": "+strings.TrimRight(u.Why, ".")+".")
+		}
 	}
 	services := make([]capacity.Service, 0, len(names))
 	for i, name := range names {
@@ -181,7 +186,7 @@ func (d *capacityAdviceDataSource) see(ctx context.Context, s capacityServiceMod
 func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen seenService, measures *runtimeapi.Measures, window time.Duration) capacity.Service {
 	out := capacity.Service{
 		Name: name, CPU: s.cpu(seen.spec), Pool: s.PoolMax.ValueInt64(), PoolLeast: s.LeastPool.ValueInt64(), Processes: s.Processes.ValueInt64(), Pooled: s.Pooled.ValueBool(),
-		Burst: m.BurstPercent.ValueFloat64(), Expected: s.PeakRequests.ValueFloat64Pointer(),
+		Burst: m.BurstPercent.ValueFloat64(), Expected: s.PeakRequests.ValueFloat64Pointer(), Sudden: s.Sudden.ValueBool(),
 	}
 	if !s.BurstPercent.IsNull() {
 		out.Burst = s.BurstPercent.ValueFloat64()
@@ -277,40 +282,33 @@ func (s capacityServiceModel) give(out *capacity.Measured) {
 	}
 }
 
+// enoughLooks is how many connections have to have been seen at work for their mean to be right to about a tenth.
+const enoughLooks = 100
+
 // databaseTime is how long a request has a connection, by Little's law: as many as a user has at work, or in a transaction that
-// waits for its program, are there because so many requests a second have one for so long.
+// waits for its program, are there because so many requests a second have one for so long. Where too few were seen, it is
+// the time of the statements, though that is of whole days.
 func databaseTime(m runtimeapi.Measures, user string, rate float64) (*float64, string) {
 	const problem = "How long a request has a connection is not known: "
-	for _, r := range m.Roles {
-		if r.Role != user {
-			continue
-		}
-		var busy float64
-		switch {
-		case r.CallsPerSecond != nil && r.CallMs != nil:
-			busy = *r.CallsPerSecond * *r.CallMs / 1000
-			if r.Window != nil {
-				busy += r.Window.MeanIdleInTransaction
-			}
-		case r.Window != nil:
-			busy = r.Window.Busy()
-		default:
-			return nil, problem + "the runtime has no sample of the database user " + user + " yet."
-		}
-		if rate <= 0 {
-			return nil, ""
-		}
-		return new(busy / rate * 1000), ""
+	i := slices.IndexFunc(m.Roles, func(r runtimeapi.RoleMeasures) bool { return r.Role == user })
+	if i < 0 {
+		return nil, problem + "the runtime has seen no connection of the database user " + user + "."
 	}
-	return nil, problem + "the runtime has seen no connection of the database user " + user + "."
-}
-
-// activeOf is how many connections were at work at once at most.
-func activeOf(m runtimeapi.Measures) *float64 {
-	if m.All == nil {
-		return nil
+	r := m.Roles[i]
+	statements := r.CallsPerSecond != nil && r.CallMs != nil
+	var busy float64
+	switch {
+	case r.Window != nil && (!statements || r.Window.Busy()*float64(r.Window.Samples) >= enoughLooks):
+		busy = r.Window.Busy()
+	case statements:
+		busy = *r.CallsPerSecond * *r.CallMs / 1000
+	default:
+		return nil, problem + "the runtime has no sample of the database user " + user + " yet."
 	}
-	return new(float64(m.All.MostActive))
+	if rate <= 0 {
+		return nil, problem + "there was no request."
+	}
+	return new(busy / rate * 1000), ""
 }
 
 // batchesOf is how the runtime's own batches fare, of the source that it has had the most of.

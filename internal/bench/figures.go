@@ -69,6 +69,10 @@ var figures = []figure{
 	{what: "plan of 100 pipelines on 3 runtimes, 100 ms a call", of: "provider.Plan/pipelines/refresh", unit: "s", beside: "floor", most: 3},
 	{what: "· without a refresh", of: "provider.Plan/pipelines/none", unit: "s", beside: "floor", most: 3},
 
+	{what: "burst of 0 to 500/s, set as advised: to the answer, 99 in 100", of: "provider.CapacityBurst/advised", unit: "ms-p99", shown: "ms", floor: "ms-query"},
+	{what: "· connections at most, of those that there are", of: "provider.CapacityBurst/advised", unit: "connections", floor: "connections-there-are", most: 135},
+	{what: "· requests that are refused a connection, set as nobody has thought about it", of: "provider.CapacityBurst/naive", unit: "refused"},
+
 	{what: "scheduled work rests after kill -9 of who does it, worst of 3", of: "sync/cmd/august-sync.Takeover", unit: "s-worst", shown: "s", most: 15},
 	{what: "runtime: process start to ready", of: "sync/cmd/august-sync.Start", unit: "ms-to-ready", shown: "ms", most: 300},
 	{what: "· idle memory", of: "sync/cmd/august-sync.Start", unit: "MB-RSS", shown: "MB", most: 50},

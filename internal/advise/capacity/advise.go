@@ -21,6 +21,7 @@ type Service struct {
 	Measured Measured
 	Expected *float64 // requests a second of the busiest minute to be ready for; nil: that which was measured
 	Burst    float64  // in percent: how much more than the busiest minute there may be for a while
+	Sudden   bool     // it comes from one moment to the next, and nobody is to wait until instances have started
 	CPU      float64  // processors of an instance
 
 	Pool      int64 // size of the pool where it cannot be chosen; 0: it is to be advised

@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,10 @@ func TestAdvise(t *testing.T) {
 		"a burst that waits for instances": {
 			database(400), []Service{changed(website(), func(s *Service) { s.Expected, s.Measured.StartMS = new(500.0), new(800.0) })},
 			"website 4/7/1/12", true, "BURST_WAITS", "",
+		},
+		"a burst that must not wait": { // 750 of 1000 as usual: 37.5 at once on instances of 4.2
+			database(400), []Service{changed(website(), func(s *Service) { s.Expected, s.Measured.StartMS, s.Sudden = new(500.0), new(800.0), true })},
+			"website 4/7/9/12", true, "", "so 750 a second are counted as usual",
 		},
 		"through poolers": {
 			Database{Database: advise.Database{Tier: "db-perf-optimized-N-8", MaxConnections: 100, Pooling: &advise.Pooling{MaxPoolSize: 20, MaxClientConnections: 100}}, VCPU: 8},
@@ -242,5 +247,19 @@ func TestAdvise_follows(t *testing.T) {
 	s.Present = &Settings{20, 80, 0, 100}
 	if a := mustAdvise(t, database(400), s).Services[0]; *a.Settings != *first.Services[0].Settings {
 		t.Errorf("%v", a.Settings)
+	}
+}
+
+// The documentation shows what is really said.
+func TestAdvise_documented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../templates/data-sources/capacity_advice.md.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := changed(website(), func(s *Service) { s.Expected, s.Burst, s.Sudden = new(500.0), 0, true })
+	a := mustAdvise(t, database(100), s).Services[0]
+	if !strings.Contains(string(page), "```text\n"+a.Explanation()+"\n```") {
+		t.Errorf("the page shows another explanation than\n%s", a.Explanation())
 	}
 }

@@ -67,7 +67,7 @@ func findings(db Database, services []Service, p Plan) []Finding {
 
 // burstAtOnce says what becomes of a burst while instances for it start.
 func burstAtOnce(s Service, l load, set Settings) string {
-	if s.Measured.StartMS == nil || set.MaxInstances <= set.MinInstances {
+	if s.Sudden || s.Measured.StartMS == nil || set.MaxInstances <= set.MinInstances {
 		return ""
 	}
 	// Until they are full, rather than until another one is started.
@@ -78,8 +78,8 @@ func burstAtOnce(s Service, l load, set Settings) string {
 		return ""
 	}
 	waiting := (l.peak - carried) * *s.Measured.StartMS / 1000
-	return fmt.Sprintf("When the burst of the service %s comes all at once, %s requests a second find room on %s, and about %d wait for %s ms, until the others have started; min_instances %d would have room for all.",
-		s.Name, shown(carried), plural(set.MinInstances, "instance"), ceil(waiting), shown(*s.Measured.StartMS), min(set.MaxInstances, ceil(l.peak/carried*float64(set.MinInstances))))
+	return fmt.Sprintf("When the burst of the service %s comes all at once, %s requests a second find room on %s, and about %d wait for %s ms, until the others have started. If that is too long, say that it is sudden.",
+		s.Name, shown(carried), plural(set.MinInstances, "instance"), ceil(waiting), shown(*s.Measured.StartMS))
 }
 
 func atItsLimit(s Service) bool {

@@ -19,6 +19,9 @@ type load struct {
 	unknown       []string
 }
 
+// suddenUse is how many of the places of the least instances a burst may take that comes all at once.
+const suddenUse = 0.8
+
 // shares tell by how much figures are to be other than they were measured, to see what would be right then.
 type shares struct{ rate, cpu, database float64 }
 
@@ -52,6 +55,11 @@ func loadOf(s Service, of shares) load {
 	}
 	latency := max(*m.LatencyMS, leastFigure)
 	l.usual, l.peak = up(rate*of.rate), up(peak*(1+s.Burst/100)*of.rate)
+	var ready float64
+	if s.Sudden { // the least instances carry what is usual at the target; so they are full to this part of it when everybody comes
+		ready = l.peak * advise.DefaultConcurrencyTarget / 100 / suddenUse
+		l.usual = max(l.usual, ready)
+	}
 	l.latency = up(latency)
 	l.database = min(l.latency, up(value(m.DatabaseMS, latency)*of.database))
 	// A request that waits for the database computes nothing here.
@@ -62,6 +70,9 @@ func loadOf(s Service, of shares) load {
 		with(m.CPUMS, "and %s ms of CPU", "and at most "+shown(l.cpu)+" ms of CPU, as cpu_ms is not known"))
 	l.note("counted with a step more, so that a little more changes nothing: %s and %s a second, %s ms, %s ms with a connection, %s ms of CPU",
 		shown(l.usual), shown(l.peak), shown(l.latency), shown(l.database), shown(l.cpu))
+	if s.Sudden {
+		l.note("the burst comes all at once, so %s a second are counted as usual: the least instances then have %d %% of their places taken", shown(ready), int(suddenUse*100))
+	}
 	return l
 }
 

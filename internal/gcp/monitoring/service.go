@@ -39,7 +39,6 @@ type Service struct {
 	Start       *Distribution // ms, from the start of an instance until it was ready
 	Instances   *Level
 	Concurrency *Distribution // the most requests at once, of each instance and minute
-	Start       *Distribution // ms, from the start of an instance until it is ready
 	CPU         *float64      // how much of its CPU limit an instance used, in the mean: 0 to 1
 }
 
@@ -75,7 +74,6 @@ func (c *Client) Service(ctx context.Context, project, location, name string, wi
 	s.Latency = distribution(ask(requestLatency, "ALIGN_DELTA", 0))
 	s.Start = distribution(ask(startLatency, "ALIGN_DELTA", 0))
 	s.Concurrency = distribution(ask(concurrency, "ALIGN_DELTA", 0))
-	s.Start = distribution(ask(startLatency, "ALIGN_DELTA", 0))
 	used := distribution(ask(utilization, "ALIGN_DELTA", 0))
 	if err != nil {
 		return Service{}, err
