@@ -81,6 +81,17 @@ func (t *Tally) end(now time.Time, instances []Instance) {
 	t.past = slices.Delete(t.past, 0, old)
 }
 
+// Forgotten says that nothing is kept of the revision, and nothing of it runs.
+func (t *Tally) Forgotten(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	newest := t.open.From
+	if n := len(t.past); n > 0 {
+		newest = t.past[n-1].To
+	}
+	return now.Sub(newest) > face.SampleAge
+}
+
 // Samples is those that end after a moment, and what has happened since the last.
 func (t *Tally) Samples(since time.Time) []Sample {
 	t.mu.Lock()
