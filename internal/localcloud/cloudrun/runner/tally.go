@@ -20,6 +20,7 @@ type Tally struct {
 	mu   sync.Mutex
 	open Sample
 	past []Sample
+	used bool // somebody has asked
 }
 
 // Sample is what a revision has done in a time.
@@ -44,6 +45,10 @@ func NewTally() *Tally { return &Tally{open: Sample{From: time.Now()}} }
 func (t *Tally) Request(status int, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if from := time.Now().Add(-took); !t.used && from.After(t.open.From) {
+		t.open.From = from // the rate of the first seconds is of those, not of the wait for them
+	}
+	t.used = true
 	if t.open.Requests == nil {
 		t.open.Requests = map[int]*face.Distribution{}
 	}

@@ -11,8 +11,12 @@ import (
 func TestTally(t *testing.T) {
 	t.Parallel()
 	tally := NewTally()
+	time.Sleep(20 * time.Millisecond)
 	start := time.Now()
 	tally.Request(200, 10*time.Millisecond)
+	if first := tally.Samples(time.Time{}); first[0].From.Before(start.Add(-11 * time.Millisecond)) {
+		t.Errorf("the first request's sample begins %s before it was answered", start.Sub(first[0].From))
+	}
 	tally.end(start.Add(time.Hour), []Instance{{CPU: 0.5, Most: 3}, {}})
 	tally.Request(200, 20*time.Millisecond)
 	tally.Request(200, 40*time.Millisecond)
