@@ -57,14 +57,18 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 	names := slices.Sorted(maps.Keys(declared))
 	seen := make([]seenService, len(names))
 	var measures *runtimeapi.Measures
-	var unmeasured, unseen string
+	var unmeasured, unseen, uncounted string
+	var backlog *float64
 	var instance monitoring.Instance
 	var all sync.WaitGroup
 	for i, name := range names {
 		all.Go(func() { seen[i] = d.see(ctx, declared[name], m.Project.ValueString(), window) })
 	}
 	if !m.Endpoint.IsNull() {
-		all.Go(func() { measures, unmeasured = d.measures(ctx, m, window) })
+		all.Go(func() {
+			measures, unmeasured = d.measures(ctx, m, window)
+			backlog, uncounted = d.backlog(ctx, measures, window)
+		})
 	}
 	if live != nil {
 		all.Go(func() { instance, unseen = d.seeInstance(ctx, m, window) })
@@ -79,7 +83,7 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 	if t, err := advise.ParseTier(db.Tier); err == nil {
 		db.VCPU = t.VCPU
 	}
-	for _, text := range []string{unmeasured, unseen} {
+	for _, text := range []string{unmeasured, unseen, uncounted} {
 		if text != "" {
 			db.Seen.Missing = append(db.Seen.Missing, text)
 		}
@@ -100,7 +104,7 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 	}
 	services := make([]capacity.Service, 0, len(names))
 	for i, name := range names {
-		services = append(services, declared[name].expand(name, m, seen[i], measures, window))
+		services = append(services, declared[name].expand(name, m, seen[i], measures, backlog, window))
 	}
 	return db, services
 }
@@ -120,6 +124,29 @@ func (d *capacityAdviceDataSource) measures(ctx context.Context, m capacityAdvic
 		return nil, "The runtime does not say what it has measured: " + strings.TrimRight(reasonOf(err), ".") + "."
 	}
 	return &measures, ""
+}
+
+// backlog is how many deliveries have waited at most: in the runtime's subscription, or, when it has none, in its inbox now.
+func (d *capacityAdviceDataSource) backlog(ctx context.Context, m *runtimeapi.Measures, window time.Duration) (*float64, string) {
+	if m == nil || m.Deliveries == nil {
+		return nil, ""
+	}
+	parts := strings.Split(m.Deliveries.Subscription, "/")
+	if len(parts) != 4 { // projects/…/subscriptions/…
+		return new(float64(m.Deliveries.Pending)), ""
+	}
+	client, err := d.clients.Monitoring(ctx)
+	var seen monitoring.Subscription
+	if err == nil {
+		seen, err = client.Subscription(ctx, parts[1], parts[3], window)
+	}
+	if err != nil {
+		return nil, "How many deliveries have waited is not known. " + lagProblem(parts[1], err)
+	}
+	if seen.Backlog == nil {
+		return nil, ""
+	}
+	return &seen.Backlog.Most, ""
 }
 
 func (d *capacityAdviceDataSource) seeInstance(ctx context.Context, m capacityAdviceModel, window time.Duration) (monitoring.Instance, string) {
@@ -183,7 +210,7 @@ func (d *capacityAdviceDataSource) see(ctx context.Context, s capacityServiceMod
 }
 
 // expand puts together what is said of a service and what was measured of it. What is said counts.
-func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen seenService, measures *runtimeapi.Measures, window time.Duration) capacity.Service {
+func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen seenService, measures *runtimeapi.Measures, backlog *float64, window time.Duration) capacity.Service {
 	out := capacity.Service{
 		Name: name, CPU: s.cpu(seen.spec), Pool: s.PoolMax.ValueInt64(), PoolLeast: s.LeastPool.ValueInt64(), Processes: s.Processes.ValueInt64(), Pooled: s.Pooled.ValueBool(),
 		Burst: m.BurstPercent.ValueFloat64(), Expected: s.PeakRequests.ValueFloat64Pointer(), Sudden: s.Sudden.ValueBool(),
@@ -193,7 +220,9 @@ func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen se
 	}
 	out.Measured = s.measured(seen, out.CPU, measures, window)
 	if measures != nil && seen.live != nil && (seen.live.Uri == m.Endpoint.ValueString() || slices.Contains(seen.live.Urls, m.Endpoint.ValueString())) {
-		out.Measured.Batches = batchesOf(*measures)
+		if out.Measured.Batches = batchesOf(*measures); out.Measured.Batches != nil {
+			out.Measured.Batches.Backlog = backlog
+		}
 	}
 	s.give(&out.Measured)
 	runtime := variable(seen.spec, envDatabasePoolMax) != ""
