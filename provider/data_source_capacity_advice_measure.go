@@ -245,7 +245,7 @@ func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen se
 func (s capacityServiceModel) measured(seen seenService, cpu float64, measures *runtimeapi.Measures, window time.Duration) capacity.Measured {
 	out := capacity.Measured{Missing: seen.missing}
 	if got := seen.measured; got != nil {
-		out.Window = min(window, got.Until.Sub(got.Since).Round(time.Minute))
+		out.Window = rounded(min(window, got.Until.Sub(got.Since)))
 		out.Rate, out.PeakRate = &got.Rate, &got.Peak
 		if l := got.Latency; l != nil {
 			out.LatencyMS, out.LatencyP95, out.LatencyP99 = &l.Mean, new(l.Percentile(95)), new(l.Percentile(99))
@@ -270,7 +270,7 @@ func (s capacityServiceModel) measured(seen seenService, cpu float64, measures *
 			out.Rate, out.PeakRate = nil, nil
 		}
 	}
-	if measures != nil && !s.DatabaseUser.IsNull() && out.Rate != nil {
+	if measures != nil && !s.DatabaseUser.IsNull() && s.DatabaseMS.IsNull() && out.Rate != nil {
 		var problem string
 		if out.DatabaseMS, problem = databaseTime(*measures, s.DatabaseUser.ValueString(), *out.Rate); problem != "" {
 			out.Missing = append(out.Missing, problem)
@@ -280,6 +280,14 @@ func (s capacityServiceModel) measured(seen seenService, cpu float64, measures *
 		}
 	}
 	return out
+}
+
+// rounded is a time as one says it.
+func rounded(d time.Duration) time.Duration {
+	if d < 10*time.Minute {
+		return d.Round(time.Second)
+	}
+	return d.Round(time.Minute)
 }
 
 // give puts what is said of the service in the place of what was measured of it.
