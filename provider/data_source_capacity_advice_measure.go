@@ -104,7 +104,8 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 	}
 	services := make([]capacity.Service, 0, len(names))
 	for i, name := range names {
-		services = append(services, declared[name].expand(name, m, seen[i], measures, backlog, window))
+		seen[i].backlog = backlog
+		services = append(services, declared[name].expand(name, m, seen[i], measures, window))
 	}
 	return db, services
 }
@@ -166,6 +167,7 @@ type seenService struct {
 	live     *run.GoogleCloudRunV2Service
 	spec     cloudrun.Spec
 	measured *monitoring.Service
+	backlog  *float64 // of the runtime's deliveries, whichever service that is
 	missing  []string
 }
 
@@ -210,7 +212,7 @@ func (d *capacityAdviceDataSource) see(ctx context.Context, s capacityServiceMod
 }
 
 // expand puts together what is said of a service and what was measured of it. What is said counts.
-func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen seenService, measures *runtimeapi.Measures, backlog *float64, window time.Duration) capacity.Service {
+func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen seenService, measures *runtimeapi.Measures, window time.Duration) capacity.Service {
 	out := capacity.Service{
 		Name: name, CPU: s.cpu(seen.spec), Pool: s.PoolMax.ValueInt64(), PoolLeast: s.LeastPool.ValueInt64(), Processes: s.Processes.ValueInt64(), Pooled: s.Pooled.ValueBool(),
 		Burst: m.BurstPercent.ValueFloat64(), Expected: s.PeakRequests.ValueFloat64Pointer(), Sudden: s.Sudden.ValueBool(),
@@ -221,7 +223,7 @@ func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen se
 	out.Measured = s.measured(seen, out.CPU, measures, window)
 	if measures != nil && seen.live != nil && (seen.live.Uri == m.Endpoint.ValueString() || slices.Contains(seen.live.Urls, m.Endpoint.ValueString())) {
 		if out.Measured.Batches = batchesOf(*measures); out.Measured.Batches != nil {
-			out.Measured.Batches.Backlog = backlog
+			out.Measured.Batches.Backlog = seen.backlog
 		}
 	}
 	s.give(&out.Measured)
