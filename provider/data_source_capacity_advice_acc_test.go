@@ -1,11 +1,14 @@
 package provider
 
 import (
+	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
@@ -83,8 +86,8 @@ resource "terraform_data" "settings" {
 					inCapacity(knownvalue.StringExact("projects/"+accProject+"/instances/platform"), "id"),
 					inCapacity(number(400), "available_connections"),
 					inCapacity(knownvalue.StringExact("24h"), "window"), inCapacity(number(15), "reserved_connections"),
-					inCapacity(number(4), "advice", "website", "pool_max"), inCapacity(number(7), "advice", "website", "concurrency"),
-					inCapacity(number(1), "advice", "website", "min_instances"), inCapacity(number(12), "advice", "website", "max_instances"),
+					inCapacity(number(5), "advice", "website", "pool_max"), inCapacity(number(10), "advice", "website", "concurrency"),
+					inCapacity(number(1), "advice", "website", "min_instances"), inCapacity(number(11), "advice", "website", "max_instances"),
 					inCapacity(knownvalue.Bool(true), "advice", "website", "fits"),
 					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`connections at work when the burst is there: 1000 a second × 22.4 ms = 22.4`)), "advice", "website", "explanation"),
 					inCapacity(knownvalue.Null(), "advice", "website", "max_messages"),
@@ -95,17 +98,79 @@ resource "terraform_data" "settings" {
 					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`There is no Cloud Run service cap-not-there-yet in us-central1`)), "advice", "coming", "explanation"),
 					inCapacity(knownvalue.Bool(false), "fits"), // since one is not known
 					statecheck.ExpectKnownValue("terraform_data.settings", tfjsonpath.New("output").AtMapKey("pool"), number(4)),
-					statecheck.ExpectKnownValue("terraform_data.settings", tfjsonpath.New("output").AtMapKey("website"), number(12)),
+					statecheck.ExpectKnownValue("terraform_data.settings", tfjsonpath.New("output").AtMapKey("website"), number(11)),
 				},
 			},
 			{ // fewer connections: pools give way, and then the burst
 				Config:           advice("max_connections = 50"),
 				ConfigPlanChecks: emptyAfterApply,
 				ConfigStateChecks: []statecheck.StateCheck{
-					inCapacity(number(50), "available_connections"), inCapacity(number(50), "connections"),
+					inCapacity(number(50), "available_connections"),
 					inCapacity(knownvalue.Bool(false), "advice", "website", "fits"), inCapacity(knownvalue.Bool(false), "healthy"),
-					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`need 50 of 50: 0 left`)), "explanation"),
+					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`need (4[5-9]|50) of 50: [0-5] left`)), "explanation"),
 				},
+			},
+		},
+	})
+}
+
+// A runtime that is deployed, measured by Cloud Run and by itself. What is advised for it is settings that it takes.
+func TestAccCapacityAdvice_measured(t *testing.T) {
+	t.Parallel()
+	r := newRuntimeRig(t, "rt-capacity")
+	const data = `
+data "august_capacity_advice" "test" {
+  instance = "platform"
+  endpoint = august_sync_runtime.test.uri
+  audience = august_sync_runtime.test.audience
+  window   = "1h"
+  services = {
+    sync = {
+      service       = august_sync_runtime.test.name
+      database_user = "august-sync"
+    }
+  }
+}
+`
+	config := r.config(r.image, "") + data
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{Config: config},
+			{ // some have called, and the connections were looked at
+				PreConfig: func() {
+					uri := r.get().Uri
+					for range 100 {
+						resp, err := http.Get(uri + "/livez")
+						if err != nil {
+							t.Fatal(err)
+						}
+						_ = resp.Body.Close()
+					}
+				},
+				Config: config, ConfigPlanChecks: emptyAfterApply,
+				ConfigStateChecks: []statecheck.StateCheck{
+					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`(?s)^measured over .* requests a second, .* ms of it with a connection, and .* ms of CPU`)), "advice", "sync", "explanation"),
+					inCapacity(knownvalue.Int64Exact(1), "advice", "sync", "min_instances"),
+					inCapacity(knownvalue.Int64Exact(4), "advice", "sync", "pool_max"), // it works with no smaller one
+					inCapacity(knownvalue.ListExact(nil), "advice", "sync", "unknown"),
+					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`(?s)max_connections: 400, the default of db-custom-2-7680.*sync, the write probe of a recovery drill: 2\nsync, the job that migrates: 1`)), "explanation"),
+				},
+			},
+			{ // its advice, as settings; the address is a literal, since a service cannot depend on what is asked of it
+				Config: r.config(r.image, `
+  concurrency = data.august_capacity_advice.test.advice["sync"].concurrency
+  scaling = {
+    min_instances = data.august_capacity_advice.test.advice["sync"].min_instances
+    max_instances = data.august_capacity_advice.test.advice["sync"].max_instances
+  }
+`) + strings.NewReplacer("august_sync_runtime.test.name", `"rt-capacity"`, "  endpoint = august_sync_runtime.test.uri\n", "", "  audience = august_sync_runtime.test.audience\n", "",
+					`database_user = "august-sync"`, "database_ms = 5").Replace(data),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate), expectChanged(runtimeAddress, "concurrency", "scaling")},
+					PostApplyPostRefresh: emptyAfterApply.PostApplyPostRefresh, // what was deployed stays
+				},
+				ConfigStateChecks: []statecheck.StateCheck{inCapacity(knownvalue.Int64Exact(1), "advice", "sync", "min_instances")},
 			},
 		},
 	})

@@ -104,7 +104,8 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 	}
 	services := make([]capacity.Service, 0, len(names))
 	for i, name := range names {
-		services = append(services, declared[name].expand(name, m, seen[i], measures, backlog, window))
+		seen[i].backlog = backlog
+		services = append(services, declared[name].expand(name, m, seen[i], measures, window))
 	}
 	return db, services
 }
@@ -166,6 +167,7 @@ type seenService struct {
 	live     *run.GoogleCloudRunV2Service
 	spec     cloudrun.Spec
 	measured *monitoring.Service
+	backlog  *float64 // of the runtime's deliveries, whichever service that is
 	missing  []string
 }
 
@@ -210,7 +212,7 @@ func (d *capacityAdviceDataSource) see(ctx context.Context, s capacityServiceMod
 }
 
 // expand puts together what is said of a service and what was measured of it. What is said counts.
-func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen seenService, measures *runtimeapi.Measures, backlog *float64, window time.Duration) capacity.Service {
+func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen seenService, measures *runtimeapi.Measures, window time.Duration) capacity.Service {
 	out := capacity.Service{
 		Name: name, CPU: s.cpu(seen.spec), Pool: s.PoolMax.ValueInt64(), PoolLeast: s.LeastPool.ValueInt64(), Processes: s.Processes.ValueInt64(), Pooled: s.Pooled.ValueBool(),
 		Burst: m.BurstPercent.ValueFloat64(), Expected: s.PeakRequests.ValueFloat64Pointer(), Sudden: s.Sudden.ValueBool(),
@@ -221,7 +223,7 @@ func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen se
 	out.Measured = s.measured(seen, out.CPU, measures, window)
 	if measures != nil && seen.live != nil && (seen.live.Uri == m.Endpoint.ValueString() || slices.Contains(seen.live.Urls, m.Endpoint.ValueString())) {
 		if out.Measured.Batches = batchesOf(*measures); out.Measured.Batches != nil {
-			out.Measured.Batches.Backlog = backlog
+			out.Measured.Batches.Backlog = seen.backlog
 		}
 	}
 	s.give(&out.Measured)
@@ -245,7 +247,7 @@ func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen se
 func (s capacityServiceModel) measured(seen seenService, cpu float64, measures *runtimeapi.Measures, window time.Duration) capacity.Measured {
 	out := capacity.Measured{Missing: seen.missing}
 	if got := seen.measured; got != nil {
-		out.Window = min(window, got.Until.Sub(got.Since).Round(time.Minute))
+		out.Window = rounded(min(window, got.Until.Sub(got.Since)))
 		out.Rate, out.PeakRate = &got.Rate, &got.Peak
 		if l := got.Latency; l != nil {
 			out.LatencyMS, out.LatencyP95, out.LatencyP99 = &l.Mean, new(l.Percentile(95)), new(l.Percentile(99))
@@ -270,7 +272,7 @@ func (s capacityServiceModel) measured(seen seenService, cpu float64, measures *
 			out.Rate, out.PeakRate = nil, nil
 		}
 	}
-	if measures != nil && !s.DatabaseUser.IsNull() && out.Rate != nil {
+	if measures != nil && !s.DatabaseUser.IsNull() && s.DatabaseMS.IsNull() && out.Rate != nil {
 		var problem string
 		if out.DatabaseMS, problem = databaseTime(*measures, s.DatabaseUser.ValueString(), *out.Rate); problem != "" {
 			out.Missing = append(out.Missing, problem)
@@ -280,6 +282,14 @@ func (s capacityServiceModel) measured(seen seenService, cpu float64, measures *
 		}
 	}
 	return out
+}
+
+// rounded is a time as one says it.
+func rounded(d time.Duration) time.Duration {
+	if d < 10*time.Minute {
+		return d.Round(time.Second)
+	}
+	return d.Round(time.Minute)
 }
 
 // give puts what is said of the service in the place of what was measured of it.

@@ -32,6 +32,7 @@ type Machine struct {
 	CPU               float64 // processors
 	CPUTarget         float64 // in percent
 	ConcurrencyTarget float64 // in percent
+	Chance            bool    // an instance has room for as many more requests as come together by chance
 	PoolMax           int64
 	Connections       int64  // that the database has for the service; 0: not to be looked at
 	Overlap           *int64 // instances of a new revision beside the old one; nil: one, or MinInstances when they are more
@@ -86,6 +87,10 @@ func size(l Load, m Machine) Concurrency {
 	c.note("by CPU: %s × %s %% ÷ %s ms a request × %s ms = %s at once", plainCPU(m.CPU), decimal(m.CPUTarget), decimal(l.CPU), decimal(l.Latency), decimal(busy))
 	c.Concurrency = max(1, down(busy/(m.ConcurrencyTarget/100)))
 	c.note("another instance starts at %s %% of the concurrency: %s ÷ %s %% = %d", decimal(m.ConcurrencyTarget), decimal(busy), decimal(m.ConcurrencyTarget), c.Concurrency)
+	if together := up(busy + 2*math.Sqrt(busy)); m.Chance && together > c.Concurrency {
+		c.Concurrency = together
+		c.note("with twice the root for those that come together by chance: %s + 2 × √%s = %d", decimal(busy), decimal(busy), together)
+	}
 	if l.Database > 0 {
 		pool := max(1, down(float64(m.PoolMax)*l.Latency/l.Database))
 		c.note("by connections: pool of %d × %s ms ÷ %s ms with one = %d at once", m.PoolMax, decimal(l.Latency), decimal(l.Database), pool)

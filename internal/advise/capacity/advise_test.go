@@ -60,11 +60,11 @@ func TestAdvise(t *testing.T) {
 	}{
 		"room for all": {
 			database(100), []Service{website(), outreach()},
-			"outreach 8/11/1/2 website 4/7/1/2", true, "", "pool: 8",
+			"outreach 9/12/1/2 website 5/10/1/1", true, "", "pool: 9",
 		},
-		"a pool makes room": { // 8 × (2 + 1) + 4 × (2 + 1) + 15 = 51
+		"a pool makes room": { // 9 × (2 + 1) + 5 × (1 + 1) + 15 = 52
 			database(48), []Service{website(), outreach()},
-			"outreach 7/9/1/2 website 4/7/1/2", true, "", "pool: 7 instead of 8, since there are too few connections for all services",
+			"outreach 7/9/1/2 website 5/10/1/1", true, "", "pool: 7 instead of 9, since there are too few connections for all services",
 		},
 		"too few for the burst": {
 			database(28), []Service{website(), outreach()},
@@ -76,23 +76,23 @@ func TestAdvise(t *testing.T) {
 		},
 		"a pool that is given": {
 			database(100), []Service{changed(website(), func(s *Service) { s.Pool = 12 })},
-			"website 12/7/1/2", true, "", "by connections: pool of 12 × 50 ms ÷ 22.4 ms with one = 26 at once",
+			"website 12/10/1/1", true, "", "by connections: pool of 12 × 50 ms ÷ 22.4 ms with one = 26 at once",
 		},
 		"processes share the instance": {
 			database(100), []Service{changed(outreach(), func(s *Service) { s.Processes = 3 })},
-			"outreach 3/11/1/2", true, "", "3 processes of an instance share them",
+			"outreach 3/12/1/2", true, "", "3 processes of an instance share them",
 		},
 		"a busier time to be ready for": {
 			database(400), []Service{changed(website(), func(s *Service) { s.Expected = new(500.0) })},
-			"website 4/7/1/12", true, "", "500 in the busiest minute; with 100 % more for a while: 1000",
+			"website 5/10/1/11", true, "", "500 in the busiest minute; with 100 % more for a while: 1000",
 		},
 		"more than the processors of the database": {
 			Database{Database: advise.Database{MaxConnections: 400}, VCPU: 2}, []Service{changed(website(), func(s *Service) { s.Expected = new(500.0) })},
-			"website 4/7/1/12", true, "DATABASE_SATURATES", "",
+			"website 5/10/1/11", true, "DATABASE_SATURATES", "",
 		},
 		"their use, with as much more": {
 			Database{Database: advise.Database{MaxConnections: 100}, VCPU: 4, Seen: Backends{CPU: new(0.45)}}, []Service{website()},
-			"website 4/7/1/2", true, "DATABASE_CPU", "",
+			"website 5/10/1/1", true, "DATABASE_CPU", "",
 		},
 		"not measured, and deployed": {
 			database(100), []Service{{Name: "website", CPU: 1, Present: &five}},
@@ -103,25 +103,25 @@ func TestAdvise(t *testing.T) {
 		},
 		"no CPU measured": { // at most what is not the database: 27 ms
 			database(100), []Service{changed(website(), func(s *Service) { s.Measured.CPUMS = nil })},
-			"website 2/1/2/8", true, "PARTLY_MEASURED", "and at most 28 ms of CPU, as cpu_ms is not known",
+			"website 2/4/1/5", true, "PARTLY_MEASURED", "and at most 28 ms of CPU, as cpu_ms is not known",
 		},
 		"full when it was measured": {
 			database(100), []Service{changed(website(), func(s *Service) {
 				s.Present, s.Measured.Instances, s.Measured.Concurrency = &Settings{1, 1, 1, 1}, new(1.0), new(1.0)
-			})}, "website 4/7/1/2", true, "AT_ITS_LIMIT", "",
+			})}, "website 5/10/1/1", true, "AT_ITS_LIMIT", "",
 		},
 		"a burst that waits for instances": {
 			database(400), []Service{changed(website(), func(s *Service) { s.Expected, s.Measured.StartMS = new(500.0), new(800.0) })},
-			"website 4/7/1/12", true, "BURST_WAITS", "",
+			"website 5/10/1/11", true, "BURST_WAITS", "",
 		},
-		"a burst that must not wait": { // 750 of 1000 as usual: 37.5 at once on instances of 4.2
+		"a burst that must not wait": { // 750 of 1000 as usual: 37.5 at once on instances of 4.76
 			database(400), []Service{changed(website(), func(s *Service) { s.Expected, s.Measured.StartMS, s.Sudden = new(500.0), new(800.0), true })},
-			"website 4/7/9/12", true, "", "so 750 a second are counted as usual",
+			"website 5/10/8/11", true, "", "so 750 a second are counted as usual",
 		},
 		"through poolers": {
 			Database{Database: advise.Database{Tier: "db-perf-optimized-N-8", MaxConnections: 100, Pooling: &advise.Pooling{MaxPoolSize: 20, MaxClientConnections: 100}}, VCPU: 8},
 			[]Service{changed(website(), func(s *Service) { s.Pooled, s.Expected = true, new(500.0) })},
-			"website 4/7/1/12", true, "", "",
+			"website 5/10/1/11", true, "", "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

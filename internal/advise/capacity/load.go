@@ -116,7 +116,7 @@ func (l load) scale(s Service, connections int64) advise.Concurrency {
 	return advise.CloudRun(
 		advise.Load{Rate: l.usual, Peak: l.peak, Latency: l.latency, CPU: l.cpu, Database: l.database},
 		advise.Machine{CPU: s.CPU, CPUTarget: advise.DefaultCPUTarget, ConcurrencyTarget: advise.DefaultConcurrencyTarget,
-			PoolMax: connections, Overlap: s.Overlap})
+			Chance: true, PoolMax: connections, Overlap: s.Overlap})
 }
 
 // carried is how many requests a second so many instances carry, before another one would be started.
