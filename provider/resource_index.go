@@ -137,7 +137,7 @@ func (r *indexResource) check(ctx context.Context, plan indexModel, diags *diag.
 		check, err = client.WithPatience(0).CheckIndex(ctx, plan.Schema.ValueString(), plan.Name.ValueString(), plan.expand(ctx, diags))
 		if err == nil {
 			for _, f := range check.Findings {
-				if f.Code == runtimeapi.CodeNotFound {
+				if f.Code != runtimeapi.CodeInvalid { // it may be there by then, or free
 					warnAt(diags, plan.pathOf(f.Field), unchecked, sentence(f)+" "+hint, nil)
 					continue
 				}

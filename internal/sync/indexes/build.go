@@ -125,7 +125,7 @@ func (s *Service) fulfil(ctx context.Context, conn *pgx.Conn, o *order) error {
 		_, err = s.cfg.Store.Pool().Exec(ctx, `delete from august.index where schema = $1 and name = $2 and goal = $3 and definition = $4`, o.Schema, o.Name, absent, o.Definition)
 	case err == nil:
 		err = s.note(ctx, o, done, "")
-	case errors.As(err, &final):
+	case errors.As(err, &final) && final.Code != runtimeapi.CodeUnavailable:
 		log.WarnContext(ctx, "an index is given up", "code", final.Code, "took", time.Since(began).Round(time.Millisecond))
 		return s.note(ctx, o, failed, final.Message)
 	case ctx.Err() != nil:
@@ -277,6 +277,10 @@ func hopeless(err error) error {
 
 // reasonOf is why something that passes has not passed yet, without any value.
 func reasonOf(err error) string {
+	var own *runtimeapi.Error
+	if errors.As(err, &own) {
+		return own.Message
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "40P01" {
 		return "it was in a deadlock with another session, and is tried again"

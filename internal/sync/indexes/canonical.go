@@ -281,6 +281,10 @@ func lacking(field, message string) error {
 	return &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Field: field, Message: message}
 }
 
+func busy(field, message string) error {
+	return &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Field: field, Message: message}
+}
+
 // refused turns PostgreSQL's word on a declaration into the caller's error. No row was looked at, so its message tells of
 // names and of what the caller has written; of an error of another kind only the class is told.
 func refused(field string, err error) error {
@@ -295,8 +299,11 @@ func refused(field string, err error) error {
 	case "42", "0A", "22", "54":
 		return wrong(field, "%s", pg.Message)
 	}
-	if pg.Code == "57014" {
-		return wrong(field, "takes PostgreSQL longer than 5 s to read")
+	switch pg.Code {
+	case "57014":
+		return busy(field, "PostgreSQL takes longer than 5 s to read it; try again, with something simpler if it stays so")
+	case "55P03":
+		return busy(field, "another session holds a lock on the table; try again")
 	}
 	return err
 }

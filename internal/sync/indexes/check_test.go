@@ -101,3 +101,20 @@ func TestCheck_computesNothingOfOthers(t *testing.T) {
 		t.Errorf("it did not run, so this test proves nothing: %t, %v", ran, err)
 	}
 }
+
+// A lock that somebody holds on the table is waited for briefly, and says nothing against the declaration.
+func TestCheck_locked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	other := r.connect()
+	r.exec(other, `begin`)
+	r.exec(other, `lock table clinic.visit in access exclusive mode`)
+	check, err := r.service.Check(t.Context(), "clinic", "new_idx", on("at"))
+	if err != nil || len(check.Findings) != 1 || check.Findings[0].Code != runtimeapi.CodeUnavailable || !strings.Contains(check.Findings[0].Message, "lock") {
+		t.Errorf("%+v, %v", check, err)
+	}
+	r.exec(other, `rollback`)
+	if check, err := r.service.Check(t.Context(), "clinic", "new_idx", on("at")); err != nil || len(check.Findings) > 0 {
+		t.Errorf("%+v, %v", check, err)
+	}
+}
