@@ -166,7 +166,7 @@ func setupCommand() *cobra.Command {
 		Short: "Find PostgreSQL's server and a Terraform CLI, or install them",
 		Long: "Setup finds PostgreSQL's server and a Terraform CLI, or installs them. Beside a server that a package manager has put there it installs\n" +
 			"HypoPG, which advice on indexes is proved by; where there is none it says so, and nothing else needs it.",
-		Args:  cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
