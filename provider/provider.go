@@ -168,6 +168,8 @@ func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSo
 		NewCloudSQLHAStatusDataSource,
 		NewSyncStatusDataSource,
 		NewSchemaCoverageDataSource,
+		NewCapacityAdviceDataSource,
+		NewIndexAdviceDataSource,
 	}
 }
 
@@ -182,6 +184,7 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewSecretResource,
 		NewStagingAnonymizationResource,
 		NewStagingDatasetResource,
+		NewIndexResource,
 	}
 }
 

@@ -111,18 +111,9 @@ func (m syncRuntimeModel) bounds() string {
 
 // budget is what this service alone needs. The instance may be nil when it is said how many connections it will have.
 func (m syncRuntimeModel) budget(d databaseModel, scaling scalingModel, live liveInstance, declared int64) (advise.Budget, error) {
-	db := advise.Database{Reserved: advise.DefaultReserved}
+	db := connectionsOf(live)
 	if !d.ReservedConnections.IsNull() {
 		db.Reserved = d.ReservedConnections.ValueInt64()
-	}
-	if live != nil {
-		db.Tier = live.Settings.Tier
-		for _, flag := range live.Settings.DatabaseFlags {
-			if n, err := strconv.ParseInt(flag.Value, 10, 64); err == nil && flag.Name == "max_connections" {
-				db.MaxConnections, db.Source = n, "set on the instance"
-			}
-		}
-		db.Pooling = poolingOf(live)
 	}
 	if declared > 0 {
 		db.MaxConnections, db.Source = declared, "as database.max_connections says it will be"
@@ -145,6 +136,22 @@ func (m syncRuntimeModel) budget(d databaseModel, scaling scalingModel, live liv
 		Beside: beside,
 		Pooled: d.throughPoolers(),
 	}})
+}
+
+// connectionsOf is what an instance has, nothing known when it is nil.
+func connectionsOf(live liveInstance) advise.Database {
+	db := advise.Database{Reserved: advise.DefaultReserved}
+	if live == nil {
+		return db
+	}
+	db.Tier = live.Settings.Tier
+	for _, flag := range live.Settings.DatabaseFlags {
+		if n, err := strconv.ParseInt(flag.Value, 10, 64); err == nil && flag.Name == "max_connections" {
+			db.MaxConnections, db.Source = n, "set on the instance"
+		}
+	}
+	db.Pooling = poolingOf(live)
+	return db
 }
 
 func (d databaseModel) throughPoolers() bool {

@@ -275,7 +275,7 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 	if err != nil {
 		return err
 	}
-	meters := monitoring.New(monitoring.Options{Metrics: cloudsql.Metrics(), Gauges: sql.Gauges})
+	meters := monitoring.New(sql, run, queue)
 	logs := logging.New(logging.Options{Entries: run.Entries})
 	c.faces = []face.Face{ids, vault, c.registry, queue, objects, sql, meters, logs, run}
 

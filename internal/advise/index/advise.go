@@ -41,7 +41,7 @@ func Advise(ctx context.Context, in Input) (*Advice, error) {
 		advice.Seconds += u.Seconds
 		refuse(unread, u.Reason, u.Statements, u.Seconds)
 	}
-	c := &chooser{prover: p, base: map[*query]outcome{}}
+	c := &chooser{prover: p, base: map[*query]outcome{}, alone: map[*query]outcome{}}
 	var all []*query
 	for _, s := range statements {
 		advice.Seconds += s.Seconds
@@ -57,7 +57,8 @@ func Advise(ctx context.Context, in Input) (*Advice, error) {
 		all = append(all, q)
 		if q.known {
 			c.queries = append(c.queries, q)
-			c.base[q] = o
+			by, _ := a.plan(q, nil)
+			c.base[q], c.alone[q] = o, outcomeOf(by, by.Blocks)
 		}
 		advice.Read++
 	}

@@ -156,7 +156,7 @@ func keyable(t *workload.Table, o operand) bool {
 		return indexable(t, o.expression, o.columns)
 	}
 	c := column(t, o.column)
-	if c == nil || (c.Toasted && c.Width > widest) || c.Width > widest {
+	if c == nil || c.Toasted || c.Width > widest {
 		return false
 	}
 	switch c.Base {
@@ -232,7 +232,7 @@ func (g *generator) candidates(w want) []Definition {
 		}
 		for _, a := range w.where {
 			narrow := keys
-			if len(narrow) == 0 {
+			if len(narrow) == 0 && len(w.equals)+len(w.ranges)+len(w.order) == 0 {
 				narrow = identity(t)
 			}
 			if len(narrow) > 0 {
@@ -368,9 +368,9 @@ func (w want) tails(equals []operand) [][]workload.Key {
 		for _, o := range w.ranges {
 			all = append(all, with(append(slices.Clone(w.order), keyOf(o))...))
 		}
-		if w.order[0].Descending && len(w.order) == 1 {
+		if w.order[0].Descending && w.order[0].NullsFirst && len(w.order) == 1 {
 			up := w.order[0]
-			up.Descending, up.NullsFirst = false, !up.NullsFirst
+			up.Descending, up.NullsFirst = false, false
 			all = append(all, with(up)) // read backwards, it does as well
 		}
 	}

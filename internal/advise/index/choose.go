@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	perStatement = 12   // candidates of one statement that are looked at more closely
-	perTable     = 150  // of one table
 	noticed      = 0.01 // share of a statement's time below which a saving is noise
 	leastGain    = 0.10 // share that at least one statement has to gain, of what it took
 	leastFactor  = 0.5  // or of what it takes with those that are chosen
 	worthKeeping = 2.0  // how many times what an index costs it has to save
+	hope         = 1.5  // how much more the planner may find than arithmetic
 	asGood       = 0.99 // of the best gain, from which on the simpler index is taken
+	asGoodAlone  = 0.97 // the same when that is the best one without what it includes: many times smaller, and so rather in memory
 )
 
 // candidate is an index that could be chosen.
@@ -24,6 +24,7 @@ type candidate struct {
 	size    size
 	upkeep  upkeep
 	queries []*query // that it may help
+	hoped   float64  // seconds that it saves alone, as arithmetic sees it
 	written float64  // seconds in the window
 }
 
@@ -36,157 +37,10 @@ type chooser struct {
 	writes  *writes
 	queries []*query
 	base    map[*query]outcome
-	seconds float64 // of all statements, in the window
-	unit    float64 // seconds that one unit of the planner's cost takes
-	least   float64 // seconds that an index has to save
-}
-
-// pool is the candidates that any statement gains by, as arithmetic sees it.
-func (c *chooser) pool(g *generator) []*candidate {
-	a := c.prover.arithmetic
-	type own struct {
-		d     Definition
-		saved float64
-	}
-	byTable := map[string]map[string]*own{}
-	for _, q := range c.queries {
-		if q.Seconds < c.seconds*1e-5 {
-			continue
-		}
-		before, _ := a.plan(q, nil)
-		base := outcomeOf(before, before.Blocks)
-		var mine []own
-		for _, d := range g.of(q) {
-			d.called()
-			if exists(a, &d) {
-				continue
-			}
-			after, err := a.plan(q, []Definition{d})
-			if err != nil {
-				continue
-			}
-			if s := q.saves(base, outcomeOf(after, after.Blocks)); s > noticed {
-				mine = append(mine, own{d, s * q.Seconds})
-			}
-		}
-		slices.SortFunc(mine, func(x, y own) int {
-			return cmp.Or(-cmp.Compare(x.saved, y.saved), cmp.Compare(len(x.d.Keys)+len(x.d.Include), len(y.d.Keys)+len(y.d.Include)), strings.Compare(x.d.signature(), y.d.signature()))
-		})
-		for _, o := range thin(mine, func(o own) Definition { return o.d }) {
-			at := o.d.Schema + "." + o.d.Table
-			if byTable[at] == nil {
-				byTable[at] = map[string]*own{}
-			}
-			s := o.d.signature()
-			if byTable[at][s] == nil {
-				byTable[at][s] = &own{d: o.d}
-			}
-			byTable[at][s].saved += o.saved
-		}
-	}
-	var all []*candidate
-	for _, at := range sortedNames(byTable) {
-		var some []*own
-		for _, s := range sortedNames(byTable[at]) {
-			some = append(some, byTable[at][s])
-		}
-		slices.SortStableFunc(some, func(x, y *own) int { return -cmp.Compare(x.saved, y.saved) })
-		for _, o := range some[:min(len(some), perTable)] {
-			all = append(all, c.candidate(o.d))
-		}
-	}
-	distinctNames(a, all)
-	for _, x := range all {
-		x.queries = c.helped(x)
-	}
-	return all
-}
-
-// thin keeps the best of a statement's candidates, and of each way to begin an index the best.
-func thin[T any](sorted []T, of func(T) Definition) []T {
-	var kept []T
-	first := map[string]bool{}
-	for i, x := range sorted {
-		d := of(x)
-		k := keySQL(d.Keys[0]) + d.Where + d.Method
-		if i < perStatement || !first[k] {
-			kept = append(kept, x)
-		}
-		first[k] = true
-	}
-	return kept
-}
-
-func sortedNames[V any](m map[string]V) []string {
-	var all []string
-	for k := range m {
-		all = append(all, k)
-	}
-	slices.Sort(all)
-	return all
-}
-
-func (c *chooser) candidate(d Definition) *candidate {
-	t := single(c.prover.arithmetic.catalog.byPath[d.Schema+"."+d.Table])
-	x := &candidate{Definition: d, size: measure(t, &d)}
-	x.upkeep = c.writes.keep(t, &d, x.size)
-	x.written = x.upkeep.units * c.unit
-	return x
-}
-
-// helped is the statements that gain by it alone, as arithmetic sees it, and those that have a join, which may gain by it with another.
-func (c *chooser) helped(x *candidate) []*query {
-	a := c.prover.arithmetic
-	var all []*query
-	for _, q := range c.queries {
-		if !slices.ContainsFunc(q.reads(), func(r *read) bool { return r.table.Schema == x.Schema && r.table.Name == x.Table }) {
-			continue
-		}
-		before, err := a.plan(q, nil)
-		if err != nil {
-			continue
-		}
-		after, err := a.plan(q, []Definition{x.Definition})
-		if err == nil && (slices.Contains(after.Uses, x.Name) || q.saves(outcomeOf(before, before.Blocks), outcomeOf(after, after.Blocks)) != 0) {
-			all = append(all, q)
-		}
-	}
-	return all
-}
-
-// exists tells that there is an index already that does what this one would: as it stands, or of all rows where this is of some.
-func exists(a *Arithmetic, d *Definition) bool {
-	t := single(a.catalog.byPath[d.Schema+"."+d.Table])
-	for i := range t.Indexes {
-		x := &t.Indexes[i]
-		if !x.Valid && !x.Building {
-			continue
-		}
-		if o := definition(t, x); d.within(&o, equivalent) {
-			return true
-		}
-	}
-	return false
-}
-
-// distinctNames gives a further mark to names that are taken.
-func distinctNames(a *Arithmetic, all []*candidate) {
-	taken := map[string]bool{}
-	for _, ts := range a.catalog.byName {
-		for _, t := range ts {
-			taken[t.Path()] = true
-			for i := range t.Indexes {
-				taken[t.Indexes[i].Schema+"."+t.Indexes[i].Name] = true
-			}
-		}
-	}
-	for _, c := range all {
-		for n := 2; taken[c.Schema+"."+c.Name]; n++ {
-			c.called()
-			c.Name = marked(c.Name, n)
-		}
-		taken[c.Schema+"."+c.Name] = true
-	}
+	alone   map[*query]outcome // the same by arithmetic
+	seconds float64            // of all statements, in the window
+	unit    float64            // seconds that one unit of the planner's cost takes
+	least   float64            // seconds that an index has to save
 }
 
 // saved is how many seconds of the window a set of indexes saves, over these statements.
@@ -275,32 +129,56 @@ type bid struct {
 func (c *chooser) choose(ctx context.Context, pool []*candidate, most int) ([]*candidate, error) {
 	bids := map[*candidate]*bid{}
 	for _, x := range pool {
-		bids[x] = &bid{stale: true}
+		bids[x] = &bid{net: hope*x.hoped - x.written, stale: true}
 	}
 	var chosen []*candidate
 	for len(chosen) < most {
-		var best *candidate
-		for _, x := range pool {
-			b := bids[x]
-			if b.stale {
-				fresh, err := c.gain(ctx, chosen, x)
-				if err != nil {
-					return nil, err
-				}
-				*b = fresh
-			}
-			if c.worth(x, b) && (best == nil || b.net > bids[best].net) {
-				best = x
-			}
+		best, err := c.best(ctx, pool, bids, chosen)
+		if err != nil {
+			return nil, err
 		}
 		if best == nil {
 			break
 		}
-		best = c.simplest(pool, bids, best)
 		chosen = append(without(chosen, best), best)
 		pool = c.left(pool, bids, chosen, best)
 	}
 	return c.prune(ctx, chosen)
+}
+
+// best is who bids most, or nearly so for less; nil when nobody's bid is worth taking. A stale bid is looked at anew only when it is
+// the highest: what others were chosen since has made it smaller, if anything.
+func (c *chooser) best(ctx context.Context, pool []*candidate, bids map[*candidate]*bid, chosen []*candidate) (*candidate, error) {
+	refresh := func(x *candidate) error {
+		b, err := c.gain(ctx, chosen, x)
+		*bids[x] = b
+		return err
+	}
+	for {
+		var best *candidate
+		for _, x := range pool {
+			if b := bids[x]; b.net > 0 && (b.stale || c.worth(x, b)) && (best == nil || b.net > bids[best].net) {
+				best = x
+			}
+		}
+		if best == nil {
+			return nil, nil
+		}
+		if bids[best].stale {
+			if err := refresh(best); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		for _, x := range pool { // those that it is held against
+			if b := bids[x]; b.stale && x.Schema == best.Schema && x.Table == best.Table && b.net >= asGoodAlone*bids[best].net {
+				if err := refresh(x); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return c.simplest(pool, bids, best), nil
+	}
 }
 
 // worth tells that an index saves enough: of the whole, and against what it costs.
@@ -312,7 +190,11 @@ func (c *chooser) worth(x *candidate, b *bid) bool {
 func (c *chooser) simplest(pool []*candidate, bids map[*candidate]*bid, best *candidate) *candidate {
 	pick := best
 	for _, x := range pool {
-		if x.Schema != best.Schema || x.Table != best.Table || bids[x].net < asGood*bids[best].net || !c.worth(x, bids[x]) {
+		least := asGood
+		if len(x.Include) == 0 && len(x.Keys) == len(best.Keys) && x.prefixOf(&best.Definition, equivalent) {
+			least = asGoodAlone
+		}
+		if x.Schema != best.Schema || x.Table != best.Table || bids[x].net < least*bids[best].net || !c.worth(x, bids[x]) {
 			continue
 		}
 		if cmp.Or(cmp.Compare(x.complexity(), pick.complexity()), cmp.Compare(methodRank(x), methodRank(pick)), cmp.Compare(magnitude(x), magnitude(pick)),
@@ -357,7 +239,7 @@ func (c *chooser) left(pool []*candidate, bids map[*candidate]*bid, chosen []*ca
 				seen[s] = true
 				n := c.candidate(*merged)
 				n.queries = union(x.queries, last.queries)
-				bids[n] = &bid{stale: true}
+				bids[n] = &bid{net: math.Inf(1), stale: true}
 				rest = append(rest, n)
 			}
 			continue

@@ -29,7 +29,7 @@ var from = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 
 func there(name string, columns ...string) workload.Index {
 	return workload.Index{Schema: "public", Name: name, Method: BTree, Keys: keys(columns...), Valid: true, Ready: true, Bytes: 8 << 20,
-		Since: from.AddDate(0, -2, 0), Scans: 1000}
+		Since: from.AddDate(0, -2, 0), Scans: 1000, SinceScans: 3000}
 }
 
 func primary(table string) workload.Index {

@@ -53,7 +53,7 @@ func (a *Arithmetic) through(r *read, x *tree, m *match, d draw, loops float64) 
 	if x.unique && x.method == BTree && m.equals == len(x.keys) && !hasIn(m.bounds) {
 		inIndex = min(inIndex, 1/max(1, t.Rows))
 	}
-	entries := min(portion, max(1, inIndex*t.Rows))
+	entries := min(portion, max(1, math.Round(inIndex*t.Rows)))
 	fetched := max(1, entries*d.filter(r, m.filters))
 	out := fetched * d.filter(r, m.rest)
 	if len(m.filters) == 0 {

@@ -37,7 +37,7 @@ func (d *dropper) missing(t *workload.Table) []Useless {
 		if k.Cascades {
 			u.Evidence = append(u.Evidence, "it cascades: each such delete changes rows here, too")
 		}
-		u.Warnings = append(u.Warnings, warnings(t, c, days)...)
+		u.Warnings = append(u.Warnings, d.chooser.prover.arithmetic.warnings(t, c, days)...)
 		all = append(all, u)
 	}
 	return all

@@ -47,7 +47,7 @@ func (c *chooser) proposals(ctx context.Context, chosen []*candidate, w workload
 		}
 		t := single(a.catalog.byPath[x.Schema+"."+x.Table])
 		p.Reason = c.reason(&p, x)
-		p.Warnings = append(p.Warnings, warnings(t, x, days)...)
+		p.Warnings = append(p.Warnings, a.warnings(t, x, days)...)
 		all = append(all, p)
 	}
 	return all, nil
@@ -196,15 +196,18 @@ func (c *chooser) reason(p *Proposal, x *candidate) string {
 }
 
 // warnings is what speaks against the index, or has to be done beside it.
-func warnings(t *workload.Table, x *candidate, days float64) []string {
+func (a *Arithmetic) warnings(t *workload.Table, x *candidate, days float64) []string {
 	var all []string
 	if x.upkeep.lost > 0 {
 		all = append(all, fmt.Sprintf("%s updates a day set %s and could not be HOT any more: each would write all %d indexes of the table (counted in what the index costs)",
 			count(x.upkeep.lost/days), x.upkeep.by, len(t.Indexes)+1))
 	}
+	if a.partitioned(t) {
+		all = append(all, "PostgreSQL makes no index on a partitioned table concurrently: make one on each partition, and attach it")
+	}
 	for _, k := range x.Keys {
 		if k.Column == "" {
-			all = append(all, "run ANALYZE "+path(t.Schema, t.Name)+" once the index is there: until then the planner knows nothing of the expression's values")
+			all = append(all, "run ANALYZE "+path(t.Schema, t.Name)+" once the index is there: until then the planner knows nothing of the expression's values, and neither is it known here: the size is the most that it can be")
 			break
 		}
 	}

@@ -120,8 +120,12 @@ func (p *prover) ask(ctx context.Context, q *query, defs []Definition) (outcome,
 	}
 	part := outcomeOf(by, 0)
 	whole := outcomeOf(without, 0)
-	o.generic *= ratio(part.generic, whole.generic)
-	o.literal *= ratio(part.literal, whole.literal)
+	if o.literals > 0 {
+		o.generic *= ratio(part.generic, whole.generic)
+		o.literal *= ratio(part.literal, whole.literal)
+	} else { // no values could be drawn, of arrays for one: what arithmetic knows of them has to do
+		o.generic *= ratio(part.cost(), whole.cost())
+	}
 	o.uses = append(o.uses, by.Uses...)
 	o.assumed = true
 	return o, nil

@@ -31,7 +31,7 @@ type read struct {
 	needs      map[string]bool   // columns that are read; nil: all
 	only       bool              // may be answered by an index alone
 	outer      bool
-	limit      bool
+	found      float64 // rows that a call of the statement finds in it, as counted; 0: that does not tell
 }
 
 // condition is a predicate on a read.
@@ -123,13 +123,22 @@ func (c *catalog) resolve(s *Statement) *query {
 		}
 	}
 	q.correlated(s.Shape)
+	if q.tells() {
+		q.scopes[0].reads[0].found = s.Rows / s.Calls
+	}
 	return q
+}
+
+// tells whether the rows that were counted are those that the conditions leave. What returns exactly one row each time may be a sum.
+func (q *query) tells() bool {
+	return len(q.scopes) == 1 && len(q.scopes[0].reads) == 1 && !q.scopes[0].limit && !q.scopes[0].group &&
+		q.Shape.Kind != statement.Insert && q.Calls > 0 && q.Rows > 0 && q.Rows != q.Calls
 }
 
 func (c *catalog) scope(s *Statement, from *statement.Scope) scope {
 	sc := scope{limit: from.Limit, group: len(from.Group) > 0, sorts: len(from.Order) > 0}
 	for _, ref := range from.Refs {
-		r := &read{table: c.table(&s.Statement, ref), outer: ref.Outer, limit: from.Limit, needs: map[string]bool{}}
+		r := &read{table: c.table(&s.Statement, ref), outer: ref.Outer, needs: map[string]bool{}}
 		r.only = !from.Locks && !ref.Target
 		if from.Star {
 			r.needs = nil
@@ -149,7 +158,7 @@ func (c *catalog) scope(s *Statement, from *statement.Scope) scope {
 			continue
 		}
 		cond := condition{class: p.Class, of: of, operator: p.Operator}
-		if p.With != nil {
+		if p.With != nil && p.With.Up == 0 { // what is of a level around is a value here
 			if cond.join, cond.joinOf = sc.find(from, *p.With); cond.join == r {
 				continue // two columns of one row
 			}
@@ -232,41 +241,27 @@ func (r *read) need(o operand) {
 	}
 }
 
-// correlated marks the columns that a scope reads of a table of another one, as far as their names tell.
+// correlated marks the columns that a level reads of a table of one around it.
 func (q *query) correlated(shape *statement.Shape) {
 	for i := range shape.Scopes {
-		from := &shape.Scopes[i]
-		for _, o := range operands(from) {
-			if r, _ := q.scopes[i].find(from, o); r != nil {
+		for _, p := range shape.Scopes[i].Predicates {
+			if p.With == nil || p.With.Up == 0 {
 				continue
 			}
-			for _, other := range q.scopes {
-				for _, r := range other.reads {
-					of := operand{columns: o.Columns}
-					if o.Column != "" {
-						of.columns = []string{o.Column}
-					}
-					if r.table != nil && r.has(of) {
-						r.need(of)
-					}
-				}
+			at := i
+			for n := p.With.Up; n > 0 && at >= 0; n-- {
+				at = shape.Scopes[at].Parent
+			}
+			if at < 0 || at >= len(q.scopes) {
+				continue
+			}
+			o := *p.With
+			o.Up = 0
+			if r, of := q.scopes[at].find(&shape.Scopes[at], o); r != nil {
+				r.need(of)
 			}
 		}
 	}
-}
-
-func operands(s *statement.Scope) []statement.Operand {
-	all := slices.Concat(s.Group, s.Outputs)
-	for _, p := range s.Predicates {
-		all = append(all, p.Of)
-		if p.With != nil {
-			all = append(all, *p.With)
-		}
-	}
-	for _, o := range s.Order {
-		all = append(all, o.Of)
-	}
-	return all
 }
 
 // implied is the conditions on null, true and false that the read's conditions make certain, as atoms of a predicate.

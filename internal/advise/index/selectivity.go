@@ -3,6 +3,7 @@ package index
 import (
 	"hash/fnv"
 	"math"
+	"slices"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement"
 	"github.com/feel-august/terraform-provider-august/internal/advise/workload"
@@ -85,7 +86,40 @@ func (d draw) share(r *read, c *condition, between bool) float64 {
 	case statement.Other:
 		s = unknownRange
 	}
+	if told := d.told(r, c); told > 0 {
+		s = told
+	}
 	return min(1, max(s, 1/max(1, t.Rows)))
+}
+
+// told is the share of a condition that statistics say nothing of, by the rows that the statement finds; 0 when they do not tell.
+func (d draw) told(r *read, of *condition) float64 {
+	if r.found <= 0 || d.generic || !unknown(r, of) {
+		return 0
+	}
+	rest, n := r.found/max(1, r.table.Rows), 0.0
+	for i := range r.conditions {
+		switch c := &r.conditions[i]; {
+		case c.join != nil:
+			return 0
+		case !unknown(r, c):
+			rest /= d.share(r, c, false)
+		case c.class != of.class || c.of.key() != of.of.key() || c == of:
+			n++
+		}
+	}
+	return math.Pow(min(1, rest), 1/max(1, n))
+}
+
+// unknown tells that PostgreSQL, too, only has a constant for it. Of a range statistics tell when it is known what is asked for: not to us.
+func unknown(r *read, c *condition) bool {
+	switch c.class {
+	case statement.Like, statement.Contains, statement.HasKey, statement.Overlaps, statement.Search, statement.Other:
+		return true
+	case statement.Range:
+		return !slices.ContainsFunc(r.conditions, func(o condition) bool { return o.class != statement.Range || o.of.key() != c.of.key() })
+	}
+	return false
 }
 
 // equal is the share of the rows that have one value.

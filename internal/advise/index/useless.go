@@ -46,62 +46,97 @@ func (d *dropper) useless() []Useless {
 	return all
 }
 
-// of is a table's: what answers nothing, then what another one is equal to, then what nobody reads, then what a wider one that stays
-// begins with.
+// of is a table's: what answers nothing, then what another one is equal to, then what a wider one begins with, then what nobody reads.
 func (d *dropper) of(t *workload.Table) []Useless {
-	var all []Useless
-	gone := map[*workload.Index]bool{}
-	drop := func(x *workload.Index, kind, reason string, evidence, warnings []string) {
-		gone[x] = true
-		all = append(all, d.say(t, x, kind, reason, evidence, warnings))
-	}
-	var live []*workload.Index
-	for i := range t.Indexes {
-		x := &t.Indexes[i]
+	r := &review{dropper: d, table: t, gone: map[*workload.Index]bool{}, needs: map[*workload.Index]bool{}}
+	r.invalid()
+	r.duplicate()
+	r.redundant()
+	r.unused()
+	return r.found
+}
+
+// review is a table's indexes while they are gone through.
+type review struct {
+	*dropper
+	table *workload.Table
+	live  []*workload.Index
+	gone  map[*workload.Index]bool
+	needs map[*workload.Index]bool // stands in for one that was read
+	found []Useless
+}
+
+func (r *review) drop(x *workload.Index, kind, reason string, evidence, warnings []string) {
+	r.gone[x] = true
+	r.found = append(r.found, r.say(r.table, x, kind, reason, evidence, warnings))
+}
+
+func (r *review) invalid() {
+	for i := range r.table.Indexes {
+		x := &r.table.Indexes[i]
 		switch {
 		case x.Valid && x.Ready:
-			live = append(live, x)
-		case x.Valid || x.Building || needed(x) || d.parent(x):
+			r.live = append(r.live, x)
+		case x.Valid || x.Building || needed(x) || r.parent(x):
 		default:
-			drop(x, Invalid, "it is not valid: no statement reads it, and every write keeps it; CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY ended half way",
+			r.drop(x, Invalid, "it is not valid: no statement reads it, and every write keeps it; CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY ended half way",
 				nil, []string{"nothing may be building it now: pg_stat_progress_create_index"})
 		}
 	}
+}
+
+func (r *review) duplicate() {
 	// Those worth keeping first, so that of two equal ones the second goes.
-	slices.SortStableFunc(live, func(a, b *workload.Index) int {
+	slices.SortStableFunc(r.live, func(a, b *workload.Index) int {
 		return cmp.Or(cmp.Compare(worthless(a), worthless(b)), -cmp.Compare(a.Scans, b.Scans), strings.Compare(a.Name, b.Name))
 	})
-	for i, x := range live {
-		if needed(x) {
+	for i, x := range r.live {
+		if needed(x) || r.parent(x) {
 			continue
 		}
-		for _, o := range live[:i] {
-			if !gone[o] && equal(t, x, o) {
-				drop(x, Duplicate, "it is the same as "+path(o.Schema, o.Name)+", to the letter", scans(x, o), nil)
+		for _, o := range r.live[:i] {
+			if !r.gone[o] && equal(r.table, x, o) {
+				r.standIn(o, x)
+				r.drop(x, Duplicate, "it is the same as "+path(o.Schema, o.Name)+", to the letter", scans(x, o), nil)
 				break
 			}
 		}
 	}
-	for _, x := range live {
-		if days, ok := d.unread(t, x, live, gone); ok {
-			drop(x, Unused, fmt.Sprintf("no statement read it in %.0f days", days), scans(x), d.unusedWarnings(t, x))
-		}
-	}
-	slices.SortStableFunc(live, func(a, b *workload.Index) int {
-		return -cmp.Compare(len(a.Keys)+len(a.Include), len(b.Keys)+len(b.Include))
+}
+
+func (r *review) redundant() {
+	slices.SortStableFunc(r.live, func(a, b *workload.Index) int {
+		return cmp.Or(-cmp.Compare(len(a.Keys)+len(a.Include), len(b.Keys)+len(b.Include)), strings.Compare(a.Name, b.Name))
 	})
-	for _, x := range live {
-		if gone[x] || guarded(x) {
+	for _, x := range r.live {
+		if r.gone[x] || guarded(x) || r.parent(x) {
 			continue
 		}
-		for _, o := range live {
-			if o != x && !gone[o] && covers(t, o, x) {
-				drop(x, Redundant, path(o.Schema, o.Name)+" begins with all of it", append(scans(x, o), fmt.Sprintf("%s is %.1f times as large", o.Name, float64(o.Bytes)/math.Max(1, float64(x.Bytes)))), nil)
+		for _, o := range r.live {
+			if o != x && !r.gone[o] && covers(r.table, o, x) {
+				r.standIn(o, x)
+				larger := fmt.Sprintf("%s is %.1f times as large", o.Name, float64(o.Bytes)/math.Max(1, float64(x.Bytes)))
+				r.drop(x, Redundant, path(o.Schema, o.Name)+" begins with all of it", append(scans(x, o), larger), nil)
 				break
 			}
 		}
 	}
-	return all
+}
+
+// standIn notes that o is read for x from now on.
+func (r *review) standIn(o, x *workload.Index) {
+	r.needs[o] = r.needs[o] || r.needs[x] || r.used[x.Name] || x.Scans+x.SinceScans > 0
+}
+
+func (r *review) unused() {
+	for _, x := range r.live {
+		if r.gone[x] || r.needs[x] {
+			continue
+		}
+		if days, ok := r.unread(r.table, x, r.live, r.gone); ok {
+			r.drop(x, Unused, fmt.Sprintf("no statement read it in %.0f days", days), scans(x), r.unusedWarnings(x))
+		}
+	}
 }
 
 // guarded tells that an index is there for more than to be read: it must not be dropped, used or not.
@@ -117,14 +152,7 @@ func needed(x *workload.Index) bool {
 
 // parent tells that the index is that of a partitioned table: it is not valid until each partition has one, and cannot be dropped concurrently.
 func (d *dropper) parent(x *workload.Index) bool {
-	for i := range d.in.Database.Tables {
-		for j := range d.in.Database.Tables[i].Indexes {
-			if p := d.in.Database.Tables[i].Indexes[j].Parent; p != "" && (p == x.Name || p == x.Schema+"."+x.Name) {
-				return true
-			}
-		}
-	}
-	return false
+	return d.chooser.prover.arithmetic.parents[x.Schema+"."+x.Name]
 }
 
 func worthless(x *workload.Index) int {
@@ -159,14 +187,10 @@ func covers(t *workload.Table, wide, narrow *workload.Index) bool {
 
 // unread tells that an index was watched for long enough and that nobody read it, and nothing else is known that needs it.
 func (d *dropper) unread(t *workload.Table, x *workload.Index, live []*workload.Index, gone map[*workload.Index]bool) (days float64, ok bool) {
-	if gone[x] || guarded(x) || d.in.Database.Replicas > 0 || x.Scans > 0 || x.Since.IsZero() || d.used[x.Name] || d.parent(x) {
+	if guarded(x) || t.Pages < smallest || d.in.Database.Replicas > 0 || x.Scans > 0 || x.SinceScans > 0 || x.Since.IsZero() || (d.used[x.Name] && x.Method != BRIN) || d.parent(x) {
 		return 0, false
 	}
-	since := x.Since
-	if since.Before(d.in.Window.From) {
-		since = d.in.Window.From // of the time before, scans are not told
-	}
-	days = d.in.Window.To.Sub(since).Hours() / 24
+	days = d.in.Window.To.Sub(x.Since).Hours() / 24
 	if days < d.in.Options.UnusedDays {
 		return days, false
 	}
@@ -196,7 +220,7 @@ func leads(x *workload.Index, k *workload.ForeignKey) bool {
 	return true
 }
 
-func (d *dropper) unusedWarnings(t *workload.Table, x *workload.Index) []string {
+func (d *dropper) unusedWarnings(x *workload.Index) []string {
 	var all []string
 	for _, k := range x.Keys {
 		if k.Column == "" {

@@ -152,6 +152,15 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
+	if err := tf.set("advise", "true"); err != nil {
+		return err
+	}
+	for i := range reports {
+		say("==> Advice: terraform plan in workspace %s", reports[i].environment.Workspace)
+		if err := reports[i].advise(ctx, tf, o.Out); err != nil {
+			return err
+		}
+	}
 	printPage(o.Out, reports, time.Since(begin))
 	for _, r := range reports {
 		if !r.unchanged {

@@ -69,6 +69,9 @@ type outputs struct {
 	Dataset struct {
 		Value *dataset `json:"value"`
 	} `json:"dataset"`
+	Advice struct {
+		Value *advice `json:"value"`
+	} `json:"advice"`
 }
 
 // anonymised is what an export says of itself, and dataset what an import took in.

@@ -67,17 +67,20 @@ type Backend struct {
 	Tester    Tester
 	Schema    Schema
 	Adviser   Adviser
+	Measurer  Measurer
+	Indexes   Indexes
 	Info      runtimeapi.Info
 }
 
 // New makes a server that lets in whom caller lets in.
 func New(caller Caller, log *slog.Logger) *Server {
 	s := &Server{caller: caller, log: log, mux: http.NewServeMux()}
-	pipeline, probe := runtimeapi.PathPipelines+"/{name}", runtimeapi.PathProbes+"/{id}"
+	pipeline, probe, index := runtimeapi.PathPipelines+"/{name}", runtimeapi.PathProbes+"/{id}", runtimeapi.PathIndexes+"/{schema}/{name}"
 	for pattern, serve := range map[string]func(*Backend, *http.Request) (int, any, error){
 		"GET " + runtimeapi.PathInfo:                      s.info,
 		"POST " + runtimeapi.PathSelfTest:                 s.selfTest,
 		"GET " + runtimeapi.PathCatalog:                   s.catalog,
+		"GET " + runtimeapi.PathMeasures:                  s.measures,
 		"GET " + runtimeapi.PathPipelines:                 s.list,
 		"GET " + pipeline:                                 s.get,
 		"PUT " + pipeline:                                 s.put,
@@ -86,6 +89,10 @@ func New(caller Caller, log *slog.Logger) *Server {
 		"GET " + pipeline + runtimeapi.PathStatus:         s.status,
 		"GET " + pipeline + runtimeapi.PathRuns + "/{id}": s.run,
 		"DELETE " + probe:                                 s.forget,
+		"GET " + index:                                    s.getIndex,
+		"PUT " + index:                                    s.putIndex,
+		"POST " + index:                                   s.checkIndex,
+		"DELETE " + index:                                 s.removeIndex,
 		"GET " + runtimeapi.PathParked:                    s.parked,
 		"POST /v1/webhooks/{verb}":                        s.settleParked,
 	} {

@@ -1,0 +1,137 @@
+package provider
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
+)
+
+const capacityAddress = "data.august_capacity_advice.test"
+
+func inCapacity(want knownvalue.Check, at ...string) statecheck.StateCheck {
+	path := tfjsonpath.New(at[0])
+	for _, step := range at[1:] {
+		path = path.AtMapKey(step)
+	}
+	return statecheck.ExpectKnownValue(capacityAddress, path, want)
+}
+
+func capacityCodes(want ...string) statecheck.StateCheck {
+	checks := make([]knownvalue.Check, 0, len(want))
+	for _, code := range want {
+		checks = append(checks, knownvalue.ObjectPartial(map[string]knownvalue.Check{"code": knownvalue.StringExact(code)}))
+	}
+	return inCapacity(knownvalue.ListExact(checks), "findings")
+}
+
+// Figures that are given by hand, within the connections of a real instance; and a service that is nowhere yet, whose advice is null, so that
+// what it is used for has its default.
+func TestAccCapacityAdvice_given(t *testing.T) {
+	t.Parallel()
+	cloud := localtest.Shared(t)
+	advice := func(more string) string {
+		return providerBlock(cloud) + `
+data "august_capacity_advice" "test" {
+  instance = "platform"
+  ` + more + `
+  services = {
+    website = {
+      requests_per_second      = 12.3
+      peak_requests_per_second = 500
+      latency_ms               = 48
+      cpu_ms                   = 6.1
+      database_ms              = 21
+    }
+    outreach = {
+      requests_per_second = 30
+      latency_ms          = 210
+      cpu_ms              = 20
+      database_ms         = 150
+      burst_percent       = 50
+      messages_per_second = 100
+      batch_fixed_ms      = 8
+      message_ms          = 0.2
+    }
+    coming = {
+      service = "cap-not-there-yet"
+    }
+  }
+}
+
+resource "terraform_data" "settings" {
+  input = {
+    pool    = coalesce(data.august_capacity_advice.test.advice["coming"].pool_max, 4)
+    website = data.august_capacity_advice.test.advice["website"].max_instances
+  }
+}
+`
+	}
+	number := func(n int64) knownvalue.Check { return knownvalue.Int64Exact(n) }
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			{
+				Config:           advice(""),
+				ConfigPlanChecks: emptyAfterApply,
+				ConfigStateChecks: []statecheck.StateCheck{
+					inCapacity(knownvalue.StringExact("projects/"+accProject+"/instances/platform"), "id"),
+					inCapacity(number(400), "available_connections"),
+					inCapacity(knownvalue.StringExact("24h"), "window"), inCapacity(number(15), "reserved_connections"),
+					inCapacity(number(4), "advice", "website", "pool_max"), inCapacity(number(7), "advice", "website", "concurrency"),
+					inCapacity(number(1), "advice", "website", "min_instances"), inCapacity(number(12), "advice", "website", "max_instances"),
+					inCapacity(knownvalue.Bool(true), "advice", "website", "fits"),
+					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`connections at work when the burst is there: 1000 a second × 22.4 ms = 22.4`)), "advice", "website", "explanation"),
+					inCapacity(knownvalue.Null(), "advice", "website", "max_messages"),
+					inCapacity(number(160), "advice", "outreach", "max_messages"), inCapacity(number(320), "advice", "outreach", "max_outstanding_messages"),
+					inCapacity(number(10), "advice", "outreach", "ack_deadline_seconds"), inCapacity(number(1), "advice", "outreach", "consumers"),
+					inCapacity(knownvalue.Null(), "advice", "coming", "pool_max"), inCapacity(knownvalue.Null(), "advice", "coming", "max_instances"),
+					inCapacity(knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.StringExact("requests_per_second")}), "advice", "coming", "unknown"),
+					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`There is no Cloud Run service cap-not-there-yet in us-central1`)), "advice", "coming", "explanation"),
+					inCapacity(knownvalue.Bool(false), "fits"), // since one is not known
+					statecheck.ExpectKnownValue("terraform_data.settings", tfjsonpath.New("output").AtMapKey("pool"), number(4)),
+					statecheck.ExpectKnownValue("terraform_data.settings", tfjsonpath.New("output").AtMapKey("website"), number(12)),
+				},
+			},
+			{ // fewer connections: pools give way, and then the burst
+				Config:           advice("max_connections = 50"),
+				ConfigPlanChecks: emptyAfterApply,
+				ConfigStateChecks: []statecheck.StateCheck{
+					inCapacity(number(50), "available_connections"), inCapacity(number(50), "connections"),
+					inCapacity(knownvalue.Bool(false), "advice", "website", "fits"), inCapacity(knownvalue.Bool(false), "healthy"),
+					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`need 50 of 50: 0 left`)), "explanation"),
+				},
+			},
+		},
+	})
+}
+
+func TestAccCapacityAdvice_refuses(t *testing.T) {
+	t.Parallel()
+	cloud := localtest.Shared(t)
+	config := func(instance, service string) string {
+		return providerBlock(cloud) + `
+data "august_capacity_advice" "test" {
+  instance = "` + instance + `"
+  services = { website = { ` + service + ` } }
+}
+`
+	}
+	step := func(config string, want ...string) resource.TestStep {
+		return resource.TestStep{Config: config, PlanOnly: true, ExpectError: asShown(want...)}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: providers,
+		Steps: []resource.TestStep{
+			step(config("platform", "latency_ms = 20, database_ms = 21"), `services["website"].database_ms: A request that takes 20 ms cannot have a connection for 21 ms.`),
+			step(config("platform", `location = "us-east1"`), `services["website"].location: It says where a Cloud Run service is, and there is none`),
+			step(config("platform", `database_user = "website"`), `services["website"].database_user: It is looked up in what a sync runtime has measured, and none is named`),
+			step(config("cap-typo", "latency_ms = 20"), "There is no Cloud SQL instance feel-august-platform/cap-typo"),
+		},
+	})
+}
