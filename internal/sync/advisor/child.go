@@ -31,6 +31,9 @@ func NewParser() (*Parser, error) {
 	return &Parser{[]string{exe, "parse"}, time.Minute}, nil
 }
 
+// Parsed is what a statement was read as, or why it could not be.
+type Parsed = parser.Parsed
+
 // errGaveUp is of a statement that ended the child.
 var errGaveUp = errors.New("the parser gave up on it")
 
