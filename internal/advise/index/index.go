@@ -4,6 +4,7 @@ package index
 
 import (
 	"context"
+	"errors"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement"
 	"github.com/feel-august/terraform-provider-august/internal/advise/workload"
@@ -14,7 +15,9 @@ type Input struct {
 	Window     workload.Window
 	Database   workload.Database
 	Statements []Statement
-	Planner    Planner // nil: Arithmetic alone
+	Unread     []Unread // statements that could not be read: they are of the workload's time, too
+	Notes      []string // what narrows the advice, as far as the caller knows
+	Planner    Planner  // nil: Arithmetic alone
 	Options    Options
 }
 
@@ -27,10 +30,14 @@ type Statement struct {
 // Planner says what a statement costs with indexes that are not there.
 type Planner interface {
 	// Plan is the statement's cost when these indexes are there as well. An error says why the statement cannot be planned, in
-	// words without any value.
+	// words without any value; ErrUnsupported in it says that the planner can't suppose one of these indexes at all, and arithmetic
+	// has to do. It is called by one goroutine at a time, and often: for each statement once without and once for each choice of indexes.
 	Plan(ctx context.Context, s *Statement, with []Definition) (Plan, error)
 	Proof() string // ProofHypoPG or ProofArithmetic
 }
+
+// ErrUnsupported is a planner's when it can't suppose an index of this kind.
+var ErrUnsupported = errors.New("the planner cannot suppose an index of this kind")
 
 // How a gain was shown.
 const (
@@ -42,6 +49,7 @@ const (
 type Plan struct {
 	Generic float64   // for values that are not known
 	Literal []Literal // for values as the columns' statistics have them
+	Blocks  float64   // that are touched, as far as the planner tells; 0: it does not
 	Uses    []string  // names of indexes, there and hypothetical (Definition.Name), that are used in any of them
 }
 
@@ -66,9 +74,9 @@ type Definition struct {
 // Options is what a caller may choose.
 type Options struct {
 	Schemas       []string // only tables of these; empty: all
-	LeastShare    float64  // least share of the workload's time that an index has to save, in percent
-	UnusedDays    float64  // how long an index must have been watched before it is called unused
-	MostProposals int
+	LeastShare    float64  // least share of the workload's time that an index has to save, in percent; 0: 0.5
+	UnusedDays    float64  // how long an index must have been watched before it is called unused; 0: 30
+	MostProposals int      // 0: 50
 }
 
 // Advice is what came of it.
@@ -96,6 +104,7 @@ type Proposal struct {
 	Statement  string     `json:"statement"` // CREATE INDEX CONCURRENTLY …
 	HCL        string     `json:"hcl"`       // the same as an august_index
 	Reason     string     `json:"reason"`    // in one sentence
+	Proof      string     `json:"proof"`     // arithmetic where the planner could not suppose this one
 
 	Saved        float64    `json:"saved_seconds_per_day"` // of reading
 	SavedPercent float64    `json:"saved_percent"`         // of the workload's time

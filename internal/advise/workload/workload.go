@@ -83,6 +83,7 @@ type Column struct {
 	NullShare   float64   // 0 to 1
 	Common      []float64 // shares of the most common values, the largest first, without the values
 	Correlation float64
+	TrueShare   *float64 // of a boolean: how many are true, 0 to 1; nil: not known
 	Known       []string // values that its type or a CHECK constraint allows, when those are few: of the schema, not of any row
 }
 
@@ -105,17 +106,18 @@ type Index struct {
 	Building     bool // CREATE INDEX CONCURRENTLY is at it now
 	Bytes        int64
 	Scans        float64   // of the window
-	Since        time.Time // since when its scans are counted without a gap
+	Since        time.Time // since when its scans are counted without a gap; zero: they are not yet
+	SinceScans   float64   // since then
 }
 
 // Key is a column or an expression of an index.
 type Key struct {
-	Column     string // "" for an expression
-	Expression string
-	Descending bool
-	NullsFirst bool
-	Class      string // operator class, "" for the default one
-	Collation  string // "" for the column's own
+	Column     string `json:"column,omitempty"` // "" for an expression
+	Expression string `json:"expression,omitempty"`
+	Descending bool   `json:"descending,omitempty"`
+	NullsFirst bool   `json:"nulls_first,omitempty"`
+	Class      string `json:"operator_class,omitempty"` // "" for the default one
+	Collation  string `json:"collation,omitempty"`      // "" for the column's own
 }
 
 // ForeignKey is a declared reference, from this table.

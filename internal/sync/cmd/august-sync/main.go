@@ -133,6 +133,7 @@ func command() *cobra.Command {
 		auditCommand(),
 		anonymizeCommand(),
 		importCommand(),
+		adviseCommand(),
 		parseCommand(),
 		&cobra.Command{
 			Use:   "version",

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
+	"github.com/feel-august/terraform-provider-august/internal/sync/advisor"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
@@ -146,7 +147,15 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
 	tester := selftest.New(selftest.Config{Store: db, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), Secret: cfg.DrChrono.WebhookSecret.Reveal()})
-	api.Ready(service, probes, webhook.Shelf{Store: db}, tester, schemaOf{db}, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
+	reader, err := advisor.NewParser()
+	if err != nil {
+		return err
+	}
+	adviser := advisor.New(advisor.Config{Store: db, Reader: reader, Log: log})
+	api.Ready(control.Backend{
+		Pipelines: service, Probes: probes, Shelf: webhook.Shelf{Store: db}, Tester: tester, Schema: schemaOf{db}, Adviser: adviser,
+		Info: runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance},
+	})
 	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
@@ -160,6 +169,7 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	beside.Go(func() { pusher.Run(ctx) })
 	beside.Go(func() { keeper.Run(ctx) })
 	beside.Go(func() { drain.Run(ctx) })
+	beside.Go(func() { adviser.Run(ctx) })
 	defer beside.Wait()
 	return service.Run(ctx)
 }
