@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement"
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement/parser"
@@ -100,9 +101,11 @@ func (s *Statement) add(c *call, written []parser.Value) {
 		}
 		values, known := make([]*string, s.Shape.Params), len(d.params)
 		for n, v := range d.params {
-			if n <= len(values) {
-				values[n-1] = v
+			if n > len(values) || v != nil && strings.HasSuffix(*v, "...") { // cut off, by log_parameter_max_length
+				known = 0
+				break
 			}
+			values[n-1] = v
 		}
 		for _, v := range written {
 			if v.Param <= len(values) {

@@ -63,16 +63,16 @@ type literal struct {
 }
 
 // Statements reads statements, and gives as many answers in their order.
-func (p *Parser) Statements(ctx context.Context, texts []string) ([]parser.Parsed, error) {
+func (p *Parser) Statements(ctx context.Context, texts []string) ([]Parsed, error) {
 	return p.statements(ctx, texts, false)
 }
 
 // StatementsWithLiterals is Statements, and gives the literals that each had.
-func (p *Parser) StatementsWithLiterals(ctx context.Context, texts []string) ([]parser.Parsed, error) {
+func (p *Parser) StatementsWithLiterals(ctx context.Context, texts []string) ([]Parsed, error) {
 	return p.statements(ctx, texts, true)
 }
 
-func (p *Parser) statements(ctx context.Context, texts []string, literals bool) ([]parser.Parsed, error) {
+func (p *Parser) statements(ctx context.Context, texts []string, literals bool) ([]Parsed, error) {
 	questions := make([]question, len(texts))
 	for i, t := range texts {
 		questions[i] = question{Text: t, Literals: literals}
@@ -81,9 +81,9 @@ func (p *Parser) statements(ctx context.Context, texts []string, literals bool) 
 	if err != nil {
 		return nil, err
 	}
-	all := make([]parser.Parsed, len(answers))
+	all := make([]Parsed, len(answers))
 	for i, a := range answers {
-		all[i] = parser.Parsed{Shape: a.Shape, Fingerprint: a.Fingerprint}
+		all[i] = Parsed{Shape: a.Shape, Fingerprint: a.Fingerprint}
 		for _, v := range a.Values {
 			all[i].Values = append(all[i].Values, parser.Value(v))
 		}
