@@ -3,6 +3,7 @@ package advisor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -131,11 +132,12 @@ func (d *inspected) ran(s *index.Statement, params int) [][][]byte {
 		if len(values) != params {
 			return nil
 		}
+		if slices.Contains(values, nil) {
+			continue // a plan for NULL finds nothing and costs nothing
+		}
 		set := make([][]byte, params)
 		for n, v := range values {
-			if v != nil {
-				set[n] = []byte(*v)
-			}
+			set[n] = []byte(*v)
 		}
 		all = append(all, set)
 	}

@@ -107,7 +107,10 @@ func (p *planner) show(ctx context.Context, s *index.Statement) *shown {
 	if p.values == nil || len(described.ParamOIDs) == 0 {
 		return what
 	}
-	draws := p.db.ran(s, len(described.ParamOIDs))
+	var draws [][][]byte
+	if what.guess == nil { // a value that does not fit a guessed type would be quoted in the server's log
+		draws = p.db.ran(s, len(described.ParamOIDs))
+	}
 	if draws == nil {
 		if draws, err = p.values.draw(ctx, s, described.ParamOIDs); err != nil {
 			return &shown{err: unplannable(ctx, err)}
