@@ -155,8 +155,6 @@ func TestNamesAreLookedForWhereTheirRoleDoes(t *testing.T) {
 	r := newRig(t)
 	r.exec(`create schema elsewhere; create table elsewhere.made_up_away (id int); create table made_up (id int, other text)`)
 	r.exec(`alter database ` + r.store.Pool().Config().ConnConfig.Database + ` set search_path = elsewhere, "gone", public`)
-	p := &paths{}
-	var err error
 	conn, err := r.store.Pool().Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +165,8 @@ func TestNamesAreLookedForWhereTheirRoleDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(t.Context()) //nolint:errcheck // nothing was written
-	if p, err = searchPaths(t.Context(), tx); err != nil {
+	p, err := searchPaths(t.Context(), tx)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got := p.of("anybody"); !slices.Equal(got, []string{"elsewhere", "public"}) {
