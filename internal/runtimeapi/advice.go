@@ -34,6 +34,9 @@ type IndexAdviceRequest struct {
 	MostProposals int      `json:"most_proposals,omitempty"` // 0: AdviceMostDefault
 }
 
+// anything is a share that is next to nothing: to the advisor itself, nought is what was not chosen.
+const anything = 1e-9
+
 var schemaForm = regexp.MustCompile(`^[^\x00-\x1f"]{1,63}$`)
 
 // Validate lists everything that is wrong with the request.
@@ -75,7 +78,7 @@ func (q IndexAdviceRequest) Window() time.Duration {
 func (q IndexAdviceRequest) Options() index.Options {
 	o := index.Options{Schemas: q.Schemas, LeastShare: AdviceLeastDefault, UnusedDays: q.UnusedDays, MostProposals: q.MostProposals}
 	if q.LeastPercent != nil {
-		o.LeastShare = *q.LeastPercent
+		o.LeastShare = max(*q.LeastPercent, anything)
 	}
 	if o.UnusedDays == 0 {
 		o.UnusedDays = AdviceUnusedDefault

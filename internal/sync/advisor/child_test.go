@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement"
+	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 )
 
 // As a child of its own, the test's executable answers as august-sync does, or fails as it is told to.
 func TestMain(m *testing.M) {
 	mode, child := strings.CutPrefix(os.Args[len(os.Args)-1], "child:")
 	if !child {
-		os.Exit(m.Run())
+		pgtest.Main(m)
 	}
 	out := os.Stdout
 	if mode == "hang" {

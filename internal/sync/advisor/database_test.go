@@ -63,7 +63,7 @@ func TestADatabaseIsReadAsItIs(t *testing.T) {
 	r.sample()
 	d := r.inspect()
 	if d.Version < 150000 || d.Costs.RandomPage != 4 || d.Costs.CachePages < 1000 || d.Replicas != 0 {
-		t.Errorf("settings: %+v", d.Database.Costs)
+		t.Errorf("settings: %+v", d.Costs)
 	}
 	made := d.table(t, "made_up")
 	if made.Fillfactor != 80 || made.Rows < 1800 || made.Pages < 10 || !made.Analyzed || made.Updated != 30 || made.Deleted != 10 {

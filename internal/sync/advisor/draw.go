@@ -56,7 +56,8 @@ func (v *values) draw(ctx context.Context, s *index.Statement, types []uint32) (
 	sets := make([][][]byte, draws)
 	for n, typ := range types {
 		for k := range sets {
-			value, ok := "", true
+			var value string
+			ok := true
 			if list := asks[n+1]; len(list) > 0 {
 				value = v.value(list[0], asks, n+1, k, typ)
 			} else if value, ok = counted(s, n+1); !ok {

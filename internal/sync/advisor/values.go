@@ -2,6 +2,7 @@ package advisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -61,7 +62,7 @@ func (v *values) of(ctx context.Context, schema, table, column string) (*spread,
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
 			join pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname and s.inherited = (c.relkind = 'p')
 		where n.nspname = $1 and c.relname = $2 and a.attname = $3`, schema, table, column).Scan(&s.typ, &nulls, &s.common, &s.shares, &s.bounds)
-	if err == pgx.ErrNoRows || err == nil && len(s.common)+len(s.bounds) == 0 {
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && len(s.common)+len(s.bounds) == 0 {
 		s, err = nil, nil
 	}
 	if err != nil {

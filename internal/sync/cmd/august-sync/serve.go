@@ -18,7 +18,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
-	"github.com/feel-august/terraform-provider-august/internal/sync/advisor"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
@@ -150,7 +149,10 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
 	tester := selftest.New(selftest.Config{Store: db, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), Secret: cfg.DrChrono.WebhookSecret.Reveal()})
-	adviser := advisor.New(advisor.Config{Store: db, Log: log})
+	adviser, err := openAdvisor(ctx, cfg, db, log)
+	if err != nil {
+		return err
+	}
 	builder := indexes.New(indexes.Config{Store: db, Log: log})
 	measurer := measures.New(measures.Config{Store: db, Batches: batches, Instance: cfg.Database.Instance, Subscription: cfg.PubSub.Subscription, Log: log})
 	api.Ready(control.Backend{
