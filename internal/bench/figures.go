@@ -66,6 +66,20 @@ var figures = []figure{
 	{what: "restore to a moment, until the clone answers", of: "localcloud/cloudsql.PointInTimeRecovery", unit: "clone-s", shown: "s", floor: "floor-s"},
 	{what: "drill: digest of 100,000 rows", of: "sync/probe.Digest", unit: "ms/100k-rows", shown: "ms", floor: "ms-to-read"},
 
+	{what: "index advice by HypoPG: of 30 missing indexes, not found", of: "advise/scoretest.Advise/hypopg", unit: "missed", shown: "of 30", most: 2},
+	{what: "· of the ten that other advisors have three of", of: "advise/scoretest.Advise/hypopg", unit: "missed-of-ten", shown: "of 10", most: 2},
+	{what: "· proposals that cost more than they save", of: "advise/scoretest.Advise/hypopg", unit: "wrong", most: 1},
+	{what: "· of 20 indexes in the way, not found", of: "advise/scoretest.Advise/hypopg", unit: "useless-missed", shown: "of 20", most: 1},
+	{what: "· indexes said to be in the way that have to stay", of: "advise/scoretest.Advise/hypopg", unit: "guarded", most: 1},
+	{what: "· a day of the workload as advised, against indexes made by hand", of: "advise/scoretest.Advise/hypopg", unit: "blocks", floor: "blocks-by-hand", share: 90},
+	{what: "· in time", of: "advise/scoretest.Advise/hypopg", unit: "s", floor: "s-by-hand"},
+	{what: "· before the advice, in blocks", of: "advise/scoretest.Advise/hypopg", unit: "blocks-before", shown: "blocks"},
+	{what: "· in time", of: "advise/scoretest.Advise/hypopg", unit: "s-before", shown: "s"},
+	{what: "· how long the advice takes", of: "advise/scoretest.Advise/hypopg", unit: "s-advice", shown: "s", most: 120},
+	{what: "index advice without HypoPG: missing indexes not found", of: "advise/scoretest.Advise/arithmetic", unit: "missed", shown: "of 30", most: 3},
+	{what: "· proposals that cost more than they save", of: "advise/scoretest.Advise/arithmetic", unit: "wrong", most: 1},
+	{what: "· a day of the workload as advised", of: "advise/scoretest.Advise/arithmetic", unit: "blocks", floor: "blocks-by-hand", share: 90},
+
 	{what: "plan of 100 pipelines on 3 runtimes, 100 ms a call", of: "provider.Plan/pipelines/refresh", unit: "s", beside: "floor", most: 3},
 	{what: "· without a refresh", of: "provider.Plan/pipelines/none", unit: "s", beside: "floor", most: 3},
 

@@ -148,6 +148,9 @@ var wanting = []missing{
 var others = []statement{
 	// No index is any good for these, or none is worth what it costs.
 	{name: "half of all", calls: 20, sql: `select id, filler from madeup.members where sex = $1`, draws: `select sex from madeup.members`},
+	{name: "nine of ten", calls: 20, sql: `select id, filler from madeup.members where active`},
+	{name: "all in order", calls: 5, sql: `select id, note from madeup.journal order by day`},
+	{name: "all but some", calls: 10, sql: `select id, note from madeup.journal where kind <> $1`, draws: `select kind from madeup.journal`},
 	{name: "tiny table", calls: 200, sql: `select id, beds from madeup.rooms where name = $1`, draws: `select 'Room ' || (1 + id % 40) from madeup.members`},
 	{name: "silent for long", calls: 2, sql: `select count(*) from madeup.heartbeats where last_seen < $1`, draws: `select last_seen from madeup.heartbeats`},
 	{name: "trail of one", calls: 1, sql: `select at, line from madeup.trail where actor = $1`, draws: `select actor from madeup.trail`},
@@ -170,7 +173,8 @@ var others = []statement{
 	{name: "staff by how a sign begins", calls: 20, sql: `select id from madeup.staff where sign like $1`, draws: `select left(sign, 8) || '%' from madeup.staff`},
 	{name: "staff that left", calls: 20, sql: `select count(*) from madeup.staff where left_at is not null`},
 	{name: "staff that left, by room", calls: 20, sql: `select id, room from madeup.staff where left_at = $1 order by room limit 20`, draws: `select '2026-02-02' from madeup.staff`},
-	{name: "staff of a room", calls: 20, sql: `select id, badge from madeup.staff where room = $1`, draws: `select room from madeup.staff`},
+	{name: "staff of some rooms", calls: 20, sql: `select count(*) from madeup.staff where room between $1 and $1::int + 400`, draws: `select room from madeup.staff`},
+	{name: "staff in order of signs", calls: 20, sql: `select sign from madeup.staff order by sign limit 20`},
 	{name: "staff wide", calls: 20, sql: `select id from madeup.staff where room = $1 and wide = $2`, draws: `select room, wide from madeup.staff`},
 	{name: "months by place", calls: 20, sql: `select id from madeup.months where place = $1 and day < '2026-06-01'`, draws: `select place from madeup.months`},
 
