@@ -90,7 +90,9 @@ type Operand struct {
 }
 
 // Indexable tells whether an index could be on it: an expression must not depend on a parameter.
-func (o Operand) Indexable() bool { return o.Ref >= 0 && o.Up == 0 && !strings.Contains(o.Expression, "$") }
+func (o Operand) Indexable() bool {
+	return o.Ref >= 0 && o.Up == 0 && !strings.Contains(o.Expression, "$")
+}
 
 // Order is an item of ORDER BY.
 type Order struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -49,6 +50,12 @@ func unplannable(ctx context.Context, err error) error {
 		return errors.New(why)
 	}
 	return errors.New("PostgreSQL does not plan it (SQLSTATE " + pg.Code + ")")
+}
+
+// untold tells that PostgreSQL could not tell the type of a parameter.
+func untold(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && slices.Contains([]string{"42P18", "42P08", "42725", "42883", "42804"}, pg.Code)
 }
 
 var why = map[string]string{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/index"
 )
@@ -31,6 +32,7 @@ type planner struct {
 // shown is what of a statement is the same for all plans.
 type shown struct {
 	text     string
+	guess    []uint32   // types of parameters that the text does not tell; nil: it tells all
 	explains []*explain // the generic one, and one for each draw of values
 	weight   float64    // of each draw
 	err      error
@@ -98,7 +100,7 @@ func (p *planner) show(ctx context.Context, s *index.Statement) *shown {
 		return &shown{err: err}
 	}
 	defer p.back(ctx)
-	described, err := p.conn.PgConn().Prepare(ctx, "", what.text, nil)
+	described, err := p.describe(ctx, s, what)
 	if err != nil {
 		return &shown{err: unplannable(ctx, err)}
 	}
@@ -114,6 +116,41 @@ func (p *planner) show(ctx context.Context, s *index.Statement) *shown {
 		what.weight = 1 / float64(len(draws))
 	}
 	return what
+}
+
+// guesses is types for a constant that pg_stat_statements has taken out, where the text does not tell: most often it is a number
+// or a time that something is added to.
+var guesses = []uint32{pgtype.Int4OID, pgtype.IntervalOID, pgtype.TextOID}
+
+// describe finds out the types of the statement's parameters. Those of conditions on a column are always told.
+func (p *planner) describe(ctx context.Context, s *index.Statement, what *shown) (*pgconn.StatementDescription, error) {
+	described, err := p.conn.PgConn().Prepare(ctx, "", what.text, nil)
+	if err == nil || !untold(err) {
+		return described, err
+	}
+	told := map[int]bool{}
+	for _, scope := range s.Shape.Scopes {
+		for _, c := range scope.Predicates {
+			told[c.Param] = true
+		}
+	}
+	for _, typ := range guesses {
+		guess := make([]uint32, s.Shape.Params)
+		for n := range guess {
+			if !told[n+1] {
+				guess[n] = typ
+			}
+		}
+		p.back(ctx)
+		if err := p.path(ctx, s); err != nil {
+			return nil, err
+		}
+		if described, again := p.conn.PgConn().Prepare(ctx, "", what.text, guess); again == nil {
+			what.guess = described.ParamOIDs
+			return described, nil
+		}
+	}
+	return nil, err
 }
 
 // path looks for the statement's tables where its role does.
@@ -145,9 +182,9 @@ func (p *planner) plan(ctx context.Context, s *index.Statement, what *shown) (pl
 	for _, e := range what.explains {
 		var answer []byte
 		if e.params == nil {
-			answer, err = p.generic(ctx, what.text, s.Shape.Params)
+			answer, err = p.generic(ctx, what, s.Shape.Params)
 		} else {
-			answer, err = first(p.conn.PgConn().ExecParams(ctx, "explain (format json) "+what.text, e.params, nil, nil, nil).Read())
+			answer, err = first(p.conn.PgConn().ExecParams(ctx, "explain (format json) "+what.text, e.params, what.guess, nil, nil).Read())
 		}
 		if err != nil {
 			return plan, unplannable(ctx, err)
@@ -172,15 +209,15 @@ func (p *planner) plan(ctx context.Context, s *index.Statement, what *shown) (pl
 
 // generic is the plan for values that are not known. Before PostgreSQL 16 only a prepared statement has one; it is prepared anew
 // each time, for it would keep its plan when indexes are supposed. It is never planned for NULL, which finds nothing and costs nothing.
-func (p *planner) generic(ctx context.Context, text string, params int) ([]byte, error) {
+func (p *planner) generic(ctx context.Context, what *shown, params int) ([]byte, error) {
 	conn := p.conn.PgConn()
 	if params == 0 {
-		return one(conn.Exec(ctx, "explain (format json) "+text).ReadAll())
+		return one(conn.Exec(ctx, "explain (format json) "+what.text).ReadAll())
 	}
-	if p.db.Version >= 160000 {
-		return one(conn.Exec(ctx, "explain (generic_plan, format json) "+text).ReadAll())
+	if p.db.Version >= 160000 && what.guess == nil {
+		return one(conn.Exec(ctx, "explain (generic_plan, format json) "+what.text).ReadAll())
 	}
-	described, err := conn.Prepare(ctx, savepoint, text, nil)
+	described, err := conn.Prepare(ctx, savepoint, what.text, what.guess)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 
 const skewed = `
 	create table made_up (id bigint primary key, practice int, status text, name text, at date);
-	insert into made_up select n, n % 10, case when n % 1000 = 0 then 'rare' else 'Mxyzptlk' end, 'Mxyzptlk ' || md5(n::text), date '2026-01-01' + n / 50 from generate_series(1, 20000) n;
+	insert into made_up select n, n % 10, case when n % 1000 = 0 then 'rare' else 'Mxyzptlk' end, 'Mxyzptlk ' || md5(n::text), date '2026-01-01' + n * 7919 % 401 from generate_series(1, 20000) n;
 	create table made_up_part (id bigint, at date not null) partition by range (at);
 	create table made_up_part_1 partition of made_up_part for values from ('2026-01-01') to ('2026-02-01');
 	create table made_up_part_2 partition of made_up_part for values from ('2026-02-01') to ('2026-03-01');
@@ -88,37 +88,39 @@ func TestAStatementIsPlannedAsIfAnIndexWereThere(t *testing.T) {
 	r := newRig(t)
 	r.hasHypo()
 	r.exec(skewed)
-	for text, d := range map[string]index.Definition{
-		`select id from made_up where at = $1`:                                                 onMadeUp("at"),
-		`select id from made_up where name like $1`:                                            {Name: "made_up_idx", Schema: "public", Table: "made_up", Method: "btree", Keys: []workload.Key{{Column: "name", Class: "text_pattern_ops"}}},
-		`update made_up set status = $1 where at between $2 and $3`:                            onMadeUp("at"),
-		`select id from made_up where at = any($1) and practice = $2`:                          onMadeUp("at", "practice"),
-		`select id from made_up where practice = $1 order by at desc limit $2`:                 onMadeUp("practice", "at"),
-		`select count(*) from made_up where status = 'rare' and at > now() - interval '1 day'`: onMadeUp("at"),
-		`select id from made_up_part where id = $1`:                                            {Name: "made_up_idx", Schema: "public", Table: "made_up_part", Method: "btree", Keys: []workload.Key{{Column: "id"}}},
-		`select id from made_up_part where at = $1 and id = $2`:                                {Name: "made_up_idx", Schema: "public", Table: "made_up_part", Method: "btree", Keys: []workload.Key{{Column: "id"}}},
-		`delete from made_up where at < $1 and lower(name) = $2`:                               {Name: "made_up_idx", Schema: "public", Table: "made_up", Method: "btree", Keys: []workload.Key{{Expression: "lower(name)"}}},
-	} {
-		r.planning(func(ctx context.Context, p *planner) {
+	r.planning(func(ctx context.Context, p *planner) {
+		for text, d := range map[string]index.Definition{
+			`select id from made_up where at = $1`:                                                 onMadeUp("at"),
+			`select id from made_up where name like $1`:                                            {Name: "made_up_idx", Schema: "public", Table: "made_up", Method: "btree", Keys: []workload.Key{{Column: "name", Class: "text_pattern_ops"}}},
+			`update made_up set status = $1 where at between $2 and $3`:                            onMadeUp("at"),
+			`select id from made_up where at = any($1) and practice = $2`:                          onMadeUp("at", "practice"),
+			`select id from made_up where practice = $1 order by at desc limit $2`:                 onMadeUp("practice", "at"),
+			`select count(*) from made_up where status = 'rare' and at > now() - interval '1 day'`: onMadeUp("at"),
+			`select id from made_up_part where id = $1`:                                            {Name: "made_up_idx", Schema: "public", Table: "made_up_part", Method: "btree", Keys: []workload.Key{{Column: "id"}}},
+			`select id from made_up_part where at = $1 and id = $2`:                                {Name: "made_up_idx", Schema: "public", Table: "made_up_part", Method: "btree", Keys: []workload.Key{{Column: "id"}}},
+			`select id from made_up where at >= $1 and at < $1 + $2`:                               onMadeUp("at"),
+			`select id from made_up where at = current_date - $1`:                                  onMadeUp("at"),
+			`delete from made_up where at < $1 and lower(name) = $2`:                               {Name: "made_up_idx", Schema: "public", Table: "made_up", Method: "btree", Keys: []workload.Key{{Expression: "lower(name)"}}},
+		} {
 			s := statementOf(t, text)
 			before, err := p.Plan(ctx, s, nil)
 			if err != nil {
 				t.Errorf("%s: %v", text, err)
-				return
+				continue
 			}
 			after, err := p.Plan(ctx, s, []index.Definition{d})
 			if err != nil {
 				t.Errorf("%s: %v", text, err)
-				return
+				continue
 			}
-			if s.Shape.Params > 0 && (len(before.Literal) != draws || len(after.Literal) != draws) {
+			if constant := strings.Contains(text, "current_date") || s.Shape.Params == 0; !constant && (len(before.Literal) != draws || len(after.Literal) != draws) {
 				t.Errorf("%s: planned for %d and %d draws of values", text, len(before.Literal), len(after.Literal))
 			}
 			like := strings.Contains(text, "like") // without a value, PostgreSQL cannot use an index for it
-			if !like && after.Generic >= before.Generic/2 || like && after.Generic != before.Generic {
+			if !like && after.Generic >= before.Generic*.85 || like && after.Generic != before.Generic {
 				t.Errorf("%s: costs %.0f, and %.0f with the index, for unknown values", text, before.Generic, after.Generic)
 			}
-			if len(before.Literal) > 0 && mean(after) >= mean(before)/2 {
+			if len(before.Literal) > 0 && mean(after) >= mean(before)*.85 {
 				t.Errorf("%s: costs %.0f, and %.0f with the index, for values", text, mean(before), mean(after))
 			}
 			if !slices.Contains(after.Uses, "made_up_idx") || slices.Contains(before.Uses, "made_up_idx") {
@@ -128,8 +130,8 @@ func TestAStatementIsPlannedAsIfAnIndexWereThere(t *testing.T) {
 			if err != nil || again.Generic != before.Generic {
 				t.Errorf("%s: costs %.0f once nothing is supposed any more, and %.0f before (%v)", text, again.Generic, before.Generic, err)
 			}
-		})
-	}
+		}
+	})
 	if n := r.number(`select count(*) from hypopg()`); n != 0 {
 		t.Errorf("the session still supposes %v indexes", n)
 	}

@@ -11,8 +11,6 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
-
 // rig is a migrated database of a test's own, whose statements are counted.
 type rig struct {
 	testing.TB
@@ -49,7 +47,7 @@ func newRig(t testing.TB) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return &rig{TB: t, store: s, Advisor: New(Config{Store: s, Log: slog.New(slog.DiscardHandler)})}
+	return &rig{TB: t, store: s, Advisor: New(Config{Store: s, Reader: here{}, Log: slog.New(slog.DiscardHandler)})}
 }
 
 func (r *rig) exec(sql string, args ...any) {

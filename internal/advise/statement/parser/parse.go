@@ -25,7 +25,7 @@ var (
 	ErrLong    = fmt.Errorf("it is longer than %d kB", longest>>10)
 	errOdd     = errors.New("it has parameters or types that PostgreSQL would not take")
 	errPrint   = errors.New("it cannot be printed without its literals")
-	errDeep    = errors.New("it is nested too deeply")
+	ErrDeep    = errors.New("it is nested too deeply")
 )
 
 const longest = 1 << 20
@@ -78,6 +78,9 @@ func Normalize(text string) (string, error) {
 
 // Fingerprint is the same for statements that differ in literals only.
 func Fingerprint(text string) (string, error) {
+	if _, _, err := read(text); err != nil {
+		return "", err
+	}
 	f, err := pgquery.Fingerprint(text)
 	if err != nil {
 		return "", ErrSyntax
@@ -91,6 +94,12 @@ func read(text string) (*pg.Node, statement.Kind, error) {
 		return nil, "", ErrLong
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
 		return nil, "", ErrSyntax
+	}
+	switch d, err := deep(text); {
+	case err != nil:
+		return nil, "", err
+	case d > deepestTree:
+		return nil, "", ErrDeep
 	}
 	tree, err := pgquery.Parse(text)
 	switch {
@@ -166,6 +175,9 @@ func printExpression(n *pg.Node) (string, error) {
 // Expression is an index's expression or predicate (as pg_get_indexdef and pg_get_expr print it) in the form that Operand.Expression has: without
 // the casts that PostgreSQL adds to literals. Its literals stay: they are of the schema.
 func Expression(text string) (string, error) {
+	if d, err := deep(text); err != nil || d > deepestTree {
+		return "", ErrDeep
+	}
 	tree, err := pgquery.Parse("SELECT " + text)
 	if err != nil || len(tree.Stmts) != 1 || len(tree.Stmts[0].Stmt.GetSelectStmt().GetTargetList()) != 1 {
 		return "", ErrSyntax
@@ -188,6 +200,22 @@ func plain(n *pg.Node) {
 		}
 		return true
 	})
+}
+
+// sound is a statement with many of the grammar's words, as the printer prints it.
+const sound = `SELECT DISTINCT a, CASE WHEN b THEN lower(c) ELSE d::text END AS x FROM s.t JOIN u USING (id) LEFT JOIN v ON v.a = t.b ` +
+	`WHERE a = $1 AND b IN (1, 2) AND c IS NOT NULL AND d BETWEEN 1 AND 2 GROUP BY a HAVING count(*) > 1 ORDER BY a DESC LIMIT 1`
+
+// Sound tells whether the parser still reads and prints as it should. It is to be asked after what was read, before that is used.
+func Sound() error {
+	tree, err := pgquery.Parse(sound)
+	if err == nil {
+		var printed string
+		if printed, err = pgquery.Deparse(tree); err == nil && printed == sound {
+			return nil
+		}
+	}
+	return errors.New("the parser is no longer itself: what it has read must not be used")
 }
 
 func integer(n int32) string { return strconv.Itoa(int(n)) }

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -119,5 +120,54 @@ func TestParse(t *testing.T) {
 	}
 	if diff := cmp.Diff(strings.TrimSpace(string(text)), strings.TrimSpace(got.String())); diff != "" && !*update {
 		t.Error(diff)
+	}
+}
+
+// deepened is a statement n deep, by what is in each other.
+func deepened(kind string, n int) string {
+	r := strings.Repeat
+	return map[string]string{
+		"not":      "select a from t where " + r("not ", n) + "b",
+		"plus":     "select a from t where b = " + r("c + ", n) + "2",
+		"group":    "select a from t where b = " + r("c + (", n) + "2" + r(")", n),
+		"cast":     "select a from t where b = 1" + r("::x", n),
+		"from":     r("select * from (", n) + "select 1 from t" + r(") q", n),
+		"in":       r("select a from t where a in (", n) + "select 1 from t" + r(")", n),
+		"exists":   r("select a from t where exists (", n) + "select 1 from t" + r(")", n),
+		"union":    r("select 1 union ", n) + "select 2",
+		"join":     "select 1 from a " + r("join b using (c) ", n),
+		"case":     "select " + r("case when a then b else ", n) + "1" + r(" end", n),
+		"call":     "select " + r("f(", n) + "1" + r(")", n),
+		"array":    "select " + r("array[", n) + "1" + r("]", n),
+		"and":      "select 1 from t where " + r("(a and (b or ", n) + "c" + r("))", n),
+		"with":     r("with c as (", n) + "select 1" + r(") select 1 from c", n),
+		"null":     "select a" + r(" is null", n),
+		"coalesce": "select " + r("coalesce(a,", n) + "1" + r(")", n),
+		"row":      "select " + r("(a,", n) + "1" + r(")", n),
+		"collate":  "select a" + r(` collate "C"`, n),
+		"window":   "select " + r("sum(", n) + "1" + r(") over (order by x)", n),
+		"brackets": "select " + r("(", n) + "1" + r(")", n),
+	}[kind]
+}
+
+var kinds = strings.Fields("not plus group cast from in exists union join case call array and with null coalesce row collate window brackets")
+
+// What would overwrite the parser's memory is not read, whatever it is deep by; what nearly would leaves the parser whole.
+func TestParse_deep(t *testing.T) {
+	for _, kind := range kinds {
+		deepestRead := 0
+		for _, n := range []int{2, 4, 8, 10, 12, 16, 20, 30, 38, 60, 98, 300, 5000} {
+			if _, err := Parse(deepened(kind, n)); err == nil {
+				deepestRead = n
+			} else if !errors.Is(err, ErrDeep) && !errors.Is(err, errPrint) {
+				t.Errorf("%d %s: %v", n, kind, err)
+			}
+			if err := Sound(); err != nil {
+				t.Fatalf("%d %s: %v", n, kind, err)
+			}
+		}
+		if deepestRead < 8 || deepestRead > 40 && kind != "brackets" {
+			t.Errorf("%s is read %d deep", kind, deepestRead)
+		}
 	}
 }

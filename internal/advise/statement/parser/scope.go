@@ -24,7 +24,7 @@ func (r *reader) statement(n *pg.Node) error {
 	r.uses, r.seen = uses(n), map[*pg.SubLink]bool{}
 	r.written(n, nil, -1)
 	if r.deep > deepest {
-		return errDeep
+		return ErrDeep
 	}
 	return nil
 }

@@ -133,6 +133,8 @@ func command() *cobra.Command {
 		auditCommand(),
 		anonymizeCommand(),
 		importCommand(),
+		adviseCommand(),
+		parseCommand(),
 		&cobra.Command{
 			Use:   "version",
 			Short: "Print the version and exit",
