@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/index"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/logging"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
@@ -20,13 +21,20 @@ import (
 // Reader reads SQL by PostgreSQL's grammar, in a process of its own.
 type Reader interface {
 	Statements(ctx context.Context, texts []string) ([]Parsed, error)
+	StatementsWithLiterals(ctx context.Context, texts []string) ([]Parsed, error)
 	Expressions(ctx context.Context, texts []string) ([]string, error)
+}
+
+// Logs is what the server has logged: its lines from a moment on, up to another, of which it may give the latest only.
+type Logs interface {
+	Lines(ctx context.Context, from, to time.Time) (lines []logging.Line, all bool, err error)
 }
 
 // Config is what an Advisor needs.
 type Config struct {
 	Store  *store.Store
 	Reader Reader
+	Logs   Logs // nil: slow statements are not looked for in the log
 	Log    *slog.Logger
 }
 
@@ -104,6 +112,11 @@ func (a *Advisor) input(ctx context.Context, req runtimeapi.IndexAdviceRequest) 
 	}
 	if err := a.read(ctx, in, w); err != nil {
 		return nil, err
+	}
+	if a.cfg.Logs != nil {
+		if err := a.logged(ctx, in); err != nil {
+			return nil, err
+		}
 	}
 	in.Database = in.db.Database
 	return in, nil

@@ -16,10 +16,17 @@ import (
 // here reads statements in the test's own process.
 type here struct{}
 
-func (here) Statements(_ context.Context, texts []string) (all []Parsed, err error) {
+func (h here) Statements(ctx context.Context, texts []string) ([]Parsed, error) {
+	return h.StatementsWithLiterals(ctx, texts)
+}
+
+func (here) StatementsWithLiterals(_ context.Context, texts []string) (all []Parsed, err error) {
 	for _, text := range texts {
-		shape, err := parser.Parse(text)
-		all = append(all, Parsed{Shape: shape, Err: err})
+		var p Parsed
+		if p.Shape, p.Values, p.Err = parser.Literals(text); p.Err == nil {
+			p.Fingerprint, p.Err = parser.Fingerprint(text)
+		}
+		all = append(all, p)
 	}
 	return all, nil
 }

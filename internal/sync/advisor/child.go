@@ -31,13 +31,8 @@ func NewParser() (*Parser, error) {
 	return &Parser{[]string{exe, "parse"}, time.Minute}, nil
 }
 
-// Parsed is what a statement was read as, or why it could not be: Err has nothing of its text.
-type Parsed struct {
-	Shape       *statement.Shape
-	Fingerprint string         // the same for statements that differ in literals only
-	Values      []parser.Value // the literals that it had
-	Err         error
-}
+// Parsed is what a statement was read as, or why it could not be.
+type Parsed = parser.Parsed
 
 // errGaveUp is of a statement that ended the child.
 var errGaveUp = errors.New("the parser gave up on it")

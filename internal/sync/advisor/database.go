@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/feel-august/terraform-provider-august/internal/advise/slowlog"
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement"
 	"github.com/feel-august/terraform-provider-august/internal/advise/workload"
 )
@@ -17,6 +18,7 @@ type inspected struct {
 	ids   map[string]uint32          // "schema.table" → oid
 	parts map[string][][2]string     // "schema.table" of a partitioned table → schemas and tables of its partitions
 	hides int                        // tables whose statistics the role may not see
+	draws map[string][]slowlog.Draw  // values that statements ran with, by text
 }
 
 // inspect reads what the planner and an advisor have to know of the database, from since on. It reads no table, and no value

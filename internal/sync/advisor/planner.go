@@ -107,9 +107,11 @@ func (p *planner) show(ctx context.Context, s *index.Statement) *shown {
 	if p.values == nil || len(described.ParamOIDs) == 0 {
 		return what
 	}
-	draws, err := p.values.draw(ctx, s, described.ParamOIDs)
-	if err != nil {
-		return &shown{err: unplannable(ctx, err)}
+	draws := p.db.ran(s, len(described.ParamOIDs))
+	if draws == nil {
+		if draws, err = p.values.draw(ctx, s, described.ParamOIDs); err != nil {
+			return &shown{err: unplannable(ctx, err)}
+		}
 	}
 	for _, d := range draws {
 		what.explains = append(what.explains, &explain{params: d})

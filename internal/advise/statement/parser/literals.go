@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -57,22 +58,26 @@ func (l *literals) replace(stmt *pg.Node) error {
 	if odd || l.params > mostParams {
 		return errOdd
 	}
+	var found []*pg.Node
 	walk(stmt, func(m proto.Message) bool {
 		n, ok := m.(*pg.Node)
 		if !ok || n.GetAConst() == nil {
 			return true
 		}
-		c := n.GetAConst()
-		if c.Isnull || c.GetBoolval() != nil || l.keep[c] {
-			return false
+		if c := n.GetAConst(); !c.Isnull && c.GetBoolval() == nil && !l.keep[c] {
+			found = append(found, n)
 		}
-		l.params++
-		l.values = append(l.values, Value{l.params, text(c)})
-		n.Node = &pg.Node_ParamRef{ParamRef: &pg.ParamRef{Number: int32(min(l.params, mostParams+1))}} //nolint:gosec // it is bounded
 		return false
 	})
-	if l.params > mostParams {
+	if l.params+len(found) > mostParams {
 		return errOdd
+	}
+	// Numbered as they are written, which is how pg_stat_statements does it: the same statement in a log has the same text.
+	slices.SortStableFunc(found, func(a, b *pg.Node) int { return cmp.Compare(a.GetAConst().Location, b.GetAConst().Location) })
+	for _, n := range found {
+		l.params++
+		l.values = append(l.values, Value{l.params, text(n.GetAConst())})
+		n.Node = &pg.Node_ParamRef{ParamRef: &pg.ParamRef{Number: int32(l.params)}} //nolint:gosec // it is bounded
 	}
 	return nil
 }

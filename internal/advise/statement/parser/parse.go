@@ -39,6 +39,14 @@ type Value struct {
 // Format keeps values out of whatever prints them.
 func (v Value) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "$%d", v.Param) }
 
+// Parsed is what a statement was read as, or why it could not be.
+type Parsed struct {
+	Shape       *statement.Shape
+	Fingerprint string  // the same for statements that differ in literals only
+	Values      []Value // the literals that it had
+	Err         error
+}
+
 // Parse reads a statement. Of one that no index helps it tells no more than that.
 func Parse(text string) (*statement.Shape, error) {
 	shape, _, err := Literals(text)

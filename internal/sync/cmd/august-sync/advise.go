@@ -12,7 +12,6 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/index"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
-	"github.com/feel-august/terraform-provider-august/internal/sync/advisor"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
 )
@@ -63,13 +62,13 @@ func printAdvice(ctx context.Context, env config.Lookup, req runtimeapi.IndexAdv
 	if err := migratedFar(ctx, db); err != nil {
 		return err
 	}
-	reader, err := advisor.NewParser()
+	adviser, err := openAdvisor(ctx, cfg, db, telemetry.NewLogger(progress, cfg.LogLevel, cfg.Database.Project()))
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, runtimeapi.AdviceTime)
 	defer cancel()
-	advice, err := advisor.New(advisor.Config{Store: db, Reader: reader, Log: telemetry.NewLogger(progress, cfg.LogLevel, cfg.Database.Project())}).Indexes(ctx, req)
+	advice, err := adviser.Indexes(ctx, req)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
-	"github.com/feel-august/terraform-provider-august/internal/sync/advisor"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
@@ -147,11 +146,10 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
 	tester := selftest.New(selftest.Config{Store: db, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), Secret: cfg.DrChrono.WebhookSecret.Reveal()})
-	reader, err := advisor.NewParser()
+	adviser, err := openAdvisor(ctx, cfg, db, log)
 	if err != nil {
 		return err
 	}
-	adviser := advisor.New(advisor.Config{Store: db, Reader: reader, Log: log})
 	api.Ready(control.Backend{
 		Pipelines: service, Probes: probes, Shelf: webhook.Shelf{Store: db}, Tester: tester, Schema: schemaOf{db}, Adviser: adviser,
 		Info: runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance},
