@@ -141,6 +141,7 @@ func draw(ctx context.Context, conn *pgx.Conn, s statement) ([][]any, error) {
 func (p *practice) live(t testing.TB) {
 	t.Helper()
 	for _, s := range everything() {
+		p.exec(t, `set log_min_duration_statement = `+map[bool]string{true: "0", false: "-1"}[s.log])
 		for i := range s.calls {
 			sets := p.draws[s.name]
 			if _, err := p.conn.Exec(t.Context(), s.sql, sets[i%len(sets)]...); err != nil {
