@@ -57,14 +57,18 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 	names := slices.Sorted(maps.Keys(declared))
 	seen := make([]seenService, len(names))
 	var measures *runtimeapi.Measures
-	var unmeasured, unseen string
+	var unmeasured, unseen, uncounted string
+	var backlog *float64
 	var instance monitoring.Instance
 	var all sync.WaitGroup
 	for i, name := range names {
 		all.Go(func() { seen[i] = d.see(ctx, declared[name], m.Project.ValueString(), window) })
 	}
 	if !m.Endpoint.IsNull() {
-		all.Go(func() { measures, unmeasured = d.measures(ctx, m, window) })
+		all.Go(func() {
+			measures, unmeasured = d.measures(ctx, m, window)
+			backlog, uncounted = d.backlog(ctx, measures, window)
+		})
 	}
 	if live != nil {
 		all.Go(func() { instance, unseen = d.seeInstance(ctx, m, window) })
@@ -79,7 +83,7 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 	if t, err := advise.ParseTier(db.Tier); err == nil {
 		db.VCPU = t.VCPU
 	}
-	for _, text := range []string{unmeasured, unseen} {
+	for _, text := range []string{unmeasured, unseen, uncounted} {
 		if text != "" {
 			db.Seen.Missing = append(db.Seen.Missing, text)
 		}
@@ -100,6 +104,7 @@ func (d *capacityAdviceDataSource) measure(ctx context.Context, m capacityAdvice
 	}
 	services := make([]capacity.Service, 0, len(names))
 	for i, name := range names {
+		seen[i].backlog = backlog
 		services = append(services, declared[name].expand(name, m, seen[i], measures, window))
 	}
 	return db, services
@@ -122,6 +127,29 @@ func (d *capacityAdviceDataSource) measures(ctx context.Context, m capacityAdvic
 	return &measures, ""
 }
 
+// backlog is how many deliveries have waited at most: in the runtime's subscription, or, when it has none, in its inbox now.
+func (d *capacityAdviceDataSource) backlog(ctx context.Context, m *runtimeapi.Measures, window time.Duration) (*float64, string) {
+	if m == nil || m.Deliveries == nil {
+		return nil, ""
+	}
+	parts := strings.Split(m.Deliveries.Subscription, "/")
+	if len(parts) != 4 { // projects/…/subscriptions/…
+		return new(float64(m.Deliveries.Pending)), ""
+	}
+	client, err := d.clients.Monitoring(ctx)
+	var seen monitoring.Subscription
+	if err == nil {
+		seen, err = client.Subscription(ctx, parts[1], parts[3], window)
+	}
+	if err != nil {
+		return nil, "How many deliveries have waited is not known. " + lagProblem(parts[1], err)
+	}
+	if seen.Backlog == nil {
+		return nil, ""
+	}
+	return &seen.Backlog.Most, ""
+}
+
 func (d *capacityAdviceDataSource) seeInstance(ctx context.Context, m capacityAdviceModel, window time.Duration) (monitoring.Instance, string) {
 	client, err := d.clients.Monitoring(ctx)
 	var seen monitoring.Instance
@@ -139,6 +167,7 @@ type seenService struct {
 	live     *run.GoogleCloudRunV2Service
 	spec     cloudrun.Spec
 	measured *monitoring.Service
+	backlog  *float64 // of the runtime's deliveries, whichever service that is
 	missing  []string
 }
 
@@ -193,7 +222,9 @@ func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen se
 	}
 	out.Measured = s.measured(seen, out.CPU, measures, window)
 	if measures != nil && seen.live != nil && (seen.live.Uri == m.Endpoint.ValueString() || slices.Contains(seen.live.Urls, m.Endpoint.ValueString())) {
-		out.Measured.Batches = batchesOf(*measures)
+		if out.Measured.Batches = batchesOf(*measures); out.Measured.Batches != nil {
+			out.Measured.Batches.Backlog = seen.backlog
+		}
 	}
 	s.give(&out.Measured)
 	runtime := variable(seen.spec, envDatabasePoolMax) != ""

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +56,7 @@ func TestCapacityAdvice_expand(t *testing.T) {
 		Batches:    []runtimeapi.BatchMeasures{{Source: "inbox", Rows: 1, BaseMs: new(1.0)}, {Source: "pubsub", Rows: 9, BaseMs: new(8.0), EachMs: new(0.2)}},
 		Deliveries: &runtimeapi.DeliveryMeasures{PerSecond: 3, PeakMinute: 4},
 	}
+	seen.backlog = new(70.0)
 	m := capacityAdviceModel{Endpoint: types.StringValue("https://sync.test"), BurstPercent: types.Float64Value(100)}
 	s := capacityServiceModel{Service: types.StringValue("sync"), DatabaseUser: types.StringValue("sync")}
 
@@ -65,7 +68,7 @@ func TestCapacityAdvice_expand(t *testing.T) {
 	if f.Window != time.Hour || *f.Rate != 10 || *f.PeakRate != 20 || *f.LatencyMS != 50 || *f.CPUMS != 40 || *f.DatabaseMS != 20 || *f.Instances != 3 || len(f.Missing) != 0 {
 		t.Errorf("%+v", f)
 	}
-	if b := f.Batches; b == nil || *b.Rate != 3 || *b.PeakRate != 4 || *b.FixedMS != 8 || *b.EachMS != 0.2 {
+	if b := f.Batches; b == nil || *b.Rate != 3 || *b.PeakRate != 4 || *b.FixedMS != 8 || *b.EachMS != 0.2 || *b.Backlog != 70 {
 		t.Errorf("%+v", b)
 	}
 
@@ -85,5 +88,39 @@ func TestCapacityAdvice_expand(t *testing.T) {
 	seen.measured = &monitoring.Service{}
 	if got = (capacityServiceModel{Service: types.StringValue("sync")}).expand("sync", m, seen, nil, time.Hour); got.Measured.Rate != nil || len(got.Measured.Missing) != 1 {
 		t.Errorf("%+v", got.Measured)
+	}
+}
+
+// What waits is in the runtime's subscription, which Cloud Monitoring counts, or in its inbox.
+func TestCapacityAdvice_backlog(t *testing.T) {
+	t.Parallel()
+	google := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path != "/v3/projects/p/timeSeries":
+			w.WriteHeader(http.StatusForbidden)
+		case strings.Contains(r.URL.Query().Get("filter"), `resource.labels.subscription_id = "deliveries"`) && strings.Contains(r.URL.Query().Get("filter"), "num_undelivered_messages"):
+			_, _ = w.Write([]byte(`{"timeSeries":[{"points":[{"interval":{"endTime":"2099-01-01T00:00:00Z"},"value":{"int64Value":"12"}},{"interval":{"endTime":"2098-12-31T23:59:00Z"},"value":{"int64Value":"400"}}]}]}`))
+		default:
+			_, _ = w.Write([]byte(`{}`))
+		}
+	}))
+	t.Cleanup(google.Close)
+	d := &capacityAdviceDataSource{configuredDataSource{configured{clients: &clients{accessToken: setting{value: "test"}, monitoring: setting{value: google.URL + "/"}}}}}
+	of := func(subscription string) *runtimeapi.Measures {
+		return &runtimeapi.Measures{Deliveries: &runtimeapi.DeliveryMeasures{Pending: 7, Subscription: subscription}}
+	}
+	for subscription, want := range map[string]float64{"": 7, "projects/p/subscriptions/deliveries": 400} {
+		if got, problem := d.backlog(t.Context(), of(subscription), time.Hour); got == nil || *got != want || problem != "" {
+			t.Errorf("%q: %v, %q, want %g", subscription, got, problem, want)
+		}
+	}
+	if got, problem := d.backlog(t.Context(), of("projects/p/subscriptions/other"), time.Hour); got != nil || problem != "" {
+		t.Errorf("without a figure: %v, %q", got, problem)
+	}
+	if got, problem := d.backlog(t.Context(), of("projects/q/subscriptions/deliveries"), time.Hour); got != nil || !strings.Contains(problem, monitoring.Role) {
+		t.Errorf("denied: %v, %q", got, problem)
+	}
+	if got, problem := d.backlog(t.Context(), nil, time.Hour); got != nil || problem != "" {
+		t.Errorf("without a runtime: %v, %q", got, problem)
 	}
 }

@@ -73,6 +73,9 @@ func batchOf(m *Batches, burst float64) *Batch {
 	out.note("a batch needs %d to carry its part; from %d on, no more than %d %% of it is fixed, so that what has waited is done soon", max(1, ceil(needed)), max(1, ceil(thrifty)), int(fixedShare*100))
 	taken := fixed + float64(out.MaxMessages)*each
 	out.MaxOutstanding = 2 * out.MaxMessages
+	if spare := float64(out.Consumers)*carries(out.MaxMessages) - rate; value(m.Backlog, 0) > 0 && spare > 0 {
+		out.note("as many as have waited at most, %s, are done in %s s, while others come", shown(up(*m.Backlog)), shown(up(*m.Backlog/spare)))
+	}
 	// The last message that a consumer holds waits for a batch before its own.
 	out.AckDeadline = min(mostDeadline, max(leastDeadline, 10*ceil(2*taken*deadlineFactor/1000/10)))
 	out.note("%s: batches of %d, each %s ms; one more of them waits: %d messages outstanding", plural(out.Consumers, "consumer"), out.MaxMessages, shown(taken), out.MaxOutstanding)

@@ -15,9 +15,11 @@ func TestBatch(t *testing.T) {
 		line                                      string
 	}{
 		// 1000 a second of a consumer that may be busy for 60 %: n ÷ (8 + n × 0.2) = 1.67, so n = 13.3 ÷ 0.67 = 20; and 8 ms are a fifth of 40
-		"dear batches":            {Batches{Rate: new(100.0), PeakRate: new(500.0), FixedMS: new(8.0), EachMS: new(0.2)}, 160, 320, 10, 1, "a batch needs 20 to carry its part; from 160 on"},
-		"dear messages":           {Batches{Rate: new(20.0), FixedMS: new(10.0), EachMS: new(50.0)}, 1, 2, 10, 4, "4 consumers"},
-		"messages of a second":    {Batches{Rate: new(1.0), FixedMS: new(100.0), EachMS: new(2000.0)}, 1, 2, 20, 7, "= 20 s"},
+		"dear batches":         {Batches{Rate: new(100.0), PeakRate: new(500.0), FixedMS: new(8.0), EachMS: new(0.2)}, 160, 320, 10, 1, "a batch needs 20 to carry its part; from 160 on"},
+		"dear messages":        {Batches{Rate: new(20.0), FixedMS: new(10.0), EachMS: new(50.0)}, 1, 2, 10, 4, "4 consumers"},
+		"messages of a second": {Batches{Rate: new(1.0), FixedMS: new(100.0), EachMS: new(2000.0)}, 1, 2, 20, 7, "= 20 s"},
+		// A consumer carries 160 ÷ 40 ms = 4000 a second, and 500 of them are new.
+		"some wait":               {Batches{Rate: new(100.0), PeakRate: new(500.0), FixedMS: new(8.0), EachMS: new(0.2), Backlog: new(7000.0)}, 160, 320, 10, 1, "at most, 7100, are done in 2 s"},
 		"next to nothing":         {Batches{Rate: new(0.0), FixedMS: new(1.0), EachMS: new(1.0)}, 4, 8, 10, 1, ""},
 		"a message takes minutes": {Batches{Rate: new(0.1), FixedMS: new(1.0), EachMS: new(300_000.0)}, 1, 2, 600, 106, ""},
 	} {

@@ -162,11 +162,11 @@ func TestInstance(t *testing.T) {
 		return face.Series{Labels: map[string]string{"database": db}, Points: points, Resource: map[string]string{"database_id": id}}
 	}
 	m := meter{}
-	m.add(backends, face.Gauge, face.Int64, database, of("p:platform", "platform", at(2.5, 10), at(2.2, 20), at(0.5, 30)), of("p:platform", "postgres", at(2.5, 1), at(0.5, 1)), of("p:other", "x", at(0.5, 99)))
+	m.add(backends, face.Gauge, face.Int64, database, of("p:platform", "platform", at(2.5, 10), at(2.2, 40), at(0.5, 30)), of("p:platform", "postgres", at(2.5, 1), at(0.5, 1)), of("p:other", "x", at(0.5, 99)))
 	m.add(databaseCPU, face.Gauge, face.Double, database, of("p:platform", "", at(2.5, 0.2), at(0.5, 0.6)))
 	m.add(databaseMemory, face.Gauge, face.Double, database)
 	got, err := m.serve(t).Instance(t.Context(), "p", "platform", time.Hour)
-	if err != nil || got.Connections == nil || *got.Connections != (Level{(16 + 31) / 2., 31}) || got.CPU == nil || !near(got.CPU.Mean, 0.4) || got.CPU.Most != 0.6 || got.Memory != nil {
+	if err != nil || got.Connections == nil || *got.Connections != (Level{(26 + 31) / 2., 41}) || got.CPU == nil || !near(got.CPU.Mean, 0.4) || got.CPU.Most != 0.6 || got.Memory != nil {
 		t.Errorf("%+v %+v %+v, %v", got.Connections, got.CPU, got.Memory, err)
 	}
 }

@@ -54,6 +54,7 @@ func (f *Face) tally(s *service, revision string) *runner.Tally {
 // Look ends the sample of every revision that has processes.
 func (f *Face) Look(context.Context) {
 	f.mu.Lock()
+	maps.DeleteFunc(f.tallies, func(_ tallyKey, t *runner.Tally) bool { return t.Forgotten(time.Now()) })
 	var pools []*runner.Pool
 	for _, s := range f.services {
 		pools = slices.AppendSeq(pools, maps.Values(s.pools))

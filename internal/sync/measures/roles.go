@@ -127,7 +127,7 @@ func (r *roles) statements(ctx context.Context, tx pgx.Tx, window time.Duration)
 	}
 	rows, _ := tx.Query(ctx, `
 		select role, sum(calls), sum(seconds) from august.workload_statement_day
-		where day >= (select min(day) from august.workload_day where last > now() - $1::interval) and role <> ''
+		where day >= (select min(day) from august.workload_day where last > now() - $1::interval)
 		group by role having sum(calls) > 0`, window)
 	var name string
 	var calls, seconds float64

@@ -20,6 +20,7 @@ type Tally struct {
 	mu   sync.Mutex
 	open Sample
 	past []Sample
+	used bool // somebody has asked
 }
 
 // Sample is what a revision has done in a time.
@@ -44,6 +45,10 @@ func NewTally() *Tally { return &Tally{open: Sample{From: time.Now()}} }
 func (t *Tally) Request(status int, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if from := time.Now().Add(-took); !t.used && from.After(t.open.From) {
+		t.open.From = from // the rate of the first seconds is of those, not of the wait for them
+	}
+	t.used = true
 	if t.open.Requests == nil {
 		t.open.Requests = map[int]*face.Distribution{}
 	}
@@ -79,6 +84,17 @@ func (t *Tally) end(now time.Time, instances []Instance) {
 		old++
 	}
 	t.past = slices.Delete(t.past, 0, old)
+}
+
+// Forgotten says that nothing is kept of the revision, and nothing of it runs.
+func (t *Tally) Forgotten(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	newest := t.open.From
+	if n := len(t.past); n > 0 {
+		newest = t.past[n-1].To
+	}
+	return now.Sub(newest) > face.SampleAge
 }
 
 // Samples is those that end after a moment, and what has happened since the last.
