@@ -29,14 +29,6 @@ func inCapacity(want knownvalue.Check, at ...string) statecheck.StateCheck {
 	return statecheck.ExpectKnownValue(capacityAddress, path, want)
 }
 
-func capacityCodes(want ...string) statecheck.StateCheck {
-	checks := make([]knownvalue.Check, 0, len(want))
-	for _, code := range want {
-		checks = append(checks, knownvalue.ObjectPartial(map[string]knownvalue.Check{"code": knownvalue.StringExact(code)}))
-	}
-	return inCapacity(knownvalue.ListExact(checks), "findings")
-}
-
 // Figures that are given by hand, within the connections of a real instance; and a service that is nowhere yet, whose advice is null, so that
 // what it is used for has its default.
 func TestAccCapacityAdvice_given(t *testing.T) {
