@@ -1,10 +1,13 @@
 package provider
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -13,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
+	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
 
 const capacityAddress = "data.august_capacity_advice.test"
@@ -23,14 +27,6 @@ func inCapacity(want knownvalue.Check, at ...string) statecheck.StateCheck {
 		path = path.AtMapKey(step)
 	}
 	return statecheck.ExpectKnownValue(capacityAddress, path, want)
-}
-
-func capacityCodes(want ...string) statecheck.StateCheck {
-	checks := make([]knownvalue.Check, 0, len(want))
-	for _, code := range want {
-		checks = append(checks, knownvalue.ObjectPartial(map[string]knownvalue.Check{"code": knownvalue.StringExact(code)}))
-	}
-	return inCapacity(knownvalue.ListExact(checks), "findings")
 }
 
 // Figures that are given by hand, within the connections of a real instance; and a service that is nowhere yet, whose advice is null, so that
@@ -133,6 +129,20 @@ data "august_capacity_advice" "test" {
 }
 `
 	config := r.config(r.image, "") + data
+	given := func(rate string) string {
+		return r.config(r.image, `
+  concurrency = data.august_capacity_advice.test.advice["sync"].concurrency
+  scaling = {
+    min_instances = data.august_capacity_advice.test.advice["sync"].min_instances
+    max_instances = data.august_capacity_advice.test.advice["sync"].max_instances
+  }
+`) + strings.NewReplacer("august_sync_runtime.test.name", `"rt-capacity"`, "  endpoint = august_sync_runtime.test.uri\n", "", "  audience = august_sync_runtime.test.audience\n", "",
+			`database_user = "august-sync"`, "requests_per_second = "+rate+`
+      peak_requests_per_second = `+rate+`
+      latency_ms = 50
+      cpu_ms = 5
+      database_ms = 5`).Replace(data)
+	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
@@ -147,30 +157,44 @@ data "august_capacity_advice" "test" {
 						}
 						_ = resp.Body.Close()
 					}
+					for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
+						m, err := r.control().Measures(t.Context(), time.Hour)
+						if err == nil && slices.ContainsFunc(m.Roles, func(role runtimeapi.RoleMeasures) bool { return role.Role == "august-sync" && role.Window != nil }) {
+							return
+						}
+						if time.Now().After(deadline) {
+							t.Fatalf("the runtime never looked at its connections: %+v, %v", m, err)
+						}
+					}
 				},
 				Config: config, ConfigPlanChecks: emptyAfterApply,
 				ConfigStateChecks: []statecheck.StateCheck{
 					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`(?s)^measured over .* requests a second, .* ms of it with a connection, and .* ms of CPU`)), "advice", "sync", "explanation"),
-					inCapacity(knownvalue.Int64Exact(1), "advice", "sync", "min_instances"),
-					inCapacity(knownvalue.Int64Exact(4), "advice", "sync", "pool_max"), // it works with no smaller one
+					inCapacity(knownvalue.NotNull(), "advice", "sync", "min_instances"),
+					inCapacity(knownvalue.Int64Func(func(n int64) error {
+						if n < defaultPoolMax {
+							return fmt.Errorf("the runtime works with no pool of %d", n)
+						}
+						return nil
+					}), "advice", "sync", "pool_max"),
 					inCapacity(knownvalue.ListExact(nil), "advice", "sync", "unknown"),
 					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`(?s)max_connections: 400, the default of db-custom-2-7680.*sync, the write probe of a recovery drill: 2\nsync, the job that migrates: 1`)), "explanation"),
 				},
 			},
-			{ // its advice, as settings; the address is a literal, since a service cannot depend on what is asked of it
-				Config: r.config(r.image, `
-  concurrency = data.august_capacity_advice.test.advice["sync"].concurrency
-  scaling = {
-    min_instances = data.august_capacity_advice.test.advice["sync"].min_instances
-    max_instances = data.august_capacity_advice.test.advice["sync"].max_instances
-  }
-`) + strings.NewReplacer("august_sync_runtime.test.name", `"rt-capacity"`, "  endpoint = august_sync_runtime.test.uri\n", "", "  audience = august_sync_runtime.test.audience\n", "",
-					`database_user = "august-sync"`, "database_ms = 5").Replace(data),
+			{ // advice as settings, of figures that are given; the name is a literal, since a service cannot depend on what is asked of it
+				Config: given("20"),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
-					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate), expectChanged(runtimeAddress, "concurrency", "scaling")},
+					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate), expectChanged(runtimeAddress, "concurrency", "revision", "scaling")},
 					PostApplyPostRefresh: emptyAfterApply.PostApplyPostRefresh, // what was deployed stays
 				},
-				ConfigStateChecks: []statecheck.StateCheck{inCapacity(knownvalue.Int64Exact(1), "advice", "sync", "min_instances")},
+				ConfigStateChecks: []statecheck.StateCheck{
+					// 40 a second × 50 ms = 2 at once; by CPU 6 + 2 × √6 = 11 on an instance
+					statecheck.ExpectKnownValue(runtimeAddress, tfjsonpath.New("concurrency"), knownvalue.Int64Exact(11)),
+					statecheck.ExpectKnownValue(runtimeAddress, tfjsonpath.New("scaling").AtMapKey("max_instances"), knownvalue.Int64Exact(1)),
+				},
+			},
+			{ // a tenth more changes nothing: what was deployed stays
+				Config: given("22"), PlanOnly: true,
 			},
 		},
 	})
