@@ -233,7 +233,7 @@ func (c *chooser) left(pool []*candidate, bids map[*candidate]*bid, chosen []*ca
 		seen[x.signature()] = true
 	}
 	for _, x := range pool {
-		if slices.Contains(chosen, x) || slices.ContainsFunc(chosen, func(o *candidate) bool { return x.within(&o.Definition, equivalent) }) {
+		if slices.Contains(chosen, x) {
 			continue
 		}
 		if merged := merge(x, last); merged != nil {

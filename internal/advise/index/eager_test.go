@@ -80,3 +80,77 @@ func TestALeftJoinLeavesNoneOut(t *testing.T) {
 		t.Errorf("left %v, right %v", reads[0].implied(), reads[1].implied())
 	}
 }
+
+// An index that saves hardly more than it costs is not worth the doubt.
+func TestAnIndexSavesTwiceWhatItCosts(t *testing.T) {
+	t.Parallel()
+	near := false
+	for updates := 1e3; updates < 1e10; updates *= 1.15 {
+		in := clinic(ran("equal", statement.Scope{Predicates: []statement.Predicate{is(statement.Equal, "appointment")}}))
+		table := &in.Database.Tables[0]
+		table.Updated, table.HotUpdated, table.UpdatedColumns = updates, updates, map[string]float64{"appointment": updates}
+		advice, err := Advise(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range advice.Proposals {
+			if p.Saved < 2*p.Written {
+				t.Errorf("saves %g and costs %g", p.Saved, p.Written)
+			}
+			near = near || p.Saved < 3*p.Written
+		}
+	}
+	if !near {
+		t.Error("none was near the bound")
+	}
+}
+
+func TestWhichOrderAnIndexGives(t *testing.T) {
+	t.Parallel()
+	last := false
+	in := clinic()
+	for name, c := range map[string]struct {
+		order []statement.Order
+		given []statement.Class
+		want  bool
+	}{
+		"as it is":                {[]statement.Order{{Of: of("practice")}, {Of: of("service_date")}}, nil, true},
+		"backwards":               {[]statement.Order{{Of: of("practice"), Descending: true}, {Of: of("service_date"), Descending: true}}, nil, true},
+		"both ways":               {[]statement.Order{{Of: of("practice")}, {Of: of("service_date"), Descending: true}}, nil, false},
+		"the second alone":        {[]statement.Order{{Of: of("service_date")}}, nil, false},
+		"of one of the first":     {[]statement.Order{{Of: of("service_date"), Descending: true}}, []statement.Class{statement.Equal}, true},
+		"of several of the first": {[]statement.Order{{Of: of("service_date")}}, []statement.Class{statement.In}, false},
+		"more than it has":        {[]statement.Order{{Of: of("practice")}, {Of: of("service_date")}, {Of: of("name")}}, nil, false},
+		"no nulls to be last":     {[]statement.Order{{Of: of("practice"), Descending: true, NullsFirst: &last}}, nil, true},
+	} {
+		r := &read{table: &in.Database.Tables[0], order: c.order}
+		var given []*condition
+		for _, class := range c.given {
+			given = append(given, &condition{class: class, of: operand{column: "practice", columns: []string{"practice"}}})
+		}
+		if got := (&tree{method: BTree, keys: keys("practice", "service_date")}).sorted(r, given); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	r := &read{table: &in.Database.Tables[0], order: []statement.Order{{Of: of("deleted_at"), Descending: true, NullsFirst: &last}}}
+	if (&tree{method: BTree, keys: keys("deleted_at")}).sorted(r, nil) {
+		t.Error("nulls come first when it is read backwards")
+	}
+}
+
+// A unique index finds one row, however many each column alone lets expect.
+func TestAUniqueIndexFindsOneRow(t *testing.T) {
+	t.Parallel()
+	in := clinic(ran("equal", statement.Scope{Predicates: []statement.Predicate{is(statement.Equal, "practice"), is(statement.Equal, "billing_status")}}))
+	d := Definition{Name: "x", Schema: "public", Table: "line_items", Method: BTree, Keys: keys("practice", "billing_status")}
+	a := NewArithmetic(&in.Database)
+	many, err := a.Plan(t.Context(), &in.Statements[0], []Definition{d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Unique = true
+	one, err := a.Plan(t.Context(), &in.Statements[0], []Definition{d})
+	if err != nil || one.Generic > 10 || many.Generic < 100 {
+		t.Errorf("one row costs %.1f, many %.1f: %v", one.Generic, many.Generic, err)
+	}
+}
