@@ -3,9 +3,11 @@ package index
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement"
 	"github.com/feel-august/terraform-provider-august/internal/advise/workload"
@@ -41,10 +43,14 @@ func Advise(ctx context.Context, in Input) (*Advice, error) {
 		advice.Seconds += u.Seconds
 		refuse(unread, u.Reason, u.Statements, u.Seconds)
 	}
-	c := &chooser{prover: p, base: map[*query]outcome{}, alone: map[*query]outcome{}}
+	c := &chooser{late: late(ctx), prover: p, base: map[*query]outcome{}, alone: map[*query]outcome{}}
 	var all []*query
 	for _, s := range statements {
 		advice.Seconds += s.Seconds
+		if c.late() {
+			refuse(unread, "there was no time left to plan it", 1, s.Seconds)
+			continue
+		}
 		q := a.catalog.resolve(s)
 		o, err := basis(ctx, p, q)
 		if ctx.Err() != nil {
@@ -77,6 +83,9 @@ func Advise(ctx context.Context, in Input) (*Advice, error) {
 	d := dropper{in: &in, chooser: c, proposals: advice.Proposals}
 	advice.Useless = d.useless()
 	advice.Notes = append(advice.Notes, notes(&in)...)
+	if c.late() {
+		advice.Notes = append(advice.Notes, "there was no time left to look at all that could be proposed: ask with more of it, or on fewer schemas")
+	}
 	for _, reason := range sortedNames(unread) {
 		advice.Unread = append(advice.Unread, *unread[reason])
 	}
@@ -85,6 +94,16 @@ func Advise(ctx context.Context, in Input) (*Advice, error) {
 		advice.Unread = []Unread{}
 	}
 	return advice, nil
+}
+
+// late tells when the time that the caller has is nearly over: advice that is not complete, and says so, is better than none.
+func late(ctx context.Context) func() bool {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return func() bool { return false }
+	}
+	enough := time.Now().Add(time.Until(deadline) * 7 / 10)
+	return func() bool { return time.Now().After(enough) }
 }
 
 func (o Options) withDefaults() Options {
@@ -152,13 +171,16 @@ func merged(all []Statement) []*Statement {
 	for _, k := range sortedNames(byText) {
 		list = append(list, byText[k])
 	}
+	slices.SortStableFunc(list, func(x, y *Statement) int { return -cmp.Compare(x.Seconds, y.Seconds) }) // should time run out, these count least
 	return list
 }
+
+var errUtility = errors.New("is a utility statement, which no index helps")
 
 // basis is what a statement costs as things are. One that reads nothing is read all the same: what it writes, counts.
 func basis(ctx context.Context, p *prover, q *query) (outcome, error) {
 	if q.Shape.Kind == statement.Utility {
-		return outcome{}, fmt.Errorf("is a utility statement, which no index helps")
+		return outcome{}, errUtility
 	}
 	if !q.known {
 		if q.Shape.Kind == statement.Insert {

@@ -33,6 +33,7 @@ func (c *candidate) complexity() int { return len(c.Keys) + len(c.Include) }
 
 // chooser finds the set of indexes that saves most.
 type chooser struct {
+	late    func() bool
 	prover  *prover
 	writes  *writes
 	queries []*query
@@ -154,7 +155,7 @@ func (c *chooser) best(ctx context.Context, pool []*candidate, bids map[*candida
 		*bids[x] = b
 		return err
 	}
-	for {
+	for !c.late() {
 		var best *candidate
 		for _, x := range pool {
 			if b := bids[x]; b.net > 0 && (b.stale || c.worth(x, b)) && (best == nil || b.net > bids[best].net) {
@@ -179,6 +180,7 @@ func (c *chooser) best(ctx context.Context, pool []*candidate, bids map[*candida
 		}
 		return c.simplest(pool, bids, best), nil
 	}
+	return nil, nil
 }
 
 // worth tells that an index saves enough: of the whole, and against what it costs.
@@ -231,7 +233,7 @@ func (c *chooser) left(pool []*candidate, bids map[*candidate]*bid, chosen []*ca
 		seen[x.signature()] = true
 	}
 	for _, x := range pool {
-		if slices.Contains(chosen, x) || slices.ContainsFunc(chosen, func(o *candidate) bool { return x.within(&o.Definition, equivalent) }) {
+		if slices.Contains(chosen, x) {
 			continue
 		}
 		if merged := merge(x, last); merged != nil {

@@ -46,7 +46,7 @@ func (c *chooser) proposals(ctx context.Context, chosen []*candidate, w workload
 			return nil, err
 		}
 		t := single(a.catalog.byPath[x.Schema+"."+x.Table])
-		p.Reason = c.reason(&p, x)
+		p.Reason = c.reason(x)
 		p.Warnings = append(p.Warnings, a.warnings(t, x, days)...)
 		all = append(all, p)
 	}
@@ -130,7 +130,7 @@ func count(n float64) string {
 }
 
 // reason says in one sentence what the index is for.
-func (c *chooser) reason(p *Proposal, x *candidate) string {
+func (c *chooser) reason(x *candidate) string {
 	n, seconds := 0, 0.0
 	equal, ranged, ordered := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, q := range x.queries {

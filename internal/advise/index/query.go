@@ -344,7 +344,7 @@ func strip(s string) string {
 			return s
 		}
 		depth := 0
-		for i := 0; i < len(s)-1; i++ {
+		for i := range len(s) - 1 {
 			switch s[i] {
 			case '(':
 				depth++

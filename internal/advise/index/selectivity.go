@@ -62,9 +62,9 @@ func (d draw) share(r *read, c *condition, between bool) float64 {
 	s := unknownEqual
 	switch c.class {
 	case statement.Equal:
-		s = d.equal(t, col, c)
+		s = d.equal(col, c)
 	case statement.In:
-		s = min(1, arrayElements*d.equal(t, col, c))
+		s = min(1, arrayElements*d.equal(col, c))
 	case statement.Range:
 		s = d.ranged(c, between) * (1 - nulls)
 	case statement.Null:
@@ -123,7 +123,7 @@ func unknown(r *read, c *condition) bool {
 }
 
 // equal is the share of the rows that have one value.
-func (d draw) equal(t *workload.Table, col *workload.Column, c *condition) float64 {
+func (d draw) equal(col *workload.Column, c *condition) float64 {
 	if col == nil || col.Distinct <= 0 {
 		return unknownEqual
 	}

@@ -74,7 +74,7 @@ func (x *tree) match(r *read, given []*condition, generic bool) *match {
 	case BTree:
 		return x.matchBTree(r, given, generic)
 	case GIN:
-		return x.matchWhole(given, func(k workload.Key, c *condition) bool { return ginServes(r.table, k, c) })
+		return x.matchWhole(given, func(k workload.Key, c *condition) bool { return ginServes(k, c) })
 	case BRIN:
 		return x.matchWhole(given, func(_ workload.Key, c *condition) bool {
 			return c.class == statement.Equal || c.class == statement.Range
@@ -222,7 +222,7 @@ func btreeServes(t *workload.Table, k workload.Key, c *condition, generic bool) 
 	return false
 }
 
-func ginServes(t *workload.Table, k workload.Key, c *condition) bool {
+func ginServes(k workload.Key, c *condition) bool {
 	switch c.class {
 	case statement.Contains, statement.Overlaps, statement.Search:
 		return true
