@@ -142,7 +142,7 @@ func (l *literals) normalise(stmt *pg.Node) (string, error) {
 	if err := l.replace(stmt); err != nil {
 		return "", err
 	}
-	printed, err := print(stmt)
+	printed, err := deparse(stmt)
 	if err != nil {
 		return "", err
 	}
@@ -157,7 +157,7 @@ func (l *literals) normalise(stmt *pg.Node) (string, error) {
 	return printed, nil
 }
 
-func print(stmt *pg.Node) (string, error) {
+func deparse(stmt *pg.Node) (string, error) {
 	printed, err := pgquery.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: stmt}}})
 	if err != nil {
 		return "", errPrint
@@ -167,7 +167,7 @@ func print(stmt *pg.Node) (string, error) {
 
 // printExpression prints one as an index has it: in parentheses, unless it is a call.
 func printExpression(n *pg.Node) (string, error) {
-	printed, err := print(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
+	printed, err := deparse(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
 		TargetList: []*pg.Node{pg.MakeResTargetNodeWithVal(n, 0)}, LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE,
 	}}})
 	if err != nil {
