@@ -116,8 +116,8 @@ func measured(ctx context.Context, tx pgx.Tx) (map[string]volume, error) {
 			where f.state = 'succeeded' order by f.feed, f.run_id desc
 		), ordinary as (
 			select f.feed, ceil(avg(f.read))::bigint as read, ceil(avg(f.pages))::bigint as pages, count(*) as runs
-			from august.run r join august.feed_run f on f.run_id = r.id
-			where r.finished_at > now() - interval '7 days' and r.kind = 'sync' and not r."full" and f.state = 'succeeded' group by f.feed
+			from august.run r cross join lateral (select feed, read, pages from august.feed_run where run_id = r.id and state = 'succeeded' offset 0) f -- run by run
+			where r.finished_at > now() - interval '7 days' and r.kind = 'sync' and not r."full" group by f.feed
 		)
 		select feed, coalesce(w.read, 0), coalesce(w.pages, 0), coalesce(o.read, 0), coalesce(o.pages, 0), coalesce(o.runs, 0)
 		from whole w full join ordinary o using (feed)`)

@@ -8,6 +8,7 @@ const few = "few rows: "
 
 const (
 	derives  = "what follows from the practice's data is computed from all of it; a derivation rests for ten times as long as the last one took"
+	pages    = derives + ", 4000 visits at a time"
 	compares = "a reconciliation, or a full sweep, holds all that is stored against all that the source has"
 	verifies = "verifying computes the whole trail anew"
 	states   = "a status says exactly how many rows there are"
@@ -23,8 +24,8 @@ var reasons = map[string]string{
 	"audit/seal.go sealNext 1": few + "it reads one block's entries",
 	"audit/verify.go chain 2":  verifies, "audit/verify.go cluster 1": verifies, "audit/verify.go cluster 2": verifies, "audit/verify.go entries": verifies,
 
-	"claims/books.go books 1": few + "a page is 4000 visits", "claims/books.go books 2": few + "a page is 4000 visits", "claims/books.go books 3": few + "a page is 4000 visits",
-	"claims/stage.go addLines": few + "a page is 4000 visits", "claims/stage.go addPostings": few + "a page is 4000 visits", "claims/stage.go visits": few + "a page is 4000 visits",
+	"claims/books.go books 1": pages, "claims/books.go books 2": pages, "claims/books.go books 3": pages,
+	"claims/stage.go addLines": pages, "claims/stage.go addPostings": pages, "claims/stage.go visits": pages,
 	"claims/books.go strayPayments": derives, "claims/books.go strayTransactions": derives, "claims/books.go eachAccount": derives,
 	"claims/claims.go merge 1": derives, "claims/claims.go merge 2": derives, "claims/claims.go merge 3": derives,
 	"claims/reconcile.go Reconcile 1": derives, "claims/reconcile.go Reconcile 2": derives,
