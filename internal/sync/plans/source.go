@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,17 +30,18 @@ var ours = regexp.MustCompile(`(?i)\b(august|drchrono|billing|labs)\.|\bstage_|%
 // Sites is the statements in the code below a folder, its tests left out. Folders below it may be skipped by name.
 func Sites(root string, skip ...string) ([]Site, error) {
 	var sites []Site
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	tree := os.DirFS(root)
+	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() && slices.Contains(skip, d.Name()) {
-			return filepath.SkipDir
+			return fs.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
-		raw, err := os.ReadFile(path)
+		raw, err := fs.ReadFile(tree, path)
 		if err != nil {
 			return err
 		}
@@ -49,11 +49,7 @@ func Sites(root string, skip ...string) ([]Site, error) {
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		sites = append(sites, sitesOf(filepath.ToSlash(rel), file)...)
+		sites = append(sites, sitesOf(path, file)...)
 		return nil
 	})
 	return sites, err
