@@ -90,8 +90,10 @@ var kept = map[string]string{
 	"patients_doctor": people, "patient_payment_log_appointment": people, "eobs_trace": people, "eligibility_checks_appointment": people,
 	"lab_orders_patient": people, "lab_tests_order": people, "lab_results_order": people, "lab_documents_order": people, "patient_lab_results_patient": people,
 	"claim_patient": people, "claim_history_claim": people, "mismatch_appointment": people,
-	"inbox_object": "for a person who replays what is parked of one object",
-	"run_finished": "for declarations, when there are more runs than those of a week",
+	"eobs_doctor":          people,
+	"derive_mark_pipeline": "for marks that pile up while nothing derives",
+	"inbox_object":         "for a person who replays what is parked of one object",
+	"run_finished":         "for declarations, when there are more runs than those of a week",
 }
 
 // excuse is the entry of unexercised that a statement falls under.
