@@ -45,6 +45,9 @@ var figures = []figure{
 	{what: "push to Coda under its limit", of: "sync/coda.Push/even", unit: "rows/s", floor: "ceiling-rows/s"},
 	{what: "· when some writes are slow to arrive", of: "sync/coda.Push/uneven", unit: "rows/s", floor: "ceiling-rows/s"},
 
+	{what: "WAL of a row of the outbox, changed or sent, and with full pages", of: "sync/plans.Writes/outbox/tuned", unit: "WAL-B/row", shown: "B", beside: "full"},
+	{what: "· of a delivery, taken in and settled", of: "sync/plans.Writes/inbox/tuned", unit: "WAL-B/row", shown: "B", beside: "full"},
+
 	{what: "webhook: deliveries durable in the inbox", of: "sync/webhook.Receive/inbox", unit: "deliveries/s", beside: "floor", share: 50},
 	{what: "webhook: deliveries applied from a full inbox", of: "sync/webhook.Drain/inbox", unit: "deliveries/s", beside: "floor", share: 70},
 	{what: "webhook at 1,000/s: delivery to 200, 99 in 100", of: "sync/cmd/august-sync.Webhooks/rate=1000/runtime", unit: "ms-p99", shown: "ms", beside: "floor", most: 15},

@@ -29,8 +29,9 @@ func Fill(ctx context.Context, conn *pgx.Conn, rows int) error {
 		if err != nil {
 			return err
 		}
-		sql := fmt.Sprintf(`insert into %s (%s) select %s from generate_series(1, %d) g on conflict do nothing`, table, list, values, rows)
-		sql = strings.NewReplacer("$rows", fmt.Sprint(rows), "$first", fmt.Sprint(First)).Replace(sql)
+		n := max(rows, least[table])
+		sql := fmt.Sprintf(`insert into %s (%s) select %s from generate_series(1, %d) g on conflict do nothing`, table, list, values, n)
+		sql = strings.NewReplacer("$rows", fmt.Sprint(n), "$first", fmt.Sprint(First)).Replace(sql)
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("fill %s: %w", table, err)
 		}
@@ -43,6 +44,8 @@ func Fill(ctx context.Context, conn *pgx.Conn, rows int) error {
 var before = []string{
 	`select august.audit_partition('audit_' || to_char(now() - interval '14 months', 'YYYY_MM'), format('for values from (%L) to (%L)',
 		date_trunc('month', now() - interval '14 months'), date_trunc('month', now() - interval '13 months')))`,
+	`do $$ begin execute format('alter table august.%I owner to %I', 'audit_' || to_char(now() - interval '14 months', 'YYYY_MM'),
+		(select relowner::regrole from pg_class where oid = 'august.audit'::regclass)); end $$`,
 	`insert into august.pipeline (name, spec) values ('archive', '{"dataset":"billing","paused":true}')`,
 }
 
@@ -51,8 +54,11 @@ var grown = []string{
 	"drchrono.patients", "drchrono.appointments", "drchrono.line_items", "drchrono.line_item_deletions", "drchrono.transactions", "drchrono.patient_payments",
 	"drchrono.patient_payment_log", "drchrono.eobs", "drchrono.eligibility_checks", "drchrono.lab_orders", "drchrono.lab_documents", "drchrono.lab_tests",
 	"drchrono.lab_results", "drchrono.patient_lab_results", "drchrono.quarantine", "labs.acknowledgement", "billing.daily",
-	"august.run", "august.feed_run", "august.sweep_page", "august.reconcile_row", "august.inbox", "august.outbox", "august.probe", "august.audit", "august.audit_block",
+	"august.run", "august.feed_run", "august.sweep_page", "august.reconcile_row", "august.inbox", "august.outbox", "august.audit", "august.audit_block",
 }
+
+// least is the rows of tables of which the runtime looks at the newest thousands, or seals thousands at once.
+var least = map[string]int{"august.inbox": 50_000, "august.audit": 10_000}
 
 // values is what a column of row g holds: of one table, or of any. A column that is not here is null, or the empty value of
 // its type. Every visit has a line, every line a posting; one result in five is abnormal and has been seen.
@@ -98,6 +104,8 @@ var values = map[string]string{
 	"lab_orders.observed_at":    `timestamptz '2020-01-01'`,
 	"lab_documents.observed_at": `timestamptz '2020-01-01'`,
 
+	"line_item_deletions.observed_at": `timestamptz '2020-01-01'`, // never swept
+
 	"quarantine.feed": `'lab_results'`,
 	"quarantine.key":  `($first + g)::text`,
 
@@ -117,18 +125,18 @@ var values = map[string]string{
 	"run.kind":         `case when g > $rows * 0.98 then 'derive' when g % 400 < 4 then 'reconcile' else 'sync' end`,
 	"run.state":        `case when g % 97 = 0 then 'failed' else 'succeeded' end`,
 	"run.report":       `case when g % 400 < 4 and g <= $rows * 0.98 then '{"drift":0,"left":0}'::jsonb end`,
-	"run.requested_at": `now() - ($rows - g + 60) * interval '1 minute'`,
-	"run.full_since":   `now() - ($rows - g + 60) * interval '1 minute'`,
-	"run.started_at":   `now() - ($rows - g + 60) * interval '1 minute'`,
-	"run.finished_at":  `now() - ($rows - g + 59.5) * interval '1 minute'`,
+	"run.requested_at": `now() - ($rows - g + 4) * interval '15 minutes'`,
+	"run.full_since":   `now() - ($rows - g + 4) * interval '15 minutes'`,
+	"run.started_at":   `now() - ($rows - g + 4) * interval '15 minutes'`,
+	"run.finished_at":  `now() - ($rows - g + 3.9) * interval '15 minutes'`,
 	"run.generation":   `1`,
 
 	"feed_run.run_id":      `(select min(id) + g / 5 from august.run where requested_at < now() - interval '59 minutes')`,
 	"feed_run.feed":        `(array['appointments', 'line_items', 'transactions', 'patient_payments', 'eobs'])[1 + g % 5]`,
 	"feed_run.ordinal":     `g % 5`,
 	"feed_run.state":       `'succeeded'`,
-	"feed_run.started_at":  `now() - ($rows - g) / 5 * interval '1 minute'`,
-	"feed_run.finished_at": `now() - ($rows - g) / 5 * interval '1 minute'`,
+	"feed_run.started_at":  `now() - ($rows - g) / 5 * interval '15 minutes'`,
+	"feed_run.finished_at": `now() - ($rows - g) / 5 * interval '15 minutes'`,
 
 	"sweep_page.sweep":      `-1 - g / 1000`,
 	"sweep_page.page":       `g`,
@@ -153,11 +161,9 @@ var values = map[string]string{
 	"outbox.view":     `'billing_summary'`,
 	"outbox.key":      `'august/made-up/' || g`,
 	"outbox.payload":  `'{"made":"up"}'::jsonb`,
-	"probe.probe":     `'made-up-' || g % 4`,
-	"probe.number":    `g`,
 
 	// Entries of a cluster that the database was restored from wait to be sealed; blocks are of another.
-	"audit.at":        `case when g % 2 = 0 then date_trunc('month', now() - interval '14 months') else date_trunc('month', now()) end + g * interval '1 millisecond'`,
+	"audit.at":        `case when g <= $rows / 2 then date_trunc('month', now() - interval '14 months') else date_trunc('month', now()) end + g * interval '1 millisecond'`,
 	"audit.txid":      `(g / 3 + 1)::text::xid8`,
 	"audit.cluster":   `1`,
 	"audit.actor":     `'made-up'`,

@@ -51,10 +51,16 @@ func (n *Node) Walk(visit func(*Node)) {
 	}
 }
 
+// relations tells that a plan reads some relation.
+func (n *Node) relations() (some bool) {
+	n.Walk(func(n *Node) { some = some || n.Relation != "" })
+	return some
+}
+
 // Read reads the plans out of a server's log, as stderr has it: an entry's further lines begin with a tab.
 func Read(log string, visit func(Execution)) error {
 	var e *Execution
-	var body strings.Builder
+	var body, context strings.Builder
 	end := func() error {
 		if e == nil {
 			return nil
@@ -66,7 +72,7 @@ func Read(log string, visit func(Execution)) error {
 		if err := json.Unmarshal([]byte(body.String()), &doc); err != nil {
 			return fmt.Errorf("read a plan: %w", err)
 		}
-		e.Text, e.Plan = doc.Text, doc.Plan
+		e.Text, e.Plan, e.Context = doc.Text, doc.Plan, functionOf(context.String())
 		visit(*e)
 		e = nil
 		return nil
@@ -76,11 +82,14 @@ func Read(log string, visit func(Execution)) error {
 		if rest, more := strings.CutPrefix(line, "\t"); more {
 			if e != nil && within {
 				body.WriteString(rest)
+			} else {
+				context.WriteString(rest)
 			}
 			continue
 		}
-		if e != nil && strings.Contains(line, "CONTEXT:  ") {
-			e.Context, within = functionOf(line), false
+		if _, rest, is := strings.Cut(line, "CONTEXT:  "); is && e != nil {
+			within = false
+			context.WriteString(rest)
 			continue
 		}
 		if err := end(); err != nil {
@@ -95,19 +104,23 @@ func Read(log string, visit func(Execution)) error {
 			return fmt.Errorf("read a plan's duration: %w", err)
 		}
 		body.Reset()
+		context.Reset()
 	}
 	return end()
 }
 
-// functionOf is what runs a nested statement: the function, or the check of a foreign key, which names none.
-func functionOf(line string) string {
-	for _, before := range []string{"PL/pgSQL function ", `SQL function "`} {
-		if _, name, ok := strings.Cut(line, before); ok {
-			end := strings.IndexAny(name, `("`)
-			if end < 0 {
-				end = len(name)
+// functionOf is what a nested statement runs in, by the innermost of its context's lines that says so. The check of a foreign
+// key names nothing.
+func functionOf(context string) string {
+	if context == "" {
+		return ""
+	}
+	for line := range strings.Lines(context) {
+		for _, before := range []string{"PL/pgSQL function ", `SQL function "`} {
+			if _, name, ok := strings.Cut(line, before); ok {
+				name, _, _ = strings.Cut(strings.NewReplacer(`"`, "(").Replace(name), "(")
+				return strings.TrimPrefix(strings.TrimSpace(name), "august.")
 			}
-			return "function " + strings.TrimSpace(name[:end])
 		}
 	}
 	return "foreign key"
