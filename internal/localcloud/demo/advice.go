@@ -54,17 +54,31 @@ func (r *report) advise(ctx context.Context, tf *terraform, out io.Writer) error
 	return nil
 }
 
-// advisedIndexes is how many indexes are missing or in the way.
-func (r report) advisedIndexes() string {
-	given := r.outputs.Advice.Value.Indexes
-	return fmt.Sprintf("%d missing, %d in the way", len(given.Missing), len(given.Useless))
+// advised is what the advice says, where some was asked for.
+func (r report) advised(say func(*advice) string) string {
+	if r.outputs.Advice.Value == nil {
+		return ""
+	}
+	return say(r.outputs.Advice.Value)
 }
 
-// advisedCapacity is what the runtime is to be set to.
-func (r report) advisedCapacity() string {
-	given := r.outputs.Advice.Value.Capacity.Sync
-	if given.PoolMax == nil {
+func (a *advice) indexes() string {
+	return fmt.Sprintf("%d missing, %d in the way", len(a.Indexes.Missing), len(a.Indexes.Useless))
+}
+
+func (a *advice) proof() string {
+	return fmt.Sprintf("%s, %d statements", a.Indexes.Proof, a.Indexes.Statements)
+}
+
+// capacity is what the runtime is to be set to.
+func (a *advice) capacity() string {
+	sync := a.Capacity.Sync
+	if sync.PoolMax == nil {
 		return "too little is known yet"
 	}
-	return fmt.Sprintf("pool %d, %d at once, %d to %d instances", *given.PoolMax, *given.Concurrency, *given.MinInstances, *given.MaxInstances)
+	return fmt.Sprintf("pool %d, %d at once, %d to %d instances", *sync.PoolMax, *sync.Concurrency, *sync.MinInstances, *sync.MaxInstances)
+}
+
+func (a *advice) connections() string {
+	return fmt.Sprintf("%d of %d", a.Capacity.Connections, a.Capacity.Available)
 }

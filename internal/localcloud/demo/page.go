@@ -223,14 +223,14 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 			return l.cell(r.outputs.Anonymised.Value)
 		})
 	}
-	each("Indexes", report.advisedIndexes)
-	each("  proved by", func(r report) string {
-		return fmt.Sprintf("%s, %d statements", r.outputs.Advice.Value.Indexes.Proof, r.outputs.Advice.Value.Indexes.Statements)
-	})
-	each("Capacity", report.advisedCapacity)
-	each("  connections", func(r report) string {
-		return fmt.Sprintf("%d of %d", r.outputs.Advice.Value.Capacity.Connections, r.outputs.Advice.Value.Capacity.Available)
-	})
+	for _, l := range []struct {
+		label string
+		cell  func(*advice) string
+	}{
+		{"Indexes", (*advice).indexes}, {"  proved by", (*advice).proof}, {"Capacity", (*advice).capacity}, {"  connections", (*advice).connections},
+	} {
+		each(l.label, func(r report) string { return r.advised(l.cell) })
+	}
 	each("Second plan", func(r report) string {
 		if !r.unchanged {
 			return "CHANGES: see the log"
