@@ -278,12 +278,38 @@ func (b *planned) questions(p *process, c *runtimeapi.Client) {
 	note(err)
 	_, err = c.Discard(ctx, runtimeapi.ParkedSelection{Kind: "line_items", Key: parked.Deliveries[1].Key, Reason: "made up"})
 	note(err)
+	_, err = c.Measures(ctx, 24*time.Hour)
+	note(err)
 	for _, err := range errs {
 		if err != nil {
 			b.t.Error(err)
 		}
 	}
 	p.get("/metrics")
+	b.declare(p, c)
+}
+
+// declare has an index made and dropped.
+func (b *planned) declare(p *process, c *runtimeapi.Client) {
+	b.t.Helper()
+	ctx := b.t.Context()
+	const schema, name = "drchrono", "patients_made_up"
+	if _, err := c.CreateIndex(ctx, schema, name, runtimeapi.IndexSpec{Table: "patients", Method: "btree", Columns: []runtimeapi.IndexColumn{{Column: "doctor"}}}); err != nil {
+		b.t.Fatal(err)
+	}
+	var made runtimeapi.Index
+	b.wait(p, "the index is made", func() bool {
+		var err error
+		made, err = c.GetIndex(ctx, schema, name)
+		return err == nil && made.State == runtimeapi.IndexValid
+	})
+	if _, err := c.DeleteIndex(ctx, schema, name, made.Definition); err != nil {
+		b.t.Fatal(err)
+	}
+	b.wait(p, "the index is dropped", func() bool {
+		_, err := c.GetIndex(ctx, schema, name)
+		return runtimeapi.IsNotFound(err)
+	})
 }
 
 // probe writes a drill's rows, looks which are there, and removes them.
