@@ -326,7 +326,7 @@ func TestAListInPartsCostsThePagesThatItsRunsRead(t *testing.T) {
 		return ""
 	}
 	run := func(full bool, read, pages int) {
-		r.exec(`insert into august.run (pipeline, state, generation, "full") values ('billing', 'succeeded', 1, $1)`, full)
+		r.exec(`insert into august.run (pipeline, state, generation, "full", finished_at) values ('billing', 'succeeded', 1, $1, now())`, full)
 		r.exec(`insert into august.feed_run (run_id, feed, ordinal, state, read, pages, finished_at) select max(id), 'lab_results', 1, 'succeeded', $1, $2, now() from august.run`, read, pages)
 	}
 	if e := declare("0 0 * * *"); e != "" {
