@@ -57,8 +57,9 @@ func (l *Log) Entry(at time.Time, text string) {
 func (l *Log) line(at time.Time, line string) {
 	m := l.prefix.FindStringSubmatch(line)
 	if m == nil {
-		if l.stopped != nil && len(l.stopped.message)+len(line) <= longestLine {
-			l.stopped.message += "\n" + strings.TrimPrefix(line, "\t")
+		if l.stopped != nil && len(l.stopped.message)+l.more.Len()+len(line) <= longestLine {
+			l.more.WriteByte('\n')
+			l.more.WriteString(strings.TrimPrefix(line, "\t"))
 		}
 		return
 	}
@@ -89,9 +90,10 @@ func (l *Log) line(at time.Time, line string) {
 
 func (l *Log) flush() {
 	if l.stopped != nil {
-		l.stopped.message = strings.TrimRight(l.stopped.message, "\n")
+		l.stopped.message = strings.TrimRight(l.stopped.message+l.more.String(), "\n")
 		l.take(*l.stopped)
 		l.stopped = nil
+		l.more.Reset()
 	}
 }
 

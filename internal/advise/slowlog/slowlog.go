@@ -40,7 +40,8 @@ type Log struct {
 	order   []origin
 	bytes   int
 	open    map[session]*last
-	stopped *record // the last of standard error, which may go on
+	stopped *record         // the last of standard error, which may go on
+	more    strings.Builder // its further lines
 
 	From, To time.Time // of what was read
 	Dropped  int       // calls that there was no room for

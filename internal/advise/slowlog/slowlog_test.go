@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -181,4 +182,18 @@ func FuzzLog(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A statement of many lines is read in one go: its text is not copied for each.
+func TestLog_manyLines(t *testing.T) {
+	log := New(Options{Prefix: "[%p] "})
+	text := "[77] LOG:  duration: 900.500 ms  statement: insert into t values (1)" + strings.Repeat("\n\t,(2)", 20_000)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	log.Entry(time.Time{}, text)
+	log.Entry(time.Time{}, "[77] LOG:  duration: 1.500 ms  statement: select 1")
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 32<<20 {
+		t.Errorf("%d kB are read by way of %d MB", len(text)>>10, took>>20)
+	}
 }

@@ -5,11 +5,13 @@ package advisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/index"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/logging"
@@ -67,6 +69,10 @@ func (a *Advisor) Indexes(ctx context.Context, req runtimeapi.IndexAdviceRequest
 	}
 	if ctx.Err() != nil {
 		return nil, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: fmt.Sprintf("the advice was not ready within %s; ask for fewer schemas, or again when the database has less to do", runtimeapi.AdviceTime)}
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "57014") {
+		return nil, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "a table is locked by another session, or the database has too much to do to say what it is made of; ask again"}
 	}
 	if store.Broken(err) {
 		return nil, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "the connection to the database broke; ask again"}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/feel-august/terraform-provider-august/internal/advise/index"
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement/parser"
 	"github.com/feel-august/terraform-provider-august/internal/advise/workload"
@@ -185,5 +187,30 @@ func TestNamesAreLookedForWhereTheirRoleDoes(t *testing.T) {
 	db.touch(s, shape)
 	if !slices.Equal(s.SearchPath, []string{"public", "elsewhere"}) || db.byOID[db.ids["elsewhere.made_up_away"]].UpdatedColumns["id"] != 3 {
 		t.Errorf("%q %+v", s.SearchPath, db.Tables)
+	}
+}
+
+// Somebody who changes a table is waited for briefly, and is no failure of the runtime's.
+func TestAdviceBesideALockedTable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.exec(`create table made_up (id int primary key)`)
+	other, err := pgx.ConnectConfig(t.Context(), r.store.Settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(context.Background()) //nolint:errcheck // the test is over
+	if _, err := other.Exec(t.Context(), `begin; lock table made_up in access exclusive mode`); err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Indexes(t.Context(), runtimeapi.IndexAdviceRequest{})
+	if e, ok := err.(*runtimeapi.Error); !ok || e.Code != runtimeapi.CodeUnavailable || !strings.Contains(e.Message, "locked") {
+		t.Errorf("%v", err)
+	}
+	if _, err := other.Exec(t.Context(), `rollback`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Indexes(t.Context(), runtimeapi.IndexAdviceRequest{}); err != nil {
+		t.Error(err)
 	}
 }

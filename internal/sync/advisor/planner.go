@@ -34,7 +34,7 @@ type shown struct {
 	text     string
 	guess    []uint32   // types of parameters that the text does not tell; nil: it tells all
 	explains []*explain // the generic one, and one for each draw of values
-	weight   float64    // of each draw
+	tried    bool       // all of them were planned once
 	err      error
 }
 
@@ -45,10 +45,16 @@ type explain struct {
 
 const savepoint = "august_advice"
 
+// explaining is what the planner's questions begin with, in pg_stat_statements too.
+const explaining = "explain (format json"
+
 // newPlanner begins to plan in tx. It is nil when HypoPG is not there.
 func newPlanner(ctx context.Context, tx pgx.Tx, db *inspected) (p *planner, notes []string, err error) {
 	p = &planner{db: db, conn: tx.Conn(), shown: map[*index.Statement]*shown{}}
 	if p.hypo, err = findHypo(ctx, tx, db); err != nil || p.hypo == nil {
+		return nil, nil, err
+	}
+	if err := uncounted(ctx, tx, db.Version); err != nil {
 		return nil, nil, err
 	}
 	limit, silent, err := quiet(ctx, tx)
@@ -112,13 +118,10 @@ func (p *planner) show(ctx context.Context, s *index.Statement) *shown {
 		draws = p.db.ran(s, len(described.ParamOIDs))
 	}
 	if draws == nil {
-		if draws, err = p.values.draw(ctx, s, described.ParamOIDs); err != nil {
-			return &shown{err: unplannable(ctx, err)}
-		}
+		draws, _ = p.values.draw(ctx, s, described.ParamOIDs) // without any, it is planned for unknown values
 	}
 	for _, d := range draws {
 		what.explains = append(what.explains, &explain{params: d})
-		what.weight = 1 / float64(len(draws))
 	}
 	return what
 }
@@ -189,7 +192,14 @@ func (p *planner) plan(ctx context.Context, s *index.Statement, what *shown) (pl
 		if e.params == nil {
 			answer, err = p.generic(ctx, what, s.Shape.Params)
 		} else {
-			answer, err = first(p.conn.PgConn().ExecParams(ctx, "explain (format json) "+what.text, e.params, what.guess, nil, nil).Read())
+			answer, err = first(p.conn.PgConn().ExecParams(ctx, explaining+") "+what.text, e.params, what.guess, nil, nil).Read())
+		}
+		if err != nil && e.params != nil && !what.tried && ctx.Err() == nil {
+			// It is planned for unknown values only, from now on: plans are compared for the same ones. No other value is tried: PostgreSQL's
+			// error may quote it in the server's log.
+			what.explains = what.explains[:1]
+			p.back(ctx)
+			return p.plan(ctx, s, what)
 		}
 		if err != nil {
 			return plan, unplannable(ctx, err)
@@ -202,8 +212,12 @@ func (p *planner) plan(ctx context.Context, s *index.Statement, what *shown) (pl
 		if e.params == nil {
 			plan.Generic = n.Cost
 		} else {
-			plan.Literal = append(plan.Literal, index.Literal{Weight: what.weight, Cost: n.Cost})
+			plan.Literal = append(plan.Literal, index.Literal{Cost: n.Cost})
 		}
+	}
+	what.tried = true
+	for i := range plan.Literal {
+		plan.Literal[i].Weight = 1 / float64(len(plan.Literal))
 	}
 	for name := range uses {
 		plan.Uses = append(plan.Uses, name)
@@ -217,16 +231,16 @@ func (p *planner) plan(ctx context.Context, s *index.Statement, what *shown) (pl
 func (p *planner) generic(ctx context.Context, what *shown, params int) ([]byte, error) {
 	conn := p.conn.PgConn()
 	if params == 0 {
-		return one(conn.Exec(ctx, "explain (format json) "+what.text).ReadAll())
+		return one(conn.Exec(ctx, explaining+") "+what.text).ReadAll())
 	}
 	if p.db.Version >= 160000 && what.guess == nil {
-		return one(conn.Exec(ctx, "explain (generic_plan, format json) "+what.text).ReadAll())
+		return one(conn.Exec(ctx, explaining+", generic_plan) "+what.text).ReadAll())
 	}
 	described, err := conn.Prepare(ctx, savepoint, what.text, what.guess)
 	if err != nil {
 		return nil, err
 	}
-	execute := "explain (format json) execute " + savepoint
+	execute := explaining + ") execute " + savepoint
 	if n := len(described.ParamOIDs); n > 0 {
 		execute += "(null" + strings.Repeat(", null", n-1) + ")"
 	}

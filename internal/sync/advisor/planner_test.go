@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/index"
+	"github.com/feel-august/terraform-provider-august/internal/advise/slowlog"
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement/parser"
 	"github.com/feel-august/terraform-provider-august/internal/advise/workload"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
@@ -162,6 +164,34 @@ func TestValuesAreDrawnAsOftenAsTheyAre(t *testing.T) {
 	})
 }
 
+// Values that a statement cannot be planned for leave the plan for unknown ones.
+func TestAStatementIsReadAlsoIfItsValuesCannotBePlanned(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.hasHypo()
+	r.exec(skewed)
+	s := statementOf(t, `select id from made_up where at = $1`)
+	log := slowlog.New(slowlog.Options{Prefix: "[%p] "})
+	for _, value := range []string{"2026-01-01", "nothing", "2026-01-02"} {
+		log.Entry(time.Time{}, "[77] LOG:  duration: 900.500 ms  execute s1: select id from made_up where at = $1\n[77] DETAIL:  parameters: $1 = '"+value+"'")
+	}
+	ran, _, err := log.Statements(t.Context(), here{})
+	if err != nil || len(ran) != 1 || len(ran[0].Draws) != 3 {
+		t.Fatalf("%+v, %v", ran, err)
+	}
+	r.planning(func(ctx context.Context, p *planner) {
+		p.db.draws = map[string][]slowlog.Draw{s.Text: ran[0].Draws}
+		before, err := p.Plan(ctx, s, nil)
+		if err != nil || before.Generic == 0 || len(before.Literal) != 0 {
+			t.Errorf("%+v, %v", before, err)
+		}
+		after, err := p.Plan(ctx, s, []index.Definition{onMadeUp("at")})
+		if err != nil || after.Generic >= before.Generic || len(after.Literal) != 0 || !slices.Contains(after.Uses, "made_up_idx") {
+			t.Errorf("%+v, %v", after, err)
+		}
+	})
+}
+
 func TestWhyAStatementCannotBePlannedIsSaidWithoutAValue(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -226,5 +256,38 @@ func TestNoValueGetsIntoTheServersLog(t *testing.T) {
 	}
 	if n := r.number(`select count(*) from pg_stat_statements where query like '%Mxyzptlk%' and query ilike 'explain%'`); n != 0 {
 		t.Errorf("pg_stat_statements has %v of ours with values", n)
+	}
+}
+
+// What the planner is asked is none of the workload: it is not counted where the role may say so, and left out where it may not.
+func TestQuestionsAreNoWorkload(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.hasHypo()
+	r.exec(skewed)
+	const counted = `select count(*)::float8 from pg_stat_statements where dbid = (select oid from pg_database where datname = current_database()) and query like 'explain (format json%'`
+	ask := func() {
+		r.planning(func(ctx context.Context, p *planner) {
+			if _, err := p.Plan(ctx, statementOf(t, `select id from made_up where at = $1`), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	r.sample()
+	ask()
+	if n := r.number(counted); n != 0 {
+		t.Errorf("%v questions are counted as statements", n)
+	}
+	role := "plain_" + r.store.Pool().Config().ConnConfig.Database
+	r.exec(`create role "` + role + `" in role pg_read_all_data, pg_read_all_stats`)
+	r.exec(`set role "` + role + `"`)
+	ask()
+	r.exec(`reset role`)
+	r.sample()
+	n := r.number(counted)
+	known := r.number(`select count(*)::float8 from august.workload_statement w join pg_stat_statements s using (queryid) where s.query like 'explain (format json%'`)
+	r.exec(`drop owned by "` + role + `"; drop role "` + role + `"`)
+	if n == 0 || known != 0 {
+		t.Errorf("%v questions are counted, %v of them as the workload's", n, known)
 	}
 }

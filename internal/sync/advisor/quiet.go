@@ -49,3 +49,16 @@ func quiet(ctx context.Context, tx pgx.Tx) (limit time.Duration, why string, err
 	}
 	return limit, "", nil
 }
+
+// uncounted keeps what the planner is asked out of pg_stat_statements, which might forget statements of the workload for it, where the role may.
+func uncounted(ctx context.Context, tx pgx.Tx, version int) error {
+	may := `(select rolsuper from pg_roles where rolname = current_user)`
+	if version >= 150000 {
+		may = `has_parameter_privilege('pg_stat_statements.track_utility', 'set')`
+	}
+	_, err := tx.Exec(ctx, `select set_config('pg_stat_statements.track_utility', 'off', true) where current_setting('pg_stat_statements.track_utility', true) is not null and `+may)
+	if err != nil {
+		return fmt.Errorf("have no question counted as a statement: %w", err)
+	}
+	return nil
+}

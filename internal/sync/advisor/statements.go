@@ -36,9 +36,9 @@ func findStatements(ctx context.Context, tx pgx.Tx) (*statementsView, error) {
 	return v, nil
 }
 
-// own is what of it is this database's, and may be seen: a statement of a role that may not has no id.
+// own is what of it is this database's, but for what an advice itself has asked. A statement of a role that may not be seen has no id.
 func (v *statementsView) own() string {
-	where := ` where dbid = (select oid from pg_database where datname = current_database())`
+	where := ` where dbid = (select oid from pg_database where datname = current_database()) and coalesce(query, '') not like '` + explaining + `%'`
 	if v.toplevel {
 		where += ` and toplevel` // what a function runs is in the function's own time
 	}

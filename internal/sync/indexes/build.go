@@ -61,7 +61,7 @@ func (s *Service) next(ctx context.Context) bool {
 		}
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, errChanged) {
-		s.cfg.Log.WarnContext(ctx, "orders of indexes wait", "reason", store.Reason(err))
+		s.cfg.Log.WarnContext(ctx, "orders of indexes wait", "reason", reasonOf(err))
 	}
 	return errors.Is(err, errChanged)
 }
@@ -140,9 +140,10 @@ func (s *Service) fulfil(ctx context.Context, conn *pgx.Conn, o *order) error {
 	return err
 }
 
-// note writes down how an order fares, unless it is another one by now.
+// note writes down how an order fares, unless it is another one by now. One that is tried again waits behind the others: what it
+// waits for may last, and need not keep them.
 func (s *Service) note(ctx context.Context, o *order, state, problem string) error {
-	_, err := s.cfg.Store.Pool().Exec(ctx, `update august.index set state = $5, problem = $6, builder = null where schema = $1 and name = $2 and goal = $3 and definition = $4 and state = 'wanted'`,
+	_, err := s.cfg.Store.Pool().Exec(ctx, `update august.index set state = $5, problem = $6, builder = null, changed_at = clock_timestamp() where schema = $1 and name = $2 and goal = $3 and definition = $4 and state = 'wanted'`,
 		o.Schema, o.Name, o.Goal, o.Definition, state, problem)
 	return err
 }

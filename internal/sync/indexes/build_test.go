@@ -97,6 +97,56 @@ func TestDelete_guarded(t *testing.T) {
 	}
 }
 
+// The runtime's own indexes and PostgreSQL's are nobody's to drop, also for whoever knows how they are defined; and a name that no index
+// has is no failure of the runtime's.
+func TestDelete_ofTheRuntime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.works()
+	for _, name := range []string{"august.run_full", "pg_catalog.pg_class_relname_nsp_index", "clinic.a\x00", "cli\x00nic.a"} {
+		schema, index, _ := strings.Cut(name, ".")
+		var definition string
+		_ = r.conn.QueryRow(t.Context(), `select indexdef from pg_indexes where schemaname = $1 and indexname = $2`, schema, index).Scan(&definition)
+		_, err := r.service.Delete(t.Context(), schema, index, runtimeapi.IndexTag(definition))
+		if e, ok := err.(*runtimeapi.Error); !ok || e.Code != runtimeapi.CodeInvalid {
+			t.Errorf("%q: %v", name, err)
+		}
+		_, err = r.service.Get(t.Context(), schema, index)
+		if e, ok := err.(*runtimeapi.Error); !ok || e.Code != runtimeapi.CodeInvalid {
+			t.Errorf("%q: looked at: %v", name, err)
+		}
+	}
+	var orders int
+	if err := r.conn.QueryRow(t.Context(), `select count(*) from august.index`).Scan(&orders); err != nil || orders != 0 {
+		t.Errorf("%d orders, %v", orders, err)
+	}
+}
+
+// An order that has to be tried again lets the others go first.
+func TestCreate_behindOneThatWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.create("visit_at_idx", on("at"))
+	part := on("at")
+	part.Table = "part_2026"
+	r.create("part_at_idx", part)
+	other := r.connect()
+	r.exec(other, `begin`)
+	r.exec(other, `lock table clinic.visit in access exclusive mode`)
+	r.works()
+	r.valid("part_at_idx")
+	if got, err := r.service.Get(t.Context(), "clinic", "visit_at_idx"); err != nil || got.State == runtimeapi.IndexValid || !strings.Contains(got.Problem, "lock") {
+		t.Errorf("the first one: %+v, %v", got, err)
+	}
+	r.mu.Lock()
+	if log := r.logged.String(); strings.Contains(log, "cannot be reached") {
+		t.Errorf("a lock is told as something else: %s", log)
+	}
+	r.mu.Unlock()
+	r.exec(other, `rollback`)
+	r.valid("visit_at_idx")
+}
+
 // What fails for a row tells nothing of the row, and leaves nothing behind. Another word of the caller tries again.
 func TestCreate_fails(t *testing.T) {
 	t.Parallel()

@@ -30,11 +30,8 @@ const viewName = "august_index_check"
 // canonical is how PostgreSQL would print the index. It needs a transaction that is rolled back. What is wrong with the
 // declaration is a *runtimeapi.Error.
 func canonical(ctx context.Context, tx pgx.Tx, schema, name string, spec runtimeapi.IndexSpec) (string, error) {
-	if e := runtimeapi.ValidateIndexSchema(schema); e != nil {
-		return "", e
-	}
-	if e := runtimeapi.ValidateIndexName("name", name); e != nil {
-		return "", e
+	if err := nameable(schema, name); err != nil {
+		return "", err
 	}
 	if found := spec.Validate(true); len(found) > 0 {
 		return "", &found[0]

@@ -94,6 +94,9 @@ func put(ctx context.Context, tx pgx.Tx, o order) error {
 
 // Get implements control.Indexes: an index as it is, whoever has made it, and how far an order for it is.
 func (s *Service) Get(ctx context.Context, schema, name string) (out runtimeapi.Index, err error) {
+	if err := nameable(schema, name); err != nil {
+		return out, err
+	}
 	err = s.read(ctx, func(tx pgx.Tx) error {
 		out, err = state(ctx, tx, schema, name)
 		return err
@@ -243,6 +246,9 @@ func inTheWay(ctx context.Context, tx pgx.Tx, schema, name, definition string, o
 // Delete implements control.Indexes. Only an index that is defined as the caller believes is dropped; tag is that of
 // runtimeapi.IndexTag, and may be empty for one that this runtime was asked to make.
 func (s *Service) Delete(ctx context.Context, schema, name, tag string) (out runtimeapi.Index, err error) {
+	if err := nameable(schema, name); err != nil {
+		return out, err
+	}
 	gone := false
 	err = s.write(ctx, func(tx pgx.Tx) error {
 		if err := turn(ctx, tx, schema, name); err != nil {
@@ -343,6 +349,17 @@ func (s *Service) in(ctx context.Context, options pgx.TxOptions, do func(pgx.Tx)
 		return &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: store.Reason(err) + "; try again"}
 	}
 	return err
+}
+
+// nameable says whether an index may be one that a caller makes, looks at or drops.
+func nameable(schema, name string) error {
+	if e := runtimeapi.ValidateIndexSchema(schema); e != nil {
+		return e
+	}
+	if e := runtimeapi.ValidateIndexName("name", name); e != nil {
+		return e
+	}
+	return nil
 }
 
 func notFound(schema, name string) error {

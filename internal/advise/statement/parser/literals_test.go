@@ -73,7 +73,11 @@ func TestLiterals_kept(t *testing.T) {
 		"select date_trunc('day', at) from t where extract(year from at) = 7": `SELECT date_trunc('day', at) FROM t WHERE pg_catalog."extract"('year', at) = $1`,
 		"select a, 5 from t where b = true and c is null order by 1, 3":       "SELECT a, $1 FROM t WHERE b = true AND c IS NULL ORDER BY 1, $2",
 		"select a::varchar(20), b::numeric(12,2) from t where c = $2":         "SELECT a::varchar(20), b::numeric(12, 2) FROM t WHERE c = $2",
-		"select at at time zone 'UTC' from t where b = $1 and c = 'x'":        "SELECT at AT TIME ZONE 'UTC' FROM t WHERE b = $1 AND c = $2",
+		`select count(*) filter (where b = 7) as "Dr. Example", a as "Example 1", c as "camelCase" from t group by "Example 1", t.c order by "Dr. Example" desc, "camelCase"`: `SELECT count(*) FILTER (WHERE b = $1) AS result_1, a AS result_2, c AS "camelCase" FROM t GROUP BY result_2, t.c ORDER BY result_1 DESC, "camelCase"`,
+		`select *, a as "4711 x" from t union select *, b as "4712 x" from u order by "4711 x" limit 3`:                                                                       `SELECT *, a AS result_2 FROM t UNION SELECT *, b AS result_2 FROM u ORDER BY result_2 LIMIT $1`,
+		`select distinct on ("x y") a as "x y" from t`:                           "SELECT DISTINCT ON (result_1) a AS result_1 FROM t",
+		`insert into t select a as "Dr. Example" from u returning b as "4711 x"`: "INSERT INTO t SELECT a AS result_1 FROM u RETURNING b AS result_1",
+		"select at at time zone 'UTC' from t where b = $1 and c = 'x'":           "SELECT at AT TIME ZONE 'UTC' FROM t WHERE b = $1 AND c = $2",
 	} {
 		if got, err := Normalize(sql); err != nil || got != want {
 			t.Errorf("%s\n  is %s, %v", sql, got, err)

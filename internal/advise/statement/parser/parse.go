@@ -139,6 +139,7 @@ func read(text string) (*pg.Node, statement.Kind, error) {
 // normalise prints a statement without its literals, and reads what it has printed: neither a printer's mistake nor a place for
 // literals that nobody thought of lets one through.
 func (l *literals) normalise(stmt *pg.Node) (string, error) {
+	unname(stmt)
 	if err := l.replace(stmt); err != nil {
 		return "", err
 	}
