@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -30,7 +31,11 @@ type advice struct {
 }
 
 // advise makes a plan in which an output says what was measured. Nothing is applied: the next plan would say something else.
-func (r *report) advise(ctx context.Context, tf *terraform, out io.Writer) error {
+func (r *report) advise(ctx context.Context, tf *terraform, out io.Writer) (err error) {
+	if err := tf.set("advise", "true"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tf.set("advise", "false")) }()
 	workspace := r.environment.Workspace
 	plan := workspace + ".advice.tfplan"
 	if err := tf.must(ctx, out, workspace, "plan", "-input=false", "-no-color", "-out="+plan); err != nil {
@@ -44,8 +49,8 @@ func (r *report) advise(ctx context.Context, tf *terraform, out io.Writer) error
 	if err := tf.json(ctx, workspace, &planned, "show", "-json", plan); err != nil {
 		return err
 	}
-	r.outputs.Advice = planned.Values.Outputs.Advice
-	switch given := r.outputs.Advice.Value; {
+	r.advice = planned.Values.Outputs.Advice.Value
+	switch given := r.advice; {
 	case given == nil:
 		return fmt.Errorf("workspace %s: the plan gives no advice; see %s", workspace, tf.logs)
 	case len(given.Indexes.Problems) > 0:
@@ -56,10 +61,10 @@ func (r *report) advise(ctx context.Context, tf *terraform, out io.Writer) error
 
 // advised is what the advice says, where some was asked for.
 func (r report) advised(say func(*advice) string) string {
-	if r.outputs.Advice.Value == nil {
+	if r.advice == nil {
 		return ""
 	}
-	return say(r.outputs.Advice.Value)
+	return say(r.advice)
 }
 
 func (a *advice) indexes() string {

@@ -33,6 +33,7 @@ type report struct {
 	labs      runtimeapi.Status
 	patients  runtimeapi.Status
 	arrival   arrival
+	advice    *advice
 	coda      map[string]int64 // rows of each table, by its id
 	unchanged bool
 }
