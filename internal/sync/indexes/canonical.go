@@ -19,7 +19,8 @@ import (
 //  1. runtimeapi's lexer lets through only what stays within the parentheses that it is put in;
 //  2. every such statement travels by the extended protocol, which takes one statement and no more;
 //  3. PostgreSQL reads it first as a view, in a transaction that is rolled back. A view is analysed, and neither planned nor
-//     executed: not even what is constant is computed. What it depends on is in pg_depend then, and only what PostgreSQL and
+//     executed: of what is constant only literals become values, and types that would ask somebody's function for that are
+//     refused before (types.go). What it depends on is in pg_depend then, and only what PostgreSQL and
 //     its extensions bring may be there: no function, operator, cast, domain or table of anybody else;
 //  4. then the index is made on an empty copy of the table, in the same transaction. PostgreSQL refuses functions that are not
 //     immutable, subqueries, aggregates, and all that cannot be indexed, and prints the index as it understands it.
@@ -146,7 +147,14 @@ order by 1`
 // vetted has PostgreSQL read the expressions without computing anything, and looks at what they are made of.
 func vetted(ctx context.Context, tx pgx.Tx, schema string, spec runtimeapi.IndexSpec) error {
 	real, view := pgx.Identifier{schema, spec.Table}.Sanitize(), pgx.Identifier{"pg_temp", viewName}.Sanitize()
-	try := func(field, sql string) error {
+	try := func(field, expression, sql string) error {
+		made, err := madeTypes(ctx, tx, expression)
+		if err != nil {
+			return err
+		}
+		if len(made) > 0 {
+			return strange(field, prefixed("type ", made))
+		}
 		if err := run(ctx, tx.Conn(), sql); err != nil {
 			return refused(field, err)
 		}
@@ -159,22 +167,34 @@ func vetted(ctx context.Context, tx pgx.Tx, schema string, spec runtimeapi.Index
 			return err
 		}
 		if len(strangers) > 0 {
-			return wrong(field, "uses %s, which neither PostgreSQL nor an extension of it has brought. An index is computed with every write, by the table's owner: "+
-				"only functions, operators, casts and types of PostgreSQL and its extensions are taken", strings.Join(strangers, ", "))
+			return strange(field, strangers)
 		}
 		return run(ctx, tx.Conn(), `drop view `+view)
 	}
 	for i, c := range spec.Columns {
 		if c.Expression != "" {
-			if err := try("columns["+strconv.Itoa(i)+"].expression", `create temporary view `+view+` as select (`+c.Expression+`) as e from only `+real); err != nil {
+			if err := try("columns["+strconv.Itoa(i)+"].expression", c.Expression, `create temporary view `+view+` as select (`+c.Expression+`) as e from only `+real); err != nil {
 				return err
 			}
 		}
 	}
 	if spec.Where != "" {
-		return try("where", `create temporary view `+view+` as select 1 as e from only `+real+` where (`+spec.Where+`)`)
+		return try("where", spec.Where, `create temporary view `+view+` as select 1 as e from only `+real+` where (`+spec.Where+`)`)
 	}
 	return nil
+}
+
+func strange(field string, what []string) error {
+	return wrong(field, "uses %s, which neither PostgreSQL nor an extension of it has brought. An index is computed with every write, by the table's owner: "+
+		"only functions, operators, casts and types of PostgreSQL and its extensions are taken", strings.Join(what, ", "))
+}
+
+func prefixed(with string, all []string) []string {
+	out := make([]string, len(all))
+	for i, s := range all {
+		out[i] = with + s
+	}
+	return out
 }
 
 // shape says which part of a declaration became something else, "" when none did.

@@ -91,6 +91,20 @@ func TestCheck_computesNothingOfOthers(t *testing.T) {
 	if err != nil || len(check.Findings) != 1 {
 		t.Fatalf("%+v, %v", check, err)
 	}
+	// A literal becomes a value before there is anything to look at.
+	r.exec(r.conn, `create domain clinic."Loud" as text check (clinic.loud(value) is not null); create domain clinic.shout as text check (clinic.loud(value) is not null); create type clinic.pair as (a clinic.shout); create domain clinic."É€" as text check (clinic.loud(value) is not null);
+		create domain clinic.`+strings.Repeat("a", 63)+` as text check (clinic.loud(value) is not null)`)
+	for _, predicate := range []string{
+		`'{x}'::clinic.shout[] is not null`, `cast('{x}' as Shout[]) is not null`, `shout[] '{x}' is not null`, `_shout('{x}') is not null`, `clinic . "_Loud"('{x}') is not null`,
+		`'(x)'::pair is not null`, `'{"(x)"}'::"pair"[] is not null`, `_shout
+			'{x}' is not null`, `'{x}'::"clinic"."_Loud" is not null`, `'{x}'::É€[] is not null`,
+		`'{x}'::` + strings.Repeat("A", 70) + `[] is not null`,
+	} {
+		check, err := r.service.Check(t.Context(), "clinic", "new_idx", where(predicate))
+		if err != nil || len(check.Findings) != 1 || !strings.Contains(check.Findings[0].Message, "uses type") && !strings.Contains(check.Findings[0].Message, "syntax") {
+			t.Errorf("%s: %+v, %v", predicate, check, err)
+		}
+	}
 	var ran bool
 	if err := r.conn.QueryRow(t.Context(), `select is_called from clinic.ran`).Scan(&ran); err != nil || ran {
 		t.Errorf("it ran: %t, %v", ran, err)
