@@ -178,7 +178,7 @@ data "august_capacity_advice" "test" {
 						return nil
 					}), "advice", "sync", "pool_max"),
 					inCapacity(knownvalue.ListExact(nil), "advice", "sync", "unknown"),
-					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`(?s)max_connections: 400, the default of db-custom-2-7680.*sync, the write probe of a recovery drill: 2\nsync, the job that migrates: 1`)), "explanation"),
+					inCapacity(knownvalue.StringRegexp(regexp.MustCompile(`(?s)max_connections: 400, the default of db-custom-2-7680.*sync, the write probe of a recovery drill: 2\nsync, the making of an index: 1\nsync, the job that migrates: 1`)), "explanation"),
 				},
 			},
 			{ // advice as settings, of figures that are given; the name is a literal, since a service cannot depend on what is asked of it

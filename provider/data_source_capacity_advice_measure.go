@@ -238,7 +238,7 @@ func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen se
 	case !s.BesideConnections.IsNull():
 		out.Beside = []advise.Held{{What: "beside its pools", Connections: s.BesideConnections.ValueInt64()}}
 	case runtime:
-		out.Beside = []advise.Held{{What: "the write probe of a recovery drill", Connections: advise.ProbeConnections}, {What: "the job that migrates", Connections: migrateConnections}}
+		out.Beside = besideRuntime(true)
 	}
 	return out
 }

@@ -62,7 +62,7 @@ func TestCapacityAdvice_expand(t *testing.T) {
 
 	got := s.expand("sync", m, seen, measures, 24*time.Hour)
 	f := got.Measured
-	if got.CPU != 2 || got.Burst != 100 || *got.Present != (capacity.Settings{PoolMax: 5, Concurrency: 30, MinInstances: 1, MaxInstances: 7}) || got.PoolLeast != defaultPoolMax || len(got.Beside) != 2 {
+	if got.CPU != 2 || got.Burst != 100 || *got.Present != (capacity.Settings{PoolMax: 5, Concurrency: 30, MinInstances: 1, MaxInstances: 7}) || got.PoolLeast != defaultPoolMax || len(got.Beside) != 3 {
 		t.Errorf("%+v", got)
 	}
 	if f.Window != time.Hour || *f.Rate != 10 || *f.PeakRate != 20 || *f.LatencyMS != 50 || *f.CPUMS != 40 || *f.DatabaseMS != 20 || *f.Instances != 3 || len(f.Missing) != 0 {
