@@ -14,7 +14,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+	"google.golang.org/api/option"
 
+	"github.com/feel-august/terraform-provider-august/internal/gcp/monitoring"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
@@ -150,20 +152,33 @@ data "august_capacity_advice" "test" {
 			{ // some have called, and the connections were looked at
 				PreConfig: func() {
 					uri := r.get().Uri
-					for range 100 {
-						resp, err := http.Get(uri + "/livez")
+					metrics, err := monitoring.New(t.Context(), option.WithEndpoint(localtest.Shared(t).Endpoints.Monitoring), option.WithoutAuthentication())
+					if err != nil {
+						t.Fatal(err)
+					}
+					// A sample of its processors tells what an instance did since the one before.
+					for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
+						for range 20 {
+							resp, err := http.Get(uri + "/livez")
+							if err != nil {
+								t.Fatal(err)
+							}
+							_ = resp.Body.Close()
+						}
+						m, err := r.control().Measures(t.Context(), time.Hour)
 						if err != nil {
 							t.Fatal(err)
 						}
-						_ = resp.Body.Close()
-					}
-					for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
-						m, err := r.control().Measures(t.Context(), time.Hour)
-						if err == nil && slices.ContainsFunc(m.Roles, func(role runtimeapi.RoleMeasures) bool { return role.Role == "august-sync" && role.Window != nil }) {
+						seen, err := metrics.Service(t.Context(), localtest.Production, "us-central1", "rt-capacity", time.Hour)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if slices.ContainsFunc(m.Roles, func(role runtimeapi.RoleMeasures) bool { return role.Role == "august-sync" && role.Window != nil }) &&
+							seen.CPU != nil && seen.Until.Sub(seen.Since) >= 2*time.Second {
 							return
 						}
 						if time.Now().After(deadline) {
-							t.Fatalf("the runtime never looked at its connections: %+v, %v", m, err)
+							t.Fatalf("too little was measured: %+v, %+v", m, seen)
 						}
 					}
 				},

@@ -261,9 +261,6 @@ func (s capacityServiceModel) measured(seen seenService, cpu float64, measures *
 		if got.Instances != nil {
 			out.Instances = &got.Instances.Most
 		}
-		if got.Start != nil {
-			out.StartMS = &got.Start.Mean
-		}
 		if got.Concurrency != nil {
 			out.Concurrency = new(got.Concurrency.Percentile(100))
 		}

@@ -59,7 +59,7 @@ func (d *indexAdviceDataSource) Schema(_ context.Context, _ datasource.SchemaReq
 				Optional:            true, Computed: true,
 			},
 			"schemas": schema.SetAttribute{
-				MarkdownDescription: "Only tables of these schemas. Default: all but PostgreSQL's and the runtime's own.",
+				MarkdownDescription: "Only tables of these schemas. Default: all but PostgreSQL's and `august`, where the runtime keeps its own accounts.",
 				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
 			},
 			"window_days": schema.Float64Attribute{MarkdownDescription: "How many of the newest days of the workload the advice is on. Default: `7`.", Optional: true, Validators: days},

@@ -23,6 +23,6 @@ output "indexes_in_the_way" {
 check "indexes" {
   assert {
     condition     = data.august_index_advice.platform.healthy
-    error_message = "Indexes are missing or in the way: ${join(" ", [for p in coalesce(data.august_index_advice.platform.proposals, []) : p.reason])}"
+    error_message = "Indexes are missing or in the way, or nobody knows: ${join(" ", data.august_index_advice.platform.problems, [for p in coalesce(data.august_index_advice.platform.proposals, []) : p.reason])}"
   }
 }
