@@ -376,14 +376,14 @@ func TestStaleStandbyDoesNotTakeOver(t *testing.T) {
 	r.shoot(r.pid("platform", standby))
 	c := r.dial(conn)
 	r.eventually("commits without the standby", func() bool {
+		if cluster.InStep() { // what receives for the standby outlives its server for a moment, and takes commits
+			return false
+		}
 		_, err := c.Exec(t.Context(), "INSERT INTO commits VALUES (1, 1) ON CONFLICT DO NOTHING")
 		if err != nil {
 			c = r.dial(conn)
-			return false
 		}
-		var senders int // what receives for the standby outlives its server for a moment
-		err = c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_replication").Scan(&senders)
-		return err == nil && senders == 0
+		return err == nil
 	})
 	_, problem := r.wait(r.api.Instances.Failover(project, "platform", &sqladmin.InstancesFailoverRequest{
 		FailoverContext: &sqladmin.FailoverContext{SettingsVersion: r.get("platform").Settings.SettingsVersion}}).Do())
