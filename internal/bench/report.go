@@ -39,7 +39,7 @@ type result struct {
 // newReport is the report of what was measured now.
 func newReport(figures []figure, measured map[key]float64, pattern, load string) report {
 	r := report{
-		At: time.Now().UTC().Truncate(time.Second), Revision: revision(), Go: runtime.Version(), Processors: runtime.NumCPU(),
+		At: time.Now().UTC().Truncate(time.Second), Go: runtime.Version(), Processors: runtime.NumCPU(),
 		Load: load, Pattern: pattern, Figures: []result{}, Benchmarks: map[string]map[string]float64{},
 	}
 	for _, f := range figures {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// An index lives at PathIndexes + "/" + schema + "/" + name, and is of a table of that schema. The runtime makes and drops it
+// PathIndexes is where indexes live, each at PathIndexes + "/" + schema + "/" + name, of a table of that schema. The runtime makes and drops it
 // concurrently, in the background: a caller asks again until the state is the one that it waits for.
 const PathIndexes = "/v1/indexes" // GET → Index; PUT (IndexSpec → Index); DELETE → Index; POST {name}:check {IndexSpec} → IndexCheck
 

@@ -37,10 +37,10 @@ func New(meters ...face.Meter) *Face { return &Face{meters: meters} }
 func (f *Face) Name() string { return "monitoring" }
 
 // Start has samples taken until Close.
-func (f *Face) Start(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
+func (f *Face) Start(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ctx bounds the start only
 	f.cancel = cancel
-	f.looks.Go(func() { //nolint:contextcheck // ctx bounds the start only
+	f.looks.Go(func() {
 		tick := time.NewTicker(face.SamplePeriod)
 		defer tick.Stop()
 		for {

@@ -32,11 +32,11 @@ var reducers = map[string]reducer{
 }
 
 func center(points []face.Point, from, to time.Time) (float64, *face.Distribution) {
-	if n, all := sum(points, from, to); all == nil {
-		return n / float64(len(points)), nil
-	} else {
+	n, all := sum(points, from, to)
+	if all != nil {
 		return all.Mean(), nil
 	}
+	return n / float64(len(points)), nil
 }
 
 // across is a percentile of all values of distributions, or of the numbers of the series.

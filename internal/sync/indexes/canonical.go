@@ -53,8 +53,8 @@ func canonical(ctx context.Context, tx pgx.Tx, schema, name string, spec runtime
 		return "", err
 	}
 	local := pgx.Identifier{"pg_temp", spec.Table}.Sanitize()
-	real := pgx.Identifier{schema, spec.Table}.Sanitize()
-	if err := run(ctx, tx.Conn(), `create temporary table `+local+` (like `+real+`) on commit drop`); err != nil {
+	table := pgx.Identifier{schema, spec.Table}.Sanitize()
+	if err := run(ctx, tx.Conn(), `create temporary table `+local+` (like `+table+`) on commit drop`); err != nil {
 		return "", refused("table", err)
 	}
 	if err := run(ctx, tx.Conn(), statement(local, name, spec, false)); err != nil {
@@ -146,7 +146,7 @@ order by 1`
 
 // vetted has PostgreSQL read the expressions without computing anything, and looks at what they are made of.
 func vetted(ctx context.Context, tx pgx.Tx, schema string, spec runtimeapi.IndexSpec) error {
-	real, view := pgx.Identifier{schema, spec.Table}.Sanitize(), pgx.Identifier{"pg_temp", viewName}.Sanitize()
+	table, view := pgx.Identifier{schema, spec.Table}.Sanitize(), pgx.Identifier{"pg_temp", viewName}.Sanitize()
 	try := func(field, expression, sql string) error {
 		made, err := madeTypes(ctx, tx, expression)
 		if err != nil {
@@ -158,7 +158,7 @@ func vetted(ctx context.Context, tx pgx.Tx, schema string, spec runtimeapi.Index
 		if err := run(ctx, tx.Conn(), sql); err != nil {
 			return refused(field, err)
 		}
-		rows, err := tx.Query(ctx, qStrangers, view, real)
+		rows, err := tx.Query(ctx, qStrangers, view, table)
 		if err != nil {
 			return err
 		}
@@ -173,13 +173,13 @@ func vetted(ctx context.Context, tx pgx.Tx, schema string, spec runtimeapi.Index
 	}
 	for i, c := range spec.Columns {
 		if c.Expression != "" {
-			if err := try("columns["+strconv.Itoa(i)+"].expression", c.Expression, `create temporary view `+view+` as select (`+c.Expression+`) as e from only `+real); err != nil {
+			if err := try("columns["+strconv.Itoa(i)+"].expression", c.Expression, `create temporary view `+view+` as select (`+c.Expression+`) as e from only `+table); err != nil {
 				return err
 			}
 		}
 	}
 	if spec.Where != "" {
-		return try("where", spec.Where, `create temporary view `+view+` as select 1 as e from only `+real+` where (`+spec.Where+`)`)
+		return try("where", spec.Where, `create temporary view `+view+` as select 1 as e from only `+table+` where (`+spec.Where+`)`)
 	}
 	return nil
 }
