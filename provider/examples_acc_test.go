@@ -251,7 +251,7 @@ func (c *cli) importsByBlock(t *testing.T, live *strings.Replacer) {
 		addresses = append(addresses, address[1])
 	}
 	c.must(append([]string{"state", "rm"}, addresses...)...)
-	out := c.apply("-target=august_sync_pipeline.billing", "-target=august_sync_pipeline.labs", "-target=august_staging_dataset.clinic")
+	out := c.apply("-target=august_index.open_claims", "-target=august_sync_pipeline.billing", "-target=august_sync_pipeline.labs", "-target=august_staging_dataset.clinic")
 	if want := fmt.Sprintf("%d imported, 0 added, %d changed, 0 destroyed", len(addresses), changed); !strings.Contains(out, want) {
 		t.Errorf("want %s:\n%s", want, out)
 	}

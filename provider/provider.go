@@ -118,7 +118,7 @@ func (p *augustProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 					"pubsub":          endpoint("the Pub/Sub API", "AUGUST_PUBSUB_ENDPOINT"),
 					"iam_credentials": endpoint("the IAM Service Account Credentials API", "AUGUST_IAM_CREDENTIALS_ENDPOINT"),
 					"monitoring":      endpoint("the Cloud Monitoring API", "AUGUST_MONITORING_ENDPOINT"),
-					"logging":         endpoint("the Cloud Logging API", "AUGUST_LOGGING_ENDPOINT"),
+					"logging":         endpoint("the Cloud Logging API. Runtimes are told of it for `advice.slow_query_log`", "AUGUST_LOGGING_ENDPOINT"),
 					"storage":         endpoint("the Cloud Storage API, without its path `storage/v1`. The jobs of staging are told of it, and runtimes for `audit.bucket`", "AUGUST_STORAGE_ENDPOINT"),
 				},
 			},
@@ -168,6 +168,8 @@ func (p *augustProvider) DataSources(context.Context) []func() datasource.DataSo
 		NewCloudSQLHAStatusDataSource,
 		NewSyncStatusDataSource,
 		NewSchemaCoverageDataSource,
+		NewCapacityAdviceDataSource,
+		NewIndexAdviceDataSource,
 	}
 }
 
@@ -182,6 +184,7 @@ func (p *augustProvider) Resources(context.Context) []func() resource.Resource {
 		NewSecretResource,
 		NewStagingAnonymizationResource,
 		NewStagingDatasetResource,
+		NewIndexResource,
 	}
 }
 

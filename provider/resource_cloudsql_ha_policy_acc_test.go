@@ -26,13 +26,13 @@ const haAddress = "august_cloudsql_ha_policy.test"
 // instance is a Cloud SQL instance that a test has to itself, as hashicorp/google would have made it: nothing
 // protected, nothing in a second zone.
 type instance struct {
-	t    *testing.T
+	t    testing.TB
 	api  *sqladmin.Service
 	name string
 	head string // the provider block
 }
 
-func newInstance(t *testing.T, name string) *instance {
+func newInstance(t testing.TB, name string) *instance {
 	t.Helper()
 	i := laterInstance(t, name)
 	i.create()
@@ -40,7 +40,7 @@ func newInstance(t *testing.T, name string) *instance {
 }
 
 // laterInstance is one that the test creates itself, when it comes to it.
-func laterInstance(t *testing.T, name string) *instance {
+func laterInstance(t testing.TB, name string) *instance {
 	t.Helper()
 	cloud := localtest.Shared(t)
 	api, err := sqladmin.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.CloudSQL), option.WithoutAuthentication())

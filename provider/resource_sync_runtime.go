@@ -275,6 +275,7 @@ func (r *syncRuntimeResource) prepare(ctx context.Context, plan, state *syncRunt
 	}
 	r.settlePubSub(ctx, plan, diags)
 	r.settleAudit(ctx, plan, diags)
+	r.settleAdvice(ctx, plan, diags)
 	if r.checkPubSub(ctx, *plan, true, diags); diags.HasError() {
 		return nil, cloudrun.Spec{}
 	}

@@ -22,6 +22,9 @@ import (
 // leastPoolMax is the smallest pool that the runtime works with.
 const leastPoolMax = 3
 
+// indexConnections is what august_index adds: one session of the whole runtime makes indexes, or drops them.
+const indexConnections = 1
+
 // poolerPort is where the poolers of an instance listen, beside PostgreSQL on 5432.
 const poolerPort = 6432
 
@@ -111,18 +114,9 @@ func (m syncRuntimeModel) bounds() string {
 
 // budget is what this service alone needs. The instance may be nil when it is said how many connections it will have.
 func (m syncRuntimeModel) budget(d databaseModel, scaling scalingModel, live liveInstance, declared int64) (advise.Budget, error) {
-	db := advise.Database{Reserved: advise.DefaultReserved}
+	db := connectionsOf(live)
 	if !d.ReservedConnections.IsNull() {
 		db.Reserved = d.ReservedConnections.ValueInt64()
-	}
-	if live != nil {
-		db.Tier = live.Settings.Tier
-		for _, flag := range live.Settings.DatabaseFlags {
-			if n, err := strconv.ParseInt(flag.Value, 10, 64); err == nil && flag.Name == "max_connections" {
-				db.MaxConnections, db.Source = n, "set on the instance"
-			}
-		}
-		db.Pooling = poolingOf(live)
 	}
 	if declared > 0 {
 		db.MaxConnections, db.Source = declared, "as database.max_connections says it will be"
@@ -134,17 +128,41 @@ func (m syncRuntimeModel) budget(d databaseModel, scaling scalingModel, live liv
 	if !m.Name.IsUnknown() {
 		name = m.Name.ValueString()
 	}
-	beside := []advise.Held{{What: "the write probe of a recovery drill", Connections: advise.ProbeConnections}}
-	if m.migratesByJob() {
-		beside = append(beside, advise.Held{What: "the job that migrates", Connections: migrateConnections})
-	}
 	return advise.Connections(db, []advise.Service{{
 		Name:         name,
 		MaxInstances: scaling.MaxInstances.ValueInt64(), MinInstances: scaling.MinInstances.ValueInt64(),
 		PoolMax: d.PoolMax.ValueInt64(), PoolLeast: leastPoolMax,
-		Beside: beside,
+		Beside: besideRuntime(m.migratesByJob()),
 		Pooled: d.throughPoolers(),
 	}})
+}
+
+// besideRuntime is what a runtime holds beside the pools of its instances, of which only one is at each of these at a time.
+func besideRuntime(migratesByJob bool) []advise.Held {
+	beside := []advise.Held{
+		{What: "the write probe of a recovery drill", Connections: advise.ProbeConnections},
+		{What: "the making of an index", Connections: indexConnections},
+	}
+	if migratesByJob {
+		beside = append(beside, advise.Held{What: "the job that migrates", Connections: migrateConnections})
+	}
+	return beside
+}
+
+// connectionsOf is what an instance has, nothing known when it is nil.
+func connectionsOf(live liveInstance) advise.Database {
+	db := advise.Database{Reserved: advise.DefaultReserved}
+	if live == nil {
+		return db
+	}
+	db.Tier = live.Settings.Tier
+	for _, flag := range live.Settings.DatabaseFlags {
+		if n, err := strconv.ParseInt(flag.Value, 10, 64); err == nil && flag.Name == "max_connections" {
+			db.MaxConnections, db.Source = n, "set on the instance"
+		}
+	}
+	db.Pooling = poolingOf(live)
+	return db
 }
 
 func (d databaseModel) throughPoolers() bool {

@@ -43,18 +43,18 @@ func TestAccSyncRuntime_poolTooLarge(t *testing.T) {
 				Config: head + r.sizedBy(`"platform"`, "100", 5, ""), PlanOnly: true,
 				ExpectError: asShown("Connection pool not possible", "database.pool_max: The instance feel-august-platform:us-central1:platform has too few connections for this service.",
 					"max_connections: 400, the default of db-custom-2-7680", "rt-pool: 5 instances × 100 = 500", "rt-pool, while a new revision is rolled out: 1 instance × 100 = 100",
-					"need 618 of 400: 218 too many; lower pool_max to 63, or lower max_instances to 2, or raise max_connections to at least 618 (restarts the database), "+
+					"need 619 of 400: 219 too many; lower pool_max to 63, or lower max_instances to 2, or raise max_connections to at least 619 (restarts the database), "+
 						"or take a tier with at least 61440 MB of memory (max_connections then is 800)"),
 			},
 			{ // said to be more, and not so
 				PreConfig:   r.gone,
 				Config:      head + r.sizedBy(`"platform"`, "100", 5, "max_connections = 700"),
-				ExpectError: asShown("Connection pool not possible", "database.max_connections: The instance feel-august-platform:us-central1:platform was to have max_connections 700, and has 400.", "need 618 of 400"),
+				ExpectError: asShown("Connection pool not possible", "database.max_connections: The instance feel-august-platform:us-central1:platform was to have max_connections 700, and has 400.", "need 619 of 400"),
 			},
 			{ // known too late for the plan
 				PreConfig:   r.gone,
 				Config:      head + r.sizedBy(`"platform"`, "tonumber(terraform_data.pool.output)", 5, "") + `resource "terraform_data" "pool" { input = "100" }`,
-				ExpectError: asShown("Connection pool not possible", "database.pool_max: The instance", "need 618 of 400"),
+				ExpectError: asShown("Connection pool not possible", "database.pool_max: The instance", "need 619 of 400"),
 			},
 			{ // the way out is one: 63 is the largest that fits
 				PreConfig:        r.gone,
@@ -67,11 +67,11 @@ func TestAccSyncRuntime_poolTooLarge(t *testing.T) {
 			},
 			{
 				Config:      head + r.sizedBy(`"platform"`, "64", 5, ""),
-				ExpectError: asShown("database.pool_max", "need 402 of 400: 2 too many; lower pool_max to 63"),
+				ExpectError: asShown("database.pool_max", "need 403 of 400: 3 too many; lower pool_max to 63"),
 			},
 			{
 				Config:      head + r.sizedBy(`"platform"`, "63", 5, "reserved_connections = 21"),
-				ExpectError: asShown("database.pool_max", "reserved: 21", "need 402 of 400"),
+				ExpectError: asShown("database.pool_max", "reserved: 21", "need 403 of 400"),
 			},
 			{ // a figure that is only about the budget makes no revision
 				Config: head + r.sizedBy(`"platform"`, "63", 5, "reserved_connections = 14"),
@@ -114,21 +114,21 @@ func TestAccSyncRuntime_poolWithMaxConnections(t *testing.T) {
 		CheckDestroy:             func(*terraform.State) error { r.gone(); return nil },
 		Steps: []resource.TestStep{
 			{ // the plan sees the instance as it is
-				Config:      both(34, ""),
-				ExpectError: asShown("max_connections: 25, set on the instance", "need 34 of 25", "set database.max_connections"),
+				Config:      both(35, ""),
+				ExpectError: asShown("max_connections: 25, set on the instance", "need 35 of 25", "set database.max_connections"),
 			},
 			{
 				PreConfig:   func() { r.gone(); i.wantFlags(map[string]string{"max_connections": "25"}) },
-				Config:      both(33, declared),
-				ExpectError: asShown("max_connections: 33, as database.max_connections says it will be", "need 34 of 33"),
+				Config:      both(34, declared),
+				ExpectError: asShown("max_connections: 34, as database.max_connections says it will be", "need 35 of 34"),
 			},
 			{
 				PreConfig:        func() { r.gone(); i.wantFlags(map[string]string{"max_connections": "25"}) },
-				Config:           both(34, declared),
+				Config:           both(35, declared),
 				ConfigPlanChecks: emptyAfterApply,
 				ConfigStateChecks: []statecheck.StateCheck{
 					statecheck.ExpectKnownValue(runtimeAddress, tfjsonpath.New("ready"), knownvalue.Bool(true)),
-					statecheck.ExpectKnownValue(runtimeAddress, tfjsonpath.New("database").AtMapKey("max_connections"), knownvalue.Int64Exact(34)),
+					statecheck.ExpectKnownValue(runtimeAddress, tfjsonpath.New("database").AtMapKey("max_connections"), knownvalue.Int64Exact(35)),
 				},
 			},
 		},

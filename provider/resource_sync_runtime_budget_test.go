@@ -75,28 +75,29 @@ func TestSyncRuntime_budget(t *testing.T) {
 		words    []string // of an error at database.pool_max; none, when it fits
 	}{
 		{"default of the tier", nil, sized(4, 1, 3, nil), nil},
-		{"exactly enough", map[string]any{"databaseFlags": flagsOf("34")}, sized(4, 1, 3, nil), nil},
-		{"one too many", map[string]any{"databaseFlags": flagsOf("33")}, sized(4, 1, 3, nil), []string{
+		{"exactly enough", map[string]any{"databaseFlags": flagsOf("35")}, sized(4, 1, 3, nil), nil},
+		{"one too many", map[string]any{"databaseFlags": flagsOf("34")}, sized(4, 1, 3, nil), []string{
 			"database.pool_max: The instance feel-august-platform:us-central1:platform has too few connections for this service.",
-			"max_connections: 33, set on the instance\n" +
+			"max_connections: 34, set on the instance\n" +
 				"rt-plan: 3 instances × 4 = 12\n" +
 				"rt-plan, while a new revision is rolled out: 1 instance × 4 = 4\n" +
 				"rt-plan, the write probe of a recovery drill: 2\n" +
+				"rt-plan, the making of an index: 1\n" +
 				"rt-plan, the job that migrates: 1\n" +
 				"reserved: 3 for superusers + about 12 for Cloud SQL itself = 15\n" +
-				"need 34 of 33: 1 too many; lower pool_max to 3, or lower max_instances to 2, or raise max_connections to at least 34 (restarts the database)\n",
+				"need 35 of 34: 1 too many; lower pool_max to 3, or lower max_instances to 2, or raise max_connections to at least 35 (restarts the database)\n",
 			"database.reserved_connections", "connection_budget", "set database.max_connections",
 		}},
 		{"smallest machine", map[string]any{"tier": "db-f1-micro"}, sized(4, 1, 3, nil), []string{
-			"max_connections: 25, the default of db-f1-micro", "need 34 of 25: 9 too many; raise max_connections to at least 34", "or take a tier with at least 1024 MB",
+			"max_connections: 25, the default of db-f1-micro", "need 35 of 25: 10 too many; raise max_connections to at least 35", "or take a tier with at least 1024 MB",
 		}},
-		{"what others hold", nil, sized(4, 1, 3, map[string]any{"reserved_connections": 382}), []string{"reserved: 382", "need 401 of 400: 1 too many"}},
+		{"what others hold", nil, sized(4, 1, 3, map[string]any{"reserved_connections": 381}), []string{"reserved: 381", "need 401 of 400: 1 too many"}},
 		{"nothing reserved", map[string]any{"tier": "db-f1-micro"}, sized(4, 1, 3, map[string]any{"reserved_connections": 0}), nil},
-		{"it will have more", map[string]any{"databaseFlags": flagsOf("31")}, sized(4, 1, 3, map[string]any{"max_connections": 34}), nil},
-		{"it will have fewer", nil, sized(4, 1, 3, map[string]any{"max_connections": 31}), []string{"max_connections: 31, as database.max_connections says it will be", "need 34 of 31"}},
-		{"a large candidate", map[string]any{"databaseFlags": flagsOf("102")}, sized(4, 10, 11, nil), nil},
+		{"it will have more", map[string]any{"databaseFlags": flagsOf("31")}, sized(4, 1, 3, map[string]any{"max_connections": 35}), nil},
+		{"it will have fewer", nil, sized(4, 1, 3, map[string]any{"max_connections": 31}), []string{"max_connections: 31, as database.max_connections says it will be", "need 35 of 31"}},
+		{"a large candidate", map[string]any{"databaseFlags": flagsOf("103")}, sized(4, 10, 11, nil), nil},
 		{"tier that is not known", map[string]any{"tier": "db-huge"}, sized(100, 1, 1000, nil), nil},
-		{"tier that is not known, and a flag", map[string]any{"tier": "db-huge", "databaseFlags": flagsOf("31")}, sized(4, 1, 3, nil), []string{"need 34 of 31"}},
+		{"tier that is not known, and a flag", map[string]any{"tier": "db-huge", "databaseFlags": flagsOf("31")}, sized(4, 1, 3, nil), []string{"need 35 of 31"}},
 		{"unknown pool", map[string]any{"databaseFlags": flagsOf("31")}, func() map[string]any {
 			c := sized(4, 1, 3, nil)
 			inside("database", map[string]any{"pool_max": unknown{}})(c)
@@ -112,13 +113,13 @@ func TestSyncRuntime_budget(t *testing.T) {
 		{"past the poolers", map[string]any{
 			"tier": "db-perf-optimized-N-2", "edition": "ENTERPRISE_PLUS", "databaseFlags": flagsOf("31"),
 			"connectionPoolConfig": map[string]any{"connectionPoolingEnabled": true, "poolerCount": 1},
-		}, sized(4, 1, 3, nil), []string{"need 34 of 31", "which this service goes past"}},
+		}, sized(4, 1, 3, nil), []string{"need 35 of 31", "which this service goes past"}},
 		{"through the poolers", map[string]any{
-			"tier": "db-perf-optimized-N-2", "edition": "ENTERPRISE_PLUS", "databaseFlags": flagsOf("68"),
+			"tier": "db-perf-optimized-N-2", "edition": "ENTERPRISE_PLUS", "databaseFlags": flagsOf("69"),
 			"connectionPoolConfig": map[string]any{"connectionPoolingEnabled": true, "poolerCount": 1},
 		}, sized(4, 1, 3, map[string]any{"port": 6432}), []string{
 			"rt-plan: 3 instances × 4 = 12 clients of the poolers", "from the poolers: 1 pooler × 1 user of a database × 50 = 50",
-			"need 69 of 68: 1 too many; lower max_pool_size to 49, or raise max_connections to at least 69",
+			"need 70 of 69: 1 too many; lower max_pool_size to 49, or raise max_connections to at least 70",
 		}},
 		{"too many clients of the poolers", map[string]any{
 			"tier": "db-perf-optimized-N-2", "edition": "ENTERPRISE_PLUS",
@@ -179,7 +180,7 @@ func TestSyncRuntime_budgetOfWhatIsDeployed(t *testing.T) {
 	if errors := budgetErrors(diags); len(errors) > 0 {
 		t.Errorf("an unchanged runtime is refused: %s", errors)
 	}
-	if warnings := warningsAt(diags, "database.pool_max"); len(warnings) != 1 || !strings.Contains(warnings[0], "need 34 of 25: 9 too many") {
+	if warnings := warningsAt(diags, "database.pool_max"); len(warnings) != 1 || !strings.Contains(warnings[0], "need 35 of 25: 10 too many") {
 		t.Errorf("warnings: %q", warnings)
 	}
 	target := sized(4, 1, 3, nil) // when another instance starts is no matter of how many there may be
@@ -192,7 +193,7 @@ func TestSyncRuntime_budgetOfWhatIsDeployed(t *testing.T) {
 		_, diags = p.planUpdate(runtime, state, refused)
 		wantDiagnostic(t, diags, "database.pool_max", "of 25:")
 	}
-	for _, fits := range []map[string]any{sized(3, 1, 2, map[string]any{"reserved_connections": 13}), sized(3, 1, 1, nil)} {
+	for _, fits := range []map[string]any{sized(3, 1, 2, map[string]any{"reserved_connections": 12}), sized(3, 1, 1, nil)} {
 		_, diags = p.planUpdate(runtime, state, fits)
 		if errors := budgetErrors(diags); len(errors) > 0 {
 			t.Errorf("what fits is refused: %s", errors)
@@ -224,7 +225,7 @@ func TestSyncRuntime_budgetWithoutTheInstance(t *testing.T) {
 		t.Errorf("refused: %s", errors)
 	}
 	_, diags = p.planCreate("august_sync_runtime", sized(4, 1, 3, map[string]any{"max_connections": 31}))
-	wantDiagnostic(t, diags, "database.pool_max", "need 34 of 31")
+	wantDiagnostic(t, diags, "database.pool_max", "need 35 of 31")
 }
 
 // A state of before has no figures of the budget.

@@ -39,6 +39,8 @@ const (
 	envCodaWrites      = "AUGUST_CODA_WRITES_PER_10S"
 	envAuditBucket     = "AUGUST_AUDIT_BUCKET"
 	envAuditRetention  = "AUGUST_AUDIT_RETENTION_DAYS"
+	envAdviceLogs      = "AUGUST_ADVICE_LOGS"
+	envLoggingEndpoint = "AUGUST_LOGGING_ENDPOINT"
 	envControlAudience = "AUGUST_CONTROL_AUDIENCE"
 	envControlCallers  = "AUGUST_CONTROL_CALLERS"
 	envIssuer          = "AUGUST_OIDC_ISSUER"
@@ -71,6 +73,7 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 	}
 	m.pubsubVariables(ctx, value, diags)
 	m.auditVariables(ctx, env, diags)
+	m.adviceVariables(ctx, env, diags)
 	if c := objectAs[controlModel](ctx, m.Control, diags); c != nil {
 		var callers []string
 		diags.Append(c.AllowedCallers.ElementsAs(ctx, &callers, false)...)
@@ -121,6 +124,7 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 
 	m.flattenPubSub(ctx, v, diags)
 	m.flattenAudit(ctx, v, diags)
+	m.flattenAdvice(ctx, v, diags)
 
 	control := controlModel{Issuer: v.string(envIssuer)}
 	if was := objectAs[controlModel](ctx, m.Control, diags); was != nil {

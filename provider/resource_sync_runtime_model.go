@@ -28,6 +28,7 @@ type syncRuntimeModel struct {
 	Coda               types.Object   `tfsdk:"coda"`
 	PubSub             types.Object   `tfsdk:"pubsub"`
 	Audit              types.Object   `tfsdk:"audit"`
+	Advice             types.Object   `tfsdk:"advice"`
 	Control            types.Object   `tfsdk:"control"`
 	Scaling            types.Object   `tfsdk:"scaling"`
 	Rollout            types.Object   `tfsdk:"rollout"`

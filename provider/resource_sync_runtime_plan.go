@@ -127,6 +127,7 @@ func (r *syncRuntimeResource) ModifyPlan(ctx context.Context, req resource.Modif
 	r.planPubSub(ctx, &plan, config, &resp.Diagnostics)
 	r.checkPubSub(ctx, plan, false, &resp.Diagnostics)
 	r.planAudit(ctx, &plan, config, &resp.Diagnostics)
+	r.planAdvice(ctx, &plan, config, &resp.Diagnostics)
 	plan.settleNames()
 	plan.ready(state)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
@@ -180,6 +181,7 @@ func (m *syncRuntimeModel) ready(state *syncRuntimeModel) {
 		{m.Coda, state.Coda},
 		{m.PubSub, state.PubSub},
 		{m.Audit, state.Audit},
+		{m.Advice, state.Advice},
 		{m.Control, state.Control},
 		{m.Audience, state.Audience},
 		{m.Concurrency, state.Concurrency},

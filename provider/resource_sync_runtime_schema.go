@@ -106,7 +106,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 				Required:            true,
 				Attributes: databaseAttributes(map[string]schema.Attribute{
 					"pool_max": number("Largest number of database connections of one running instance of the service, from 3 to 100: one for the derivation of claims, one for the writer to Coda, one for heartbeats; from 4 with `drchrono.webhook_secret`, for deliveries. Default: `4`. "+
-						"The plan refuses a pool that the instance has too few connections for: those of `scaling.max_instances`, of a new revision beside them while it is rolled out, of the job that migrates, and of `reserved_connections`.",
+						"The plan refuses a pool that the instance has too few connections for: those of `scaling.max_instances`, of a new revision beside them while it is rolled out, of the job that migrates, of a recovery drill's probe, of an index being made, and of `reserved_connections`.",
 						defaultPoolMax, int64validator.Between(leastPoolMax, 100)),
 					"max_connections": schema.Int64Attribute{
 						MarkdownDescription: "The flag `max_connections` that the instance will have when the service is deployed, from 14 to 262143. Default: what it has. " +
@@ -171,6 +171,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			},
 			"pubsub": pubsubAttribute(),
 			"audit":  auditAttribute(),
+			"advice": adviceAttribute(),
 			"control": schema.SingleNestedAttribute{
 				MarkdownDescription: "Who may call the runtime's control API, which `august_sync_pipeline` uses.",
 				Required:            true,

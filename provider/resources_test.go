@@ -33,6 +33,7 @@ var goneStates = map[string]map[string]any{
 	"august_staging_anonymization": {"id": "x", "project": "feel-august-platform", "location": "us-central1", "name": "staging-export", "export": "20261126t080000z-0a1b2c3d"},
 	"august_staging_dataset":       {"id": "x", "project": "feel-august-platform", "location": "us-central1", "name": "staging-import", "export": "20261126t080000z-0a1b2c3d"},
 	"august_sync_pipeline":         {"id": "x", "audience": "august-sync", "name": "billing", "generation": 1},
+	"august_index":                 {"id": "x", "audience": "august-sync", "schema": "drchrono", "name": "appointments_status", "definition": "CREATE INDEX"},
 }
 
 // Terraform deletes what it believes to be there. When somebody was faster, what it wanted is already so.
@@ -46,9 +47,9 @@ func TestResources_destroyWhatIsGone(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(map[string]string{"token": fakeIDToken})
 		case strings.HasSuffix(r.URL.Path, ":generateAccessToken"):
 			_ = json.NewEncoder(w).Encode(map[string]any{"accessToken": "token", "expireTime": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
-		case strings.HasPrefix(r.URL.Path, runtimeapi.PathPipelines):
+		case strings.HasPrefix(r.URL.Path, runtimeapi.PathPipelines), strings.HasPrefix(r.URL.Path, runtimeapi.PathIndexes):
 			w.WriteHeader(http.StatusNotFound)
-			_ = json.NewEncoder(w).Encode(map[string]any{"error": runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "there is no such pipeline"}})
+			_ = json.NewEncoder(w).Encode(map[string]any{"error": runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "there is no such thing"}})
 		case strings.HasSuffix(r.URL.Path, "/instances"):
 			_ = json.NewEncoder(w).Encode(map[string]any{"kind": "sql#instancesList"})
 		default:
@@ -71,7 +72,7 @@ func TestResources_destroyWhatIsGone(t *testing.T) {
 			t.Errorf("%s: no state of one that is gone in this test", name)
 			continue
 		}
-		if name == "august_sync_pipeline" {
+		if name == "august_sync_pipeline" || name == "august_index" {
 			state["endpoint"] = nothing.URL
 		}
 		before := calls.Load()

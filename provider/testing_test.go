@@ -75,13 +75,13 @@ func secretValues(t *testing.T, cloud *localtest.Cloud) []string {
 }
 
 // secretValue is the newest version of a secret of production's landing zone.
-func secretValue(t *testing.T, cloud *localtest.Cloud, name string) string {
+func secretValue(t testing.TB, cloud *localtest.Cloud, name string) string {
 	t.Helper()
 	return secretOf(t, cloud, accProject, name)
 }
 
 // secretOf is the newest version of a secret of a project.
-func secretOf(t *testing.T, cloud *localtest.Cloud, project, name string) string {
+func secretOf(t testing.TB, cloud *localtest.Cloud, project, name string) string {
 	t.Helper()
 	api, err := secretmanager.NewService(t.Context(), option.WithEndpoint(cloud.Endpoints.SecretManager), option.WithoutAuthentication())
 	if err != nil {

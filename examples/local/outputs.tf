@@ -77,3 +77,22 @@ output "dataset" {
     tables      = dataset.tables
   }])
 }
+
+output "advice" {
+  description = "What was measured and what follows from it; null unless `advise` is set."
+  value = !var.advise ? null : {
+    indexes = {
+      proof      = data.august_index_advice.clinic[0].proof
+      statements = data.august_index_advice.clinic[0].statements
+      missing    = coalesce(data.august_index_advice.clinic[0].proposals, [])[*].statement
+      useless    = coalesce(data.august_index_advice.clinic[0].useless, [])[*].statement
+      problems   = data.august_index_advice.clinic[0].problems
+    }
+    capacity = {
+      fits                  = data.august_capacity_advice.platform[0].fits
+      connections           = data.august_capacity_advice.platform[0].connections
+      available_connections = data.august_capacity_advice.platform[0].available_connections
+      sync                  = data.august_capacity_advice.platform[0].advice["sync"]
+    }
+  }
+}

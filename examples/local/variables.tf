@@ -41,3 +41,9 @@ variable "signed_by" {
   type        = string
   default     = ""
 }
+
+variable "advise" {
+  description = "Whether the output `advice` says what was measured and what follows from it. It differs from plan to plan, as what is measured does."
+  type        = bool
+  default     = false
+}

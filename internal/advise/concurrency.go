@@ -21,6 +21,7 @@ const (
 type Load struct {
 	Rate     float64 // requests a second, as usual
 	Burst    float64 // how much more there may be for a while, in percent
+	Peak     float64 // how many there may be for a while, where that is known better; 0: Rate and Burst
 	Latency  float64 // how long one takes, in milliseconds
 	CPU      float64 // how long it has a processor, in milliseconds
 	Database float64 // how long it has a connection, in milliseconds
@@ -31,6 +32,7 @@ type Machine struct {
 	CPU               float64 // processors
 	CPUTarget         float64 // in percent
 	ConcurrencyTarget float64 // in percent
+	Chance            bool    // an instance has room for as many more requests as come together by chance
 	PoolMax           int64
 	Connections       int64  // that the database has for the service; 0: not to be looked at
 	Overlap           *int64 // instances of a new revision beside the old one; nil: one, or MinInstances when they are more
@@ -74,13 +76,21 @@ func CloudRun(l Load, m Machine) Concurrency {
 func size(l Load, m Machine) Concurrency {
 	var c Concurrency
 	usual := l.Rate * l.Latency / 1000
-	peak := usual * (1 + l.Burst/100)
-	c.note("in flight: %s a second × %s ms = %s; with %s %% more for a while: %s", decimal(l.Rate), decimal(l.Latency), decimal(usual), decimal(l.Burst), decimal(peak))
+	peak := l.peak() * l.Latency / 1000
+	more := "at " + decimal(l.Peak) + " a second"
+	if l.Peak == 0 {
+		more = "with " + decimal(l.Burst) + " % more for a while"
+	}
+	c.note("in flight: %s a second × %s ms = %s; %s: %s", decimal(l.Rate), decimal(l.Latency), decimal(usual), more, decimal(peak))
 
 	busy := m.CPU * m.CPUTarget / 100 * l.Latency / l.CPU
 	c.note("by CPU: %s × %s %% ÷ %s ms a request × %s ms = %s at once", plainCPU(m.CPU), decimal(m.CPUTarget), decimal(l.CPU), decimal(l.Latency), decimal(busy))
 	c.Concurrency = max(1, down(busy/(m.ConcurrencyTarget/100)))
 	c.note("another instance starts at %s %% of the concurrency: %s ÷ %s %% = %d", decimal(m.ConcurrencyTarget), decimal(busy), decimal(m.ConcurrencyTarget), c.Concurrency)
+	if together := up(busy + 2*math.Sqrt(busy)); m.Chance && together > c.Concurrency {
+		c.Concurrency = together
+		c.note("with twice the root for those that come together by chance: %s + 2 × √%s = %d", decimal(busy), decimal(busy), together)
+	}
 	if l.Database > 0 {
 		pool := max(1, down(float64(m.PoolMax)*l.Latency/l.Database))
 		c.note("by connections: pool of %d × %s ms ÷ %s ms with one = %d at once", m.PoolMax, decimal(l.Latency), decimal(l.Database), pool)
@@ -99,7 +109,7 @@ func size(l Load, m Machine) Concurrency {
 	c.budget(m)
 	c.Rate = float64(c.MaxInstances) * each * 1000 / l.Latency
 	if c.short {
-		c.note("%s carry %s a second, of %s", plural(c.MaxInstances, "instance"), decimal(c.Rate), decimal(l.Rate*(1+l.Burst/100)))
+		c.note("%s carry %s a second, of %s", plural(c.MaxInstances, "instance"), decimal(c.Rate), decimal(l.peak()))
 	}
 	return c
 }
@@ -122,6 +132,13 @@ func (c *Concurrency) budget(m Machine) {
 	if c.MaxInstances == 0 {
 		c.Connections = 0
 	}
+}
+
+func (l Load) peak() float64 {
+	if l.Peak > 0 {
+		return l.Peak
+	}
+	return l.Rate * (1 + l.Burst/100)
 }
 
 func (m Machine) overlap(least int64) int64 {

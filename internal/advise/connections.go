@@ -212,7 +212,7 @@ func capacity(tier string, set int64, source string) (have int64, line string, e
 
 // add writes down what a service needs, of its poolers when it goes through them, and returns what it needs of the database.
 func (b *Budget) add(s Service) int64 {
-	unit, total := "", s.instances()*s.each()
+	unit, total := "", s.Needs()
 	if s.Pooled {
 		unit = " clients of the poolers"
 	}
@@ -339,6 +339,9 @@ func (s Service) overlap() int64 {
 	}
 	return min(max(1, s.MinInstances), s.MaxInstances)
 }
+
+// Needs is how many connections its pools may hold at most, while a new revision is rolled out.
+func (s Service) Needs() int64 { return s.instances() * s.each() }
 
 // instances is how many there are at most, while a new revision is rolled out.
 func (s Service) instances() int64 { return s.MaxInstances + s.overlap() }

@@ -45,6 +45,9 @@ var figures = []figure{
 	{what: "push to Coda under its limit", of: "sync/coda.Push/even", unit: "rows/s", floor: "ceiling-rows/s"},
 	{what: "· when some writes are slow to arrive", of: "sync/coda.Push/uneven", unit: "rows/s", floor: "ceiling-rows/s"},
 
+	{what: "WAL of a row of the outbox, changed or sent, and with full pages", of: "sync/plans.Writes/outbox/tuned", unit: "WAL-B/row", shown: "B", beside: "full"},
+	{what: "· of a delivery, taken in and settled", of: "sync/plans.Writes/inbox/tuned", unit: "WAL-B/row", shown: "B", beside: "full"},
+
 	{what: "webhook: deliveries durable in the inbox", of: "sync/webhook.Receive/inbox", unit: "deliveries/s", beside: "floor", share: 50},
 	{what: "webhook: deliveries applied from a full inbox", of: "sync/webhook.Drain/inbox", unit: "deliveries/s", beside: "floor", share: 70},
 	{what: "webhook at 1,000/s: delivery to 200, 99 in 100", of: "sync/cmd/august-sync.Webhooks/rate=1000/runtime", unit: "ms-p99", shown: "ms", beside: "floor", most: 15},
@@ -66,8 +69,26 @@ var figures = []figure{
 	{what: "restore to a moment, until the clone answers", of: "localcloud/cloudsql.PointInTimeRecovery", unit: "clone-s", shown: "s", floor: "floor-s"},
 	{what: "drill: digest of 100,000 rows", of: "sync/probe.Digest", unit: "ms/100k-rows", shown: "ms", floor: "ms-to-read"},
 
+	{what: "index advice by HypoPG: of 30 missing indexes, not found", of: "advise/scoretest.Advise/hypopg", unit: "missed", shown: "of 30", most: 2},
+	{what: "· of the ten that other advisors have three of", of: "advise/scoretest.Advise/hypopg", unit: "missed-of-ten", shown: "of 10", most: 2},
+	{what: "· proposals that cost more than they save", of: "advise/scoretest.Advise/hypopg", unit: "wrong", most: 1},
+	{what: "· of 20 indexes in the way, not found", of: "advise/scoretest.Advise/hypopg", unit: "useless-missed", shown: "of 20", most: 1},
+	{what: "· indexes said to be in the way that have to stay", of: "advise/scoretest.Advise/hypopg", unit: "guarded", most: 1},
+	{what: "· a day of the workload as advised, against indexes made by hand", of: "advise/scoretest.Advise/hypopg", unit: "blocks", floor: "blocks-by-hand", share: 90},
+	{what: "· in time", of: "advise/scoretest.Advise/hypopg", unit: "s", floor: "s-by-hand"},
+	{what: "· before the advice, in blocks", of: "advise/scoretest.Advise/hypopg", unit: "blocks-before", shown: "blocks"},
+	{what: "· in time", of: "advise/scoretest.Advise/hypopg", unit: "s-before", shown: "s"},
+	{what: "· how long the advice takes", of: "advise/scoretest.Advise/hypopg", unit: "s-advice", shown: "s", most: 120},
+	{what: "index advice without HypoPG: missing indexes not found", of: "advise/scoretest.Advise/arithmetic", unit: "missed", shown: "of 30", most: 3},
+	{what: "· proposals that cost more than they save", of: "advise/scoretest.Advise/arithmetic", unit: "wrong", most: 1},
+	{what: "· a day of the workload as advised", of: "advise/scoretest.Advise/arithmetic", unit: "blocks", floor: "blocks-by-hand", share: 90},
+
 	{what: "plan of 100 pipelines on 3 runtimes, 100 ms a call", of: "provider.Plan/pipelines/refresh", unit: "s", beside: "floor", most: 3},
 	{what: "· without a refresh", of: "provider.Plan/pipelines/none", unit: "s", beside: "floor", most: 3},
+
+	{what: "burst of 0 to 500/s, set as advised: to the answer, 99 in 100", of: "provider.CapacityBurst/advised", unit: "ms-p99", shown: "ms", floor: "ms-query"},
+	{what: "· connections at most, of those that there are", of: "provider.CapacityBurst/advised", unit: "connections", floor: "connections-there-are", most: 135},
+	{what: "· requests that are refused a connection, set as nobody has thought about it", of: "provider.CapacityBurst/naive", unit: "refused"},
 
 	{what: "scheduled work rests after kill -9 of who does it, worst of 3", of: "sync/cmd/august-sync.Takeover", unit: "s-worst", shown: "s", most: 15},
 	{what: "runtime: process start to ready", of: "sync/cmd/august-sync.Start", unit: "ms-to-ready", shown: "ms", most: 300},

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
@@ -139,6 +140,9 @@ func (l landing) make(ctx context.Context, p partner) error {
 	if err := l.user(ctx); err != nil {
 		return fmt.Errorf("user %s: %w", databaseUser, err)
 	}
+	if err := l.extensions(ctx); err != nil {
+		return fmt.Errorf("extensions of %s: %w", databaseName, err)
+	}
 	return nil
 }
 
@@ -248,16 +252,50 @@ func (l landing) user(ctx context.Context) error {
 			return nil
 		}
 	}
-	password, err := l.secrets.Projects.Secrets.Versions.Access("projects/" + l.project + "/secrets/" + secretDB + "/versions/latest").Context(ctx).Do()
+	password, err := l.password(ctx)
 	if err != nil {
 		return err
 	}
-	plain, err := base64.StdEncoding.DecodeString(password.Payload.Data)
-	if err != nil {
-		return err
-	}
-	op, err := l.sql.Users.Insert(l.project, instanceName, &sqladmin.User{Name: databaseUser, Password: string(plain)}).Context(ctx).Do()
+	op, err := l.sql.Users.Insert(l.project, instanceName, &sqladmin.User{Name: databaseUser, Password: password}).Context(ctx).Do()
 	return l.wait(ctx, op, err)
+}
+
+func (l landing) password(ctx context.Context) (string, error) {
+	version, err := l.secrets.Projects.Secrets.Versions.Access("projects/" + l.project + "/secrets/" + secretDB + "/versions/latest").Context(ctx).Do()
+	if err != nil {
+		return "", err
+	}
+	plain, err := base64.StdEncoding.DecodeString(version.Payload.Data)
+	return string(plain), err
+}
+
+// extensions are what advice on indexes is made from, as far as this machine's PostgreSQL has them.
+func (l landing) extensions(ctx context.Context) error {
+	instance, err := l.sql.Instances.Get(l.project, instanceName).Context(ctx).Do()
+	if err != nil {
+		return err
+	}
+	if instance.State != "RUNNABLE" || instance.Settings.ActivationPolicy == "NEVER" || len(instance.IpAddresses) == 0 {
+		return nil // somebody has stopped it since it was made
+	}
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s user=%s dbname=%s", instance.IpAddresses[0].IpAddress, databaseUser, databaseName))
+	if err != nil {
+		return err
+	}
+	if config.Password, err = l.password(ctx); err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // nothing is left to be said
+	for _, name := range []string{"pg_stat_statements", "hypopg"} {
+		if _, err := conn.Exec(ctx, `DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = '`+name+`') THEN CREATE EXTENSION IF NOT EXISTS `+name+`; END IF; END $$`); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // wait follows an operation to its end.

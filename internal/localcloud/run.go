@@ -275,8 +275,15 @@ func (c *cloud) build(pg toolchain.Postgres, owner *syscall.Credential) error {
 	if err != nil {
 		return err
 	}
-	meters := monitoring.New(monitoring.Options{Metrics: cloudsql.Metrics(), Gauges: sql.Gauges})
-	logs := logging.New(logging.Options{Entries: run.Entries})
+	meters := monitoring.New(sql, run, queue)
+	logs := logging.New(logging.Options{Entries: func(project string) ([]face.Entry, error) {
+		databases, err := sql.Entries(project)
+		if err != nil {
+			return nil, err
+		}
+		services, err := run.Entries(project)
+		return append(databases, services...), err
+	}})
 	c.faces = []face.Face{ids, vault, c.registry, queue, objects, sql, meters, logs, run}
 
 	httpLog, err := c.logger("http")

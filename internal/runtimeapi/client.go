@@ -40,6 +40,7 @@ type Client struct {
 	patience time.Duration
 	young    time.Time // until when its front door may not know of it
 	create   bool      // a PUT is for what is not there yet
+	match    string    // what a DELETE is for
 }
 
 // NewClient makes a client of the runtime at endpoint. Without a token source calls carry no
@@ -213,6 +214,9 @@ func (c *Client) request(ctx context.Context, method, path string, payload []byt
 	}
 	if c.create {
 		req.Header.Set(HeaderIfNoneMatch, "*")
+	}
+	if c.match != "" {
+		req.Header.Set(HeaderIfMatch, IndexTag(c.match))
 	}
 	if c.tokens != nil {
 		token, err := c.tokens.Token()

@@ -8,7 +8,7 @@ locals {
       other_connections = 5 # psql, dashboards, a migration by hand
     },
     {
-      august-sync = { max_instances = 3, min_instances = 1, pool_max = 4, job_connections = 3 } # a recovery drill's probe, its migrations
+      august-sync = { max_instances = 3, min_instances = 1, pool_max = 4, job_connections = 4 } # a recovery drill's probe, an index being made, its migrations
       website     = { max_instances = 20, min_instances = 2, pool_max = 4 }
       outreach    = { max_instances = 5, pool_max = 4, processes = 2, job_connections = 2 }
     },

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -102,10 +104,19 @@ type reader struct {
 	from        io.ReadCloser
 	digest      hash.Hash
 	size, bytes int64
-	zip         *zstd.Decoder
+
+	// Whoever copies may go on reading for a moment after it was told to end: a COPY whose connection is lost returns while its sender
+	// is still at it.
+	mu  sync.Mutex
+	zip *zstd.Decoder // nil once closed
 }
 
 func (r *reader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.zip == nil {
+		return 0, fs.ErrClosed
+	}
 	n, err := r.zip.Read(p)
 	r.bytes += int64(n)
 	switch {
@@ -121,6 +132,12 @@ func (r *reader) Read(p []byte) (int, error) {
 }
 
 func (r *reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.zip == nil {
+		return nil
+	}
 	r.zip.Close()
+	r.zip = nil
 	return r.from.Close()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,5 +94,47 @@ func TestOpen_altered(t *testing.T) {
 		if _, err := read(other); !errors.Is(err, chunk.ErrAltered) {
 			t.Errorf("another %s: %v", what, err)
 		}
+	}
+}
+
+// A COPY whose connection is lost returns while its sender still reads.
+func TestReader_closedBeneath(t *testing.T) {
+	t.Parallel()
+	b, err := bucket.Open(t.Context(), "file://"+t.TempDir(), bucket.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := chunk.Create(t.Context(), b, "exports/x/1.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(bytes.Repeat([]byte("1\tline\n"), 1_000_000), 1_000_000); err != nil {
+		t.Fatal(err)
+	}
+	o, err := w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := chunk.Open(t.Context(), b, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := r.Read(make([]byte, 1))
+		close(begun)
+		for err == nil {
+			_, err = r.Read(make([]byte, 1)) // far from the end
+		}
+		ended <- err
+	}()
+	<-begun
+	for range 2 {
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-ended; !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("%v", err)
 	}
 }

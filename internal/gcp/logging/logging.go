@@ -1,7 +1,8 @@
-// Package logging is a thin client of the Cloud Logging API: what an execution of a job has written.
+// Package logging is a thin client of the Cloud Logging API: what an execution of a job has written, and what a database logs.
 package logging
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -104,4 +105,52 @@ func (c *Client) Errors(ctx context.Context, execution string, most int64) ([]En
 		all = append(all, entry)
 	}
 	return all, nil
+}
+
+// Line is an entry of a database's log, as PostgreSQL wrote it.
+type Line struct {
+	At   time.Time
+	Text string
+}
+
+// pageOfLines is how many entries one answer has at most.
+const pageOfLines = 1000
+
+// Postgres is what a Cloud SQL instance has logged from a moment on, up to another, in its order; of more than most, the latest, and then
+// it is not all.
+func (c *Client) Postgres(ctx context.Context, project, instance string, from, to time.Time, most int) (lines []Line, all bool, err error) {
+	request := &logging.ListLogEntriesRequest{
+		ResourceNames: []string{"projects/" + project},
+		Filter: fmt.Sprintf(`logName = %s AND resource.type = "cloudsql_database" AND resource.labels.database_id = %s AND timestamp >= %s AND timestamp < %s`,
+			strconv.Quote("projects/"+project+"/logs/cloudsql.googleapis.com%2Fpostgres.log"), strconv.Quote(project+":"+instance),
+			strconv.Quote(from.UTC().Format(time.RFC3339Nano)), strconv.Quote(to.UTC().Format(time.RFC3339Nano))),
+		OrderBy: "timestamp desc", PageSize: pageOfLines,
+	}
+	var found []*logging.LogEntry
+	for all = false; !all && len(found) < most; {
+		answer, err := c.api.Entries.List(request).Context(ctx).Do()
+		if err != nil {
+			return nil, false, fmt.Errorf("read the log of the Cloud SQL instance %s: %w", instance, err)
+		}
+		found = append(found, answer.Entries...)
+		request.PageToken = answer.NextPageToken
+		all = answer.NextPageToken == ""
+	}
+	if len(found) > most {
+		found, all = found[:most], false
+	}
+	type timed struct {
+		Line
+		id string
+	}
+	var sorted []timed
+	for _, e := range found {
+		at, _ := time.Parse(time.RFC3339Nano, e.Timestamp) // one that cannot be read is of no time: the line has its own
+		sorted = append(sorted, timed{Line{at, e.TextPayload}, e.InsertId})
+	}
+	slices.SortStableFunc(sorted, func(a, b timed) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.id, b.id)) }) // of one moment they are in the order of their ids
+	for _, t := range sorted {
+		lines = append(lines, t.Line)
+	}
+	return lines, all, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -73,5 +74,37 @@ func TestErrors_none(t *testing.T) {
 	}
 	if _, err := c.Errors(t.Context(), "staging-abc", 7); err == nil {
 		t.Error("a short name was taken")
+	}
+}
+
+// A database's log is read from its end, page by page, and told from its beginning; what happened in one millisecond is in the order of its ids.
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	pages := map[string]string{
+		"":     `{"entries":[{"timestamp":"2026-11-26T10:00:02.5Z","insertId":"a","textPayload":"three"},{"timestamp":"2026-11-26T10:00:02Z","insertId":"a1","textPayload":"one"}],"nextPageToken":"next"}`,
+		"next": `{"entries":[{"timestamp":"2026-11-26T10:00:02Z","insertId":"a2","textPayload":"two"},{"timestamp":"2026-11-26T10:00:01Z","insertId":"z","textPayload":"zero"}]}`,
+	}
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		var q struct {
+			Filter, OrderBy, PageToken string
+			ResourceNames              []string
+		}
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil || strings.Join(q.ResourceNames, "") != "projects/p" || q.OrderBy != "timestamp desc" ||
+			!strings.Contains(q.Filter, `"projects/p/logs/cloudsql.googleapis.com%2Fpostgres.log"`) || !strings.Contains(q.Filter, `database_id = "p:platform"`) ||
+			!strings.Contains(q.Filter, `timestamp >= "2026-11-26T10:00:00Z" AND timestamp < "2026-11-26T11:00:00Z"`) {
+			t.Errorf("asked for %+v, %v", q, err)
+		}
+		_, _ = w.Write([]byte(pages[q.PageToken]))
+	})
+	from := time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
+	for most, want := range map[int]string{10: "zero one two three true", 4: "zero one two three true", 3: "one two three false", 2: "one three false", 1: "three false"} {
+		lines, all, err := c.Postgres(t.Context(), "p", "platform", from, from.Add(time.Hour), most)
+		var b strings.Builder
+		for _, l := range lines {
+			b.WriteString(l.Text + " ")
+		}
+		if got := b.String() + strconv.FormatBool(all); got != want || err != nil {
+			t.Errorf("%d at most: %s, %v", most, got, err)
+		}
 	}
 }

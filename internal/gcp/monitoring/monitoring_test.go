@@ -17,7 +17,7 @@ func series(id, points string) string {
 	return fmt.Sprintf(`{"resource":{"type":"cloudsql_database","labels":{"database_id":%q}},"points":[%s]}`, id, points)
 }
 
-func point(at, value string) string {
+func pointJSON(at, value string) string {
 	return fmt.Sprintf(`{"interval":{"startTime":%q,"endTime":%[1]q},"value":{%s}}`, at, value)
 }
 
@@ -49,12 +49,12 @@ func TestReplicaLag(t *testing.T) {
 		switch q.Get("pageToken") {
 		case "":
 			_, _ = fmt.Fprintf(w, `{"nextPageToken":"2","timeSeries":[%s,%s,{"points":[]},%s]}`,
-				series("p:near", point("2026-11-25T08:02:00Z", `"doubleValue":1.5`)+","+point("2026-11-25T08:01:00Z", `"doubleValue":9`)),
-				series("p:silent", ""), series("other:far", point("2026-11-25T08:02:00Z", `"doubleValue":7`)))
+				series("p:near", pointJSON("2026-11-25T08:02:00Z", `"doubleValue":1.5`)+","+pointJSON("2026-11-25T08:01:00Z", `"doubleValue":9`)),
+				series("p:silent", ""), series("other:far", pointJSON("2026-11-25T08:02:00Z", `"doubleValue":7`)))
 		case "2":
 			_, _ = fmt.Fprintf(w, `{"timeSeries":[%s,%s]}`,
-				series("p:far", point("2026-11-25T08:02:00Z", `"int64Value":"70"`)),
-				series("p:far", point("2026-11-25T08:01:30Z", `"doubleValue":3`)+`,{"value":{"doubleValue":4}}`))
+				series("p:far", pointJSON("2026-11-25T08:02:00Z", `"int64Value":"70"`)),
+				series("p:far", pointJSON("2026-11-25T08:01:30Z", `"doubleValue":3`)+`,{"value":{"doubleValue":4}}`))
 		}
 	})
 	got, err := c.ReplicaLag(t.Context(), "p", []string{"near", "far", "silent"})

@@ -61,6 +61,7 @@ type Face struct {
 	ops      map[string]*operation
 	started  time.Time
 	serial   int // makes pid files of pools distinct
+	tallies  map[tallyKey]*runner.Tally
 }
 
 var _ face.Face = (*Face)(nil)
@@ -94,6 +95,7 @@ func New(opt Options) (*Face, error) {
 		jobs:     map[string]*job{},
 		ops:      map[string]*operation{},
 		started:  time.Now(),
+		tallies:  map[tallyKey]*runner.Tally{},
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	return f, errors.Join(f.load(), f.loadJobs())

@@ -156,6 +156,7 @@ func (f *Face) launch(ctx context.Context, s *service, r *revision, percent int,
 		Patient:     patient,
 		Credential:  f.opt.Credential,
 		Log:         f.opt.Log,
+		Tally:       f.tally(s, r.Name),
 	}
 	p := runner.Start(cfg, bounds) //nolint:contextcheck // as above
 	f.mu.Lock()

@@ -52,6 +52,9 @@ type Face struct {
 	instances  map[string]*instance
 	operations []*sqladmin.Operation // oldest first
 	templates  map[int]*engine.Template
+	usages     map[string]usage // by full name, as they were seen last
+
+	recorder face.Recorder
 }
 
 var _ face.Face = (*Face)(nil)

@@ -376,6 +376,9 @@ func TestStaleStandbyDoesNotTakeOver(t *testing.T) {
 	r.shoot(r.pid("platform", standby))
 	c := r.dial(conn)
 	r.eventually("commits without the standby", func() bool {
+		if cluster.InStep() { // what receives for the standby outlives its server for a moment, and takes commits
+			return false
+		}
 		_, err := c.Exec(t.Context(), "INSERT INTO commits VALUES (1, 1) ON CONFLICT DO NOTHING")
 		if err != nil {
 			c = r.dial(conn)

@@ -104,3 +104,22 @@ func (f *Face) listTiers(*call) (any, error) {
 	}
 	return list, nil
 }
+
+var sharedTier = regexp.MustCompile(`^db-(f1-micro|g1-small)$`)
+
+// processors answers how many a tier's machine has, 0 when there is no such tier.
+func processors(tier string) int {
+	text := "1"
+	if m := customTier.FindStringSubmatch(tier); m != nil {
+		text = m[1]
+	} else if m := plusTier.FindStringSubmatch(tier); m != nil {
+		text = m[2]
+	} else if !sharedTier.MatchString(tier) {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return n
+}

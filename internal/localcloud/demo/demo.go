@@ -126,6 +126,14 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 	}
 
+	// Before the failover, whose new primary has counted no statement yet.
+	for i := range reports {
+		say("==> Advice: terraform plan in workspace %s", reports[i].environment.Workspace)
+		if err := reports[i].advise(ctx, tf, o.Out); err != nil {
+			return err
+		}
+	}
+
 	if err := tf.set("drill", rehearsal); err != nil {
 		return err
 	}

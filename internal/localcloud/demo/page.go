@@ -223,6 +223,14 @@ func printPage(out io.Writer, reports []report, took time.Duration) {
 			return l.cell(r.outputs.Anonymised.Value)
 		})
 	}
+	for _, l := range []struct {
+		label string
+		cell  func(*advice) string
+	}{
+		{"Indexes", (*advice).indexes}, {"  proved by", (*advice).proof}, {"Capacity", (*advice).capacity}, {"  connections", (*advice).connections},
+	} {
+		each(l.label, func(r report) string { return r.advised(l.cell) })
+	}
 	each("Second plan", func(r report) string {
 		if !r.unchanged {
 			return "CHANGES: see the log"

@@ -58,6 +58,7 @@ func TestPlan(t *testing.T) {
 			t.Errorf("the webhook stands as %+v", r.arrival.status)
 		}
 	})
+	t.Run("advises", func(t *testing.T) { s.checkAdvice(t, &r) })
 	t.Run("rehearses recovery", func(t *testing.T) { s.checkDrills(t, cloud.Description) })
 	t.Run("hands anonymised data over", func(t *testing.T) { s.checkHandOver(t, cloud.Description) })
 	t.Run("leaks nothing", func(t *testing.T) { s.checkLeaks(t, cloud) })

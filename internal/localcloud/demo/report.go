@@ -33,6 +33,7 @@ type report struct {
 	labs      runtimeapi.Status
 	patients  runtimeapi.Status
 	arrival   arrival
+	advice    *advice
 	coda      map[string]int64 // rows of each table, by its id
 	unchanged bool
 }
@@ -69,6 +70,9 @@ type outputs struct {
 	Dataset struct {
 		Value *dataset `json:"value"`
 	} `json:"dataset"`
+	Advice struct {
+		Value *advice `json:"value"`
+	} `json:"advice"`
 }
 
 // anonymised is what an export says of itself, and dataset what an import took in.

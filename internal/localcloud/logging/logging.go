@@ -86,7 +86,7 @@ func (f *Face) list(r *http.Request) (any, error) {
 	switch q.OrderBy {
 	case "", "timestamp", "timestamp asc":
 	case "timestamp desc":
-		slices.Reverse(all)
+		slices.SortStableFunc(all, func(a, b entry) int { return b.Time.Compare(a.Time) }) // of one moment they stay in the order of their ids, as at Google
 	default:
 		return nil, gapi.Invalid("order_by: %q is neither \"timestamp asc\" nor \"timestamp desc\"", q.OrderBy)
 	}

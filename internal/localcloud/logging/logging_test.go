@@ -12,6 +12,7 @@ import (
 	api "google.golang.org/api/logging/v2"
 	"google.golang.org/api/option"
 
+	"github.com/feel-august/terraform-provider-august/internal/gcp/logging"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/face"
 )
 
@@ -82,6 +83,37 @@ func TestFilter(t *testing.T) {
 		_, err := entries.List(&api.ListLogEntriesRequest{ResourceNames: []string{"projects/p"}, Filter: filter}).Do()
 		if e, ok := err.(*googleapi.Error); !ok || e.Code != http.StatusBadRequest || !strings.Contains(e.Message, "The local cloud knows") {
 			t.Errorf("%q is taken: %v", filter, err)
+		}
+	}
+}
+
+// The runtime's client understands and is understood: it gets a database's log, and nobody else's, in its order.
+func TestPostgres(t *testing.T) {
+	var entries []face.Entry
+	for i, of := range []string{"p:platform", "p:other", "p:platform", "p:platform", "p:platform"} {
+		entries = append(entries, face.Entry{
+			ID: fmt.Sprint("id-", i), Log: "cloudsql.googleapis.com/postgres.log", Resource: "cloudsql_database", Severity: "INFO", Time: time.Unix(int64(1_700_000_000+i/3), 0),
+			Labels: map[string]string{"database_id": of}, Text: fmt.Sprint("Line ", i, "\n\tmore"),
+		})
+	}
+	entries = append(entries, face.Entry{ID: "run", Log: "run.googleapis.com/stdout", Resource: "cloud_run_revision", Time: time.Unix(1_700_000_000, 0), Labels: map[string]string{}})
+	mux := http.NewServeMux()
+	New(Options{Entries: func(string) ([]face.Entry, error) { return entries, nil }}).Register(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	client, err := logging.New(t.Context(), option.WithEndpoint(server.URL), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for to, want := range map[int64]string{1_700_000_001: "Line 0, Line 2", 1_700_000_002: "Line 0, Line 2, Line 3, Line 4"} {
+		lines, all, err := client.Postgres(t.Context(), "p", "platform", time.Unix(1_600_000_000, 0), time.Unix(to, 0), 100)
+		var got []string
+		for _, l := range lines {
+			text, _ := strings.CutSuffix(l.Text, "\n\tmore")
+			got = append(got, text)
+		}
+		if strings.Join(got, ", ") != want || !all || err != nil {
+			t.Errorf("%q, %v, %v", got, all, err)
 		}
 	}
 }

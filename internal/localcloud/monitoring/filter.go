@@ -12,15 +12,15 @@ import (
 // filter is what a time series must be, by the name of what is compared.
 type filter map[string][]string
 
-const metricType, resourceType, labelPrefix = "metric.type", "resource.type", "resource.labels."
+const metricType, resourceType, metricLabel, resourceLabel = "metric.type", "resource.type", "metric.labels.", "resource.labels."
 
 var (
 	// token is a name, a quoted string, or a sign.
 	token = regexp.MustCompile(`^\s*([A-Za-z_][A-Za-z0-9_.]*|"(?:[^"\\]|\\["\\])*"|[=(),])`)
-	label = regexp.MustCompile(`^resource\.labels?\.([a-z_]+)$`)
+	label = regexp.MustCompile(`^(metric|resource)\.labels?\.([a-z_]+)$`)
 )
 
-const grammar = `The local cloud knows comparisons joined by AND: metric.type, resource.type and resource.labels.NAME, each = "value" or = one_of("a", "b").`
+const grammar = `The local cloud knows comparisons joined by AND: metric.type, metric.labels.NAME, resource.type and resource.labels.NAME, each = "value" or = one_of("a", "b").`
 
 // parseFilter reads a monitoring filter; what it does not know it refuses, rather than show too much.
 func parseFilter(text string) (filter, error) {
@@ -56,7 +56,7 @@ func comparison(tokens []string) (key string, values, left []string, ok bool) {
 	}
 	key = tokens[0]
 	if m := label.FindStringSubmatch(key); m != nil {
-		key = labelPrefix + m[1]
+		key = m[1] + ".labels." + m[2]
 	} else if key != metricType && key != resourceType {
 		return "", nil, nil, false
 	}
@@ -91,17 +91,19 @@ func unquote(t string) (string, bool) {
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(t[1 : len(t)-1]), true
 }
 
-// matches tells whether a figure is one of those that are asked for.
-func (f filter) matches(g face.Gauge) bool {
+// matches tells whether a series is one of those that are asked for.
+func (f filter) matches(m face.Metric, s face.Series) bool {
 	for key, values := range f {
 		var have string
-		switch key {
-		case metricType:
-			have = g.Metric
-		case resourceType:
-			have = g.Resource
+		switch {
+		case key == metricType:
+			have = m.Type
+		case key == resourceType:
+			have = m.Resource
+		case strings.HasPrefix(key, metricLabel):
+			have = s.Labels[strings.TrimPrefix(key, metricLabel)]
 		default:
-			have = g.Labels[strings.TrimPrefix(key, labelPrefix)]
+			have = s.Resource[strings.TrimPrefix(key, resourceLabel)]
 		}
 		if !slices.Contains(values, have) {
 			return false

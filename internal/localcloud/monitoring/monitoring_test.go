@@ -22,19 +22,24 @@ import (
 
 const metric = "cloudsql.googleapis.com/database/replication/replica_lag"
 
-func serve(t *testing.T) (*api.Service, string) {
+// fake measures what a test says.
+type fake struct {
+	metrics []face.Metric
+	series  map[string][]face.Series
+}
+
+func (f fake) Metrics() []face.Metric { return f.metrics }
+
+func (f fake) Look(context.Context) {}
+
+func (f fake) Series(_ context.Context, _, metric string, _ time.Time) []face.Series {
+	return f.series[metric]
+}
+
+func serveMeter(t *testing.T, meters ...face.Meter) (*api.Service, string) {
 	t.Helper()
 	mux := http.NewServeMux()
-	New(Options{Metrics: []string{metric}, Gauges: func(_ context.Context, project string) []face.Gauge {
-		var all []face.Gauge
-		for n, id := range []string{"near", "far", `say \ "far"`} {
-			all = append(all, face.Gauge{
-				Metric: metric, Unit: "s", Resource: "cloudsql_database", Value: float64(n), At: time.Now(),
-				Labels: map[string]string{"project_id": project, "database_id": project + ":" + id, "region": "us-east1"},
-			})
-		}
-		return all
-	}}).Register(mux)
+	New(meters...).Register(mux)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	c, err := api.NewService(t.Context(), option.WithEndpoint(server.URL+"/"), option.WithoutAuthentication())
@@ -42,6 +47,26 @@ func serve(t *testing.T) (*api.Service, string) {
 		t.Fatal(err)
 	}
 	return c, server.URL
+}
+
+// now measures three replicas when it is asked.
+type now struct{ fake }
+
+func (n now) Series(context.Context, string, string, time.Time) (all []face.Series) {
+	at := time.Now()
+	for n, id := range []string{"near", "far", `say \ "far"`} {
+		all = append(all, face.Series{
+			Labels:   map[string]string{"kind": id},
+			Resource: map[string]string{"project_id": "p", "database_id": "p:" + id, "region": "us-east1"},
+			Points:   []face.Point{{From: at, To: at, Number: float64(n)}},
+		})
+	}
+	return all
+}
+
+func serve(t *testing.T) (*api.Service, string) {
+	t.Helper()
+	return serveMeter(t, fake{}, now{fake{metrics: []face.Metric{{Type: metric, Kind: face.Gauge, Value: face.Double, Unit: "s", Resource: "cloudsql_database"}}}})
 }
 
 func TestFilters(t *testing.T) {
@@ -64,7 +89,8 @@ func TestFilters(t *testing.T) {
 		base + ` OR resource.type = "x"`:                   "",
 		base + ` AND`:                                      "",
 		base + ` AND ` + base:                              "",
-		base + ` AND metric.labels.x = "y"`:                "",
+		base + ` AND metric.labels.kind = "far"`:           "far",
+		base + ` AND metric.labels.x = "y"`:                "-",
 		base + ` AND resource.labels.region != "x"`:        "",
 		base + ` AND resource.labels.region = one_of("x"`:  "",
 		base + ` AND resource.labels.region = one_of()`:    "",
@@ -146,7 +172,8 @@ func TestAnswer(t *testing.T) {
 		code  int
 	}{
 		"filter": {`metric.type = "cloudsql.googleapis.com/database/up"`, http.StatusNotFound}, "interval.endTime": {"", http.StatusBadRequest},
-		"interval.startTime": {"2100-01-01T00:00:00Z", http.StatusBadRequest}, "aggregation.perSeriesAligner": {"ALIGN_MEAN", http.StatusBadRequest},
+		"interval.startTime": {"2100-01-01T00:00:00Z", http.StatusBadRequest}, "aggregation.perSeriesAligner": {"ALIGN_MEAN", http.StatusBadRequest}, // without a period
+		"aggregation.crossSeriesReducer": {"REDUCE_SUM", http.StatusBadRequest}, "secondaryAggregation.perSeriesAligner": {"ALIGN_MEAN", http.StatusBadRequest},
 		"orderBy": {"x", http.StatusBadRequest}, "pageToken": {"2", http.StatusBadRequest}, "view": {"ALL", http.StatusBadRequest},
 	} {
 		if code, _ := ask(func(q url.Values) { q.Set(name, c.value) }); code != c.code {

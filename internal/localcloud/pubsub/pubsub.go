@@ -46,12 +46,13 @@ type Face struct {
 	ending  sync.Once
 	closing sync.Once
 
-	mu      sync.Mutex
-	topics  map[string]*topic        // by name: projects/p/topics/t
-	subs    map[string]*subscription // by name: projects/p/subscriptions/s
-	byID    map[uint64]*subscription
-	lastID  uint64 // of a subscription: numbers are never used again
-	lastSeq uint64 // of a message
+	mu       sync.Mutex
+	topics   map[string]*topic        // by name: projects/p/topics/t
+	subs     map[string]*subscription // by name: projects/p/subscriptions/s
+	byID     map[uint64]*subscription
+	recorder face.Recorder
+	lastID   uint64 // of a subscription: numbers are never used again
+	lastSeq  uint64 // of a message
 	// inFlight is what is on its way to the disk.
 	inFlight map[uint64]*publication
 	journal  *journal

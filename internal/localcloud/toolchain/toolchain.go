@@ -21,6 +21,7 @@ var ErrNotFound = errors.New("not found")
 type Setup struct {
 	Postgres  Postgres  `json:"postgres"`
 	Terraform Terraform `json:"terraform"`
+	HypoPG    HypoPG    `json:"hypopg,omitzero"`
 }
 
 // probeTimeout bounds asking a program for its version: a cold disk is slow, a hung program is not

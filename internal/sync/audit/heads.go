@@ -47,7 +47,8 @@ func ExportHead(ctx context.Context, pool *pgxpool.Pool, to bucket.Bucket, addre
 	err := pool.QueryRow(ctx, `
 		select b.number, b.cluster, b.from_xid, b.to_xid, b.entries, b.root, b.previous, b.sealed_at, b.hash, clock_timestamp()
 		from august.audit_block b left join august.audit_head h on h.bucket = $1
-		where b.number > coalesce(h.number, 0) and coalesce(h.written_at < clock_timestamp() - $2::interval, true) order by b.number desc limit 1`, address, headEvery).
+		where b.number = (select max(number) from august.audit_block) and b.number > coalesce(h.number, 0)
+			and coalesce(h.written_at < clock_timestamp() - $2::interval, true)`, address, headEvery).
 		Scan(append(b.fields(), &now)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil

@@ -120,17 +120,20 @@ func (k *Keeper) export(ctx context.Context) (err error) {
 	return ExportHead(ctx, k.cfg.Pool, k.bucket, k.cfg.Bucket)
 }
 
-// measure notes how the trail stands.
+// measure notes how the trail stands. The oldest entry that is in no block is one of those that the next one will have.
 func (k *Keeper) measure(ctx context.Context) error {
 	s := state{at: time.Now()}
 	var unsealed, behind float64
 	err := k.cfg.Pool.QueryRow(ctx, `
-		select coalesce((select extract(epoch from clock_timestamp() - min(at)) from august.audit where cluster = august.audit_cluster() and txid >= coalesce(
-				(select to_xid from august.audit_block where cluster = august.audit_cluster() order by to_xid desc limit 1), '0'::xid8)), 0)::float8,
+		with here as materialized (select august.audit_cluster() as cluster)
+		select coalesce((select extract(epoch from clock_timestamp() - min(at)) from (
+				select at from august.audit where cluster = (select cluster from here) and txid >= coalesce(
+					(select to_xid from august.audit_block where cluster = (select cluster from here) order by to_xid desc limit 1), '0'::xid8)
+				order by txid limit $2) next), 0)::float8,
 			coalesce((select max(number) from august.audit_block), 0),
 			coalesce((select extract(epoch from clock_timestamp() - sealed_at) from august.audit_block
 				where number > coalesce((select number from august.audit_head where bucket = $1), 0) order by number limit 1), 0)::float8`,
-		k.cfg.Bucket).Scan(&unsealed, &s.blocks, &behind)
+		k.cfg.Bucket, blockEntries).Scan(&unsealed, &s.blocks, &behind)
 	if err != nil {
 		return fmt.Errorf("measure the audit trail: %w", err)
 	}

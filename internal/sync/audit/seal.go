@@ -103,20 +103,23 @@ type open struct {
 
 // qOpen lists, cluster by cluster, where the next window begins. Of the cluster that this is everything may be sealed
 // below the oldest transaction that runs; the statements that follow see all that these have written. Of another one,
-// whose rows came with a dump, nothing is added any more.
+// whose rows came with a dump, nothing is added any more. Which cluster this is costs a function that must not be called
+// for every entry, and one entry of each window is enough to look at.
 const qOpen = `
 with recursive clusters as (
 	(select min(cluster) as cluster from august.audit)
 	union all
 	select (select min(a.cluster) from august.audit a where a.cluster > c.cluster) from clusters c where c.cluster is not null
-), ends as (
-	select cluster, coalesce((select to_xid from august.audit_block b where b.cluster = c.cluster order by to_xid desc limit 1), '0'::xid8) as "from",
-		case when cluster = august.audit_cluster() then pg_snapshot_xmin(pg_current_snapshot()) else $1::xid8 end as until
-	from clusters c where cluster is not null
+), here as materialized (
+	select august.audit_cluster() as cluster
+), ends as materialized (
+	select c.cluster, c.cluster = h.cluster as here, coalesce((select to_xid from august.audit_block b where b.cluster = c.cluster order by to_xid desc limit 1), '0'::xid8) as "from",
+		case when c.cluster = h.cluster then pg_snapshot_xmin(pg_current_snapshot()) else $1::xid8 end as until
+	from clusters c cross join here h where c.cluster is not null
 )
-select cluster, "from", until from ends e
-where exists (select from august.audit a where a.cluster = e.cluster and a.txid >= e."from" and a.txid < e.until)
-order by cluster = august.audit_cluster(), cluster limit 1`
+select e.cluster, e."from", e.until from ends e
+cross join lateral (select from august.audit a where a.cluster = e.cluster and a.txid >= e."from" and a.txid < e.until order by a.txid limit 1) waiting
+order by e.here, e.cluster limit 1`
 
 // window finds what can be sealed next, nil for nothing.
 func window(ctx context.Context, tx pgx.Tx) (*open, error) {

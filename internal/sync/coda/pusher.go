@@ -234,11 +234,11 @@ func (p *Pusher) unreadable(ctx context.Context, pipeline string) error {
 }
 
 // due says whether the view has something to send. A failure holds back only the table and columns
-// that it happened with.
+// that it happened with. The order leads to the view's own rows, whatever other views have.
 func (p *Pusher) due(ctx context.Context, t target, at *standing) (due bool, err error) {
 	err = p.cfg.Pool.QueryRow(ctx, `
 		select (v.next_try <= clock_timestamp() or $6)
-			and (v.in_flight <> '' or exists (select from august.outbox where pipeline = $4 and view = $5 and `+waiting+`) or `+unverified+`)
+			and (v.in_flight <> '' or coalesce((select true from august.outbox where pipeline = $4 and view = $5 and `+waiting+` order by key limit 1), false) or `+unverified+`)
 		from august.coda_view v where pipeline = $4 and view = $5`,
 		p.cfg.Verify, p.cfg.Lag, t.dest, t.pipeline, t.view.View, !at.failed).Scan(&due)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -22,9 +22,9 @@ const few = 50
 
 // unverified is true for a view whose rows are due to be compared with Coda's: something was written since
 // they last were, or nobody has for $1; and nothing was written within $2, which Coda's listing might not
-// show yet.
+// show yet. The order leads to the view's own rows, whatever other views have.
 const unverified = `(v.wrote_at > v.verified_at or v.verified_at < clock_timestamp() - $1::interval
-		and exists (select from august.outbox o where (o.pipeline, o.view) = (v.pipeline, v.view) and o.sent is not null))
+		and coalesce((select true from august.outbox o where (o.pipeline, o.view) = (v.pipeline, v.view) and o.sent is not null order by o.key limit 1), false))
 	and v.wrote_at < clock_timestamp() - $2::interval`
 
 // verify compares the table's rows with the outbox when it is time to.

@@ -32,6 +32,7 @@ type Config struct {
 	Coda     Coda
 	Control  Control
 	Audit    Audit
+	Advice   Advice
 	Dataset  Dataset // of LoadDataset only
 }
 
@@ -91,6 +92,12 @@ type Audit struct {
 	Endpoint      string // of Cloud Storage; empty: Google's
 }
 
+// Advice says what advice on indexes may look at besides the database.
+type Advice struct {
+	Logs     bool   // the instance's log of slow statements, in Cloud Logging
+	Endpoint string // of Cloud Logging; empty: Google's
+}
+
 // Dataset says where anonymised exports are published, and whose.
 type Dataset struct {
 	Bucket    string // gs://bucket/prefix or file:///folder
@@ -141,7 +148,8 @@ func Load(lookup Lookup) (Config, error) {
 			Callers:   r.callers("AUGUST_CONTROL_CALLERS"),
 			Issuer:    r.address("AUGUST_OIDC_ISSUER", "https://accounts.google.com"),
 		},
-		Audit: r.audit(),
+		Audit:  r.audit(),
+		Advice: r.advice(),
 	}
 	if cfg.DrChrono.WebhookSecret.Set() && cfg.Database.PoolMax < leastWithInbox {
 		r.wrong("AUGUST_DATABASE_POOL_MAX", fmt.Sprintf("must be %d or more with AUGUST_DRCHRONO_WEBHOOK_SECRET: the webhook's inbox has a connection of its own", leastWithInbox))
@@ -161,7 +169,7 @@ const leastWithInbox = 4
 // LoadDatabase reads only what a command needs that works on the database alone.
 func LoadDatabase(lookup Lookup) (Config, error) {
 	r := reader{lookup: lookup}
-	cfg := Config{LogLevel: r.level(), Database: r.database(), Audit: r.audit()}
+	cfg := Config{LogLevel: r.level(), Database: r.database(), Audit: r.audit(), Advice: r.advice()}
 	return cfg, r.err()
 }
 
@@ -201,6 +209,14 @@ func (r *reader) audit() Audit {
 		if err := bucket.CheckURL(a.Bucket); err != nil {
 			r.wrong("AUGUST_AUDIT_BUCKET", err.Error())
 		}
+	}
+	return a
+}
+
+func (r *reader) advice() Advice {
+	a := Advice{Logs: r.flag("AUGUST_ADVICE_LOGS", false), Endpoint: r.host("AUGUST_LOGGING_ENDPOINT")}
+	if a.Logs && r.text("AUGUST_DATABASE_INSTANCE", "") == "" {
+		r.wrong("AUGUST_ADVICE_LOGS", "goes with AUGUST_DATABASE_INSTANCE: the log is that instance's")
 	}
 	return a
 }

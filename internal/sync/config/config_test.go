@@ -61,6 +61,19 @@ func TestLoad_audit(t *testing.T) {
 	}
 }
 
+func TestLoad_advice(t *testing.T) {
+	t.Parallel()
+	for _, load := range []func(Lookup) (Config, error){Load, LoadDatabase} {
+		cfg, err := load(environment(map[string]string{"AUGUST_ADVICE_LOGS": "true", "AUGUST_LOGGING_ENDPOINT": "http://127.0.0.1:9/"}))
+		if err != nil || cfg.Advice != (Advice{Logs: true, Endpoint: "http://127.0.0.1:9"}) {
+			t.Errorf("read %+v, %v", cfg.Advice, err)
+		}
+		if _, err := load(environment(map[string]string{"AUGUST_ADVICE_LOGS": "true", "AUGUST_DATABASE_INSTANCE": "", "AUGUST_DATABASE_HOST": "127.0.0.1"})); err == nil || !strings.Contains(err.Error(), "AUGUST_ADVICE_LOGS goes with") {
+			t.Errorf("a log of no instance: %v", err)
+		}
+	}
+}
+
 func TestLoad_lists(t *testing.T) {
 	t.Parallel()
 	cfg, err := Load(environment(map[string]string{

@@ -30,7 +30,7 @@ func TestCatalog(t *testing.T) {
 		ForeignKeys: []catalog.ForeignKey{{Columns: []string{"id"}, Table: "labs.other", References: []string{"id"}}},
 	}}}
 	serve := func(f fakeSchema) {
-		b.server.Ready(&fake{}, &fakeProbes{}, &fakeShelf{}, fakeTester{}, f, runtimeapi.Info{})
+		b.server.Ready(Backend{Pipelines: &fake{}, Probes: &fakeProbes{}, Shelf: &fakeShelf{}, Tester: fakeTester{}, Schema: f})
 	}
 	serve(fakeSchema{c: &want})
 	c := runtimeapi.NewClient(b.url, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: b.token(t, b.key, nil)}), nil).WithPatience(0)

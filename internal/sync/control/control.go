@@ -56,26 +56,31 @@ type Server struct {
 	caller Caller
 	log    *slog.Logger
 	mux    *http.ServeMux
-	behind atomic.Pointer[backend]
+	behind atomic.Pointer[Backend]
 }
 
-type backend struct {
-	pipelines Pipelines
-	probes    Probes
-	shelf     Shelf
-	tester    Tester
-	schema    Schema
-	info      runtimeapi.Info
+// Backend is what a Server serves.
+type Backend struct {
+	Pipelines Pipelines
+	Probes    Probes
+	Shelf     Shelf
+	Tester    Tester
+	Schema    Schema
+	Adviser   Adviser
+	Measurer  Measurer
+	Indexes   Indexes
+	Info      runtimeapi.Info
 }
 
 // New makes a server that lets in whom caller lets in.
 func New(caller Caller, log *slog.Logger) *Server {
 	s := &Server{caller: caller, log: log, mux: http.NewServeMux()}
-	pipeline, probe := runtimeapi.PathPipelines+"/{name}", runtimeapi.PathProbes+"/{id}"
-	for pattern, serve := range map[string]func(*backend, *http.Request) (int, any, error){
+	pipeline, probe, index := runtimeapi.PathPipelines+"/{name}", runtimeapi.PathProbes+"/{id}", runtimeapi.PathIndexes+"/{schema}/{name}"
+	for pattern, serve := range map[string]func(*Backend, *http.Request) (int, any, error){
 		"GET " + runtimeapi.PathInfo:                      s.info,
 		"POST " + runtimeapi.PathSelfTest:                 s.selfTest,
 		"GET " + runtimeapi.PathCatalog:                   s.catalog,
+		"GET " + runtimeapi.PathMeasures:                  s.measures,
 		"GET " + runtimeapi.PathPipelines:                 s.list,
 		"GET " + pipeline:                                 s.get,
 		"PUT " + pipeline:                                 s.put,
@@ -84,6 +89,10 @@ func New(caller Caller, log *slog.Logger) *Server {
 		"GET " + pipeline + runtimeapi.PathStatus:         s.status,
 		"GET " + pipeline + runtimeapi.PathRuns + "/{id}": s.run,
 		"DELETE " + probe:                                 s.forget,
+		"GET " + index:                                    s.getIndex,
+		"PUT " + index:                                    s.putIndex,
+		"POST " + index:                                   s.checkIndex,
+		"DELETE " + index:                                 s.removeIndex,
 		"GET " + runtimeapi.PathParked:                    s.parked,
 		"POST /v1/webhooks/{verb}":                        s.settleParked,
 	} {
@@ -91,23 +100,22 @@ func New(caller Caller, log *slog.Logger) *Server {
 	}
 	s.mux.Handle("POST "+runtimeapi.PathProbes, s.guard(s.probe))
 	s.mux.Handle("POST "+probe, s.guard(s.verify)) // {id}:verify is one path segment
-	s.mux.Handle("/v1/", s.answer(func(*backend, *http.Request) (int, any, error) {
+	s.mux.Handle("POST "+runtimeapi.PathIndexAdvice, s.guard(s.adviseIndexes))
+	s.mux.Handle("/v1/", s.answer(func(*Backend, *http.Request) (int, any, error) {
 		return 0, nil, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "the control API has no such path or method"}
 	}))
 	return s
 }
 
 // Ready gives the server what it serves.
-func (s *Server) Ready(pipelines Pipelines, probes Probes, shelf Shelf, tester Tester, schema Schema, info runtimeapi.Info) {
-	s.behind.Store(&backend{pipelines: pipelines, probes: probes, shelf: shelf, tester: tester, schema: schema, info: info})
-}
+func (s *Server) Ready(b Backend) { s.behind.Store(&b) }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 const maxBody = 1 << 20
 
 // guard checks the caller before anything else is said, also about paths that do not exist.
-func (s *Server) guard(serve func(*backend, http.ResponseWriter, *http.Request)) http.Handler {
+func (s *Server) guard(serve func(*Backend, http.ResponseWriter, *http.Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		who, err := s.caller.Check(r)
@@ -129,8 +137,8 @@ func (s *Server) guard(serve func(*backend, http.ResponseWriter, *http.Request))
 const callTime = 20 * time.Second
 
 // answer serves what has one answer.
-func (s *Server) answer(serve func(*backend, *http.Request) (int, any, error)) http.Handler {
-	return s.guard(func(b *backend, w http.ResponseWriter, r *http.Request) {
+func (s *Server) answer(serve func(*Backend, *http.Request) (int, any, error)) http.Handler {
+	return s.guard(func(b *Backend, w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), callTime)
 		defer cancel()
 		status, body, err := serve(b, r.WithContext(ctx))
@@ -142,34 +150,34 @@ func (s *Server) answer(serve func(*backend, *http.Request) (int, any, error)) h
 	})
 }
 
-func (s *Server) info(b *backend, _ *http.Request) (int, any, error) {
-	return http.StatusOK, b.info, nil
+func (s *Server) info(b *Backend, _ *http.Request) (int, any, error) {
+	return http.StatusOK, b.Info, nil
 }
 
 // selfTest answers with how each check went. One that failed is no failure of the call.
-func (s *Server) selfTest(b *backend, r *http.Request) (int, any, error) {
-	return http.StatusOK, runtimeapi.SelfTest{Info: b.info, Checks: b.tester.Checks(r.Context())}, nil
+func (s *Server) selfTest(b *Backend, r *http.Request) (int, any, error) {
+	return http.StatusOK, runtimeapi.SelfTest{Info: b.Info, Checks: b.Tester.Checks(r.Context())}, nil
 }
 
-func (s *Server) catalog(b *backend, r *http.Request) (int, any, error) {
-	c, err := b.schema.Catalog(r.Context())
+func (s *Server) catalog(b *Backend, r *http.Request) (int, any, error) {
+	c, err := b.Schema.Catalog(r.Context())
 	return http.StatusOK, c, err
 }
 
-func (s *Server) list(b *backend, r *http.Request) (int, any, error) {
-	pipelines, err := b.pipelines.List(r.Context())
+func (s *Server) list(b *Backend, r *http.Request) (int, any, error) {
+	pipelines, err := b.Pipelines.List(r.Context())
 	if pipelines == nil {
 		pipelines = []runtimeapi.Pipeline{}
 	}
 	return http.StatusOK, runtimeapi.PipelineList{Pipelines: pipelines}, err
 }
 
-func (s *Server) get(b *backend, r *http.Request) (int, any, error) {
-	pipeline, err := b.pipelines.Get(r.Context(), r.PathValue("name"))
+func (s *Server) get(b *Backend, r *http.Request) (int, any, error) {
+	pipeline, err := b.Pipelines.Get(r.Context(), r.PathValue("name"))
 	return http.StatusOK, pipeline, err
 }
 
-func (s *Server) put(b *backend, r *http.Request) (int, any, error) {
+func (s *Server) put(b *Backend, r *http.Request) (int, any, error) {
 	name := r.PathValue("name")
 	if e := runtimeapi.ValidateName(name); e != nil {
 		return 0, nil, e
@@ -181,21 +189,21 @@ func (s *Server) put(b *backend, r *http.Request) (int, any, error) {
 	if found := spec.Validate(); len(found) > 0 {
 		return 0, nil, summary(found)
 	}
-	declare := b.pipelines.Put
+	declare := b.Pipelines.Put
 	if r.Header.Get(runtimeapi.HeaderIfNoneMatch) == "*" {
-		declare = b.pipelines.Create
+		declare = b.Pipelines.Create
 	}
 	pipeline, err := declare(r.Context(), name, spec)
 	return http.StatusOK, pipeline, err
 }
 
-func (s *Server) remove(b *backend, r *http.Request) (int, any, error) {
-	return http.StatusNoContent, nil, b.pipelines.Delete(r.Context(), r.PathValue("name"))
+func (s *Server) remove(b *Backend, r *http.Request) (int, any, error) {
+	return http.StatusNoContent, nil, b.Pipelines.Delete(r.Context(), r.PathValue("name"))
 }
 
-func (s *Server) verb(b *backend, r *http.Request) (int, any, error) {
+func (s *Server) verb(b *Backend, r *http.Request) (int, any, error) {
 	segment := r.PathValue("name")
-	for verb, serve := range map[string]func(*backend, *http.Request, string) (int, any, error){
+	for verb, serve := range map[string]func(*Backend, *http.Request, string) (int, any, error){
 		runtimeapi.VerbSync: s.sync, runtimeapi.VerbReconcile: s.reconcile, runtimeapi.VerbCheck: s.check,
 	} {
 		if name, ok := strings.CutSuffix(segment, verb); ok {
@@ -206,35 +214,35 @@ func (s *Server) verb(b *backend, r *http.Request) (int, any, error) {
 		Message: "the verbs of a pipeline are " + runtimeapi.VerbSync + ", " + runtimeapi.VerbReconcile + " and " + runtimeapi.VerbCheck}
 }
 
-func (s *Server) sync(b *backend, r *http.Request, name string) (int, any, error) {
+func (s *Server) sync(b *Backend, r *http.Request, name string) (int, any, error) {
 	var req runtimeapi.SyncRequest
 	if err := decode(r.Body, &req); err != nil {
 		return 0, nil, err
 	}
-	run, err := b.pipelines.Sync(r.Context(), name, req)
+	run, err := b.Pipelines.Sync(r.Context(), name, req)
 	return http.StatusAccepted, run, err
 }
 
-func (s *Server) reconcile(b *backend, r *http.Request, name string) (int, any, error) {
+func (s *Server) reconcile(b *Backend, r *http.Request, name string) (int, any, error) {
 	var req runtimeapi.ReconcileRequest
 	if err := decode(r.Body, &req); err != nil {
 		return 0, nil, err
 	}
-	run, err := b.pipelines.Reconcile(r.Context(), name, req)
+	run, err := b.Pipelines.Reconcile(r.Context(), name, req)
 	return http.StatusAccepted, run, err
 }
 
-func (s *Server) run(b *backend, r *http.Request) (int, any, error) {
+func (s *Server) run(b *Backend, r *http.Request) (int, any, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
 		return 0, nil, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "a run has a number"}
 	}
-	run, err := b.pipelines.GetRun(r.Context(), r.PathValue("name"), id)
+	run, err := b.Pipelines.GetRun(r.Context(), r.PathValue("name"), id)
 	return http.StatusOK, run, err
 }
 
 // check says what put would, and declares nothing.
-func (s *Server) check(b *backend, r *http.Request, name string) (int, any, error) {
+func (s *Server) check(b *Backend, r *http.Request, name string) (int, any, error) {
 	if e := runtimeapi.ValidateName(name); e != nil {
 		return 0, nil, e
 	}
@@ -245,7 +253,7 @@ func (s *Server) check(b *backend, r *http.Request, name string) (int, any, erro
 	found := spec.Validate()
 	if len(found) == 0 {
 		var err error
-		if found, err = b.pipelines.Check(r.Context(), name, spec); err != nil {
+		if found, err = b.Pipelines.Check(r.Context(), name, spec); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -255,8 +263,8 @@ func (s *Server) check(b *backend, r *http.Request, name string) (int, any, erro
 	return http.StatusOK, runtimeapi.Check{Findings: found}, nil
 }
 
-func (s *Server) status(b *backend, r *http.Request) (int, any, error) {
-	status, err := b.pipelines.Status(r.Context(), r.PathValue("name"))
+func (s *Server) status(b *Backend, r *http.Request) (int, any, error) {
+	status, err := b.Pipelines.Status(r.Context(), r.PathValue("name"))
 	return http.StatusOK, status, err
 }
 

@@ -142,7 +142,7 @@ func setup(t *testing.T) bundle {
 	log := new(bytes.Buffer)
 	logger := slog.New(slog.NewJSONHandler(log, nil))
 	s := New(&OIDC{Issuer: i.URL, Audiences: []string{"other", audience}, Callers: []string{caller}, HTTP: i.Client(), Log: logger}, logger)
-	s.Ready(&fake{specs: map[string]runtimeapi.PipelineSpec{}}, &fakeProbes{}, &fakeShelf{}, fakeTester{}, fakeSchema{}, runtimeapi.Info{Version: "1.0.0", SchemaVersion: 4})
+	s.Ready(Backend{Pipelines: &fake{specs: map[string]runtimeapi.PipelineSpec{}}, Probes: &fakeProbes{}, Shelf: &fakeShelf{}, Tester: fakeTester{}, Schema: fakeSchema{}, Info: runtimeapi.Info{Version: "1.0.0", SchemaVersion: 4}})
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	return bundle{issuer: i, server: s, url: server.URL, log: log}

@@ -17,12 +17,12 @@ type Shelf interface {
 	Discard(ctx context.Context, which runtimeapi.ParkedSelection) (int64, error)
 }
 
-func (s *Server) parked(b *backend, r *http.Request) (int, any, error) {
+func (s *Server) parked(b *Backend, r *http.Request) (int, any, error) {
 	which, after, limit, err := parkedQuery(r.URL.Query())
 	if err != nil {
 		return 0, nil, err
 	}
-	list, failed := b.shelf.List(r.Context(), which, after, limit)
+	list, failed := b.Shelf.List(r.Context(), which, after, limit)
 	return http.StatusOK, list, failed
 }
 
@@ -65,9 +65,9 @@ func parkedQuery(q url.Values) (which runtimeapi.ParkedSelection, after int64, l
 }
 
 // settleParked serves the verbs of parked deliveries; parked:replay is one path segment.
-func (s *Server) settleParked(b *backend, r *http.Request) (int, any, error) {
+func (s *Server) settleParked(b *Backend, r *http.Request) (int, any, error) {
 	do := map[string]func(context.Context, runtimeapi.ParkedSelection) (int64, error){
-		"parked" + runtimeapi.VerbReplay: b.shelf.Replay, "parked" + runtimeapi.VerbDiscard: b.shelf.Discard,
+		"parked" + runtimeapi.VerbReplay: b.Shelf.Replay, "parked" + runtimeapi.VerbDiscard: b.Shelf.Discard,
 	}[r.PathValue("verb")]
 	if do == nil {
 		return 0, nil, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "the verbs of parked deliveries are " + runtimeapi.VerbReplay + " and " + runtimeapi.VerbDiscard}

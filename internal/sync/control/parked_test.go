@@ -42,7 +42,7 @@ func TestParked(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	shelf := &fakeShelf{}
-	b.server.Ready(&fake{}, &fakeProbes{}, shelf, fakeTester{}, fakeSchema{}, runtimeapi.Info{})
+	b.server.Ready(Backend{Pipelines: &fake{}, Probes: &fakeProbes{}, Shelf: shelf, Tester: fakeTester{}, Schema: fakeSchema{}})
 	token := b.token(t, b.key, nil)
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)

@@ -26,7 +26,7 @@ const (
 
 // probe streams a probe's events, each as soon as it is there. It lasts longer than the server lets a
 // request last, so it sets its own deadlines, line by line.
-func (s *Server) probe(b *backend, w http.ResponseWriter, r *http.Request) {
+func (s *Server) probe(b *Backend, w http.ResponseWriter, r *http.Request) {
 	var req runtimeapi.ProbeRequest
 	err := decode(r.Body, &req)
 	if err == nil {
@@ -42,7 +42,7 @@ func (s *Server) probe(b *backend, w http.ResponseWriter, r *http.Request) {
 	_ = stream.SetReadDeadline(time.Time{}) // it would end the request's context
 	began := false
 	lines := json.NewEncoder(w)
-	err = b.probes.Write(r.Context(), req, func(e runtimeapi.ProbeEvent) error {
+	err = b.Probes.Write(r.Context(), req, func(e runtimeapi.ProbeEvent) error {
 		_ = stream.SetWriteDeadline(time.Now().Add(lineTime))
 		if !began {
 			began = true
@@ -61,7 +61,7 @@ func (s *Server) probe(b *backend, w http.ResponseWriter, r *http.Request) {
 }
 
 // verify compares a probe's rows with what its caller was told of them.
-func (s *Server) verify(b *backend, w http.ResponseWriter, r *http.Request) {
+func (s *Server) verify(b *Backend, w http.ResponseWriter, r *http.Request) {
 	id, ok := strings.CutSuffix(r.PathValue("id"), runtimeapi.VerbVerify)
 	if !ok {
 		s.fail(w, r, &runtimeapi.Error{Code: runtimeapi.CodeNotFound, Message: "the only verb of a probe is " + runtimeapi.VerbVerify})
@@ -85,7 +85,7 @@ func (s *Server) verify(b *backend, w http.ResponseWriter, r *http.Request) {
 	answer := http.NewResponseController(w)
 	_ = answer.SetReadDeadline(time.Time{})
 	_ = answer.SetWriteDeadline(time.Now().Add(verifyTime))
-	result, err := b.probes.Verify(r.Context(), id, req)
+	result, err := b.Probes.Verify(r.Context(), id, req)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -93,10 +93,10 @@ func (s *Server) verify(b *backend, w http.ResponseWriter, r *http.Request) {
 	s.write(w, r, http.StatusOK, result)
 }
 
-func (s *Server) forget(b *backend, r *http.Request) (int, any, error) {
+func (s *Server) forget(b *Backend, r *http.Request) (int, any, error) {
 	id := r.PathValue("id")
 	if e := runtimeapi.ValidateProbe(id); e != nil {
 		return 0, nil, e
 	}
-	return http.StatusNoContent, nil, b.probes.Delete(r.Context(), id)
+	return http.StatusNoContent, nil, b.Probes.Delete(r.Context(), id)
 }

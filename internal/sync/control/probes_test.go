@@ -56,7 +56,7 @@ func probing(t *testing.T) (bundle, *fakeProbes, *runtimeapi.Client) {
 	t.Helper()
 	b := setup(t)
 	f := &fakeProbes{every: 20 * time.Millisecond, ended: make(chan error, 1)}
-	b.server.Ready(&fake{}, f, &fakeShelf{}, fakeTester{}, fakeSchema{}, runtimeapi.Info{})
+	b.server.Ready(Backend{Pipelines: &fake{}, Probes: f, Shelf: &fakeShelf{}, Tester: fakeTester{}, Schema: fakeSchema{}})
 	server := httptest.NewUnstartedServer(b.server)
 	server.Config.ReadTimeout, server.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
 	server.Start()

@@ -22,7 +22,7 @@ func TestSelfTest(t *testing.T) {
 		{Name: runtimeapi.CheckSchema, Outcome: runtimeapi.OutcomeFailed, Detail: "synthetic"},
 		{Name: runtimeapi.CheckWebhook, Outcome: runtimeapi.OutcomeSkipped},
 	}
-	b.server.Ready(&fake{}, &fakeProbes{}, &fakeShelf{}, want, fakeSchema{}, runtimeapi.Info{Revision: "sync-00002-abc"})
+	b.server.Ready(Backend{Pipelines: &fake{}, Probes: &fakeProbes{}, Shelf: &fakeShelf{}, Tester: want, Schema: fakeSchema{}, Info: runtimeapi.Info{Revision: "sync-00002-abc"}})
 	c := runtimeapi.NewClient(b.url, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: b.token(t, b.key, nil)}), nil)
 	got, err := c.SelfTest(t.Context())
 	if err != nil || got.Info.Revision != "sync-00002-abc" || len(got.Checks) != 3 {

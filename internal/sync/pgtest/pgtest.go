@@ -213,6 +213,7 @@ func spawn(dir string, port int) (s server, err error) {
 	defer func() { _ = log.Close() }() // the server has its own handle
 	cmd := exec.Command(postgres, "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=120",
+		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "pg_stat_statements.track=none", // until a session sets it
 		"-c", "fsync="+durable, "-c", "max_wal_size=4GB", "-c", "shared_buffers=256MB",
 		"-c", "dynamic_shared_memory_type=mmap") // in the data folder, and gone with it, also when the server is killed
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}, log, log

@@ -105,17 +105,22 @@ func CallFeed(f *feed.Feed) advise.CallFeed {
 // volume is how many rows a feed holds, on so many pages, and what an ordinary run reads of it, by so many of them.
 type volume struct{ rows, fullPages, changed, pages, runs int64 }
 
-// measured is what the feeds' newest runs have read: a full one, and on average the ordinary ones of a week.
+// measured is what the feeds' newest runs have read: a full one of the last few, and on average the ordinary ones that ended within a week.
 func measured(ctx context.Context, tx pgx.Tx) (map[string]volume, error) {
 	rows, _ := tx.Query(ctx, `
-		select f.feed, coalesce((array_agg(f.read order by f.run_id desc) filter (where everything))[1], 0)::bigint,
-			coalesce((array_agg(f.pages order by f.run_id desc) filter (where everything))[1], 0)::bigint,
-			coalesce(ceil(avg(f.read) filter (where ordinary)), 0)::bigint, coalesce(ceil(avg(f.pages) filter (where ordinary)), 0)::bigint,
-			count(*) filter (where ordinary)
-		from august.feed_run f join august.run r on r.id = f.run_id
-		cross join lateral (select r."full" or r.kind = 'reconcile' as everything) e
-		cross join lateral (select not everything and f.finished_at > now() - interval '7 days' as ordinary) o
-		where f.state = 'succeeded' group by f.feed`)
+		with whole as (
+			select distinct on (f.feed) f.feed, f.read, f.pages from august.pipeline p cross join lateral (
+				(select id from august.run where pipeline = p.name and "full" order by id desc limit 20)
+				union all (select id from august.run where pipeline = p.name and kind = 'reconcile' order by id desc limit 20)
+			) r join august.feed_run f on f.run_id = r.id
+			where f.state = 'succeeded' order by f.feed, f.run_id desc
+		), ordinary as (
+			select f.feed, ceil(avg(f.read))::bigint as read, ceil(avg(f.pages))::bigint as pages, count(*) as runs
+			from august.run r cross join lateral (select feed, read, pages from august.feed_run where run_id = r.id and state = 'succeeded' offset 0) f -- run by run
+			where r.finished_at > now() - interval '7 days' and r.kind = 'sync' and not r."full" group by f.feed
+		)
+		select feed, coalesce(w.read, 0), coalesce(w.pages, 0), coalesce(o.read, 0), coalesce(o.pages, 0), coalesce(o.runs, 0)
+		from whole w full join ordinary o using (feed)`)
 	known := map[string]volume{}
 	var name string
 	var v volume

@@ -294,7 +294,7 @@ func TestADeclarationThatCannotBeAffordedIsRefused(t *testing.T) {
 		t.Error(e)
 	}
 	// What was measured counts: now an ordinary run of the first reads 2,500 transactions, which is four calls more.
-	r.exec(`insert into august.run (pipeline, state, generation) values ('billing', 'succeeded', 1)`)
+	r.exec(`insert into august.run (pipeline, state, generation, finished_at) values ('billing', 'succeeded', 1, now())`)
 	r.exec(`insert into august.feed_run (run_id, feed, ordinal, state, read, pages, finished_at) select max(id), 'transactions', 1, 'succeeded', 2500, 3, now() from august.run`)
 	if e := declare("second", other, "*/6 * * * *"); e == nil || !strings.Contains(e.Message, "transactions 3 pages × 2") {
 		t.Errorf("error %v", e)
@@ -326,7 +326,7 @@ func TestAListInPartsCostsThePagesThatItsRunsRead(t *testing.T) {
 		return ""
 	}
 	run := func(full bool, read, pages int) {
-		r.exec(`insert into august.run (pipeline, state, generation, "full") values ('billing', 'succeeded', 1, $1)`, full)
+		r.exec(`insert into august.run (pipeline, state, generation, "full", finished_at) values ('billing', 'succeeded', 1, $1, now())`, full)
 		r.exec(`insert into august.feed_run (run_id, feed, ordinal, state, read, pages, finished_at) select max(id), 'lab_results', 1, 'succeeded', $1, $2, now() from august.run`, read, pages)
 	}
 	if e := declare("0 0 * * *"); e != "" {

@@ -6,7 +6,8 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
 
-// webhook is how deliveries of some events fare, nil for none. However many there are, it looks at the newest only.
+// webhook is how deliveries of some events fare, nil for none. However many there are, it looks at the newest only:
+// by now(), for an index is of no use for a clock that goes on.
 func (s *Service) webhook(ctx context.Context, events []string) (*runtimeapi.WebhookStatus, error) {
 	if len(events) == 0 {
 		return nil, nil
@@ -15,7 +16,7 @@ func (s *Service) webhook(ctx context.Context, events []string) (*runtimeapi.Web
 	return w, s.cfg.Store.Pool().QueryRow(ctx, `
 		with took as (
 			select extract(epoch from settled_at - received_at)::float8 * 1000 as ms from (
-				select * from august.inbox where state in ('applied', 'ignored', 'unknown') and settled_at > clock_timestamp() - interval '1 hour' order by settled_at desc limit 10000
+				select * from august.inbox where state in ('applied', 'ignored', 'unknown') and settled_at > now() - interval '1 hour' order by settled_at desc limit 10000
 			) i where state = 'applied' and attempts = 1 and event = any($1)
 		), p as (select percentile_cont(array[0.5, 0.95, 0.99]) within group (order by ms) as at from took)
 		select at[1], at[2], at[3],

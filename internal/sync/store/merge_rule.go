@@ -50,6 +50,10 @@ const (
 // trail is how far the source's lists may be behind its writes.
 const trail = time.Minute
 
+// latest is how late a page or a delivery may be stored after it was asked for or received: Pub/Sub and a sweep in parts
+// both last seven days.
+const latest = 8 * 24 * time.Hour
+
 const naiveForm = "2006-01-02 15:04:05.999999"
 
 func naive(t time.Time) string { return t.UTC().Format(naiveForm) }
@@ -216,8 +220,15 @@ select count(*) filter (where first) from marked`, table, key, gone, column, see
 
 // qMarkOther marks rows of another feed whose column holds a key of f's own rows, which are the
 // source's word that those are deleted. Its lists may still show them for a moment.
-func qMarkOther(f *feed.Feed, other, column string) string {
+//
+// A row that was seen before its deletion was is marked when the sweep that brings the deletion ends, or, if it is stored
+// later, when the next one does: what is older than any page or delivery that may still come is looked at by full sweeps alone.
+func qMarkOther(f *feed.Feed, other, column string, full bool) string {
+	late := ""
+	if !full {
+		late = fmt.Sprintf(" where observed_at > now() - interval '%d seconds'", int(latest.Seconds()))
+	}
 	return qMarkTable(pgx.Identifier{"drchrono", other}.Sanitize(), "id",
-		fmt.Sprintf("select %s as key, observed_at as at from %s", ident(f.Key), table(f)), ident(column),
+		fmt.Sprintf("select %s as key, observed_at as at from %s%s", ident(f.Key), table(f), late), ident(column),
 		fmt.Sprintf("g.at + interval '%d seconds' and t.deleted_at_source is null", int(trail.Seconds())))
 }

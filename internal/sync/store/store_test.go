@@ -95,6 +95,24 @@ func TestReportsOfEarlierComparisonsStay(t *testing.T) {
 	}
 }
 
+// Indexes of the clinic's tables may have been made and dropped by hand, as advice says: a revision must start all the same.
+func TestIndexesThatWereMadeOrDroppedByHandKeepNoRevisionFromStarting(t *testing.T) {
+	s := connect(t, pgtest.New(t))
+	if err := store.MigrateTo(t.Context(), s, 19); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Pool().Exec(t.Context(), `drop index drchrono.line_items_updated_at; create index line_item_deletions_observed_at on drchrono.line_item_deletions (observed_at)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var left int
+	if err := s.Pool().QueryRow(t.Context(), `select count(*) from pg_indexes where schemaname = 'drchrono' and indexname ~ '^(appointments|line_items|transactions|patient_payments)_updated_at$'`).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d of the indexes are left, %v", left, err)
+	}
+}
+
 func TestOldServersAreRefused(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]bool{"9.6.24": false, "13.11 (Debian 13.11-0)": false, "14.0": true, "15.18": true, "17beta1": true, "18": true, "": true} {

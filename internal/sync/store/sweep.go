@@ -195,7 +195,7 @@ func (s *Store) CloseSweep(ctx context.Context, f *feed.Feed, h Holder, pipeline
 		}
 		for _, other := range slices.Sorted(maps.Keys(f.Deletes)) {
 			var n int64
-			if err := tx.QueryRow(ctx, qMarkOther(f, other, f.Deletes[other])).Scan(&n); err != nil {
+			if err := tx.QueryRow(ctx, qMarkOther(f, other, f.Deletes[other], w.Full)).Scan(&n); err != nil {
 				return err
 			}
 			c.Deleted += n

@@ -34,6 +34,8 @@ type DrainConfig struct {
 	Subscriber *pubsub.Subscriber // of the deliveries that Pub/Sub holds; nil: there are none
 	Log        *slog.Logger       // default: discards
 	Meter      metric.Meter       // default: discards
+	// Batch hears of each batch that was applied: where it came from, how many deliveries it had, and how long it took.
+	Batch func(source string, rows int, took time.Duration)
 
 	Poll    time.Duration // between two looks into an empty inbox; default 150 ms
 	Linger  time.Duration // before the next batch when the last one was small, so that more come together; default 15 ms
@@ -61,6 +63,9 @@ func NewDrain(cfg DrainConfig) *Drain {
 		if *v <= 0 {
 			*v = otherwise
 		}
+	}
+	if cfg.Batch == nil {
+		cfg.Batch = func(string, int, time.Duration) {}
 	}
 	d := &Drain{applier: applier{cfg.Store, cfg.Datasets}, cfg: cfg, wake: make(chan struct{}, 1)}
 	d.instrument(cfg)
@@ -123,6 +128,7 @@ type share struct {
 func (d *Drain) pass(ctx context.Context) (n int, err error) {
 	d.turn.Lock()
 	defer d.turn.Unlock()
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
 	shares, err := d.waiting(ctx)
@@ -147,6 +153,9 @@ func (d *Drain) pass(ctx context.Context) (n int, err error) {
 	})
 	if err != nil {
 		return 0, err
+	}
+	if len(list) > 0 {
+		d.cfg.Batch("inbox", len(list), time.Since(began))
 	}
 	d.measure(ctx, list, "inbox", time.Since(settled))
 	return len(list), nil

@@ -141,10 +141,18 @@ func TestDrain_bytes(t *testing.T) {
 		object := strings.Replace(lineItem(1, fmt.Sprintf("%d.00", i), fmt.Sprintf("2026-03-04T10:%02d:00", i)), `"code"`, `"filler":"`+filler+`","code"`, 1)
 		r.arrive(delivery(fmt.Sprint(i), "LINE_ITEM_MODIFY", object))
 	}
-	d := r.drain(r.db)
+	var told []string
+	d := r.drain(r.db, func(cfg *DrainConfig) {
+		cfg.Batch = func(source string, rows int, took time.Duration) {
+			told = append(told, fmt.Sprint(source, " ", rows, " ", took > 0))
+		}
+	})
 	n, err := d.pass(t.Context())
 	if err != nil || n != 5 { // the fifth passes 4 MiB
 		t.Errorf("the first batch held %d deliveries, %v", n, err)
+	}
+	if text := strings.Join(told, ","); text != "inbox 5 true" {
+		t.Errorf("told of %s", text)
 	}
 	r.is("applied, in order", "0,1,2,3,4", `select string_agg(delivery, ',' order by id) from august.inbox where state = 'applied'`)
 	r.start(d)

@@ -90,6 +90,7 @@ func collect(ctx context.Context, messages <-chan *pubsub.Message) []*pubsub.Mes
 func (d *Drain) batch(ctx context.Context, messages []*pubsub.Message) error {
 	d.turn.Lock()
 	defer d.turn.Unlock()
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
 	var fresh []*task
@@ -119,6 +120,7 @@ func (d *Drain) batch(ctx context.Context, messages []*pubsub.Message) error {
 	if err != nil {
 		return err
 	}
+	d.cfg.Batch("pubsub", len(messages), time.Since(began))
 	d.measure(ctx, fresh, "pubsub", time.Since(kept))
 	d.repeated(ctx, len(messages)-len(fresh))
 	return nil

@@ -90,10 +90,21 @@ func TestPull(t *testing.T) {
 		delivery("3", "LINE_ITEM_MODIFY", lineItem(2, "21.00", "2026-03-04T12:00:00")), delivery("4", "PATIENT_CREATE", `{"id":5}`), delivery("5", "CLAIM_EXPLODED", `{"id":7}`),
 		Parse("6", "LINE_ITEM_CREATE", []byte(`{"obj`), time.Now()))
 	b.server.Publish(topicName, []byte("somebody else's"), nil)
-	b.start(b.drain(b.db))
+	told := 0
+	d := b.drain(b.db)
+	d.cfg.Batch = func(source string, rows int, took time.Duration) {
+		if source == "pubsub" && took > 0 {
+			told += rows
+		}
+	}
+	stop := b.start(d)
 	b.acknowledged()
 	b.publish(one, poison) // again, much later
 	b.acknowledged()
+	stop()
+	if told < 11 { // what Pub/Sub handed out once more is in it, too
+		t.Errorf("told of batches of %d messages in all", told)
+	}
 	for id, want := range map[string]string{"1": "applied f", "2": "applied f", "3": "applied f", "poison": "parked t", "4": "ignored f", "5": "unknown t", "6": "parked t"} {
 		b.is("delivery "+id, want+" pubsub", `select concat(state, ' ', object is not null, ' ', via) from august.inbox where delivery = $1`, id)
 	}

@@ -141,16 +141,52 @@ func (d *Door) try(w http.ResponseWriter, r *http.Request, last bool) error {
 	defer cancel()
 	var refused error
 	proxy := forward(lease)
-	answer := proxy.ErrorHandler
+	fail := proxy.ErrorHandler
 	proxy.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) {
 		if errors.Is(err, syscall.ECONNREFUSED) && !last {
 			refused = err
 			return
 		}
-		answer(w, r, err)
+		fail(w, r, err)
 	}
-	proxy.ServeHTTP(w, r.WithContext(ctx))
+	answered, began := &answer{ResponseWriter: w}, time.Now()
+	defer func() { // also when the instance ends amid its answer, which the proxy makes a panic
+		if refused == nil {
+			lease.Answered(answered.status(r), time.Since(began))
+		}
+	}()
+	proxy.ServeHTTP(answered, r.WithContext(ctx))
 	return refused
+}
+
+// answer notes which status a request was answered with.
+type answer struct {
+	http.ResponseWriter
+	code int
+}
+
+// Unwrap lets the proxy reach what only the writer beneath can do.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) WriteHeader(code int) {
+	if a.code == 0 && (code >= 200 || code == http.StatusSwitchingProtocols) {
+		a.code = code
+	}
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// gone is the status of a request whose caller did not wait for the answer. It is nobody's but the load balancers' of this world.
+const gone = 499
+
+func (a *answer) status(r *http.Request) int {
+	switch {
+	case a.code >= 500 && r.Context().Err() != nil:
+		return gone
+	case a.code == 0:
+		return http.StatusOK
+	default:
+		return a.code
+	}
 }
 
 // place picks a revision by share and takes a place in one of its instances. A revision that is

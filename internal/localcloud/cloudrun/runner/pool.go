@@ -24,6 +24,7 @@ type Pool struct {
 	waiting   []chan *slot  // requests in line, oldest first
 	busy      int           // requests in all slots, those of crashed ones included
 	load      meter         // of busy and waiting
+	sampled   time.Time     // when the tally's last sample ended
 	spared    time.Time     // since when fewer instances would do
 	faults    int           // starts that failed since the last that did not
 	idle      chan struct{} // closed when busy falls to 0 after a stop
@@ -38,13 +39,17 @@ type instance struct {
 	cancel context.CancelFunc
 	pid    int           // 0 until a process has started
 	used   time.Duration // of CPU, when that was looked at last
-	slot   *slot         // nil as long
+	since  time.Time     // when the process was ready
+	// sampled is the CPU time at the end of the tally's last sample.
+	sampled time.Duration
+	slot    *slot // nil as long
 }
 
 // slot is one started instance as the proxy sees it.
 type slot struct {
 	port    int
 	taken   int
+	most    int    // taken, at once, since the tally's last sample
 	unready bool   // its readiness probe fails: no new request
 	last    func() // called when the last request has left; nil while it takes more
 }
@@ -63,6 +68,7 @@ func Start(cfg Config, b Bounds) *Pool {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &Pool{cfg: cfg, ctx: ctx, stop: stop, bounds: b, settled: make(chan struct{}), idle: make(chan struct{})}
 	p.load.reset(time.Now())
+	p.sampled = time.Now()
 	p.mu.Lock()
 	p.grow(max(b.Min, 1))
 	p.mu.Unlock()
@@ -75,6 +81,13 @@ func (p *Pool) Running() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.slots)
+}
+
+// Busy is how many requests all instances have in hand.
+func (p *Pool) Busy() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.busy
 }
 
 // Wait returns once an instance is ready, or with the *Failure that keeps all of them from it.
@@ -170,6 +183,13 @@ func (p *Pool) granted(s *slot) (*Lease, error) {
 	return &Lease{Port: s.port, H2C: p.cfg.H2C, pool: p, slot: s}, nil
 }
 
+// Answered counts the request, which its instance took so long to answer.
+func (l *Lease) Answered(status int, took time.Duration) {
+	if t := l.pool.cfg.Tally; t != nil {
+		t.Request(status, took)
+	}
+}
+
 // Release gives the place back.
 func (l *Lease) Release() {
 	l.pool.mu.Lock()
@@ -190,6 +210,7 @@ func (p *Pool) free() *slot {
 
 func (p *Pool) take(s *slot) *Lease {
 	s.taken++
+	s.most = max(s.most, s.taken)
 	p.busy++
 	p.loaded()
 	return &Lease{Port: s.port, H2C: p.cfg.H2C, pool: p, slot: s}

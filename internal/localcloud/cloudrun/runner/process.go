@@ -50,6 +50,7 @@ func (p *Pool) keep(ctx context.Context, i *instance, n int) {
 // once runs one process from start to end. ran is how long it was ready, 0 when it never was; the
 // error says why it ended, and is a *Failure while it was not ready.
 func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration, err error) {
+	began := time.Now()
 	port, err := freePort()
 	if err != nil {
 		return 0, err
@@ -90,6 +91,9 @@ func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration,
 	p.process(i, pid)
 	defer p.process(i, 0)
 	s, since := p.enter(i, port), time.Now()
+	if p.cfg.Tally != nil {
+		p.cfg.Tally.started(since.Sub(began))
+	}
 	defer p.leave(s)
 	if p.cfg.Readiness != nil {
 		go p.cfg.Readiness.watch(ctx, port, gone, func(ok bool) { p.passes(s, ok) })

@@ -63,4 +63,5 @@ type Config struct {
 	Patient    bool
 	Credential *syscall.Credential
 	Log        *slog.Logger
+	Tally      *Tally // of the revision; nil: nobody asks
 }

@@ -132,6 +132,7 @@ func (p *Pool) process(i *instance, pid int) {
 	if i.pid, i.used = pid, cpuTime(pid); pid == 0 {
 		i.slot = nil
 	}
+	i.sampled, i.since = i.used, time.Now()
 }
 
 // scale looks at the demand once a window until the pool is stopped.

@@ -97,6 +97,9 @@ func New(opt Options) (*Cluster, error) {
 	return c, nil
 }
 
+// Logs are the files that the nodes log to.
+func (c *Cluster) Logs() []string { return []string{c.nodes["a"].log, c.nodes["b"].log} }
+
 // Create makes the cluster from the template and starts it.
 func (c *Cluster) Create(ctx context.Context, t *Template, spec Spec) error {
 	source, err := t.ensure(ctx)

@@ -164,7 +164,9 @@ func setupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Find PostgreSQL's server and a Terraform CLI, or install them",
-		Args:  cobra.NoArgs,
+		Long: "Setup finds PostgreSQL's server and a Terraform CLI, or installs them. Beside a server that a package manager has put there it installs\n" +
+			"HypoPG, which advice on indexes is proved by; where there is none it says so, and nothing else needs it.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
@@ -173,11 +175,16 @@ func setupCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			s.HypoPG = toolchain.EnsureHypoPG(ctx, s.Postgres, cmd.ErrOrStderr())
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), s)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "PostgreSQL %s in %s\n%s %s at %s\n",
-				s.Postgres.Version, s.Postgres.Bin, s.Terraform.Kind, s.Terraform.Version, s.Terraform.Path)
+			hypopg := "with HypoPG"
+			if !s.HypoPG.Present {
+				hypopg = "without HypoPG: " + s.HypoPG.Absent
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "PostgreSQL %s in %s, %s\n%s %s at %s\n",
+				s.Postgres.Version, s.Postgres.Bin, hypopg, s.Terraform.Kind, s.Terraform.Version, s.Terraform.Path)
 			return err
 		},
 	}

@@ -87,6 +87,10 @@ It reads its configuration from the environment, once:
   AUGUST_AUDIT_BUCKET                  where heads of the audit trail go, gs://bucket/prefix or file:///folder; unset: nowhere
   AUGUST_AUDIT_RETENTION_DAYS          for which its entries are kept (2200, which is six years); 0: for ever
 
+  AUGUST_ADVICE_LOGS                   have advice on indexes read the instance's log of slow statements (false), for which the
+                                       service account needs roles/logging.viewer
+  AUGUST_LOGGING_ENDPOINT              of Cloud Logging, https://host, or plain text at http://host:port; unset: Google's
+
   AUGUST_DATASET_BUCKET, _PUBLIC_KEY   of anonymised exports, for "august-sync import"
   AUGUST_STORAGE_ENDPOINT              of Cloud Storage, https://host, or plain text at http://host:port; unset: Google's
 
@@ -133,6 +137,8 @@ func command() *cobra.Command {
 		auditCommand(),
 		anonymizeCommand(),
 		importCommand(),
+		adviseCommand(),
+		parseCommand(),
 		&cobra.Command{
 			Use:   "version",
 			Short: "Print the version and exit",

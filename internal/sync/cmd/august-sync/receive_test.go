@@ -133,6 +133,28 @@ func TestServe_webhook(t *testing.T) {
 	b.neverStored(webhookSecret)
 }
 
+// broker starts a Pub/Sub of the test's own, with a topic and its subscription.
+func (b *bundle) broker() *pstest.Server {
+	b.t.Helper()
+	broker := pstest.NewServer()
+	b.t.Cleanup(func() { _ = broker.Close() })
+	conn, err := grpc.NewClient(broker.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = conn.Close() })
+	const topic, subscription = "projects/feel-august-platform/topics/drchrono", "projects/feel-august-platform/subscriptions/drchrono"
+	if _, err := pubsubpb.NewPublisherClient(conn).CreateTopic(b.t.Context(), &pubsubpb.Topic{Name: topic}); err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := pubsubpb.NewSubscriberClient(conn).CreateSubscription(b.t.Context(), &pubsubpb.Subscription{
+		Name: subscription, Topic: topic, AckDeadlineSeconds: 10, EnableMessageOrdering: true}); err != nil {
+		b.t.Fatal(err)
+	}
+	b.env["AUGUST_PUBSUB_TOPIC"], b.env["AUGUST_PUBSUB_SUBSCRIPTION"], b.env["AUGUST_PUBSUB_ENDPOINT"] = topic, subscription, "http://"+broker.Addr
+	return broker
+}
+
 // sandbox uses a switch of DrChrono's sandbox.
 func (b *bundle) sandbox(method, path, body string, into any) {
 	b.t.Helper()
@@ -171,19 +193,7 @@ func TestServe_receivesWithoutDatabase(t *testing.T) {
 	proxy := pgtest.NewProxy(t, b.db)
 	proxy.Refuse()
 	b.env["AUGUST_DATABASE_PORT"] = fmt.Sprint(proxy.Database().Port)
-	broker := pstest.NewServer()
-	t.Cleanup(func() { _ = broker.Close() })
-	conn, err := grpc.NewClient(broker.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	const topic = "projects/feel-august-platform/topics/drchrono"
-	if _, err := pubsubpb.NewPublisherClient(conn).CreateTopic(t.Context(), &pubsubpb.Topic{Name: topic}); err != nil {
-		t.Fatal(err)
-	}
-	b.env["AUGUST_PUBSUB_TOPIC"], b.env["AUGUST_PUBSUB_SUBSCRIPTION"] = topic, "projects/feel-august-platform/subscriptions/drchrono"
-	b.env["AUGUST_PUBSUB_ENDPOINT"] = "http://" + broker.Addr
+	broker := b.broker()
 	p := b.start("serve")
 	p.until("it receives", func() bool {
 		code, body := p.get("/readyz")

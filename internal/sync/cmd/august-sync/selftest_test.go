@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 )
@@ -21,6 +23,17 @@ func TestServe_selfTest(t *testing.T) {
 		if c.Outcome != runtimeapi.OutcomePassed {
 			t.Errorf("%s is %s: %s", c.Name, c.Outcome, c.Detail)
 		}
+	}
+	// That delivery was one of the inbox's batches, and the process has connections that it has seen itself.
+	var seen runtimeapi.Measures
+	for deadline := time.Now().Add(time.Minute); seen.All == nil || len(seen.Batches) == 0; time.Sleep(50 * time.Millisecond) {
+		if seen, err = b.client(p).Measures(t.Context(), time.Hour); err != nil || time.Now().After(deadline) {
+			t.Fatalf("measures %+v, %v", seen, err)
+		}
+	}
+	own := slices.IndexFunc(seen.Roles, func(r runtimeapi.RoleMeasures) bool { return r.Role == b.db.User })
+	if seen.Batches[0].Source != "inbox" || seen.Batches[0].Largest != 1 || own < 0 || seen.Roles[own].Connections < 1 || seen.Pool.Max < 1 {
+		t.Errorf("measures %+v", seen)
 	}
 	delete(b.env, "AUGUST_DRCHRONO_WEBHOOK_SECRET")
 	p.stop()

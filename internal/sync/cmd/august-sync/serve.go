@@ -23,6 +23,8 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/config"
 	"github.com/feel-august/terraform-provider-august/internal/sync/control"
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
+	"github.com/feel-august/terraform-provider-august/internal/sync/indexes"
+	"github.com/feel-august/terraform-provider-august/internal/sync/measures"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
 	"github.com/feel-august/terraform-provider-august/internal/sync/selftest"
@@ -61,7 +63,8 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	drain, err := openDrain(ctx, cfg, db, log, metrics)
+	batches := measures.NewBatches()
+	drain, err := openDrain(ctx, cfg, db, batches.Note, log, metrics)
 	if err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 	// The parts outlive ctx by nothing: they end with it, and the server drains beside them.
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		if err := work(ctx, cfg, db, dial, drain, log, metrics, api, ready, began); err != nil && ctx.Err() == nil {
+		if err := work(ctx, cfg, db, dial, drain, batches, log, metrics, api, ready, began); err != nil && ctx.Err() == nil {
 			log.Error("the runtime stopped working", "error", err)
 			served <- err
 		}
@@ -125,7 +128,7 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 }
 
 // work waits for the database, then runs pipelines and the push to Coda until ctx ends.
-func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(string) pgconn.DialFunc, drain *webhook.Drain, log *slog.Logger, metrics *telemetry.Metrics, api *control.Server, ready *readiness, began time.Time) error {
+func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(string) pgconn.DialFunc, drain *webhook.Drain, batches *measures.Batches, log *slog.Logger, metrics *telemetry.Metrics, api *control.Server, ready *readiness, began time.Time) error {
 	schema, err := migrated(ctx, db, log, ready)
 	if err != nil {
 		return err
@@ -146,7 +149,16 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 		Store: db, Targets: probe.Targets{Own: cfg.Database.Instance, Dial: dial}, Log: log, Stop: ctx.Done(), Connect: probeConnect(dial != nil),
 	})
 	tester := selftest.New(selftest.Config{Store: db, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), Secret: cfg.DrChrono.WebhookSecret.Reveal()})
-	api.Ready(service, probes, webhook.Shelf{Store: db}, tester, schemaOf{db}, runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance})
+	adviser, err := openAdvisor(ctx, cfg, db, log)
+	if err != nil {
+		return err
+	}
+	builder := indexes.New(indexes.Config{Store: db, Log: log})
+	measurer := measures.New(measures.Config{Store: db, Batches: batches, Instance: cfg.Database.Instance, Subscription: cfg.PubSub.Subscription, Log: log})
+	api.Ready(control.Backend{
+		Pipelines: service, Probes: probes, Shelf: webhook.Shelf{Store: db}, Tester: tester, Schema: schemaOf{db}, Adviser: adviser, Measurer: measurer, Indexes: builder,
+		Info: runtimeapi.Info{Version: buildVersion(), Revision: cfg.Revision, SchemaVersion: schema, Instance: cfg.Database.Instance},
+	})
 	ready.serve(new(sign).of(db.Pool()))
 	log.Info("ready", "schema_version", schema, "took", time.Since(began).Round(time.Millisecond))
 
@@ -160,6 +172,9 @@ func work(ctx context.Context, cfg config.Config, db *store.Store, dial func(str
 	beside.Go(func() { pusher.Run(ctx) })
 	beside.Go(func() { keeper.Run(ctx) })
 	beside.Go(func() { drain.Run(ctx) })
+	beside.Go(func() { adviser.Run(ctx) })
+	beside.Go(func() { measurer.Run(ctx) })
+	beside.Go(func() { builder.Run(ctx) })
 	defer beside.Wait()
 	return service.Run(ctx)
 }

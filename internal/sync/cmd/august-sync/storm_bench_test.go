@@ -16,7 +16,7 @@ import (
 )
 
 // stormTime is how long each rate is kept up.
-const stormTime = 60 * time.Second
+const stormTime = 30 * time.Second
 
 // Deliveries at fixed rates, open loop: how long until the 200, and until the row is committed. The floor is what a
 // receiver costs that only makes a body durable: one connection, one insert and one commit for all that waits.

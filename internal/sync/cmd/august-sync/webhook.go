@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	pubsub "cloud.google.com/go/pubsub/v2"
 
@@ -15,8 +16,8 @@ import (
 )
 
 // openDrain prepares what applies the webhook's deliveries. It does not connect.
-func openDrain(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Logger, metrics *telemetry.Metrics) (*webhook.Drain, error) {
-	dc := webhook.DrainConfig{Store: db, Datasets: map[string]webhook.Dataset{}, Log: log, Meter: metrics.Meter("webhook")}
+func openDrain(ctx context.Context, cfg config.Config, db *store.Store, batch func(string, int, time.Duration), log *slog.Logger, metrics *telemetry.Metrics) (*webhook.Drain, error) {
+	dc := webhook.DrainConfig{Store: db, Datasets: map[string]webhook.Dataset{}, Batch: batch, Log: log, Meter: metrics.Meter("webhook")}
 	for name, d := range datasets() {
 		dc.Datasets[name] = webhook.Dataset{Feeds: d.Feeds, Derives: d.Derive != nil}
 	}

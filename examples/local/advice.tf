@@ -1,0 +1,24 @@
+# What was measured, and what follows from it: which indexes are missing or in the way, and how the runtime is to be scaled within the
+# connections that the database has. Nothing of it is done by itself; an index that is worth having is declared, as an august_index.
+
+data "august_index_advice" "clinic" {
+  count = var.advise ? 1 : 0
+
+  endpoint = august_sync_runtime.sync.uri
+  audience = august_sync_runtime.sync.audience
+}
+
+data "august_capacity_advice" "platform" {
+  count = var.advise ? 1 : 0
+
+  instance = august_cloudsql_ha_policy.platform.instance
+  endpoint = august_sync_runtime.sync.uri
+  audience = august_sync_runtime.sync.audience
+
+  services = {
+    sync = {
+      service       = august_sync_runtime.sync.name
+      database_user = local.database.user
+    }
+  }
+}
