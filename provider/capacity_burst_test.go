@@ -322,7 +322,7 @@ func TestAccCapacityAdvice_burst(t *testing.T) {
 // to start and whose queries take a known time: set as it is advised, and as nobody has thought about it.
 func BenchmarkCapacityBurst(b *testing.B) {
 	const (
-		have, reserved   = 100, 15
+		have, reserved   = 130, 15
 		queryMS, startMS = 75, 3000
 		rate, span       = 500.0, 15 * time.Second
 	)

@@ -87,7 +87,7 @@ var figures = []figure{
 	{what: "· without a refresh", of: "provider.Plan/pipelines/none", unit: "s", beside: "floor", most: 3},
 
 	{what: "burst of 0 to 500/s, set as advised: to the answer, 99 in 100", of: "provider.CapacityBurst/advised", unit: "ms-p99", shown: "ms", floor: "ms-query"},
-	{what: "· connections at most, of those that there are", of: "provider.CapacityBurst/advised", unit: "connections", floor: "connections-there-are", most: 135},
+	{what: "· connections at most, of those that there are", of: "provider.CapacityBurst/advised", unit: "connections", floor: "connections-there-are", most: 115},
 	{what: "· requests that are refused a connection, set as nobody has thought about it", of: "provider.CapacityBurst/naive", unit: "refused"},
 
 	{what: "scheduled work rests after kill -9 of who does it, worst of 3", of: "sync/cmd/august-sync.Takeover", unit: "s-worst", shown: "s", most: 15},
