@@ -3,7 +3,6 @@ package advisor
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,27 +24,9 @@ const (
 // Run looks at the counters every ten minutes until ctx ends. Every instance of the service does so, and one of them
 // finds that it is time.
 func (a *Advisor) Run(ctx context.Context) {
-	said := ""
-	for {
-		err := Sample(ctx, a.cfg.Store.Pool(), sampleEvery*9/10)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil && said != "":
-			a.cfg.Log.InfoContext(ctx, "the workload is sampled again")
-			said = ""
-		case err != nil:
-			if text := telemetry.ErrorText(err); text != said {
-				a.cfg.Log.WarnContext(ctx, "the workload cannot be sampled, and is tried again", "error", text)
-				said = text
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(sampleEvery - sampleEvery/20 + rand.N(sampleEvery/10)): //nolint:gosec // instances need not all ask at once
-		}
-	}
+	telemetry.Repeat(ctx, a.cfg.Log, "sampling the workload", sampleEvery, func(ctx context.Context) error {
+		return Sample(ctx, a.cfg.Store.Pool(), sampleEvery*9/10)
+	})
 }
 
 // Sample adds what the counters say more than at the newest look to the figures of the day, unless that look is younger

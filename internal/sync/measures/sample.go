@@ -3,7 +3,6 @@ package measures
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,27 +22,9 @@ const (
 
 // Run looks at the connections until ctx ends. Every instance of the service does so, and one of them finds that it is time.
 func (m *Measurer) Run(ctx context.Context) {
-	said := ""
-	for {
-		err := Sample(ctx, m.cfg.Store.Pool(), sampleEvery*4/5)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil && said != "":
-			m.cfg.Log.InfoContext(ctx, "connections are sampled again")
-			said = ""
-		case err != nil:
-			if text := telemetry.ErrorText(err); text != said {
-				m.cfg.Log.WarnContext(ctx, "connections cannot be sampled, and it is tried again", "error", text)
-				said = text
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(sampleEvery - sampleEvery/10 + rand.N(sampleEvery/5)): //nolint:gosec // instances need not all ask at once
-		}
-	}
+	telemetry.Repeat(ctx, m.cfg.Log, "sampling connections", sampleEvery, func(ctx context.Context) error {
+		return Sample(ctx, m.cfg.Store.Pool(), sampleEvery*4/5)
+	})
 }
 
 // Sample adds a look at the connections to the minute's, unless the newest is younger than rest or another instance is at it.
