@@ -75,3 +75,14 @@ func setIdentity(ctx context.Context, identity *tfsdk.ResourceIdentity, parts, v
 	}
 	return diags
 }
+
+// audienceOfIdentity is the fallback of what lives on a runtime: an audience that an identity leaves out is its endpoint.
+func audienceOfIdentity(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) func(string) (string, error) {
+	return func(part string) (string, error) {
+		var endpoint types.String
+		if part == "audience" {
+			resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("endpoint"), &endpoint)...)
+		}
+		return endpoint.ValueString(), nil
+	}
+}

@@ -256,17 +256,11 @@ func (r *indexResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 // ImportState implements resource.ResourceWithImportState.
 func (r *indexResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	importer{
-		what:  "Index",
-		parts: indexIdentity,
-		forms: []string{`"endpoint/v1/indexes/schema/name?audience=…"`, `"endpoint/v1/indexes/schema/name" when the audience is the endpoint`},
-		parse: parseIndexID,
-		fallback: func(part string) (string, error) {
-			var endpoint types.String
-			if part == "audience" {
-				resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("endpoint"), &endpoint)...)
-			}
-			return endpoint.ValueString(), nil
-		},
+		what:     "Index",
+		parts:    indexIdentity,
+		forms:    []string{`"endpoint/v1/indexes/schema/name?audience=…"`, `"endpoint/v1/indexes/schema/name" when the audience is the endpoint`},
+		parse:    parseIndexID,
+		fallback: audienceOfIdentity(ctx, req, resp),
 	}.run(ctx, req, resp)
 }
 

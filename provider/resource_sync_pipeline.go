@@ -363,17 +363,11 @@ func (r *syncPipelineResource) Delete(ctx context.Context, req resource.DeleteRe
 // ImportState implements resource.ResourceWithImportState.
 func (r *syncPipelineResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	importer{
-		what:  "Pipeline",
-		parts: syncPipelineIdentity,
-		forms: []string{`"endpoint/v1/pipelines/name?audience=…"`, `"endpoint/v1/pipelines/name" when the audience is the endpoint`},
-		parse: parsePipelineID,
-		fallback: func(part string) (string, error) {
-			var endpoint types.String
-			if part == "audience" {
-				resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("endpoint"), &endpoint)...)
-			}
-			return endpoint.ValueString(), nil
-		},
+		what:     "Pipeline",
+		parts:    syncPipelineIdentity,
+		forms:    []string{`"endpoint/v1/pipelines/name?audience=…"`, `"endpoint/v1/pipelines/name" when the audience is the endpoint`},
+		parse:    parsePipelineID,
+		fallback: audienceOfIdentity(ctx, req, resp),
 	}.run(ctx, req, resp)
 }
 
