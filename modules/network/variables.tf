@@ -10,10 +10,11 @@ variable "data_class" {
 }
 
 variable "egress" {
-  description = "The only names on the internet that are reached, over TLS (port 443), and how many fixed addresses a region calls from. No names: no route to the internet at all."
+  description = "The only names on the internet that are reached, over TLS (port 443), how many fixed addresses a region calls from, and the TCP ports that are reached within the network's own ranges, where the endpoints of Cloud SQL are. No names: no route to the internet at all."
   type = object({
     fqdns         = optional(set(string), ["app.drchrono.com", "coda.io"])
     nat_addresses = optional(number, 2)
+    private_ports = optional(set(number), [443, 3307, 5432, 6432])
   })
   default  = {}
   nullable = false
@@ -93,34 +94,6 @@ variable "iap" {
   }
 }
 
-variable "ingress" {
-  description = "Further traffic that is let in, by name: private source ranges, TCP ports, and the service accounts of the instances that receive it (all instances when there are none)."
-  type = map(object({
-    cidrs            = set(string)
-    ports            = set(number)
-    service_accounts = optional(list(string), [])
-  }))
-  default  = {}
-  nullable = false
-
-  validation {
-    condition = alltrue(flatten([for rule in var.ingress : [
-      for cidr in rule.cidrs : can(cidrnetmask(cidr)) && can(regex("^(10\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|192\\.168\\.)", cidr)) && try(tonumber(split("/", cidr)[1]) >= 8, false)
-    ]]))
-    error_message = "ingress.cidrs are private IPv4 ranges (10/8, 172.16/12, 192.168/16): nothing of the internet reaches an instance but through a load balancer or Identity-Aware Proxy."
-  }
-
-  validation {
-    condition     = alltrue([for rule in var.ingress : length(rule.cidrs) > 0 && length(rule.ports) > 0])
-    error_message = "Each ingress rule needs at least one range and one TCP port."
-  }
-
-  validation {
-    condition     = length(var.ingress) <= 100
-    error_message = "ingress holds at most 100 rules."
-  }
-}
-
 variable "labels" {
   description = "Labels of the resources that take them."
   type        = map(string)
@@ -181,6 +154,36 @@ variable "private_services" {
   }
 }
 
+variable "private_traffic" {
+  description = "Further traffic within private ranges that is let in or out, by name: a priority of its own (2000 to 2999), direction, ranges, TCP ports, and the service accounts of the instances (all instances when there are none)."
+  type = map(object({
+    priority         = number
+    direction        = string
+    cidrs            = set(string)
+    ports            = set(number)
+    service_accounts = optional(list(string), [])
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue(flatten([for rule in var.private_traffic : [
+      for cidr in rule.cidrs : can(cidrnetmask(cidr)) && can(regex("^(10\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|192\\.168\\.)", cidr)) && try(tonumber(split("/", cidr)[1]) >= 8, false)
+    ]]))
+    error_message = "private_traffic.cidrs are private IPv4 ranges (10/8, 172.16/12, 192.168/16): what comes from the internet comes through a load balancer or Identity-Aware Proxy, and what goes there is named in egress.fqdns."
+  }
+
+  validation {
+    condition     = alltrue([for rule in var.private_traffic : contains(["INGRESS", "EGRESS"], rule.direction) && length(rule.cidrs) > 0 && length(rule.ports) > 0])
+    error_message = "Each rule of private_traffic has a direction, INGRESS or EGRESS, and at least one range and one TCP port."
+  }
+
+  validation {
+    condition     = alltrue([for rule in var.private_traffic : rule.priority >= 2000 && rule.priority <= 2999 && floor(rule.priority) == rule.priority]) && length(distinct([for rule in var.private_traffic : rule.priority])) == length(var.private_traffic)
+    error_message = "Each rule of private_traffic has a priority of its own, from 2000 to 2999: it is what the firewall knows the rule by, so that it must not change when another rule is added."
+  }
+}
+
 variable "project" {
   description = "ID of the project that the network is in."
   type        = string
@@ -223,10 +226,15 @@ variable "regions" {
 }
 
 variable "restrict_peering" {
-  description = "Whether the project's organization policy forbids VPC peering (to Google's own services it stays allowed when `private_services` is set). Needs the role Organization Policy Administrator; set it to false where the organization, a folder or another module already says so for this project."
+  description = "Whether the project's organization policy forbids VPC peering. Needs the role Organization Policy Administrator; set it to false where the organization, a folder or another module already says so for this project."
   type        = bool
   default     = true
   nullable    = false
+
+  validation {
+    condition     = !(var.restrict_peering && var.private_services != null)
+    error_message = "private_services is a peering with Google's own network, which restrict_peering would refuse: leave private_services out and use Private Service Connect, or set restrict_peering = false and say in the organization's policy which peerings are allowed."
+  }
 }
 
 variable "separate_from" {
@@ -241,15 +249,14 @@ variable "separate_from" {
 }
 
 variable "vpn" {
-  description = "HA VPN connections to other sites, by name: the region, both sides' BGP numbers, the peer gateway's two public addresses, the private ranges behind it, the TCP ports that go in and out, and a version that is raised when the secret in `vpn_secrets` is changed."
+  description = "HA VPN connections to other sites, by name: the region, both sides' BGP numbers, the peer gateway's two public addresses, a link-local /30 for each tunnel's BGP session (the first host is this side), the private ranges behind it (no other is learned), and a version that is raised when the secret in `vpn_secrets` is changed. What may pass is said in `private_traffic`."
   type = map(object({
     region         = string
     asn            = optional(number, 64514)
     peer_asn       = number
     peer_addresses = list(string)
+    sessions       = list(string)
     cidrs          = set(string)
-    ports_in       = optional(set(number), [])
-    ports_out      = optional(set(number), [])
     secret_version = optional(number, 1)
   }))
   default  = {}
@@ -263,6 +270,20 @@ variable "vpn" {
   validation {
     condition     = alltrue([for vpn in var.vpn : length(distinct(vpn.peer_addresses)) == 2])
     error_message = "vpn.peer_addresses are the two different addresses of the peer's gateway: with one, the connection has no 99.99 % availability."
+  }
+
+  validation {
+    condition = alltrue(flatten([for vpn in var.vpn : [
+      for cidr in vpn.cidrs : can(cidrnetmask(cidr)) && can(regex("^(10\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|192\\.168\\.)", cidr)) && try(tonumber(split("/", cidr)[1]) >= 8, false)
+    ]])) && alltrue([for vpn in var.vpn : length(vpn.cidrs) > 0])
+    error_message = "vpn.cidrs are the private IPv4 ranges (10/8, 172.16/12, 192.168/16) behind the peer, at least one."
+  }
+
+  validation {
+    condition = alltrue([for vpn in var.vpn : length(vpn.sessions) == 2]) && alltrue(flatten([for vpn in var.vpn : [
+      for session in vpn.sessions : startswith(session, "169.254.") && endswith(session, "/30") && try(cidrhost(session, 0) == split("/", session)[0], false)
+    ]])) && length(distinct(flatten([for vpn in var.vpn : vpn.sessions]))) == 2 * length(var.vpn)
+    error_message = "vpn.sessions are two link-local ranges of four addresses, such as \"169.254.16.0/30\" and \"169.254.16.4/30\", each of one tunnel only."
   }
 
   validation {
