@@ -42,24 +42,13 @@ resource "google_certificate_manager_certificate_map_entry" "host" {
   labels       = local.labels
 }
 
-resource "google_dns_record_set" "address" {
-  for_each = var.dns_zone == null ? {} : var.hosts
+resource "google_dns_record_set" "host" {
+  for_each = var.dns_zone == null ? {} : local.dns_records
 
   project      = var.dns_zone.project
   managed_zone = var.dns_zone.name
-  name         = "${each.key}."
-  type         = "A"
+  name         = each.value.name
+  type         = each.value.type
   ttl          = 300
-  rrdatas      = [google_compute_global_address.front[each.value.tls_exception == null ? "tls13" : "tls12"].address]
-}
-
-resource "google_dns_record_set" "authorization" {
-  for_each = var.dns_zone == null ? {} : var.hosts
-
-  project      = var.dns_zone.project
-  managed_zone = var.dns_zone.name
-  name         = google_certificate_manager_dns_authorization.host[each.key].dns_resource_record[0].name
-  type         = google_certificate_manager_dns_authorization.host[each.key].dns_resource_record[0].type
-  ttl          = 300
-  rrdatas      = [google_certificate_manager_dns_authorization.host[each.key].dns_resource_record[0].data]
+  rrdatas      = [each.value.data]
 }

@@ -123,27 +123,30 @@ resource "google_compute_region_instance_group_manager" "instances" {
     default_action_on_failure = "REPAIR"
   }
 
-  depends_on = [google_compute_firewall.load_balancer, google_project_iam_member.instances]
+  depends_on = [google_compute_network_firewall_policy_rule.load_balancer, google_project_iam_member.instances]
 }
 
-resource "google_compute_firewall" "load_balancer" {
-  count = var.cloud_run == null ? 1 : 0
+# Only what the load balancer and its health checks come from, only to the port, and only to this service's instances.
+resource "google_compute_network_firewall_policy_rule" "load_balancer" {
+  count = try(var.instances.firewall, null) == null ? 0 : 1
 
   project                 = var.project
-  name                    = "${var.name}-load-balancer"
+  firewall_policy         = var.instances.firewall.policy
+  rule_name               = "${var.name}-load-balancer"
   description             = "The load balancer and its health checks, to the port that ${var.name} listens on."
-  network                 = var.instances.network.id
+  priority                = var.instances.firewall.priority
   direction               = "INGRESS"
-  source_ranges           = ["130.211.0.0/22", "35.191.0.0/16"]
+  action                  = "allow"
+  enable_logging          = true
   target_service_accounts = [var.instances.service_account]
 
-  allow {
-    protocol = "tcp"
-    ports    = [var.instances.port]
-  }
+  match {
+    src_ip_ranges = ["130.211.0.0/22", "35.191.0.0/16"]
 
-  log_config {
-    metadata = "INCLUDE_ALL_METADATA"
+    layer4_configs {
+      ip_protocol = "tcp"
+      ports       = [tostring(var.instances.port)]
+    }
   }
 }
 

@@ -12,14 +12,14 @@ locals {
   slug = { for host in keys(var.hosts) : host => replace(host, ".", "-") }
 
   dns_records = merge(
-    { for host, it in var.hosts : "${host}." => {
+    { for host, it in var.hosts : "${host}/address" => {
+      name = "${host}."
       type = "A"
       data = google_compute_global_address.front[it.tls_exception == null ? "tls13" : "tls12"].address
     } },
-    { for host, it in google_certificate_manager_dns_authorization.host : it.dns_resource_record[0].name => {
-      type = it.dns_resource_record[0].type
-      data = it.dns_resource_record[0].data
-    } },
+    { for host in keys(var.hosts) : "${host}/authorization" =>
+      google_certificate_manager_dns_authorization.host[host].dns_resource_record[0]
+    },
   )
 }
 

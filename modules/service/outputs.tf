@@ -1,5 +1,5 @@
 output "dns_records" {
-  description = "DNS records that the hosts need, by name: each host's address, and the proof that Certificate Manager asks for."
+  description = "DNS records that the hosts need, by host and use (`app.example.com/address`, `app.example.com/authorization`): name, type and data."
   value       = local.dns_records
 }
 
@@ -10,7 +10,7 @@ output "service" {
     backend_services = { for release, backend in local.backends : release => backend.name }
     data_class       = var.data_class
     hosts            = { for host, it in var.hosts : host => { tls = it.tls_exception == null ? "TLS_1_3" : "TLS_1_2" } }
-    instance_groups  = { for key, group in google_compute_region_instance_group_manager.instances : key => group.instance_group }
+    instance_groups  = toset([for group in google_compute_region_instance_group_manager.instances : group.name])
     kind             = var.cloud_run == null ? "instances" : "cloud_run"
     max_instances    = local.max_instances
     name             = var.name

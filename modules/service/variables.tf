@@ -120,7 +120,7 @@ variable "hosts" {
 }
 
 variable "instances" {
-  description = "Compute Engine instances that run the service's container, in managed groups of several zones; exactly one of this and cloud_run. A release is an image by digest; a second one beside it (blue, green) can be tried with the header x-august-release before traffic, a share of 100, is given to it. See README.md for each attribute."
+  description = "Compute Engine instances that run the service's container, in managed groups of several zones; exactly one of this and cloud_run. A release is an image by digest; a second one beside it (blue, green) can be tried with the header x-august-release before traffic, a share of 100, is given to it. `firewall` is the network's policy and a priority that is free in it, for the load balancer's way in; left out, the network lets it in itself. See README.md."
   type = object({
     environment     = optional(map(string), {})
     disk_gb         = optional(number, 20)
@@ -138,10 +138,14 @@ variable "instances" {
       ready_path            = optional(string, "/readyz")
     }), {})
 
-    network = object({
-      data_class = optional(string)
-      id         = string
-    })
+    firewall = optional(object({
+      policy   = string
+      priority = optional(number, 10000)
+    }))
+
+    network = optional(object({
+      data_class = string
+    }))
 
     regions = map(object({
       kms_key       = optional(string)
@@ -216,7 +220,7 @@ variable "instances" {
   }
 
   validation {
-    condition     = var.instances == null || try(var.instances.network.data_class, null) == null || try(var.instances.network.data_class, null) == var.data_class
+    condition     = var.instances == null || try(var.instances.network, null) == null || try(var.instances.network.data_class, null) == var.data_class
     error_message = "Put a service of data_class phi into a network of data_class phi, and a general one into a general one."
   }
 
