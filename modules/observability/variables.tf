@@ -93,6 +93,11 @@ variable "channels" {
   }
 
   validation {
+    condition     = alltrue([for channel in values(var.channels) : channel.pubsub_topic == null ? true : can(regex("^projects/[^/]+/topics/[^/]+$", channel.pubsub_topic)) && var.project_number != null])
+    error_message = "A pubsub_topic is named in full, projects/PROJECT/topics/TOPIC, and needs project_number: Monitoring's service agent, which publishes, is named by it."
+  }
+
+  validation {
     condition     = alltrue([for channel in values(var.channels) : channel.channel == null ? true : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", channel.channel))])
     error_message = "A channel that exists is named in full: projects/PROJECT/notificationChannels/ID."
   }
@@ -203,7 +208,7 @@ variable "project" {
 }
 
 variable "project_number" {
-  description = "Number of `project`; a budget needs it."
+  description = "Number of `project`, by which Google names its service agents; a budget, a channel over Pub/Sub and authenticated uptime need it."
   type        = string
   default     = null
 
@@ -274,6 +279,11 @@ variable "services" {
   validation {
     condition     = alltrue([for service in values(var.services) : service.uptime == null ? true : can(regex("^[a-z0-9.-]+$", service.uptime.host)) && startswith(service.uptime.path, "/")])
     error_message = "uptime has a host, without https:// and without a path, and a path that begins with a slash."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : !try(service.uptime.authenticated, false) || (service.kind == "cloud_run" && var.project_number != null)])
+    error_message = "Only a service on cloud_run can be asked with a token, and project_number has to be set: Monitoring's service agent, which asks, is named by it."
   }
 
   validation {
