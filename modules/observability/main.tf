@@ -23,13 +23,13 @@ resource "google_monitoring_monitored_project" "this" {
 # A drill's figures are in the state and nowhere else, so a plan is where they can be held against the promise.
 check "recovery_drills" {
   assert {
-    condition     = alltrue([for drill in values(var.recovery_drills) : drill.passed && drill.lost_rows == 0])
-    error_message = "A recovery drill did not pass: ${join(", ", [for name, drill in var.recovery_drills : name if !(drill.passed && drill.lost_rows == 0)])}. Its `failure` says why."
+    condition     = alltrue([for drill in values(var.recovery_drills) : drill.passed && coalesce(drill.lost_rows, 0) == 0])
+    error_message = "A recovery drill did not pass: ${join(", ", [for name, drill in var.recovery_drills : name if !(drill.passed && coalesce(drill.lost_rows, 0) == 0)])}. Its `failure` says why."
   }
 
   assert {
-    condition     = alltrue([for drill in values(var.recovery_drills) : drill.rto_seconds <= var.objectives.recovery_seconds])
-    error_message = "A recovery took longer than the ${var.objectives.recovery_seconds} seconds promised: ${join(", ", [for name, drill in var.recovery_drills : "${name} ${drill.rto_seconds} s" if drill.rto_seconds > var.objectives.recovery_seconds])}."
+    condition     = alltrue([for drill in values(var.recovery_drills) : coalesce(drill.rto_seconds, 0) <= var.objectives.recovery_seconds])
+    error_message = "A recovery took longer than the ${var.objectives.recovery_seconds} seconds promised: ${join(", ", [for name, drill in var.recovery_drills : "${name} ${drill.rto_seconds} s" if coalesce(drill.rto_seconds, 0) > var.objectives.recovery_seconds])}."
   }
 
   assert {
