@@ -59,6 +59,11 @@ variable "consumers" {
     condition     = alltrue([for number in values(var.consumers) : can(regex("^[0-9]+$", number))])
     error_message = "Name consuming projects by their numbers, such as { staging = \"210987654321\" }."
   }
+
+  validation {
+    condition     = !contains(values(var.consumers), var.project_number)
+    error_message = "Consumers are other projects: the project's own Cloud Run pulls from its own registries already."
+  }
 }
 
 variable "deletion_protection" {
@@ -148,7 +153,7 @@ variable "labels" {
 }
 
 variable "name" {
-  description = "Name that the accounts, the pool, the key and the attestor begin with."
+  description = "Name that the accounts, the pool (`<name>-github`), the key and the attestor begin with."
   type        = string
   default     = "deliver"
   nullable    = false
@@ -165,7 +170,7 @@ variable "plan_roles" {
   default     = null
 
   validation {
-    condition     = alltrue([for role in coalesce(var.plan_roles, []) : can(regex("(?i)(view|browser|reader|reviewer|consumer)", role)) && !contains(["roles/viewer", "roles/secretmanager.secretAccessor", "roles/storage.objectViewer", "roles/bigquery.dataViewer", "roles/logging.privateLogViewer"], role)])
+    condition     = alltrue([for role in coalesce(var.plan_roles, []) : can(regex("(?i)(view|browser|reader|reviewer|consumer)", role)) && !contains(["roles/viewer", "roles/secretmanager.secretAccessor", "roles/storage.objectViewer", "roles/bigquery.dataViewer", "roles/logging.privateLogViewer", "roles/logging.viewAccessor"], role)])
     error_message = "A plan reads what is declared: leave out roles that change something, roles/viewer, and those that read data (objects, private logs)."
   }
 }
