@@ -8,7 +8,7 @@ variable "platform" {
   description = "What the platform gives this team: the output website_backend of examples/platform, whole."
   type = object({
     environment = string, region = string, project = string, project_number = string
-    database    = object({ project = string, instance = string, connection_name = string, region = string, psc_service_attachment = string, dns_name = string })
+    database    = object({ project = string, instance = string, connection_name = string, region = string, psc_service_attachment = string, dns_name = string, consumer_projects = optional(set(string)) })
   })
 }
 

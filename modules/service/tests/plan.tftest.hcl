@@ -414,6 +414,15 @@ run "no_secret_in_the_metadata" {
   }
 }
 
+run "variables_are_of_one_line" {
+  command         = plan
+  expect_failures = [var.instances]
+
+  variables {
+    instances = merge(var.instances, { environment = { GREETING = "one\ntwo" } })
+  }
+}
+
 run "nobody_runs_as_the_default_account" {
   command         = plan
   expect_failures = [var.instances]
