@@ -12,7 +12,7 @@ module "database" {
   access = {
     psc = {
       auto_connect      = { platform = module.network.network.id }
-      consumer_projects = [local.environment.website]
+      consumer_projects = [local.environment.website.project]
     }
   }
 

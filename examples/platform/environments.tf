@@ -4,9 +4,9 @@ locals {
   environments = {
     production = {
       project        = "feel-august-platform"
-      project_number = "111111111111"
+      project_number = "123456789012"
       state_bucket   = "feel-august-platform-tfstate"
-      website        = "feel-august-website"
+      website        = { project = "feel-august-website", project_number = "333333333333" }
       host           = "hooks.feel-august.example"
       cidrs          = { us-central1 = "10.10.0.0/20", us-east1 = "10.10.16.0/20" }
 
@@ -25,9 +25,9 @@ locals {
 
     staging = {
       project        = "feel-august-platform-staging"
-      project_number = "222222222222"
+      project_number = "210987654321"
       state_bucket   = "feel-august-platform-staging-tfstate"
-      website        = "feel-august-website-staging"
+      website        = { project = "feel-august-website-staging", project_number = "444444444444" }
       host           = "hooks.staging.feel-august.example"
       cidrs          = { us-central1 = "10.20.0.0/20", us-east1 = "10.20.16.0/20" }
 

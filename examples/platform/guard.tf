@@ -15,6 +15,6 @@ output "environment" {
 
   precondition {
     condition     = var.rehearsal || local.bucket == local.environment.state_bucket
-    error_message = "The workspace is ${terraform.workspace}, whose state is in ${local.environment.state_bucket}, but Terraform was initialised with ${local.bucket == null ? "no bucket that is known here (is TF_DATA_DIR set?)" : local.bucket}: run terraform init -reconfigure -backend-config=environments/${terraform.workspace}.gcs.tfbackend."
+    error_message = "The workspace is ${terraform.workspace}, whose state is in ${local.environment.state_bucket}, but Terraform was initialised with ${local.bucket == null ? "no bucket that is known here (is TF_DATA_DIR set?)" : local.bucket}: run terraform init -reconfigure -backend-config=${terraform.workspace}.gcs.tfbackend."
   }
 }

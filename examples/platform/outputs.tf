@@ -21,8 +21,10 @@ output "webhook_url" {
 output "website_backend" {
   description = "What examples/website-backend takes: the database, as it is reached from that team's project."
   value = {
-    environment = terraform.workspace
-    region      = local.region
-    database    = module.database.database
+    environment    = terraform.workspace
+    region         = local.region
+    project        = local.environment.website.project
+    project_number = local.environment.website.project_number
+    database       = module.database.database
   }
 }

@@ -1,3 +1,9 @@
+variable "act_as" {
+  description = "Service account to act as, such as deliver-plan@feel-august-platform.iam.gserviceaccount.com, for a person who plans by hand. A pipeline is that account already."
+  type        = string
+  default     = null
+}
+
 variable "attestation" {
   description = "Who attests that what staging is given can be traced to no patient, and the last day for which that is said; a refresh needs it."
   type = object({

@@ -12,20 +12,21 @@ terraform {
   }
 
   # Each environment has a bucket of its own, which only its own identities reach:
-  #   terraform init -backend-config=environments/production.gcs.tfbackend
+  #   terraform init -backend-config=production.gcs.tfbackend
   #   terraform workspace select -or-create production
   backend "gcs" {}
 }
 
-# Each environment is applied as its own account, in its own project: with the other's credentials nothing can be done here.
+# A pipeline comes as the environment's own account, a person acts as it (act_as): an account of the other environment can do nothing
+# in this project.
 provider "google" {
   project                     = local.project
   region                      = local.region
-  impersonate_service_account = local.deployer
+  impersonate_service_account = var.act_as
 }
 
 provider "august" {
   project                     = local.project
   region                      = local.region
-  impersonate_service_account = local.deployer
+  impersonate_service_account = var.act_as
 }

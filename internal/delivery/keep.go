@@ -18,7 +18,7 @@ import (
 // state, and nowhere else: an artifact of a workflow can be read by everybody who can read the repository.
 
 // Keep keeps a saved plan at an address that was never used, and says what to know it by.
-func Keep(ctx context.Context, file, address string) (digest string, err error) {
+func Keep(ctx context.Context, file, address string, options bucket.Options) (digest string, err error) {
 	plan, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("read the saved plan: %w", err)
@@ -27,7 +27,7 @@ func Keep(ctx context.Context, file, address string) (digest string, err error) 
 	if err != nil {
 		return "", err
 	}
-	kept, err := bucket.Open(ctx, folder, bucket.Options{})
+	kept, err := bucket.Open(ctx, folder, options)
 	if err != nil {
 		return "", err
 	}
@@ -46,12 +46,12 @@ func Keep(ctx context.Context, file, address string) (digest string, err error) 
 }
 
 // Fetch writes the saved plan into a file, if it is the one with the digest. What was approved is applied, or nothing.
-func Fetch(ctx context.Context, address, digest, file string) (err error) {
+func Fetch(ctx context.Context, address, digest, file string, options bucket.Options) (err error) {
 	folder, name, err := split(address)
 	if err != nil {
 		return err
 	}
-	kept, err := bucket.Open(ctx, folder, bucket.Options{})
+	kept, err := bucket.Open(ctx, folder, options)
 	if err != nil {
 		return err
 	}

@@ -1,3 +1,10 @@
+variable "acts_as" {
+  description = "Service accounts that the apply account may attach to what it deploys, by a stable key: their IDs, `projects/<project>/serviceAccounts/<email>`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "apply_roles" {
   description = "Roles of the apply account in the project, as narrow as what the pipeline applies: by default those that the modules of this repository need. Roles that hand out other roles are given by `grantable_roles` alone."
   type        = set(string)
@@ -7,13 +14,6 @@ variable "apply_roles" {
     condition     = alltrue([for role in coalesce(var.apply_roles, []) : !contains(["roles/owner", "roles/editor", "roles/viewer", "roles/resourcemanager.projectIamAdmin", "roles/iam.securityAdmin", "roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountKeyAdmin", "roles/iam.serviceAccountUser"], role)])
     error_message = "Leave out basic roles, and those that make any other: projectIamAdmin comes by grantable_roles, serviceAccountUser by acts_as, keys and tokens not at all."
   }
-}
-
-variable "acts_as" {
-  description = "Service accounts that the apply account may attach to what it deploys, by a stable key: their IDs, `projects/<project>/serviceAccounts/<email>`."
-  type        = map(string)
-  default     = {}
-  nullable    = false
 }
 
 variable "binary_authorization" {

@@ -1,6 +1,7 @@
 variable "audit" {
-  description = "Locked bucket of audit logs; null where another project keeps them. The lock cannot be taken back, and with `kms_key` Cloud Logging's own service account (`gcloud logging settings describe`) has to be named. `members` may read, by a name of their own each."
+  description = "Locked bucket of audit logs; `keep` is false where another project keeps them. The lock cannot be taken back, and with `kms_key` Cloud Logging's own service account (`gcloud logging settings describe`) has to be named. `members` may read, by a name of their own each."
   type = object({
+    keep                = optional(bool, true)
     bucket              = optional(string, "audit")
     location            = optional(string)
     retention_days      = optional(number, 2557)
@@ -8,30 +9,31 @@ variable "audit" {
     kms_service_account = optional(string)
     members             = optional(map(string), {})
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
-    condition     = var.audit == null ? true : var.audit.retention_days >= 2190
+    condition     = var.audit.retention_days >= 2190
     error_message = "HIPAA has records kept for six years (45 CFR 164.316(b)(2)(i)): set audit.retention_days to 2190 or more; 2557 are seven years."
   }
 
   validation {
-    condition     = var.audit == null ? true : (var.audit.locked || var.environment != "production")
+    condition     = var.audit.locked || var.environment != "production"
     error_message = "In production the bucket of audit logs is locked, so that no administrator can shorten what it keeps: leave audit.locked out, or set it to true."
   }
 
   validation {
-    condition     = var.audit == null ? true : ((var.kms_key == null) == (var.audit.kms_service_account == null))
+    condition     = !var.audit.keep || (var.kms_key == null) == (var.audit.kms_service_account == null)
     error_message = "kms_key and audit.kms_service_account belong together: Cloud Logging encrypts as the account that `gcloud logging settings describe --project=PROJECT` names, and needs the key granted to it before the bucket is made."
   }
 
   validation {
-    condition     = var.audit == null ? true : can(regex("^[a-z0-9][a-z0-9-_.]{0,99}$", var.audit.bucket))
+    condition     = can(regex("^[a-z0-9][a-z0-9-_.]{0,99}$", var.audit.bucket))
     error_message = "audit.bucket is up to 100 lower-case letters, digits, hyphens, underscores and periods, and starts with a letter or a digit."
   }
 
   validation {
-    condition     = var.audit == null ? true : alltrue([for member in values(var.audit.members) : can(regex("^(user|group|serviceAccount|principal|principalSet):", member)) && !can(regex("^all", member))])
+    condition     = alltrue([for member in values(var.audit.members) : can(regex("^(user|group|serviceAccount|principal|principalSet):", member)) && !can(regex("^all", member))])
     error_message = "audit.members are IAM members such as \"group:auditors@example.com\"; allUsers and allAuthenticatedUsers are not."
   }
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/delivery"
 )
 
@@ -18,7 +20,7 @@ func keepCommand() *cobra.Command {
 			"Outputs: plan (its address), digest.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			digest, err := delivery.Keep(cmd.Context(), args[0], to)
+			digest, err := delivery.Keep(cmd.Context(), args[0], to, storage())
 			if err != nil {
 				return err
 			}
@@ -38,7 +40,7 @@ func fetchCommand() *cobra.Command {
 		Short: "Fetch the plan that was approved, and no other",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return delivery.Fetch(cmd.Context(), from, digest, args[0])
+			return delivery.Fetch(cmd.Context(), from, digest, args[0], storage())
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "where keep has kept it")
@@ -47,3 +49,6 @@ func fetchCommand() *cobra.Command {
 	_ = cmd.MarkFlagRequired("digest")
 	return cmd
 }
+
+// storage is where the provider finds it, too.
+func storage() bucket.Options { return bucket.Options{Endpoint: os.Getenv("AUGUST_STORAGE_ENDPOINT")} }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 func soakCommand() *cobra.Command {
-	var project, endpoint string
+	var project string
 	var during time.Duration
 	var fastest float64
 	cmd := &cobra.Command{
@@ -27,6 +28,7 @@ func soakCommand() *cobra.Command {
 				return fmt.Errorf("--for %s: a soak is at least a minute, which is how often Google measures", during)
 			}
 			var options []option.ClientOption
+			endpoint := os.Getenv("AUGUST_MONITORING_ENDPOINT") // where the provider finds it, too
 			if endpoint != "" {
 				options = append(options, option.WithEndpoint(endpoint))
 			}
@@ -54,7 +56,6 @@ func soakCommand() *cobra.Command {
 	flags.StringVar(&project, "project", "", "whose objectives and alerts they are")
 	flags.DurationVar(&during, "for", 30*time.Minute, "how far to look back: the time that was waited")
 	flags.Float64Var(&fastest, "max-burn", 2, "how many times as fast as it lasts an error budget may be spent")
-	flags.StringVar(&endpoint, "endpoint", "", "of Cloud Monitoring; empty: Google's")
 	_ = cmd.MarkFlagRequired("project")
 	return cmd
 }
