@@ -106,8 +106,9 @@ variable "channels" {
 }
 
 variable "database" {
-  description = "Cloud SQL instance to look after, such as module.database.database; null for none. `max_connections` is what connections are held against, and `replicas` are the names of its read replicas."
+  description = "Cloud SQL instance to look after, such as module.database.database; null for none. Of another `project`, that one has to be among monitored_projects. `max_connections` is what connections are held against, and `replicas` are the names of its read replicas."
   type = object({
+    project         = optional(string)
     instance        = string
     max_connections = optional(number)
     replicas        = optional(set(string), [])
@@ -295,7 +296,7 @@ variable "services" {
 }
 
 variable "sync" {
-  description = "The sync runtime to look after, such as module.sync.sync: its Cloud Run service's `name`, `region` and `uri`, and its Pub/Sub `subscription` and `dead_letter_subscription`. `prometheus` says that something collects /metrics of every instance into Managed Service for Prometheus: then what only the runtime can measure is looked at too. Null for none."
+  description = "The sync runtime to look after, in `project`, where its log is: its Cloud Run service's `name`, `region` and `uri`, and its Pub/Sub `subscription` and `dead_letter_subscription`. `prometheus` says that something collects /metrics of every instance into Managed Service for Prometheus: then what only the runtime can measure is looked at too. Null for none."
   type = object({
     name                     = string
     region                   = string

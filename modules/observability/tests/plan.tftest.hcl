@@ -126,8 +126,18 @@ run "production" {
   }
 
   assert {
-    condition     = length(google_monitoring_alert_policy.prometheus) == 0
-    error_message = "What nobody collects is not alerted on."
+    condition     = toset(keys(google_monitoring_alert_policy.prometheus)) == toset(["website-us-central1-disk", "website-us-central1-memory"])
+    error_message = "What nobody collects is not alerted on, and what Ops Agent collects is."
+  }
+
+  assert {
+    condition     = contains(keys(google_monitoring_alert_policy.level), "website-us-central1-cpu") && contains(keys(google_monitoring_alert_policy.level), "reports-cpu")
+    error_message = "Processors of machines and of instances are looked at."
+  }
+
+  assert {
+    condition     = alltrue([for name in ["sync-memory", "sync-waiting", "sync-given-up", "sync-dead-letters", "reports-memory"] : strcontains(google_monitoring_alert_policy.level[name].conditions[0].condition_threshold[0].filter, "resource.labels.project_id = \"feel-august-platform\"")])
+    error_message = "Another project's service of the same name is not this one."
   }
 
   assert {
