@@ -222,12 +222,13 @@ variable "project_number" {
 }
 
 variable "recovery_drills" {
-  description = "What recovery drills have measured, by a name: august_recovery_drill resources, whole. Each plan warns of one that failed, that took longer than objectives.recovery_seconds, or that is older than 100 days."
+  description = "What recovery drills have measured, by a name: august_recovery_drill resources, whole. Each plan warns of one that failed, that took longer than `promise_seconds` (objectives.recovery_seconds unless a drill has one of its own, as the restore of a large database may), or that is older than 100 days."
   type = map(object({
-    passed      = bool
-    rto_seconds = number
-    lost_rows   = number
-    ran_at      = string
+    passed          = bool
+    rto_seconds     = number
+    lost_rows       = number
+    ran_at          = string
+    promise_seconds = optional(number)
   }))
   default  = {}
   nullable = false

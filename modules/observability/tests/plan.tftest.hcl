@@ -333,6 +333,14 @@ run "a_drill_that_took_too_long" {
   expect_failures = [check.recovery_drills]
 }
 
+run "a_restore_with_a_promise_of_its_own" {
+  command = plan
+
+  variables {
+    recovery_drills = { restore = { passed = true, rto_seconds = 1500, lost_rows = 0, ran_at = "2099-01-01T00:00:00Z", promise_seconds = 2700 } }
+  }
+}
+
 run "a_drill_long_ago" {
   command = plan
 
