@@ -190,7 +190,10 @@ run "by_a_peered_range_too" {
 
   variables {
     access = {
-      psc = { consumer_projects = ["feel-august-website"] }
+      psc = {
+        consumer_projects = ["feel-august-website"]
+        auto_connect      = { platform = "projects/feel-august-platform/global/networks/phi" }
+      }
       psa = { network = "projects/feel-august-platform/global/networks/phi", range_name = "google" }
     }
   }
@@ -198,6 +201,11 @@ run "by_a_peered_range_too" {
   assert {
     condition     = google_sql_database_instance.this.settings[0].ip_configuration[0].private_network == "projects/feel-august-platform/global/networks/phi"
     error_message = "A private address in the network's peered range."
+  }
+
+  assert {
+    condition     = google_sql_database_instance.this.settings[0].ip_configuration[0].psc_config[0].psc_auto_dns_enabled && google_sql_database_instance.this.settings[0].ip_configuration[0].psc_config[0].psc_auto_connections[0].consumer_service_project_id == "feel-august-platform"
+    error_message = "An endpoint in the network, and a name that leads to it."
   }
 
   assert {
