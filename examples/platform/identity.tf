@@ -5,7 +5,7 @@ module "identity" {
   project_number = local.environment.project_number
   environment    = terraform.workspace
   data_class     = local.is_production ? "phi" : "general"
-  workload_pools = ["deliver"]
+  workload_pools = [module.delivery.delivery.workload_identity_pool]
   organization   = { id = "123456789012" }
 
   # Nobody has standing access to patients' data. Who needs it asks, says why, is approved by somebody else, and has it for an hour.
@@ -16,6 +16,11 @@ module "identity" {
       notify    = ["privacy-office@feel-august.example"]
     }
   } : {}
+
+  # Whose services reach data here all the same: the website backend the database, and staging's import the one-way bucket.
+  human_denial = {
+    trusted_projects = { staging = local.staging.project_number, website = local.environment.website.project_number }
+  }
 }
 
 module "delivery" {

@@ -27,6 +27,7 @@ type player struct {
 	arrive  func(environment, name string)                    // a job has passed the environment's rules
 	event   map[string]any                                    // github.*
 	plays   int
+	printed strings.Builder // by all steps
 }
 
 // values are what an expression may read.
@@ -201,6 +202,7 @@ func (p *player) command(now *job, what *actionlint.ExecRun, env []string, scope
 		"RUNNER_TEMP=" + now.temp, "GITHUB_RUN_ID=7", "GITHUB_RUN_ATTEMPT=1", "HOME=" + p.dir,
 	})
 	printed, err := cmd.CombinedOutput()
+	p.printed.Write(printed)
 	p.t.Logf("%s %s$ %s\n%s", now.environment, now.name, strings.TrimSpace(what.Run.Value), printed)
 	if err != nil {
 		return readOutputs(p.t, out), fmt.Errorf("%s: %w\n%s", what.Run.Value, err, printed)

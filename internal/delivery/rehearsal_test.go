@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/api/option"
 	run "google.golang.org/api/run/v2"
+	secretmanager "google.golang.org/api/secretmanager/v1"
 	"google.golang.org/api/storage/v1"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
@@ -73,11 +75,10 @@ type rehearsal struct {
 // The whole way of a commit, by the very workflows that the platform runs and their very commands: planned for staging, approved, applied
 // from the saved plan, looked at, planned for production with the same image, approved, applied. States and plans lie in the buckets of
 // the local cloud, by Terraform's own backend.
-func TestAccDelivery_rehearsal(t *testing.T) {
-	if os.Getenv("TF_ACC") == "" {
-		t.Skip("acceptance tests run with TF_ACC=1")
+func TestDelivery_rehearsal(t *testing.T) {
+	if os.Getenv("AUGUST_REHEARSE") == "" {
+		t.Skip("make rehearse runs it: it applies examples/local twice")
 	}
-	t.Parallel()
 	r := prepare(t)
 
 	jobs, _, err := r.play("examples/platform/.github/workflows/deliver.yml", nil)
@@ -113,12 +114,20 @@ func TestAccDelivery_rehearsal(t *testing.T) {
 		}
 	}
 	for _, project := range []string{localtest.Staging, localtest.Production} {
-		vouched := fmt.Sprintf(`"sign-and-create" "--artifact-url" "%s/%s/august/august-sync@%s" "--attestor" "projects/%s/attestors/deliver"`, r.cloud.Endpoints.Registry, project, staged, project)
+		vouched := fmt.Sprintf(`"sign-and-create" "--artifact-url" "%s/%s/august/august-sync@%s" "--attestor" "projects/%s/attestors/deliver-built"`, r.cloud.Endpoints.Registry, project, staged, project)
 		if record := r.recorded(); !strings.Contains(record, vouched) {
 			t.Errorf("nobody has vouched: %s\n%s", vouched, record)
 		}
 		if got := r.objects(project); !slices.Contains(got, "platform/"+workspaceOf(project)+".tfstate") || !slices.Contains(got, "platform/plans/7-1.tfplan") {
 			t.Errorf("in the state's bucket of %s are %q", project, got)
+		}
+	}
+
+	for _, project := range []string{localtest.Staging, localtest.Production} {
+		for _, secret := range r.secrets(project) {
+			if strings.Contains(r.printed.String(), secret) {
+				t.Errorf("a step has printed a secret of %s", project)
+			}
 		}
 	}
 
@@ -291,6 +300,25 @@ func (r *rehearsal) objects(project string) (names []string) {
 		names = append(names, object.Name)
 	}
 	return names
+}
+
+// secrets are the values of all of a project's.
+func (r *rehearsal) secrets(project string) (all []string) {
+	api, err := secretmanager.NewService(r.t.Context(), option.WithEndpoint(r.cloud.Endpoints.SecretManager), option.WithoutAuthentication())
+	must(r.t, err)
+	list, err := api.Projects.Secrets.List("projects/" + project).Do()
+	must(r.t, err)
+	for _, secret := range list.Secrets {
+		version, err := api.Projects.Secrets.Versions.Access(secret.Name + "/versions/latest").Do()
+		must(r.t, err)
+		value, err := base64.StdEncoding.DecodeString(version.Payload.Data)
+		must(r.t, err)
+		all = append(all, string(value))
+	}
+	if len(all) == 0 {
+		r.t.Fatalf("%s has no secrets to look for", project)
+	}
+	return all
 }
 
 // serves is the digest that a project's runtime was deployed from.

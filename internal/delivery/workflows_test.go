@@ -62,7 +62,19 @@ func TestWorkflows_lint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range workflows(t) {
+	all := workflows(t)
+	guide, err := os.ReadFile(filepath.Join(root, "templates/guides/delivery.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(guide, -1)
+	if len(shown) == 0 {
+		t.Error("the guide shows no workflow")
+	}
+	for _, fence := range shown {
+		all = append(all, workflow{path: ".github/workflows/as-the-guide-shows.yml", text: string(fence[1])})
+	}
+	for _, w := range all {
 		found, err := linter.Lint(w.path, []byte(atRelease.ReplaceAllString(w.text, "./.github/workflows/$1")), project)
 		if err != nil {
 			t.Fatal(err)

@@ -145,7 +145,7 @@ func versionFaults(sources []source) []string {
 // providers are what may be required, by name.
 var providers = map[string]string{"google": "hashicorp/google", "august": "registry.terraform.io/feel-august/august"}
 
-// refused are resources and data sources by which a configuration would run programs, keep secrets in its state, or take away what
+// refused are resources and data sources by which a configuration would run programs, keep secrets in its state, join networks, or take away what
 // others have granted.
 var refused = []struct {
 	name *regexp.Regexp
@@ -153,6 +153,7 @@ var refused = []struct {
 }{
 	{regexp.MustCompile(`^(null_resource|terraform_data|external|http)$`), "runs or asks something besides the providers"},
 	{regexp.MustCompile(`^google_.*_iam_(binding|policy)$`), "takes roles away that others have granted: use the _iam_member"},
+	{regexp.MustCompile(`^google_compute_network_peering$`), "joins whole networks, patients' data and other: reach a database by modules/peering"},
 	{regexp.MustCompile(`^google_service_account_key$`), "is a key that lasts and is kept in the state: use workload identity"},
 	{regexp.MustCompile(`^google_secret_manager_secret_version$`), "keeps the secret's value in the state: use august_secret, or refer to it"},
 }

@@ -82,6 +82,11 @@ variable "data_class" {
     condition     = contains(["phi", "general"], var.data_class)
     error_message = "The data_class is \"phi\" or \"general\"."
   }
+
+  validation {
+    condition     = var.data_class == "general" || var.environment != "staging"
+    error_message = "Staging holds what was anonymised and no patients' data: set data_class = \"general\"."
+  }
 }
 
 variable "environment" {

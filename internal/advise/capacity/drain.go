@@ -18,7 +18,7 @@ const unknownStart = 10
 type surge struct {
 	warm, whole float64 // requests a second of the least instances, and of the most
 	backlog     float64 // requests that wait when further instances are ready
-	wait        float64 // seconds that the last of them waits
+	wait        float64 // seconds that nobody waits longer than
 	drain       float64 // seconds from then on until nothing waits; infinite when more comes than is carried
 }
 
@@ -36,7 +36,8 @@ func (l load) surge(s Service, set Settings) surge {
 	case lacks(out.whole) > 0:
 		out.wait, out.drain = math.Inf(1), math.Inf(1)
 	case out.backlog > 0:
-		out.wait = out.backlog / out.whole
+		// The worst off is who is served just when the others are ready: all who came before, warm × start of them, came in that ÷ peak.
+		out.wait = out.backlog / l.peak
 		out.drain = out.backlog / max(out.whole-l.peak, leastFigure)
 	}
 	return out
@@ -90,8 +91,8 @@ func (l load) explain(s Service, set Settings) []string {
 		note("then %s a second are no more than come: it is not caught up with while the burst lasts", shown(is.whole))
 		return lines
 	}
-	note("then they are worked off in %d ÷ (%s - %s) = %s s, where %s s are meant; the last of them waits for %d ÷ %s = %s s",
-		ceil(is.backlog), shown(is.whole), shown(l.peak), shown(is.drain), shown(l.drain), ceil(is.backlog), shown(is.whole), shown(is.wait))
+	note("then they are worked off in %d ÷ (%s - %s) = %s s, where %s s are meant; nobody waits longer than %d ÷ %s = %s s",
+		ceil(is.backlog), shown(is.whole), shown(l.peak), shown(is.drain), shown(l.drain), ceil(is.backlog), shown(l.peak), shown(is.wait))
 	return lines
 }
 

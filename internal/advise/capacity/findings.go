@@ -75,7 +75,7 @@ func notCaughtUp(s Service, l load, set Settings) Finding {
 		return Finding{"BURST_NOT_CARRIED", warning, fmt.Sprintf("The service %s carries %s of %s requests a second within the connections that there are: what comes beyond that waits for as long as the burst lasts, a second longer with every %s s of it.",
 			s.Name, shown(is.whole), shown(l.peak), shown(is.whole/max(l.peak-is.whole, leastFigure)))}
 	}
-	return Finding{"BURST_DRAINS_SLOWLY", warning, fmt.Sprintf("When the burst of the service %s comes, about %d requests gather within the %s s that instances need to start. Within the connections that there are they are worked off in %s s, where %s s are meant, and the last of them waits for %s s.",
+	return Finding{"BURST_DRAINS_SLOWLY", warning, fmt.Sprintf("When the burst of the service %s comes, about %d requests gather within the %s s that instances need to start. Within the connections that there are they are worked off in %s s, where %s s are meant, and some wait for %s s.",
 		s.Name, ceil(is.backlog), shown(l.start), shown(is.drain), shown(l.drain), shown(is.wait))}
 }
 

@@ -192,7 +192,11 @@ func (c *chooser) reason(x *candidate) string {
 		s = fmt.Sprintf("a statement that takes %.3g %% of the workload's time looks for %s", share, strings.Join(parts, ", then "))
 	}
 	if whole > 0 {
-		s += fmt.Sprintf("; %d of them look for none of it, and read all of the index, which is smaller than the table", whole)
+		verbs := [2]string{"look", "read"}
+		if whole == 1 {
+			verbs = [2]string{"looks", "reads"}
+		}
+		s += fmt.Sprintf("; %d of them %s for none of it, and %s all of the index, which is smaller than the table", whole, verbs[0], verbs[1])
 	}
 	if x.Where != "" {
 		s += ", only where " + x.Where

@@ -470,3 +470,13 @@ run "an_access_level_without_a_policy" {
 
   expect_failures = [var.access_levels]
 }
+
+run "patients_data_in_staging" {
+  command = plan
+
+  variables {
+    environment = "staging"
+  }
+
+  expect_failures = [var.data_class]
+}

@@ -25,25 +25,27 @@ variables {
     on-call = { channel = "projects/feel-august-platform/notificationChannels/1", urgency = ["page"] }
     team    = { channel = "projects/feel-august-platform/notificationChannels/2", urgency = ["ticket"] }
   }
-
-  database = { instance = "platform", max_connections = 200, replicas = ["platform-dr"] }
-
-  sync = {
-    name                     = "august-sync"
-    region                   = "us-central1"
-    uri                      = "https://august-sync-abc.a.run.app"
-    subscription             = "august-sync"
-    dead_letter_subscription = "august-sync-dead"
-  }
-
-  services = {
-    website = { kind = "load_balancer", url_map = "website", instance_groups = ["website-us-central1"], uptime = { host = "api.example.com", path = "/healthz" } }
-    reports = { region = "us-central1", uptime = { host = "reports-abc.a.run.app", authenticated = true } }
-  }
 }
 
 run "production" {
   command = plan
+
+  variables {
+    database = { instance = "platform", max_connections = 200, replicas = ["platform-dr"] }
+
+    sync = {
+      name                     = "august-sync"
+      region                   = "us-central1"
+      uri                      = "https://august-sync-abc.a.run.app"
+      subscription             = "august-sync"
+      dead_letter_subscription = "august-sync-dead"
+    }
+
+    services = {
+      website = { kind = "load_balancer", url_map = "website", instance_groups = ["website-us-central1"], uptime = { host = "api.example.com", path = "/healthz" } }
+      reports = { region = "us-central1", uptime = { host = "reports-abc.a.run.app", authenticated = true } }
+    }
+  }
 
   assert {
     condition = alltrue([for promise in [
@@ -124,8 +126,18 @@ run "production" {
   }
 
   assert {
-    condition     = length(google_monitoring_alert_policy.prometheus) == 0
-    error_message = "What nobody collects is not alerted on."
+    condition     = toset(keys(google_monitoring_alert_policy.prometheus)) == toset(["website-us-central1-disk", "website-us-central1-memory"])
+    error_message = "What nobody collects is not alerted on, and what Ops Agent collects is."
+  }
+
+  assert {
+    condition     = contains(keys(google_monitoring_alert_policy.level), "website-us-central1-cpu") && contains(keys(google_monitoring_alert_policy.level), "reports-cpu")
+    error_message = "Processors of machines and of instances are looked at."
+  }
+
+  assert {
+    condition     = alltrue([for name in ["sync-memory", "sync-waiting", "sync-given-up", "sync-dead-letters", "reports-memory"] : strcontains(google_monitoring_alert_policy.level[name].conditions[0].condition_threshold[0].filter, "resource.labels.project_id = \"feel-august-platform\"")])
+    error_message = "Another project's service of the same name is not this one."
   }
 
   assert {
@@ -257,6 +269,8 @@ run "staging_pages_nobody" {
 
   variables {
     environment = "staging"
+    database    = { instance = "platform" }
+    services    = { reports = { region = "us-central1" } }
   }
 
   assert {
@@ -271,9 +285,7 @@ run "a_team_of_its_own" {
   variables {
     project  = "feel-august-website"
     name     = "website"
-    audit    = null
-    database = null
-    sync     = null
+    audit    = { keep = false }
     services = { website = { region = "us-central1" } }
   }
 
@@ -297,9 +309,6 @@ run "drills_that_kept_the_promise" {
   command = plan
 
   variables {
-    sync            = null
-    database        = null
-    services        = {}
     recovery_drills = { failover = { passed = true, rto_seconds = 41, lost_rows = 0, ran_at = "2099-01-01T00:00:00Z" } }
   }
 }
@@ -308,9 +317,6 @@ run "a_drill_that_failed" {
   command = plan
 
   variables {
-    sync            = null
-    database        = null
-    services        = {}
     recovery_drills = { failover = { passed = false, rto_seconds = 41, lost_rows = 3, ran_at = "2099-01-01T00:00:00Z" } }
   }
 
@@ -321,361 +327,28 @@ run "a_drill_that_took_too_long" {
   command = plan
 
   variables {
-    sync            = null
-    database        = null
-    services        = {}
     recovery_drills = { failover = { passed = true, rto_seconds = 901, lost_rows = 0, ran_at = "2099-01-01T00:00:00Z" } }
   }
 
   expect_failures = [check.recovery_drills]
 }
 
+run "a_restore_with_a_promise_of_its_own" {
+  command = plan
+
+  variables {
+    recovery_drills = { restore = { passed = true, rto_seconds = 1500, lost_rows = 0, ran_at = "2099-01-01T00:00:00Z", promise_seconds = 2700 } }
+  }
+}
+
 run "a_drill_long_ago" {
   command = plan
 
   variables {
-    sync            = null
-    database        = null
-    services        = {}
     recovery_drills = { failover = { passed = true, rto_seconds = 41, lost_rows = 0, ran_at = "2020-01-01T00:00:00Z" } }
   }
 
   expect_failures = [check.recovery_drills]
-}
-
-run "audit_refused_too_short" {
-  command = plan
-
-  variables {
-    audit = { retention_days = 365 }
-  }
-
-  expect_failures = [var.audit]
-}
-
-run "audit_refused_not_locked" {
-  command = plan
-
-  variables {
-    audit = { locked = false }
-  }
-
-  expect_failures = [var.audit]
-}
-
-run "audit_refused_key_without_account" {
-  command = plan
-
-  variables {
-    kms_key = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
-  }
-
-  expect_failures = [var.audit]
-}
-
-run "audit_refused_bucket_name" {
-  command = plan
-
-  variables {
-    audit = { bucket = "Audit Logs" }
-  }
-
-  expect_failures = [var.audit]
-}
-
-run "audit_refused_read_by_everybody" {
-  command = plan
-
-  variables {
-    audit = { members = { all = "allUsers" } }
-  }
-
-  expect_failures = [var.audit]
-}
-
-run "budget_refused_without_numbers" {
-  command = plan
-
-  variables {
-    budget         = { billing_account = "012345-6789AB-CDEF01", amount = 10 }
-    services       = {}
-    project_number = null
-  }
-
-  expect_failures = [var.budget]
-}
-
-run "budget_refused_of_nothing" {
-  command = plan
-
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", amount = 0.5 }
-  }
-
-  expect_failures = [var.budget]
-}
-
-run "budget_refused_account" {
-  command = plan
-
-  variables {
-    budget = { billing_account = "billingAccounts/012345-6789AB-CDEF01", amount = 10 }
-  }
-
-  expect_failures = [var.budget]
-}
-
-run "budget_refused_thresholds" {
-  command = plan
-
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", amount = 10, thresholds = [50] }
-  }
-
-  expect_failures = [var.budget]
-}
-
-run "channels_refused_two_ways" {
-  command = plan
-
-  variables {
-    channels = { team = { email = "a@example.com", pubsub_topic = "projects/p/topics/t" } }
-  }
-
-  expect_failures = [var.channels]
-}
-
-run "channels_refused_urgency" {
-  command = plan
-
-  variables {
-    channels = { team = { email = "a@example.com" }, other = { email = "b@example.com", urgency = ["panic"] } }
-  }
-
-  expect_failures = [var.channels]
-}
-
-run "channels_refused_nobody_paged" {
-  command = plan
-
-  variables {
-    channels = { team = { email = "a@example.com", urgency = ["ticket"] } }
-  }
-
-  expect_failures = [var.channels]
-}
-
-run "channels_refused_topic" {
-  command = plan
-
-  variables {
-    channels = { team = { pubsub_topic = "alerts" } }
-  }
-
-  expect_failures = [var.channels]
-}
-
-run "channels_refused_topic_without_number" {
-  command = plan
-
-  variables {
-    channels       = { team = { pubsub_topic = "projects/p/topics/t" } }
-    project_number = null
-    services       = {}
-  }
-
-  expect_failures = [var.channels]
-}
-
-run "channels_refused_name" {
-  command = plan
-
-  variables {
-    channels = { team = { channel = "1234" } }
-  }
-
-  expect_failures = [var.channels]
-}
-
-run "environment_refused" {
-  command = plan
-
-  variables {
-    environment = "prod"
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "kms_key_refused" {
-  command = plan
-
-  variables {
-    kms_key = "august"
-    audit   = { kms_service_account = "a@example.com" }
-  }
-
-  expect_failures = [var.kms_key]
-}
-
-run "monitored_projects_refused" {
-  command = plan
-
-  variables {
-    monitored_projects = { "feel-august-platform" = "1" }
-  }
-
-  expect_failures = [var.monitored_projects]
-}
-
-run "name_refused" {
-  command = plan
-
-  variables {
-    name = "August"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "objectives_refused_too_low" {
-  command = plan
-
-  variables {
-    objectives = { webhook_goal = 0.9 }
-  }
-
-  expect_failures = [var.objectives]
-}
-
-run "objectives_refused_too_high" {
-  command = plan
-
-  variables {
-    objectives = { availability = 0.9999 }
-  }
-
-  expect_failures = [var.objectives]
-}
-
-run "objectives_refused_no_time" {
-  command = plan
-
-  variables {
-    objectives = { full_sync_seconds = 0 }
-  }
-
-  expect_failures = [var.objectives]
-}
-
-run "project_refused" {
-  command = plan
-
-  variables {
-    project = "Feel August"
-  }
-
-  expect_failures = [var.project]
-}
-
-run "project_number_refused" {
-  command = plan
-
-  variables {
-    project_number = "feel-august-platform"
-  }
-
-  expect_failures = [var.project_number]
-}
-
-run "runbook_url_refused" {
-  command = plan
-
-  variables {
-    runbook_url = "http://example.com"
-  }
-
-  expect_failures = [var.runbook_url]
-}
-
-run "services_refused_kind" {
-  command = plan
-
-  variables {
-    services = { website = { kind = "cloud_function", region = "us-central1" } }
-  }
-
-  expect_failures = [var.services]
-}
-
-run "services_refused_no_region" {
-  command = plan
-
-  variables {
-    services = { website = {} }
-  }
-
-  expect_failures = [var.services]
-}
-
-run "services_refused_no_url_map" {
-  command = plan
-
-  variables {
-    services = { website = { kind = "load_balancer" } }
-  }
-
-  expect_failures = [var.services]
-}
-
-run "services_refused_goal" {
-  command = plan
-
-  variables {
-    services = { website = { region = "us-central1", availability = 0.9 } }
-  }
-
-  expect_failures = [var.services]
-}
-
-run "services_refused_host" {
-  command = plan
-
-  variables {
-    services = { website = { region = "us-central1", uptime = { host = "https://example.com" } } }
-  }
-
-  expect_failures = [var.services]
-}
-
-run "services_refused_token_for_a_balancer" {
-  command = plan
-
-  variables {
-    services = { website = { kind = "load_balancer", url_map = "w", uptime = { host = "example.com", authenticated = true } } }
-  }
-
-  expect_failures = [var.services]
-}
-
-run "services_refused_named_sync" {
-  command = plan
-
-  variables {
-    services = { sync = { region = "us-central1" } }
-  }
-
-  expect_failures = [var.services]
-}
-
-run "sync_refused" {
-  command = plan
-
-  variables {
-    sync = { name = "s", region = "us-central1", uri = "august-sync.a.run.app", subscription = "s" }
-  }
-
-  expect_failures = [var.sync]
 }
 
 run "key_elsewhere_refused" {
@@ -698,4 +371,130 @@ run "too_many_told_of_cost_refused" {
   }
 
   expect_failures = [google_billing_budget.this]
+}
+
+# Refused: too little, too much, and not what it is.
+run "refused_1" {
+  command = plan
+
+  variables {
+    audit       = { retention_days = 365 }
+    budget      = { billing_account = "012345-6789AB-CDEF01", amount = 0.5 }
+    channels    = { team = { email = "a@example.com", pubsub_topic = "projects/p/topics/t" } }
+    name        = "August"
+    objectives  = { webhook_goal = 0.9 }
+    runbook_url = "http://example.com"
+    services    = { website = { kind = "cloud_function", region = "us-central1" } }
+    sync        = { name = "s", region = "us-central1", uri = "august-sync.a.run.app", subscription = "s" }
+  }
+
+  expect_failures = [var.audit, var.budget, var.channels, var.name, var.objectives, var.runbook_url, var.services, var.sync]
+}
+
+# Refused: an open lock, a prefix, an urgency and a goal that are none, a service nowhere.
+run "refused_2" {
+  command = plan
+
+  variables {
+    audit      = { locked = false }
+    budget     = { billing_account = "billingAccounts/012345-6789AB-CDEF01", amount = 10 }
+    channels   = { team = { email = "a@example.com" }, other = { email = "b@example.com", urgency = ["panic"] } }
+    objectives = { availability = 0.9999 }
+    services   = { website = {} }
+  }
+
+  expect_failures = [var.audit, var.budget, var.channels, var.objectives, var.services]
+}
+
+# Refused: a name that is none, per cent for a share, nobody to page, no time, no map.
+run "refused_3" {
+  command = plan
+
+  variables {
+    audit      = { bucket = "Audit Logs" }
+    budget     = { billing_account = "012345-6789AB-CDEF01", amount = 10, thresholds = [50] }
+    channels   = { team = { email = "a@example.com", urgency = ["ticket"] } }
+    objectives = { full_sync_seconds = 0 }
+    services   = { website = { kind = "load_balancer" } }
+  }
+
+  expect_failures = [var.audit, var.budget, var.channels, var.objectives, var.services]
+}
+
+# Refused: logs for everybody, half a topic's name, a goal too low for its alert.
+run "refused_4" {
+  command = plan
+
+  variables {
+    audit    = { members = { all = "allUsers" } }
+    channels = { team = { pubsub_topic = "alerts" } }
+    services = { website = { region = "us-central1", availability = 0.9 } }
+  }
+
+  expect_failures = [var.audit, var.channels, var.services]
+}
+
+# Refused: a key without an account, half a channel's name, an address for a host.
+run "refused_5" {
+  command = plan
+
+  variables {
+    kms_key  = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
+    audit    = {}
+    channels = { team = { channel = "1234" } }
+    services = { website = { region = "us-central1", uptime = { host = "https://example.com" } } }
+  }
+
+  expect_failures = [var.audit, var.channels, var.services]
+}
+
+# Refused: what needs the project's number, without it.
+run "refused_6" {
+  command = plan
+
+  variables {
+    project_number = null
+    budget         = { billing_account = "012345-6789AB-CDEF01", amount = 10 }
+    channels       = { team = { pubsub_topic = "projects/p/topics/t" } }
+    services       = { reports = { region = "us-central1", uptime = { host = "example.com", authenticated = true } } }
+  }
+
+  expect_failures = [var.budget, var.channels, var.services]
+}
+
+# Refused: an environment that is none, a project twice, a token for a balancer.
+run "refused_7" {
+  command = plan
+
+  variables {
+    environment        = "prod"
+    monitored_projects = { "feel-august-platform" = "1" }
+    services           = { website = { kind = "load_balancer", url_map = "w", uptime = { host = "example.com", authenticated = true } } }
+  }
+
+  expect_failures = [var.environment, var.monitored_projects, var.services]
+}
+
+# Refused: a key's and a project's names that are none, and a name that is taken.
+run "refused_8" {
+  command = plan
+
+  variables {
+    kms_key  = "august"
+    project  = "Feel August"
+    services = { sync = { region = "us-central1" } }
+  }
+
+  expect_failures = [var.kms_key, var.project, var.services]
+}
+
+# Refused: an ID for a number.
+run "refused_9" {
+  command = plan
+
+  variables {
+    project_number = "feel-august-platform"
+  }
+
+  expect_failures = [var.project_number]
 }

@@ -30,7 +30,7 @@ variables {
   database_roles = { website = ["website_reader"] }
 }
 
-run "one_endpoint_and_no_peering" {
+run "one_endpoint_for_each_as_itself" {
   command = plan
 
   assert {
@@ -65,10 +65,6 @@ run "one_endpoint_and_no_peering" {
     }
     error_message = "What a service needs in order to connect must be told whole."
   }
-}
-
-run "each_as_itself" {
-  command = plan
 
   assert {
     condition = alltrue([for grant in concat(values(google_project_iam_member.connect), values(google_project_iam_member.sign_in)) : (
@@ -156,17 +152,22 @@ run "the_database_must_have_an_attachment" {
   expect_failures = [google_compute_forwarding_rule.endpoint]
 }
 
-run "no_superuser" {
+# What the variables refuse, each for a reason of its own; database_roles, which refers to service_accounts, while these are right.
+run "refused" {
   command = plan
 
   variables {
+    address        = "10.20.0.0/24"
     database_roles = { website = ["cloudsqlsuperuser"] }
+    name           = "Website"
+    port           = 5433
+    project        = "123456789012"
   }
 
-  expect_failures = [var.database_roles]
+  expect_failures = [var.address, var.database_roles, var.name, var.port, var.project]
 }
 
-run "no_role_that_reads_everything" {
+run "roles_that_read_everything" {
   command = plan
 
   variables {
@@ -186,7 +187,18 @@ run "roles_of_nobody" {
   expect_failures = [var.database_roles]
 }
 
-run "no_shared_accounts" {
+run "people" {
+  command = plan
+
+  variables {
+    database_roles   = {}
+    service_accounts = { website = "jane@example.com" }
+  }
+
+  expect_failures = [var.service_accounts]
+}
+
+run "a_shared_account" {
   command = plan
 
   variables {
@@ -199,22 +211,13 @@ run "no_shared_accounts" {
   expect_failures = [var.service_accounts]
 }
 
-run "no_people" {
+run "nobody" {
   command = plan
 
   variables {
-    service_accounts = { website = "jane@example.com" }
+    database_roles   = {}
+    service_accounts = {}
   }
 
   expect_failures = [var.service_accounts]
-}
-
-run "no_other_port" {
-  command = plan
-
-  variables {
-    port = 5433
-  }
-
-  expect_failures = [var.port]
 }

@@ -73,30 +73,6 @@ run "retained" {
   }
 }
 
-run "a_lock_is_asked_for" {
-  command = plan
-
-  variables {
-    retention = { days = 30 }
-  }
-
-  assert {
-    condition     = !google_storage_bucket.bucket.retention_policy[0].is_locked
-    error_message = "What cannot be undone must not be a default."
-  }
-}
-
-run "expiry_before_retention" {
-  command = plan
-
-  variables {
-    retention         = { days = 2192 }
-    expire_after_days = 365
-  }
-
-  expect_failures = [var.expire_after_days]
-}
-
 run "own_key" {
   command = plan
 
@@ -135,101 +111,28 @@ run "key_elsewhere" {
   expect_failures = [google_storage_bucket.bucket]
 }
 
-run "key_without_its_user" {
-  command = plan
-
-  variables {
-    kms_key = "projects/feel-august-platform/locations/us/keyRings/platform/cryptoKeys/storage"
-  }
-
-  expect_failures = [var.kms_key]
-}
-
-run "in_europe" {
+run "other_than_by_default" {
   command = plan
 
   variables {
     regions = ["europe-west1", "europe-west4"]
+    iam = {
+      reports = { role = "roles/storage.objectCreator", member = "serviceAccount:reports@feel-august-platform.iam.gserviceaccount.com" }
+    }
+    ip_filter = {
+      networks = { platform = { id = "projects/feel-august-platform/global/networks/platform", cidrs = ["10.10.0.0/20"] } }
+    }
+    retention = { days = 30 }
   }
 
   assert {
     condition     = google_storage_bucket.bucket.location == "EU"
     error_message = "The bucket must be on the continent of its regions."
   }
-}
-
-run "two_continents" {
-  command = plan
-
-  variables {
-    regions = ["us-central1", "europe-west1"]
-  }
-
-  expect_failures = [var.regions]
-}
-
-run "one_region" {
-  command = plan
-
-  variables {
-    regions = ["us-central1", "us-central1"]
-  }
-
-  expect_failures = [var.regions]
-}
-
-run "rights_are_added" {
-  command = plan
-
-  variables {
-    iam = {
-      reports = { role = "roles/storage.objectCreator", member = "serviceAccount:reports@feel-august-platform.iam.gserviceaccount.com" }
-    }
-  }
 
   assert {
     condition     = google_storage_bucket_iam_member.grant["reports"].role == "roles/storage.objectCreator" && google_storage_bucket_iam_member.grant["reports"].bucket == var.name
     error_message = "The right must be on this bucket."
-  }
-}
-
-run "not_for_everyone" {
-  command = plan
-
-  variables {
-    iam = { all = { role = "roles/storage.objectViewer", member = "allUsers" } }
-  }
-
-  expect_failures = [var.iam]
-}
-
-run "not_for_a_projects_editors" {
-  command = plan
-
-  variables {
-    iam = { all = { role = "roles/storage.objectViewer", member = "projectEditor:feel-august-platform" } }
-  }
-
-  expect_failures = [var.iam]
-}
-
-run "no_legacy_roles" {
-  command = plan
-
-  variables {
-    iam = { old = { role = "roles/storage.legacyBucketOwner", member = "group:it@example.com" } }
-  }
-
-  expect_failures = [var.iam]
-}
-
-run "from_one_network_only" {
-  command = plan
-
-  variables {
-    ip_filter = {
-      networks = { platform = { id = "projects/feel-august-platform/global/networks/platform", cidrs = ["10.10.0.0/20"] } }
-    }
   }
 
   assert {
@@ -240,34 +143,60 @@ run "from_one_network_only" {
     )
     error_message = "The bucket must be reached from the network only, and by Google's agents."
   }
+
+  assert {
+    condition     = !google_storage_bucket.bucket.retention_policy[0].is_locked
+    error_message = "What cannot be undone must not be a default."
+  }
 }
 
-run "from_nowhere" {
+# What the variables refuse, each for a reason of its own; one that refers to another while that one is right.
+run "refused" {
   command = plan
 
   variables {
-    ip_filter = {}
+    expire_after_days      = 365
+    iam                    = { all = { role = "roles/storage.objectViewer", member = "allUsers" } }
+    ip_filter              = {}
+    kms_key                = "projects/feel-august-platform/locations/us/keyRings/platform/cryptoKeys/storage" # and no project_number
+    name                   = "goog-documents"
+    previous_versions_days = 0
+    project                = "123456789012"
+    regions                = ["us-central1", "europe-west1"]
+    retention              = { days = 2192 }
+    soft_delete_days       = 0
   }
 
-  expect_failures = [var.ip_filter]
+  expect_failures = [
+    var.expire_after_days, var.iam, var.ip_filter, var.kms_key, var.name, var.previous_versions_days, var.project, var.regions, var.soft_delete_days,
+  ]
 }
 
-run "from_everywhere" {
+run "refused_for_other_reasons" {
   command = plan
 
   variables {
-    ip_filter = { public_cidrs = ["0.0.0.0/0"] }
+    expire_after_days = 0
+    iam               = { old = { role = "roles/storage.legacyBucketOwner", member = "group:it@example.com" } }
+    ip_filter         = { public_cidrs = ["0.0.0.0/0"] }
+    kms_key           = "storage"
+    project_number    = "123456789012"
+    regions           = ["us-central1", "us-central1"]
+    soft_delete_days  = 91
   }
 
-  expect_failures = [var.ip_filter]
+  expect_failures = [var.expire_after_days, var.iam, var.ip_filter, var.kms_key, var.regions, var.soft_delete_days]
 }
 
-run "soft_delete_is_not_switched_off" {
+run "refused_for_further_reasons" {
   command = plan
 
   variables {
-    soft_delete_days = 0
+    iam            = { all = { role = "roles/storage.objectViewer", member = "projectEditor:feel-august-platform" } }
+    project_number = "feel-august-platform"
+    regions        = ["us-central1", "us-east1", "us-east4"]
+    retention      = { days = 0 }
   }
 
-  expect_failures = [var.soft_delete_days]
+  expect_failures = [var.iam, var.project_number, var.regions, var.retention]
 }
