@@ -3,9 +3,9 @@ output "anonymised" {
   value       = one(module.staging_source[*].source)
 }
 
-output "image" {
-  description = "The image that runs, by digest. Production's has the digest that staging's has."
-  value       = module.sync.sync.image
+output "images" {
+  description = "The images that are deployed, by digest: the pipeline lets production have none but what staging has tried."
+  value       = { sync = module.sync.sync.image }
 }
 
 output "nat_addresses" {

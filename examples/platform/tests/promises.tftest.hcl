@@ -83,7 +83,7 @@ run "images_run_by_digest" {
   command = plan
 
   assert {
-    condition     = strcontains(output.image, "@sha256:")
+    condition     = strcontains(output.images.sync, "@sha256:")
     error_message = "A tag may be another image tomorrow."
   }
 }
