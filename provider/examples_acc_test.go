@@ -111,7 +111,7 @@ func TestAccExamples(t *testing.T) {
 			copyExample(t, tf.dir, filepath.Join(dir, file), strings.TrimSuffix(file, ".tf")+"_"+filepath.Base(dir)+".tf")
 		}
 	}
-	copyExample(t, tf.dir, "../examples/local/policy.tf", "policy.tf")
+	copyExample(t, tf.dir, "../modules/staging/policy/rules.tf", "policy.tf")
 	tf.write("machine_override.tf", onThisMachine(cloud))
 	makeBucket(t, cloud, "feel-august-audit")
 	tf.apply()

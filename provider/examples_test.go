@@ -56,11 +56,11 @@ func terraformWithProvider(t *testing.T) func(dir string, args ...string) (strin
 	}
 }
 
-// copyLocalExample copies the demo's configuration and the module that it applies to a CLI's folder, which becomes the example's.
+// copyLocalExample copies the demo's configuration and the modules that it applies to a CLI's folder, which becomes the example's.
 func copyLocalExample(t *testing.T, c *cli) {
 	t.Helper()
 	root := c.dir
-	for _, dir := range []string{"examples/local", "modules/sync"} {
+	for _, dir := range []string{"examples/local", "modules/sync", "modules/staging/policy"} {
 		if err := os.CopyFS(filepath.Join(root, dir), os.DirFS(filepath.Join("..", dir))); err != nil {
 			t.Fatal(err)
 		}

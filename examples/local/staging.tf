@@ -6,6 +6,15 @@ locals {
   anonymised = "gs://feel-august-anonymised/clinic"
 }
 
+module "policy" {
+  source = "../../modules/staging/policy"
+
+  attestation = {
+    by      = "the demo's operator: every patient of the local cloud is invented"
+    expires = "2099-12-31"
+  }
+}
+
 resource "august_staging_anonymization" "clinic" {
   count = local.environment.exports && var.refresh != "" ? 1 : 0
 
@@ -19,7 +28,7 @@ resource "august_staging_anonymization" "clinic" {
   # The runtime tells at each plan what the database is made of: a column that the policy does not name fails it.
   endpoint = module.sync.sync.uri
   audience = module.sync.sync.audience
-  policy   = local.anonymization_policy
+  policy   = module.policy.policy
 
   triggers = {
     refresh = var.refresh

@@ -47,7 +47,7 @@ func moduleFaults(dir string) []string {
 			}
 		}
 		for _, b := range of("data", s.blocks) {
-			if strings.HasPrefix(b.Labels[0], "google_") && !pure[b.Labels[0]] {
+			if strings.HasPrefix(b.Labels[0], "google_") && !pure[b.Labels[0]] && !asksOfItsOwn(b) {
 				faults = append(faults, at(s.file, b)+"a module asks Google for nothing: take it as a variable")
 			}
 		}
@@ -70,6 +70,19 @@ func exampleFaults(dir string) []string {
 
 // homes are the files for blocks of a type; variables-network.tf is one of variables.tf, too.
 var homes = map[string]string{"variable": "variables.tf", "output": "outputs.tf", "terraform": "versions.tf"}
+
+// asksOfItsOwn says whether a data source asks for what the module makes itself, such as the public half of its key: the plan that
+// makes it puts the question off, and so asks nothing.
+func asksOfItsOwn(b *hclsyntax.Block) bool {
+	for _, a := range b.Body.Attributes {
+		for _, reference := range a.Expr.Variables() {
+			if strings.HasPrefix(reference.RootName(), "google_") {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // pure are data sources that compute.
 var pure = map[string]bool{"google_iam_policy": true}
@@ -132,7 +145,7 @@ func versionFaults(sources []source) []string {
 // providers are what may be required, by name.
 var providers = map[string]string{"google": "hashicorp/google", "august": "registry.terraform.io/feel-august/august"}
 
-// refused are resources and data sources by which a configuration would run programs, keep secrets in its state, or take away what
+// refused are resources and data sources by which a configuration would run programs, keep secrets in its state, join networks, or take away what
 // others have granted.
 var refused = []struct {
 	name *regexp.Regexp
@@ -140,6 +153,7 @@ var refused = []struct {
 }{
 	{regexp.MustCompile(`^(null_resource|terraform_data|external|http)$`), "runs or asks something besides the providers"},
 	{regexp.MustCompile(`^google_.*_iam_(binding|policy)$`), "takes roles away that others have granted: use the _iam_member"},
+	{regexp.MustCompile(`^google_compute_network_peering$`), "joins whole networks, patients' data and other: reach a database by modules/peering"},
 	{regexp.MustCompile(`^google_service_account_key$`), "is a key that lasts and is kept in the state: use workload identity"},
 	{regexp.MustCompile(`^google_secret_manager_secret_version$`), "keeps the secret's value in the state: use august_secret, or refer to it"},
 }

@@ -45,6 +45,7 @@ resource "google_sql_database_instance" "this" {
         content {
           psc_enabled               = true
           allowed_consumer_projects = local.consumer_projects
+          psc_auto_dns_enabled      = length(psc_config.value.auto_connect) == 0 ? null : true # by whose name connectors find it
 
           dynamic "psc_auto_connections" {
             for_each = psc_config.value.auto_connect

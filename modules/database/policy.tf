@@ -120,7 +120,7 @@ check "slow_queries_hold_no_patients" {
 
 check "connections_left" {
   assert {
-    condition     = local.connections.left * 10 >= local.connections.have
+    condition     = !local.connections.fits || local.connections.left * 10 >= local.connections.have
     error_message = "Less than a tenth of the connections is left.\n${local.connections.explanation}"
   }
 }

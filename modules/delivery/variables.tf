@@ -1,3 +1,10 @@
+variable "acts_as" {
+  description = "Service accounts that the apply account may attach to what it deploys, by a stable key: their IDs, `projects/<project>/serviceAccounts/<email>`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "apply_roles" {
   description = "Roles of the apply account in the project, as narrow as what the pipeline applies: by default those that the modules of this repository need. Roles that hand out other roles are given by `grantable_roles` alone."
   type        = set(string)
@@ -7,13 +14,6 @@ variable "apply_roles" {
     condition     = alltrue([for role in coalesce(var.apply_roles, []) : !contains(["roles/owner", "roles/editor", "roles/viewer", "roles/resourcemanager.projectIamAdmin", "roles/iam.securityAdmin", "roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountKeyAdmin", "roles/iam.serviceAccountUser"], role)])
     error_message = "Leave out basic roles, and those that make any other: projectIamAdmin comes by grantable_roles, serviceAccountUser by acts_as, keys and tokens not at all."
   }
-}
-
-variable "acts_as" {
-  description = "Service accounts that the apply account may attach to what it deploys, by a stable key: their IDs, `projects/<project>/serviceAccounts/<email>`."
-  type        = map(string)
-  default     = {}
-  nullable    = false
 }
 
 variable "binary_authorization" {
@@ -58,6 +58,11 @@ variable "consumers" {
   validation {
     condition     = alltrue([for number in values(var.consumers) : can(regex("^[0-9]+$", number))])
     error_message = "Name consuming projects by their numbers, such as { staging = \"210987654321\" }."
+  }
+
+  validation {
+    condition     = !contains(values(var.consumers), var.project_number)
+    error_message = "Consumers are other projects: the project's own Cloud Run pulls from its own registries already."
   }
 }
 
@@ -148,7 +153,7 @@ variable "labels" {
 }
 
 variable "name" {
-  description = "Name that the accounts, the pool, the key and the attestor begin with."
+  description = "Name that the accounts, the pool (`<name>-github`), the key and the attestor begin with."
   type        = string
   default     = "deliver"
   nullable    = false
@@ -165,7 +170,7 @@ variable "plan_roles" {
   default     = null
 
   validation {
-    condition     = alltrue([for role in coalesce(var.plan_roles, []) : can(regex("(?i)(view|browser|reader|reviewer|consumer)", role)) && !contains(["roles/viewer", "roles/secretmanager.secretAccessor", "roles/storage.objectViewer", "roles/bigquery.dataViewer", "roles/logging.privateLogViewer"], role)])
+    condition     = alltrue([for role in coalesce(var.plan_roles, []) : can(regex("(?i)(view|browser|reader|reviewer|consumer)", role)) && !contains(["roles/viewer", "roles/secretmanager.secretAccessor", "roles/storage.objectViewer", "roles/bigquery.dataViewer", "roles/logging.privateLogViewer", "roles/logging.viewAccessor"], role)])
     error_message = "A plan reads what is declared: leave out roles that change something, roles/viewer, and those that read data (objects, private logs)."
   }
 }

@@ -23,6 +23,11 @@ variable "access_levels" {
     condition     = alltrue([for level in values(var.access_levels) : level.device != null || length(level.ip_subnetworks) + length(level.regions) > 0])
     error_message = "An access level that asks for nothing lets everybody in: give it ip_subnetworks, regions or a device."
   }
+
+  validation {
+    condition     = length(var.access_levels) == 0 || try(var.organization.access_policy, null) != null
+    error_message = "Access levels are made in the organization's access policy: set organization = { id = …, access_policy = … }."
+  }
 }
 
 variable "audit" {
@@ -36,6 +41,11 @@ variable "audit" {
   validation {
     condition     = length(setsubtract(var.audit.log_types, ["ADMIN_READ", "DATA_READ", "DATA_WRITE"])) == 0
     error_message = "Choose the audit's log_types among ADMIN_READ, DATA_READ and DATA_WRITE."
+  }
+
+  validation {
+    condition     = var.data_class != "phi" || length(var.audit.log_types) == 3
+    error_message = "Where patients' data lives, every read and write is audited (45 CFR 164.312(b)): leave all three log_types, or say that the project's data_class is \"general\"."
   }
 }
 
@@ -72,6 +82,11 @@ variable "data_class" {
     condition     = contains(["phi", "general"], var.data_class)
     error_message = "The data_class is \"phi\" or \"general\"."
   }
+
+  validation {
+    condition     = var.data_class == "general" || var.environment != "staging"
+    error_message = "Staging holds what was anonymised and no patients' data: set data_class = \"general\"."
+  }
 }
 
 variable "environment" {
@@ -104,14 +119,25 @@ variable "groups" {
     condition     = alltrue(flatten([for grant in values(var.groups) : [for role in grant.roles : can(regex("^(roles/[a-zA-Z0-9.]+|(projects|organizations)/[^/]+/roles/[a-zA-Z0-9_.]+|custom/[a-zA-Z0-9_.]{3,64})$", role))]]))
     error_message = "Write a role as \"roles/cloudsql.viewer\", \"projects/<project>/roles/<role>\" or \"custom/<role ID>\"."
   }
+
+  validation {
+    condition     = length(setintersection(local.powers, flatten([for grant in values(var.groups) : tolist(grant.roles)]))) == 0
+    error_message = "Groups have no basic role (owner, editor, viewer) and none that makes others (projectIamAdmin, securityAdmin, serviceAccountUser, serviceAccountTokenCreator, …): give what the work needs, and the rest by phi_access or on one resource."
+  }
+
+  validation {
+    condition     = var.data_class != "phi" || length([for role in flatten([for grant in values(var.groups) : tolist(grant.roles)]) : role if can(regex("${local.reaches_data}", role))]) == 0
+    error_message = "Where patients' data lives, nobody has standing access to data: take roles that read or write it (cloudsql.client, storage.object…, secretAccessor, pubsub.subscriber, bigquery.data…, …admin of these) out of groups, and declare them in phi_access, where they are asked for, approved and end."
+  }
 }
 
 variable "human_denial" {
-  description = "Deny policy that keeps people from patients' data even when a role lets them: everybody but the project's service accounts and agents, the eligible groups of `phi_access`, and `exempt` principals in the notation of deny policies. `permissions` replaces what is denied. Needs `roles/iam.denyAdmin` on the organization."
+  description = "Deny policy that keeps everybody from patients' data whatever their roles, but the service accounts and agents of the project and of `trusted_projects` (project numbers by a stable key), the eligible groups of `phi_access`, and `exempt` principals in the notation of deny policies. `permissions` replaces what is denied. It needs `roles/iam.denyAdmin` on the organization."
   type = object({
-    enabled     = optional(bool, true)
-    exempt      = optional(set(string), [])
-    permissions = optional(set(string))
+    enabled          = optional(bool, true)
+    exempt           = optional(set(string), [])
+    permissions      = optional(set(string))
+    trusted_projects = optional(map(string), {})
   })
   default  = {}
   nullable = false
@@ -125,10 +151,15 @@ variable "human_denial" {
     condition     = alltrue([for permission in coalesce(var.human_denial.permissions, []) : can(regex("^[a-z]+\\.googleapis\\.com/[a-zA-Z]+(\\.[a-zA-Z]+)+$", permission))])
     error_message = "Write denied permissions as \"<service>.googleapis.com/<resource>.<verb>\", such as \"cloudsql.googleapis.com/instances.export\"."
   }
+
+  validation {
+    condition     = alltrue([for number in values(var.human_denial.trusted_projects) : can(regex("^[0-9]+$", number))])
+    error_message = "Name trusted_projects by their numbers, such as { website = \"210987654321\" }."
+  }
 }
 
 variable "organization" {
-  description = "The organization: its numeric `id`, the numeric `access_policy` that access levels are made in, and the `customer_id` of its Cloud Identity. Just-in-time access needs the id; access levels need the policy."
+  description = "The organization: its numeric `id`, which just-in-time access and sessions need, and the numeric `access_policy` that access levels are made in."
   type = object({
     id            = string
     access_policy = optional(string)
@@ -185,6 +216,21 @@ variable "phi_access" {
     condition     = alltrue([for access in values(var.phi_access) : access.max_duration_seconds >= 1800 && access.max_duration_seconds <= 14400])
     error_message = "Grant access for half an hour to four hours (1800 to 14400 seconds); who needs longer asks again."
   }
+
+  validation {
+    condition     = length(var.phi_access) == 0 || var.organization != null
+    error_message = "Just-in-time access is granted by the organization's service agent: set organization = { id = … }."
+  }
+
+  validation {
+    condition     = length(var.phi_access) == 0 || var.data_class == "phi"
+    error_message = "There are no patients' data to ask for in a project whose data_class is \"general\": take phi_access out."
+  }
+
+  validation {
+    condition     = length(setintersection(local.powers, flatten([for access in values(var.phi_access) : keys(access.roles)]))) == 0
+    error_message = "A grant gives no basic role (owner, editor, viewer) and none that makes others (projectIamAdmin, securityAdmin, serviceAccountTokenCreator, …): what it gives has to end with it."
+  }
 }
 
 variable "project" {
@@ -210,14 +256,14 @@ variable "project_number" {
 }
 
 variable "reauthentication" {
-  description = "How often people prove anew who they are, in seconds, and how: for IAP in the project, and, by `groups` (name to Cloud Identity group key), for the console and Google's APIs, with the `access_levels` that they have to meet (names of `access_levels`, or full names)."
+  description = "How often people prove anew who they are, in seconds, and how: for IAP in the project, and, by `groups` (name to Cloud Identity group key), for the console and Google's APIs, with the `access_level` that they have to meet (a name of `access_levels`, or a full name)."
   type = object({
     max_age_seconds = optional(number, 3600)
     iap_method      = optional(string, "SECURE_KEY")
     session_method  = optional(string, "SECURITY_KEY")
     groups = optional(map(object({
-      group_key     = string
-      access_levels = optional(set(string), [])
+      group_key    = string
+      access_level = optional(string)
     })), {})
   })
   default  = {}
@@ -236,6 +282,16 @@ variable "reauthentication" {
   validation {
     condition     = contains(["SECURITY_KEY", "LOGIN"], var.reauthentication.session_method)
     error_message = "The session_method is SECURITY_KEY, or LOGIN where an identity provider of your own asks for the second factor: PASSWORD is no second factor."
+  }
+
+  validation {
+    condition     = length(var.reauthentication.groups) == 0 || var.organization != null
+    error_message = "Sessions are bound in the organization: set organization = { id = … }."
+  }
+
+  validation {
+    condition     = alltrue([for group in values(var.reauthentication.groups) : group.access_level == null || try(contains(keys(var.access_levels), group.access_level) || startswith(group.access_level, "accessPolicies/"), false)])
+    error_message = "A group's access_level is a name of access_levels, or \"accessPolicies/<policy>/accessLevels/<level>\"."
   }
 }
 
@@ -264,5 +320,31 @@ variable "service_accounts" {
   validation {
     condition     = alltrue(flatten([for account in values(var.service_accounts) : [for member in concat(values(account.users), values(account.impersonators)) : can(regex("^(serviceAccount|group|principal|principalSet):", member))]]))
     error_message = "Write users and impersonators as \"serviceAccount:…\", \"group:…\" or a principal of a workload identity pool: not one person, and never everybody."
+  }
+
+  validation {
+    condition     = length(setintersection(local.powers, flatten([for account in values(var.service_accounts) : tolist(account.roles)]))) == 0
+    error_message = "A service has no basic role (owner, editor, viewer) and none that makes others in the whole project (projectIamAdmin, securityAdmin, serviceAccountUser, serviceAccountTokenCreator, …): name the roles that it needs, or let impersonators and users say who may act as one account."
+  }
+
+  validation {
+    condition     = var.data_class != "phi" || !var.human_denial.enabled || alltrue(flatten([for account in values(var.service_accounts) : [for member in values(account.impersonators) : !startswith(member, "group:")]]))
+    error_message = "The deny policy keeps people from acting as a service, so that a group of impersonators would have a role and no access: name service accounts or the principals of a pipeline, or exempt the group and grant it beside this module."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for account in values(var.service_accounts) : [for role in account.roles : !startswith(role, "custom/") || contains(keys(var.custom_roles), trimprefix(role, "custom/"))]]))
+    error_message = "A role \"custom/<role ID>\" names one of custom_roles."
+  }
+}
+
+variable "workload_pools" {
+  description = "IDs of the project's workload identity pools that pipelines come from, whose principals may still act as service accounts; an empty set when there are none. Where patients' data lives it has to be said: the deny policy would shut the pipeline out."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.workload_pools != null || var.data_class != "phi" || !var.human_denial.enabled
+    error_message = "Say which workload identity pools pipelines come from, such as workload_pools = [\"deliver\"], or [] when none does: the deny policy lets nobody else act as a service account."
   }
 }

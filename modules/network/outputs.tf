@@ -1,3 +1,8 @@
+output "firewall_policy" {
+  description = "Name of the network's firewall policy, for the rules of a service's own: priorities from 10000 to 19999 are theirs."
+  value       = google_compute_network_firewall_policy.network.name
+}
+
 output "nat_addresses" {
   description = "Fixed public addresses that each region calls the internet from, by region, for partners' allow lists."
   value       = local.nat_addresses

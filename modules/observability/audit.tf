@@ -1,13 +1,13 @@
 # Who did what, kept so that nobody can take it away: HIPAA 45 CFR 164.312(b) and 164.316(b)(2)(i), CIS 2.2 and 2.3. Nothing is excluded,
 # here or elsewhere, and what Google keeps by itself stays as it is.
 locals {
-  audit_location = var.audit == null ? null : coalesce(var.audit.location, var.region)
+  audit_location = coalesce(var.audit.location, var.region)
   audit_filter   = "logName:\"cloudaudit.googleapis.com\""
-  audit_sinks    = var.audit == null ? toset([]) : setunion([var.project], keys(var.monitored_projects))
+  audit_sinks    = var.audit.keep ? setunion([var.project], keys(var.monitored_projects)) : toset([])
 }
 
 resource "google_kms_crypto_key_iam_member" "audit" {
-  count = var.audit != null && var.kms_key != null ? 1 : 0
+  count = var.audit.keep && var.kms_key != null ? 1 : 0
 
   crypto_key_id = var.kms_key
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
@@ -15,7 +15,7 @@ resource "google_kms_crypto_key_iam_member" "audit" {
 }
 
 resource "google_logging_project_bucket_config" "audit" {
-  count = var.audit == null ? 0 : 1
+  count = var.audit.keep ? 1 : 0
 
   project          = var.project
   location         = local.audit_location
@@ -37,7 +37,7 @@ resource "google_logging_project_bucket_config" "audit" {
   lifecycle {
     precondition {
       condition     = var.kms_key == null ? true : regex("/locations/([^/]+)/", var.kms_key)[0] == local.audit_location
-      error_message = "A bucket of logs takes a key of its own location only: kms_key has to be in ${coalesce(local.audit_location, "audit.location")}."
+      error_message = "A bucket of logs takes a key of its own location only: kms_key has to be in ${local.audit_location}."
     }
   }
 
@@ -70,7 +70,7 @@ resource "google_project_iam_member" "audit_writer" {
 }
 
 resource "google_project_iam_member" "audit_reader" {
-  for_each = var.audit == null ? {} : var.audit.members
+  for_each = var.audit.keep ? var.audit.members : {}
 
   project = var.project
   role    = "roles/logging.viewAccessor"

@@ -48,7 +48,7 @@ locals {
       "database/postgresql/transaction_id_utilization" = { title = "Transaction numbers used", align = "ALIGN_MAX", reduce = "REDUCE_MAX" }
       "database/disk/write_ops_count"                  = { title = "Writes to the disk a second", align = "ALIGN_RATE", reduce = "REDUCE_SUM" }
     } : merge(chart, { filter = "metric.type = \"cloudsql.googleapis.com/${metric}\" AND ${local.database.primary}", by = [] })],
-    [for replica in database.replicas : { title = "Lag of ${replica}, s", filter = "metric.type = \"cloudsql.googleapis.com/database/replication/replica_lag\" AND resource.type = \"cloudsql_database\" AND resource.labels.database_id = \"${var.project}:${replica}\"", align = "ALIGN_MAX", reduce = "REDUCE_MAX", by = [] }],
+    [for replica in database.replicas : { title = "Lag of ${replica}, s", filter = "metric.type = \"cloudsql.googleapis.com/database/replication/replica_lag\" AND resource.type = \"cloudsql_database\" AND resource.labels.database_id = \"${coalesce(database.project, var.project)}:${replica}\"", align = "ALIGN_MAX", reduce = "REDUCE_MAX", by = [] }],
   )])
 
   charts_services = concat(
@@ -64,9 +64,9 @@ locals {
         { title = "${name}: p95 of the time to answer, ms", filter = "metric.type = \"loadbalancing.googleapis.com/https/total_latencies\" AND ${local.balancer[name]}", align = "ALIGN_DELTA", reduce = "REDUCE_PERCENTILE_95", by = [] },
         { title = "${name}: p95 of its backends' time, ms", filter = "metric.type = \"loadbalancing.googleapis.com/https/backend_latencies\" AND ${local.balancer[name]}", align = "ALIGN_DELTA", reduce = "REDUCE_PERCENTILE_95", by = [] },
       ],
-      [for group in service.instance_groups : { title = "${name}: machines of ${group}", filter = "metric.type = \"compute.googleapis.com/instance_group/size\" AND resource.type = \"instance_group\" AND resource.labels.instance_group_name = \"${group}\"", align = "ALIGN_MEAN", reduce = "REDUCE_SUM", by = [] }],
-      [for group in service.instance_groups : { title = "${name}: processors of ${group}", filter = "metric.type = \"compute.googleapis.com/instance/cpu/utilization\" AND resource.type = \"gce_instance\" AND metadata.system_labels.instance_group = \"${group}\"", align = "ALIGN_MEAN", reduce = "REDUCE_MEAN", by = [] }],
-      [for group in service.instance_groups : { title = "${name}: memory of ${group}, %", filter = "metric.type = \"agent.googleapis.com/memory/percent_used\" AND resource.type = \"gce_instance\" AND metadata.system_labels.instance_group = \"${group}\" AND metric.labels.state = \"used\"", align = "ALIGN_MEAN", reduce = "REDUCE_MAX", by = [] }],
+      [for group in service.instance_groups : { title = "${name}: machines of ${group}", filter = "metric.type = \"compute.googleapis.com/instance_group/size\" AND resource.type = \"instance_group\" AND resource.labels.instance_group_name = \"${group}\" AND ${local.here}", align = "ALIGN_MEAN", reduce = "REDUCE_SUM", by = [] }],
+      [for group in service.instance_groups : { title = "${name}: processors of ${group}", filter = "metric.type = \"compute.googleapis.com/instance/cpu/utilization\" AND resource.type = \"gce_instance\" AND metadata.system_labels.instance_group = \"${group}\" AND ${local.here}", align = "ALIGN_MEAN", reduce = "REDUCE_MEAN", by = [] }],
+      [for group in service.instance_groups : { title = "${name}: memory of ${group}, %", filter = "metric.type = \"agent.googleapis.com/memory/percent_used\" AND resource.type = \"gce_instance\" AND metadata.system_labels.instance_group = \"${group}\" AND metric.labels.state = \"used\" AND ${local.here}", align = "ALIGN_MEAN", reduce = "REDUCE_MAX", by = [] }],
     ) if service.kind == "load_balancer"]),
   )
 

@@ -1,6 +1,6 @@
 # What is measured all the time, and wrong beyond a level. `lasts` is how long, in seconds, before somebody is told.
 locals {
-  database = { for database in var.database[*] : "primary" => "resource.type = \"cloudsql_database\" AND resource.labels.database_id = \"${var.project}:${database.instance}\"" }
+  database = { for database in var.database[*] : "primary" => "resource.type = \"cloudsql_database\" AND resource.labels.database_id = \"${coalesce(database.project, var.project)}:${database.instance}\"" }
 
   levels = merge(
     { for name, check in google_monitoring_uptime_check_config.this : "${name}-down" => {
@@ -28,7 +28,7 @@ locals {
       merge([for dead in sync.dead_letter_subscription[*] : {
         sync-dead-letters = {
           urgency = "ticket", title = "dead letters wait", above = 0, lasts = 300
-          filter  = "metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${dead}\""
+          filter  = "metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${dead}\" AND ${local.here}"
           align   = "ALIGN_MAX", reduce = "REDUCE_MAX", by = [], every = 60
           says    = "Deliveries were given up and nobody has looked at them yet. Pub/Sub keeps them for as long as the subscription retains messages, and no longer."
         }
@@ -84,7 +84,7 @@ locals {
       }]...),
       { for replica in database.replicas : "database-replica-${replica}" => {
         urgency = "ticket", title = "the replica ${replica} is behind", above = 300, lasts = 300
-        filter  = "metric.type = \"cloudsql.googleapis.com/database/replication/replica_lag\" AND resource.type = \"cloudsql_database\" AND resource.labels.database_id = \"${var.project}:${replica}\""
+        filter  = "metric.type = \"cloudsql.googleapis.com/database/replication/replica_lag\" AND resource.type = \"cloudsql_database\" AND resource.labels.database_id = \"${coalesce(database.project, var.project)}:${replica}\""
         align   = "ALIGN_MAX", reduce = "REDUCE_MAX", by = [], every = 60
         says    = "If the region were lost now, so would be what the replica has not got yet."
       } },
@@ -95,6 +95,20 @@ locals {
       filter  = "metric.type = \"run.googleapis.com/container/memory/utilizations\" AND ${run}"
       align   = "ALIGN_PERCENTILE_99", reduce = "REDUCE_MAX", by = [], every = 60
       says    = "An instance that exceeds its memory is ended, with all that it has in hand."
+    } },
+
+    { for name, run in local.run : "${name}-cpu" => {
+      urgency = "ticket", title = "${name}'s instances are busy", above = 0.9, lasts = 1800
+      filter  = "metric.type = \"run.googleapis.com/container/cpu/utilizations\" AND ${run}"
+      align   = "ALIGN_PERCENTILE_95", reduce = "REDUCE_MAX", by = [], every = 60
+      says    = "It grows no more, or not fast enough: data.august_capacity_advice does the sum."
+    } },
+
+    { for group, name in local.groups : "${group}-cpu" => {
+      urgency = "ticket", title = "${name}'s machines are busy", above = 0.8, lasts = 1800
+      filter  = "metric.type = \"compute.googleapis.com/instance/cpu/utilization\" AND resource.type = \"gce_instance\" AND metadata.system_labels.instance_group = \"${group}\" AND ${local.here}"
+      align   = "ALIGN_MEAN", reduce = "REDUCE_MEAN", by = [], every = 60
+      says    = "At 50 % it should have grown: it has reached its largest size, or a zone has no machines."
     } },
   )
 }

@@ -57,7 +57,7 @@ locals {
   )
 
   metric       = { for name, metric in local.sync_metrics : name => "logging.googleapis.com/user/${var.name}/sync/${name}" }
-  subscription = { for sync in var.sync[*] : "deliveries" => "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${sync.subscription}\"" }
+  subscription = { for sync in var.sync[*] : "deliveries" => "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${sync.subscription}\" AND ${local.here}" }
 }
 
 resource "google_logging_metric" "sync" {

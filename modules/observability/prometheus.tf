@@ -18,10 +18,10 @@ locals {
 }
 
 resource "google_monitoring_alert_policy" "prometheus" {
-  for_each = try(var.sync.prometheus, false) ? local.prometheus_alerts : {}
+  for_each = merge(try(var.sync.prometheus, false) ? local.prometheus_alerts : {}, local.agent_alerts)
 
   project               = var.project
-  display_name          = "${var.name}: ${each.value.title}, as the runtime measures it"
+  display_name          = "${var.name}: ${each.value.title}${contains(keys(local.prometheus_alerts), each.key) ? ", as the runtime measures it" : ""}"
   combiner              = "OR"
   severity              = local.severity[each.value.urgency]
   notification_channels = local.told[each.value.urgency]
@@ -40,6 +40,6 @@ resource "google_monitoring_alert_policy" "prometheus" {
 
   documentation {
     subject = "${var.name} ${each.key}"
-    content = join("\n\n", compact(["The guide \"Webhooks\" of the provider says why this matters.", var.runbook_url == null ? "" : "${var.runbook_url}#${each.key}"]))
+    content = join("\n\n", compact([contains(keys(local.prometheus_alerts), each.key) ? "The guide \"Webhooks\" of the provider says why this matters." : "", var.runbook_url == null ? "" : "${var.runbook_url}#${each.key}"]))
   }
 }

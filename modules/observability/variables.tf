@@ -1,6 +1,7 @@
 variable "audit" {
-  description = "Locked bucket of audit logs; null where another project keeps them. The lock cannot be taken back, and with `kms_key` Cloud Logging's own service account (`gcloud logging settings describe`) has to be named. `members` may read, by a name of their own each."
+  description = "Locked bucket of audit logs; `keep` is false where another project keeps them. The lock cannot be taken back, and with `kms_key` Cloud Logging's own service account (`gcloud logging settings describe`) has to be named. `members` may read, by a name of their own each."
   type = object({
+    keep                = optional(bool, true)
     bucket              = optional(string, "audit")
     location            = optional(string)
     retention_days      = optional(number, 2557)
@@ -8,30 +9,31 @@ variable "audit" {
     kms_service_account = optional(string)
     members             = optional(map(string), {})
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
-    condition     = var.audit == null ? true : var.audit.retention_days >= 2190
+    condition     = var.audit.retention_days >= 2190
     error_message = "HIPAA has records kept for six years (45 CFR 164.316(b)(2)(i)): set audit.retention_days to 2190 or more; 2557 are seven years."
   }
 
   validation {
-    condition     = var.audit == null ? true : (var.audit.locked || var.environment != "production")
+    condition     = var.audit.locked || var.environment != "production"
     error_message = "In production the bucket of audit logs is locked, so that no administrator can shorten what it keeps: leave audit.locked out, or set it to true."
   }
 
   validation {
-    condition     = var.audit == null ? true : ((var.kms_key == null) == (var.audit.kms_service_account == null))
+    condition     = !var.audit.keep || (var.kms_key == null) == (var.audit.kms_service_account == null)
     error_message = "kms_key and audit.kms_service_account belong together: Cloud Logging encrypts as the account that `gcloud logging settings describe --project=PROJECT` names, and needs the key granted to it before the bucket is made."
   }
 
   validation {
-    condition     = var.audit == null ? true : can(regex("^[a-z0-9][a-z0-9-_.]{0,99}$", var.audit.bucket))
+    condition     = can(regex("^[a-z0-9][a-z0-9-_.]{0,99}$", var.audit.bucket))
     error_message = "audit.bucket is up to 100 lower-case letters, digits, hyphens, underscores and periods, and starts with a letter or a digit."
   }
 
   validation {
-    condition     = var.audit == null ? true : alltrue([for member in values(var.audit.members) : can(regex("^(user|group|serviceAccount|principal|principalSet):", member)) && !can(regex("^all", member))])
+    condition     = alltrue([for member in values(var.audit.members) : can(regex("^(user|group|serviceAccount|principal|principalSet):", member)) && !can(regex("^all", member))])
     error_message = "audit.members are IAM members such as \"group:auditors@example.com\"; allUsers and allAuthenticatedUsers are not."
   }
 }
@@ -104,8 +106,9 @@ variable "channels" {
 }
 
 variable "database" {
-  description = "Cloud SQL instance to look after, such as module.database.database; null for none. `max_connections` is what connections are held against, and `replicas` are the names of its read replicas."
+  description = "Cloud SQL instance to look after, such as module.database.database; null for none. Of another `project`, that one has to be among monitored_projects. `max_connections` is what connections are held against, and `replicas` are the names of its read replicas."
   type = object({
+    project         = optional(string)
     instance        = string
     max_connections = optional(number)
     replicas        = optional(set(string), [])
@@ -219,12 +222,13 @@ variable "project_number" {
 }
 
 variable "recovery_drills" {
-  description = "What recovery drills have measured, by a name: august_recovery_drill resources, whole. Each plan warns of one that failed, that took longer than objectives.recovery_seconds, or that is older than 100 days."
+  description = "What recovery drills have measured, by a name: august_recovery_drill resources, whole. Each plan warns of one that failed, that took longer than `promise_seconds` (objectives.recovery_seconds unless a drill has one of its own, as the restore of a large database may), or that is older than 100 days."
   type = map(object({
-    passed      = bool
-    rto_seconds = number
-    lost_rows   = number
-    ran_at      = string
+    passed          = bool
+    rto_seconds     = number
+    lost_rows       = number
+    ran_at          = string
+    promise_seconds = optional(number)
   }))
   default  = {}
   nullable = false
@@ -293,7 +297,7 @@ variable "services" {
 }
 
 variable "sync" {
-  description = "The sync runtime to look after, such as module.sync.sync: its Cloud Run service's `name`, `region` and `uri`, and its Pub/Sub `subscription` and `dead_letter_subscription`. `prometheus` says that something collects /metrics of every instance into Managed Service for Prometheus: then what only the runtime can measure is looked at too. Null for none."
+  description = "The sync runtime to look after, in `project`, where its log is: its Cloud Run service's `name`, `region` and `uri`, and its Pub/Sub `subscription` and `dead_letter_subscription`. `prometheus` says that something collects /metrics of every instance into Managed Service for Prometheus: then what only the runtime can measure is looked at too. Null for none."
   type = object({
     name                     = string
     region                   = string

@@ -12,13 +12,13 @@ variable "address" {
 variable "database" {
   description = "The database: the output `database` of the module database, whole."
   type = object({
-    project                   = string
-    instance                  = string
-    connection_name           = string
-    region                    = string
-    psc_service_attachment    = string
-    dns_name                  = string
-    allowed_consumer_projects = optional(list(string))
+    project                = string
+    instance               = string
+    connection_name        = string
+    region                 = string
+    psc_service_attachment = string
+    dns_name               = string
+    consumer_projects      = optional(set(string))
   })
   nullable = false
 }

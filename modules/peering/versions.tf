@@ -3,8 +3,9 @@ terraform {
 
   required_providers {
     google = {
-      source  = "hashicorp/google"
-      version = ">= 7.17, < 8.0"
+      source = "hashicorp/google"
+      # 7.18 lets users be members of roles of the database.
+      version = ">= 7.18, < 8.0"
     }
   }
 }

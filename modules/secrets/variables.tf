@@ -154,6 +154,11 @@ variable "values" {
   ephemeral   = true
   nullable    = false
   sensitive   = true
+
+  validation {
+    condition     = alltrue([for name, secret in var.secrets : !secret.managed || try(length(var.values[name]) > 0, false)])
+    error_message = "Every secret with managed = true needs its value in values, by its name, and not an empty one."
+  }
 }
 
 variable "version_destroy_days" {

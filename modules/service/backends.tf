@@ -64,7 +64,7 @@ resource "google_compute_region_network_endpoint_group" "cloud_run" {
   for_each = toset(var.cloud_run == null ? [] : var.cloud_run.regions)
 
   project               = var.project
-  name                  = var.name
+  name                  = "${var.name}-${substr(sha256(var.cloud_run.service), 0, 8)}" # another service is another group, made before the old one goes
   region                = each.key
   network_endpoint_type = "SERVERLESS"
 

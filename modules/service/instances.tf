@@ -68,8 +68,8 @@ resource "google_compute_region_instance_template" "instances" {
     block-project-ssh-keys     = "TRUE"
     disable-legacy-endpoints   = "TRUE"
     enable-oslogin             = "TRUE"
-    google-logging-enabled     = "TRUE"
-    google-monitoring-enabled  = "TRUE"
+    google-logging-enabled     = "true"
+    google-monitoring-enabled  = "true"
     serial-port-enable         = "FALSE"
     serial-port-logging-enable = "FALSE"
     user-data                  = local.cloud_config[each.key]
@@ -90,7 +90,9 @@ resource "google_compute_region_instance_group_manager" "instances" {
   distribution_policy_zones        = each.value.scale.zones
   distribution_policy_target_shape = "EVEN"
 
-  # An apply ends when the release runs. Traffic goes to it after that, because the URL map depends on this.
+  # An apply ends when the release runs. Traffic goes to it after that, because the URL map depends on this. The size is
+  # what a new group begins with, so that there is something to wait for; from then on it is the autoscaler's.
+  target_size               = each.value.scale.min_instances
   wait_for_instances        = true
   wait_for_instances_status = "UPDATED"
 
@@ -121,6 +123,17 @@ resource "google_compute_region_instance_group_manager" "instances" {
   instance_lifecycle_policy {
     force_update_on_repair    = "YES"
     default_action_on_failure = "REPAIR"
+  }
+
+  # Ten instances, three at a time, each a few minutes in the making.
+  timeouts {
+    create = "30m"
+    update = "60m"
+    delete = "30m"
+  }
+
+  lifecycle {
+    ignore_changes = [target_size]
   }
 
   depends_on = [google_compute_network_firewall_policy_rule.load_balancer, google_project_iam_member.instances]

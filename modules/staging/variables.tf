@@ -56,8 +56,11 @@ variable "dataset" {
     public_key      = string
     export          = optional(string)
     database = object({
-      name = string
-      user = string
+      name            = string
+      user            = string
+      direct          = optional(bool)
+      port            = optional(number)
+      password_secret = optional(string)
     })
     triggers = optional(map(string))
     cpu      = optional(string)
@@ -83,8 +86,8 @@ variable "dataset" {
   }
 
   validation {
-    condition     = var.dataset == null ? true : endswith(var.dataset.database.user, "@${var.project}.iam")
-    error_message = "The import signs in by IAM as an account of staging's project: dataset.database.user ends in @PROJECT.iam."
+    condition     = var.dataset == null ? true : coalesce(var.dataset.database.direct, false) || endswith(var.dataset.database.user, "@${var.project}.iam")
+    error_message = "The import signs in by IAM as an account of staging's project: dataset.database.user ends in @PROJECT.iam. With a password it needs dataset.database.direct."
   }
 
   validation {

@@ -3,8 +3,9 @@ terraform {
 
   required_providers {
     google = {
-      source  = "hashicorp/google"
-      version = ">= 7.17, < 8.0"
+      source = "hashicorp/google"
+      # 7.26 can have a bucket refuse objects that are not encrypted with its key.
+      version = ">= 7.26, < 8.0"
     }
   }
 }

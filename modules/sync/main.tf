@@ -8,28 +8,29 @@ resource "august_runtime_image" "sync" {
 }
 
 resource "august_sync_runtime" "sync" {
-  project             = var.project
-  location            = var.region
-  name                = var.name
-  image               = august_runtime_image.sync.image
-  service_account     = var.service_account
-  database            = var.database
-  drchrono            = var.drchrono
-  pubsub              = var.pubsub
-  coda                = var.coda
-  audit               = var.audit
-  advice              = var.advice
-  control             = var.control
-  scaling             = var.scaling
-  concurrency         = var.concurrency
-  cpu                 = var.cpu
-  memory              = var.memory
-  network             = var.network
-  ingress             = var.ingress
-  public              = var.public
-  rollout             = var.rollout
-  labels              = length(var.labels) > 0 ? var.labels : null
-  deletion_protection = var.deletion_protection
+  project              = var.project
+  location             = var.region
+  name                 = var.name
+  image                = august_runtime_image.sync.image
+  service_account      = var.service_account
+  database             = var.database
+  drchrono             = var.drchrono
+  pubsub               = var.pubsub
+  coda                 = var.coda
+  audit                = var.audit
+  advice               = var.advice
+  control              = var.control
+  scaling              = var.scaling
+  concurrency          = var.concurrency
+  cpu                  = var.cpu
+  memory               = var.memory
+  network              = var.network
+  ingress              = var.ingress
+  public               = var.public
+  binary_authorization = var.binary_authorization
+  rollout              = var.rollout
+  labels               = length(var.labels) > 0 ? var.labels : null
+  deletion_protection  = var.deletion_protection
 }
 
 resource "august_sync_pipeline" "pipelines" {

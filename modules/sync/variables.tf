@@ -15,6 +15,13 @@ variable "audit" {
   default = null
 }
 
+variable "binary_authorization" {
+  description = "Whether the project's Binary Authorization policy decides whether the image may run: with modules/delivery's, one that its pipeline has vouched for."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "coda" {
   description = "Coda, which pipelines send their views to: the secret that holds its token, its API's base URL, and how many writes in ten seconds are the runtime's. Null for none."
   type = object({

@@ -67,6 +67,17 @@ run "whole" {
     condition     = output.subnetworks["us-central1"].id == "projects/feel-august-platform/regions/us-central1/subnetworks/platform-us-central1"
     error_message = "The subnetwork must be told by its id."
   }
+
+  # What the output firewall_policy promises to rules of services.
+  assert {
+    condition     = output.firewall_policy == "platform" && !anytrue([for rule in google_compute_network_firewall_policy_rule.rule : rule.priority >= 10000 && rule.priority < 20000])
+    error_message = "Priorities from 10000 to 19999 must be free."
+  }
+
+  assert {
+    condition     = alltrue([for name, rule in google_compute_network_firewall_policy_rule.rule : rule.action == "allow" || rule.priority >= 20000])
+    error_message = "Rules of services must come before the denials."
+  }
 }
 
 # One may tell this network of the other that it is kept apart from by passing the output on, whole.

@@ -122,13 +122,3 @@ run "a_site_leads_to_what_is_apart" {
 
   expect_failures = [google_compute_network.network]
 }
-
-run "no_such_class" {
-  command = plan
-
-  variables {
-    data_class = "secret"
-  }
-
-  expect_failures = [var.data_class]
-}

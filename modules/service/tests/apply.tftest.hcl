@@ -15,7 +15,6 @@ mock_provider "google" {
 
   mock_resource "google_compute_region_instance_group_manager" {
     defaults = {
-      id             = "projects/feel-august-website/regions/us-central1/instanceGroupManagers/website-blue"
       instance_group = "https://www.googleapis.com/compute/v1/projects/feel-august-website/regions/us-central1/instanceGroups/website-blue"
     }
   }

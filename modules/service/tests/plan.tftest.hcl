@@ -95,7 +95,7 @@ run "instances_are_hardened" {
 
   assert {
     condition = alltrue([for template in google_compute_region_instance_template.instances :
-      template.metadata["block-project-ssh-keys"] == "TRUE" && template.metadata["enable-oslogin"] == "TRUE" && template.metadata["serial-port-enable"] == "FALSE" && template.metadata["google-monitoring-enabled"] == "TRUE"
+      template.metadata["block-project-ssh-keys"] == "TRUE" && template.metadata["enable-oslogin"] == "TRUE" && template.metadata["serial-port-enable"] == "FALSE" && template.metadata["google-monitoring-enabled"] == "true"
     ])
     error_message = "Instances are reachable by a project's keys or the serial port, or tell nothing of their memory."
   }
@@ -130,6 +130,11 @@ run "zones_and_regions" {
   assert {
     condition     = { for key, group in google_compute_region_instance_group_manager.instances : key => group.update_policy[0].max_surge_fixed } == { blue-us-central1 = 3, blue-us-east1 = 2 } && alltrue([for group in google_compute_region_instance_group_manager.instances : group.update_policy[0].max_unavailable_fixed == 0 && group.wait_for_instances_status == "UPDATED"])
     error_message = "An update takes instances away before others are there."
+  }
+
+  assert {
+    condition     = alltrue([for group in google_compute_region_instance_group_manager.instances : group.target_size == 3])
+    error_message = "A new group begins empty, and has traffic before it has instances."
   }
 
   assert {
@@ -411,6 +416,15 @@ run "no_secret_in_the_metadata" {
 
   variables {
     instances = merge(var.instances, { environment = { SESSION_SECRET = "hunter2" } })
+  }
+}
+
+run "variables_are_of_one_line" {
+  command         = plan
+  expect_failures = [var.instances]
+
+  variables {
+    instances = merge(var.instances, { environment = { GREETING = "one\ntwo" } })
   }
 }
 

@@ -3,8 +3,11 @@
 locals {
   # Names of secrets without the version that a reference may have.
   secrets = var.anonymization == null ? {} : {
-    for name, reference in { signing_key = var.anonymization.signing_key_secret, key = var.anonymization.key_secret } :
-    name => split(":", reference)[0] if reference != null
+    for name, reference in {
+      signing_key = var.anonymization.signing_key_secret
+      key         = var.anonymization.key_secret
+      password    = var.anonymization.database.password_secret
+    } : name => split(":", reference)[0] if reference != null
   }
 }
 

@@ -6,9 +6,12 @@ variable "anonymization" {
     endpoint = string
     audience = optional(string)
     database = object({
-      instance = string
-      name     = string
-      user     = string
+      instance        = string
+      name            = string
+      user            = string
+      direct          = optional(bool)
+      port            = optional(number)
+      password_secret = optional(string)
     })
     policy             = any
     signing_key_secret = string
@@ -28,7 +31,7 @@ variable "anonymization" {
 
   validation {
     condition = var.anonymization == null ? true : alltrue([
-      for secret in [var.anonymization.signing_key_secret, var.anonymization.key_secret] : secret == null ? true : can(regex("^[A-Za-z0-9_-]+(:[A-Za-z0-9]+)?$", secret))
+      for secret in [var.anonymization.signing_key_secret, var.anonymization.key_secret, var.anonymization.database.password_secret] : secret == null ? true : can(regex("^[A-Za-z0-9_-]+(:[A-Za-z0-9]+)?$", secret))
     ])
     error_message = "The secrets of anonymization are names of production's own project, such as anonymization-signing-key or anonymization-signing-key:3, and never a key itself."
   }
