@@ -142,7 +142,7 @@ run "accounts" {
   }
 
   assert {
-    condition     = google_project_iam_member.grants[0].role == "roles/resourcemanager.projectIamAdmin" && strcontains(google_project_iam_member.grants[0].condition[0].expression, "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['roles/cloudsql.client', ") && !can(regex("(Admin|admin|owner|editor)'", google_project_iam_member.grants[0].condition[0].expression))
+    condition     = google_project_iam_member.grants[0].role == "roles/resourcemanager.projectIamAdmin" && strcontains(google_project_iam_member.grants[0].condition[0].expression, "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['roles/cloudsql.client', ") && !can(regex("([aA]dmin|roles/owner|roles/editor)'", google_project_iam_member.grants[0].condition[0].expression))
     error_message = "The apply account may grant other roles than the modules grant."
   }
 
