@@ -116,7 +116,7 @@ module "sync" {
   }
 
   # Nobody's traffic is at stake here: a new revision that has passed its self-test has everything at once.
-  rollout = null
+  rollout = { steps = [] }
 
   # All draw on one budget of calls: DrChrono counts them per application and clock hour.
   pipelines = {

@@ -7,6 +7,10 @@ resource "august_runtime_image" "sync" {
   tags       = var.image.tags
 }
 
+locals {
+  steps = length(var.rollout.steps) > 0
+}
+
 resource "august_sync_runtime" "sync" {
   project              = var.project
   location             = var.region
@@ -28,9 +32,14 @@ resource "august_sync_runtime" "sync" {
   ingress              = var.ingress
   public               = var.public
   binary_authorization = var.binary_authorization
-  rollout              = var.rollout
   labels               = length(var.labels) > 0 ? var.labels : null
   deletion_protection  = var.deletion_protection
+
+  rollout = !local.steps && var.rollout.verify == null ? null : {
+    steps     = local.steps ? var.rollout.steps : null
+    bake_time = local.steps ? var.rollout.bake_time : null
+    verify    = var.rollout.verify
+  }
 }
 
 resource "august_sync_pipeline" "pipelines" {

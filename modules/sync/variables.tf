@@ -218,13 +218,14 @@ variable "region" {
 }
 
 variable "rollout" {
-  description = "How traffic comes to a new revision, once it has passed its self-test: percents one after the other, and how long it has to do well with each. Null gives it everything at once. `verify = false` where Terraform cannot reach the service."
+  description = "How traffic comes to a new revision, once it has passed its self-test: percents one after the other, and how long it has to do well with each; with no steps it has everything at once. `verify = false` where Terraform cannot reach the service."
   type = object({
     steps     = optional(list(number), [10, 50])
     bake_time = optional(string, "30s")
     verify    = optional(bool)
   })
-  default = {}
+  default  = {}
+  nullable = false
 }
 
 variable "scaling" {

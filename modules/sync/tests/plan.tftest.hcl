@@ -62,12 +62,12 @@ run "or_has_everything_at_once" {
   command = plan
 
   variables {
-    rollout = null
+    rollout = { steps = [] }
   }
 
   assert {
     condition     = august_sync_runtime.sync.rollout == null
-    error_message = "rollout = null leaves the steps out."
+    error_message = "Without steps there is no rollout to declare."
   }
 }
 
