@@ -102,3 +102,14 @@ func TestLayout(t *testing.T) {
 		t.Errorf("an empty folder: %q", faults)
 	}
 }
+
+// A plan that awaits checks has worked; one with any other error has not, and neither has one that says nothing.
+func TestPlannedButForChecks(t *testing.T) {
+	t.Parallel()
+	const awaits = "Error: Check block assertion known after apply\n\n  on main.tf\n"
+	for out, want := range map[string]bool{awaits: true, awaits + "\nError: No value for required variable\n": false, "killed": false} {
+		if got := plannedButForChecks(out); got != want {
+			t.Errorf("%v for %q", got, out)
+		}
+	}
+}

@@ -68,9 +68,7 @@ func report(t *testing.T, faults []string) {
 // wellFormed wants a configuration that is formatted, and that Terraform has nothing to say about.
 func (r *rig) wellFormed(t *testing.T, dir string, env []string) {
 	t.Helper()
-	if out, err := r.run(t, dir, nil, "fmt", "-check", "-diff", "-recursive"); err != nil {
-		t.Errorf("%s is not formatted: run `make fmt`\n%s", dir, out)
-	}
+	r.formatted(t, dir)
 	r.must(t, dir, "get", "-test-directory=tests")
 	out, _ := r.run(t, dir, env, "validate", "-json") // it fails when it has found something, and says what
 	var said struct {
@@ -89,6 +87,13 @@ func (r *rig) wellFormed(t *testing.T, dir string, env []string) {
 		if d.Summary != "Provider development overrides are in effect" {
 			t.Errorf("%s/%s:%d: %s: %s\n%s", dir, d.Range.Filename, d.Range.Start.Line, d.Severity, d.Summary, d.Detail)
 		}
+	}
+}
+
+func (r *rig) formatted(t *testing.T, dir string) {
+	t.Helper()
+	if out, err := r.run(t, dir, nil, "fmt", "-check", "-diff", "-recursive"); err != nil {
+		t.Errorf("%s is not formatted: run `make fmt`\n%s", dir, out)
 	}
 }
 
@@ -119,7 +124,7 @@ func (r *rig) readme(t *testing.T, module, name string) {
 		if !strings.Contains(example[1], "required_providers") {
 			write(t, filepath.Join(r.tree, dir, "versions.tf"), bothProviders)
 		}
-		r.wellFormed(t, dir, nil)
+		r.formatted(t, dir)
 		r.plans(t, dir, nil)
 	}
 }
