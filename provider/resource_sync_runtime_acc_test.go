@@ -41,6 +41,9 @@ const fullRuntime = `
   timeout_seconds = 120
   public          = true
   ingress         = "all"
+
+  binary_authorization = true
+
   labels          = { team = "billing", stage = "test" }
   timeouts        = { create = "3m", update = "3m", delete = "3m" }
 `
@@ -86,7 +89,12 @@ func TestAccSyncRuntime_basic(t *testing.T) {
 					},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 				},
-				Check: noSecrets(t, r.cloud),
+				Check: resource.ComposeTestCheckFunc(noSecrets(t, r.cloud), func(*terraform.State) error {
+					if b := r.get().BinaryAuthorization; b == nil || !b.UseDefault {
+						return fmt.Errorf("Binary Authorization: %+v", b)
+					}
+					return nil
+				}),
 			},
 			{ // what others set on the service is theirs
 				PreConfig: func() {
@@ -118,6 +126,12 @@ func TestAccSyncRuntime_basic(t *testing.T) {
 				ConfigPlanChecks: resource.ConfigPlanChecks{
 					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate)},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+				Check: func(*terraform.State) error {
+					if b := r.get().BinaryAuthorization; b != nil && b.UseDefault {
+						return fmt.Errorf("Binary Authorization: %+v", b)
+					}
+					return nil
 				},
 			},
 			{ // another name is another service

@@ -219,6 +219,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			"public":          flag("Whether Cloud Run lets requests in without a Google identity. DrChrono's webhooks have none: to receive them this has to be `true`. The runtime checks every request itself, whatever this says."),
 			"ingress": text("Where requests may come from: `all`, `internal` or `internal_and_cloud_load_balancing`.", "all",
 				stringvalidator.OneOf(ingressNames()...)),
+			"binary_authorization": flag("Whether the project's Binary Authorization policy decides whether the image may run. A deployment that it refuses fails, and traffic stays where it is."),
 			"labels": schema.MapAttribute{
 				MarkdownDescription: "Labels of the service: lower-case letters, digits, underscores and hyphens, up to 63 in name and value. Labels that are not named here are left alone.",
 				Optional:            true,

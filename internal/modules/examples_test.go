@@ -50,7 +50,7 @@ func (r *rig) workspaces(t *testing.T, dir string) [][]string {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(body), "terraform.workspace") {
-			return [][]string{{"TF_WORKSPACE=production"}, {"TF_WORKSPACE=staging"}}
+			return [][]string{{"TF_WORKSPACE=production", "TF_VAR_rehearsal=true"}, {"TF_WORKSPACE=staging", "TF_VAR_rehearsal=true"}}
 		}
 	}
 	return [][]string{nil}

@@ -39,7 +39,9 @@ func (s server) GetProviderSchema(context.Context, *tfprotov5.GetProviderSchemaR
 		return nil, err
 	}
 	return &tfprotov5.GetProviderSchemaResponse{
-		Provider: provider, ResourceSchemas: resources, DataSourceSchemas: data, EphemeralResourceSchemas: ephemerals,
+		// Terraform keeps them for as long as it runs.
+		ServerCapabilities: &tfprotov5.ServerCapabilities{GetProviderSchemaOptional: true},
+		Provider:           provider, ResourceSchemas: resources, DataSourceSchemas: data, EphemeralResourceSchemas: ephemerals,
 	}, nil
 }
 

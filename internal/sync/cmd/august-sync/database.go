@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
 
 	"cloud.google.com/go/cloudsqlconn"
+	"cloud.google.com/go/cloudsqlconn/errtype"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -83,10 +85,24 @@ func (c *connector) to(instance string) pgconn.DialFunc {
 		if err != nil {
 			return nil, err
 		}
-		// Cloud SQL may have only a private address; the connector takes the public one when there is one.
-		// It sets keep-alive anew, to the pace of the runtime's own dialler.
-		return d.Dial(ctx, instance, cloudsqlconn.WithAutoIP(), cloudsqlconn.WithTCPKeepAlive(store.KeepAlive))
+		return dial(ctx, d, instance)
 	}
+}
+
+// dial takes the address that the instance has: the public one, else the private one, else, where it has no address of its
+// own, the name of its Private Service Connect endpoint, which the connector has to be asked for.
+func dial(ctx context.Context, d *cloudsqlconn.Dialer, instance string) (net.Conn, error) {
+	// The connector sets keep-alive anew, to the pace of the runtime's own dialler.
+	alive := cloudsqlconn.WithTCPKeepAlive(store.KeepAlive)
+	conn, err := d.Dial(ctx, instance, cloudsqlconn.WithAutoIP(), alive)
+	if _, none := errors.AsType[*errtype.ConfigError](err); !none {
+		return conn, err
+	}
+	conn, psc := d.Dial(ctx, instance, cloudsqlconn.WithPSC(), alive)
+	if _, none := errors.AsType[*errtype.ConfigError](psc); none {
+		return nil, err // not that either
+	}
+	return conn, psc
 }
 
 func (c *connector) get(ctx context.Context) (*cloudsqlconn.Dialer, error) {
