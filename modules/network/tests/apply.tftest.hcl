@@ -64,19 +64,46 @@ run "whole" {
   }
 
   assert {
+    condition = (
+      google_compute_router_nat.region["us-central1"].nat_ips == toset(["https://www.googleapis.com/compute/v1/projects/feel-august-platform/regions/us-central1/addresses/platform"]) &&
+      one(google_compute_router_nat.region["us-central1"].subnetwork).name == output.subnetworks["us-central1"].id &&
+      one(google_compute_router_nat.region["us-central1"].subnetwork).source_ip_ranges_to_nat == toset(["PRIMARY_IP_RANGE"])
+    )
+    error_message = "NAT must call from these addresses, for the subnetwork."
+  }
+
+  assert {
     condition     = output.subnetworks["us-central1"].id == "projects/feel-august-platform/regions/us-central1/subnetworks/platform-us-central1"
     error_message = "The subnetwork must be told by its id."
   }
 
-  # What the output firewall_policy promises to rules of services.
+  # A rule is known by its priority; those from 10000 to 19999 are for services, whose rules come before the denials.
   assert {
-    condition     = output.firewall_policy == "platform" && !anytrue([for rule in google_compute_network_firewall_policy_rule.rule : rule.priority >= 10000 && rule.priority < 20000])
-    error_message = "Priorities from 10000 to 19999 must be free."
+    condition = output.firewall_policy == "platform" && { for name, rule in google_compute_network_firewall_policy_rule.rule : name => rule.priority } == {
+      iap            = 1000
+      load-balancing = 1100
+      google-apis    = 3000
+      within         = 3100
+      partners       = 3200
+      deny-ingress   = 60000
+      deny-egress    = 60001
+    }
+    error_message = "Priorities must stay what they are."
   }
 
   assert {
-    condition     = alltrue([for name, rule in google_compute_network_firewall_policy_rule.rule : rule.action == "allow" || rule.priority >= 20000])
-    error_message = "Rules of services must come before the denials."
+    condition = alltrue([for name, rule in google_compute_network_firewall_policy_rule.rule :
+      rule.action == "allow" && one(one(rule.match).layer4_configs).ip_protocol == "tcp" && length(one(one(rule.match).layer4_configs).ports) > 0
+      if !startswith(name, "deny-")
+    ])
+    error_message = "What is let through is TCP, to ports that are named."
+  }
+
+  assert {
+    condition = alltrue([for rule in google_compute_network_firewall_policy_rule.rule :
+      rule.direction == (length(coalesce(one(rule.match).src_ip_ranges, [])) > 0 ? "INGRESS" : "EGRESS")
+    ])
+    error_message = "What names a source comes in, all else goes out."
   }
 }
 

@@ -71,12 +71,17 @@ run "by_default" {
   }
 
   assert {
+    condition     = google_compute_route.internet[0].dest_range == "0.0.0.0/0" && google_compute_route.internet[0].next_hop_gateway == "default-internet-gateway"
+    error_message = "There must be a route to the partners."
+  }
+
+  assert {
     condition     = toset(keys(google_compute_address.nat)) == toset(["us-central1-0", "us-central1-1", "us-east1-0", "us-east1-1"])
     error_message = "Each region must call from two fixed addresses of its own."
   }
 
   assert {
-    condition     = alltrue([for nat in google_compute_router_nat.region : nat.nat_ip_allocate_option == "MANUAL_ONLY" && nat.log_config[0].enable])
+    condition     = alltrue([for nat in google_compute_router_nat.region : nat.nat_ip_allocate_option == "MANUAL_ONLY" && nat.source_subnetwork_ip_ranges_to_nat == "LIST_OF_SUBNETWORKS" && nat.log_config[0].enable])
     error_message = "NAT must use the fixed addresses, and log."
   }
 

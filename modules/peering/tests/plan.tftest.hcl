@@ -37,9 +37,10 @@ run "one_endpoint_for_each_as_itself" {
     condition = (
       google_compute_forwarding_rule.endpoint.load_balancing_scheme == "" &&
       google_compute_forwarding_rule.endpoint.target == var.database.psc_service_attachment &&
-      google_compute_forwarding_rule.endpoint.network == var.network.id
+      google_compute_forwarding_rule.endpoint.network == var.network.id &&
+      google_compute_forwarding_rule.endpoint.allow_psc_global_access && google_compute_forwarding_rule.endpoint.recreate_closed_psc
     )
-    error_message = "The endpoint must lead from the services' network to the database's service attachment."
+    error_message = "The endpoint must lead from the services' network, in every region, to the database's service attachment, and be made anew when it was closed."
   }
 
   assert {
@@ -48,7 +49,7 @@ run "one_endpoint_for_each_as_itself" {
   }
 
   assert {
-    condition     = google_dns_managed_zone.database.visibility == "private" && google_dns_record_set.database.name == "0123456789ab.3fqp9bm8nzyts.us-central1.sql.goog." && google_dns_record_set.database.rrdatas == tolist(["10.20.0.5"])
+    condition     = google_dns_managed_zone.database.visibility == "private" && google_dns_record_set.database.type == "A" && google_dns_record_set.database.name == "0123456789ab.3fqp9bm8nzyts.us-central1.sql.goog." && google_dns_record_set.database.rrdatas == tolist(["10.20.0.5"])
     error_message = "The instance's name must lead to the endpoint, within the network only."
   }
 

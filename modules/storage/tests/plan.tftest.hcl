@@ -39,8 +39,11 @@ run "safe_by_default" {
   }
 
   assert {
-    condition     = [for rule in google_storage_bucket.bucket.lifecycle_rule : one(rule.condition).days_since_noncurrent_time if one(rule.condition).with_state == "ARCHIVED"] == [90]
-    error_message = "Earlier versions must be kept for 90 days, and then deleted."
+    condition = [for rule in google_storage_bucket.bucket.lifecycle_rule : [one(rule.action).type, one(rule.condition).with_state, coalesce(one(rule.condition).days_since_noncurrent_time, one(rule.condition).age)]] == [
+      ["Delete", "ARCHIVED", 90],
+      ["AbortIncompleteMultipartUpload", "ANY", 7],
+    ]
+    error_message = "Earlier versions must be kept for 90 days and then deleted, and uploads that never end after a week."
   }
 
   assert {
@@ -68,7 +71,7 @@ run "retained" {
   }
 
   assert {
-    condition     = [for rule in google_storage_bucket.bucket.lifecycle_rule : one(rule.condition).age if one(rule.action).type == "Delete"] == [2557]
+    condition     = [for rule in google_storage_bucket.bucket.lifecycle_rule : [one(rule.condition).with_state, one(rule.condition).age] if one(rule.action).type == "Delete"] == [["LIVE", 2557]]
     error_message = "Objects must be deleted at their age, and not before."
   }
 }
@@ -89,13 +92,17 @@ run "own_key" {
   assert {
     condition = (
       google_storage_bucket.bucket.encryption[0].google_managed_encryption_enforcement_config[0].restriction_mode == "FullyRestricted" &&
-      google_storage_bucket.bucket.encryption[0].customer_supplied_encryption_enforcement_config[0].restriction_mode == "FullyRestricted"
+      google_storage_bucket.bucket.encryption[0].customer_supplied_encryption_enforcement_config[0].restriction_mode == "FullyRestricted" &&
+      google_storage_bucket.bucket.encryption[0].customer_managed_encryption_enforcement_config[0].restriction_mode == "NotRestricted"
     )
     error_message = "Objects that another key encrypts must be refused."
   }
 
   assert {
-    condition     = google_kms_crypto_key_iam_member.agent[0].member == "serviceAccount:service-123456789@gs-project-accounts.iam.gserviceaccount.com"
+    condition = (
+      google_kms_crypto_key_iam_member.agent[0].member == "serviceAccount:service-123456789@gs-project-accounts.iam.gserviceaccount.com" &&
+      google_kms_crypto_key_iam_member.agent[0].role == "roles/cloudkms.cryptoKeyEncrypterDecrypter" && google_kms_crypto_key_iam_member.agent[0].crypto_key_id == var.kms_key
+    )
     error_message = "The storage agent must be let use the key."
   }
 }
