@@ -220,7 +220,7 @@ run "reauthentication" {
   }
 
   assert {
-    condition     = google_access_context_manager_gcp_user_access_binding.group["support"].session_settings[0].session_length == "3600s" && google_access_context_manager_gcp_user_access_binding.group["support"].session_settings[0].session_reauth_method == "SECURITY_KEY"
+    condition     = google_access_context_manager_gcp_user_access_binding.group["support"].session_settings[0].session_length == "3600s" && google_access_context_manager_gcp_user_access_binding.group["support"].session_settings[0].session_length_enabled && google_access_context_manager_gcp_user_access_binding.group["support"].session_settings[0].session_reauth_method == "SECURITY_KEY"
     error_message = "A session lasts longer than an hour, or goes on without a second factor."
   }
 
