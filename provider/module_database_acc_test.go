@@ -89,6 +89,7 @@ module "database" {
   labels              = { team = "platform" }
   databases           = { clinic = {} }
   direct_connections  = true
+  access              = { psc = { consumer_projects = [] } }
 
   iam_users = {
     sync    = { email = "august-sync@%[2]s.iam.gserviceaccount.com", database_roles = ["cloudsqlsuperuser"] }
@@ -134,11 +135,11 @@ output "database" { value = module.database.database }
 	_ = conn.Close(t.Context())
 
 	// hashicorp/google's part changes, and the settings are written back whole.
-	labels := []string{`team = "platform"`, `team = "data"`}
+	labels := []string{`team = "platform"`, `team = "data"`, `consumer_projects = []`, `consumer_projects = ["feel-august-website"]`}
 	declare(labels...)
 	g.Apply()
-	g.Settled("a change of the labels")
-	if s = i.get().Settings; s.UserLabels["team"] != "data" || s.AvailabilityType != "REGIONAL" || !s.DeletionProtectionEnabled || s.MaintenanceWindow.UpdateTrack != "week5" {
+	g.Settled("a change of the labels and of who may make an endpoint")
+	if s = i.get().Settings; s.UserLabels["team"] != "data" || len(s.IpConfiguration.PscConfig.AllowedConsumerProjects) != 2 || s.AvailabilityType != "REGIONAL" || !s.DeletionProtectionEnabled || s.MaintenanceWindow.UpdateTrack != "week5" {
 		t.Errorf("after hashicorp/google's change: %+v", s)
 	}
 

@@ -19,7 +19,7 @@ module "database" {
   databases = merge({ august = {} }, local.is_production ? {} : { clinic = {} })
 
   iam_users = {
-    sync = { email = module.sync_foundation.foundation.service_account }
+    sync = { email = module.sync_foundation.foundation.service_account, database_roles = ["cloudsqlsuperuser"] } # it migrates
   }
 
   # Across the country, and never in staging: what is there can be made anew.

@@ -204,7 +204,7 @@ run "by_a_peered_range_too" {
   }
 
   assert {
-    condition     = google_sql_database_instance.this.settings[0].ip_configuration[0].psc_config[0].psc_auto_dns_enabled && google_sql_database_instance.this.settings[0].ip_configuration[0].psc_config[0].psc_auto_connections[0].consumer_service_project_id == "feel-august-platform"
+    condition     = one(google_sql_database_instance.this.settings[0].ip_configuration[0].psc_config).psc_auto_dns_enabled && one(one(google_sql_database_instance.this.settings[0].ip_configuration[0].psc_config).psc_auto_connections).consumer_service_project_id == "feel-august-platform"
     error_message = "An endpoint in the network, and a name that leads to it."
   }
 
