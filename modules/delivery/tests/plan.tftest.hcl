@@ -98,6 +98,11 @@ run "attestation" {
     condition     = google_kms_crypto_key_iam_member.signer.role == "roles/cloudkms.signerVerifier" && google_container_analysis_note_iam_member.signer.role == "roles/containeranalysis.notes.attacher"
     error_message = "The build account may not sign, or may do more than that."
   }
+
+  assert {
+    condition     = google_container_analysis_note_iam_member.attestor.role == "roles/containeranalysis.notes.occurrences.viewer" && google_container_analysis_note_iam_member.attestor.note == google_container_analysis_note.built.name
+    error_message = "The attestor cannot read what was attested, so that nothing would run."
+  }
 }
 
 run "github" {
