@@ -119,7 +119,7 @@ func (d *capacityAdviceDataSource) Schema(_ context.Context, _ datasource.Schema
 					"cpu":                      figure("Processors of an instance of the service. Default: as it is deployed, else `1`.", leastCPU, mostCPU),
 					"burst_percent":            figure("`burst_percent` of this service.", 0, 1000),
 					"sudden":                   schema.BoolAttribute{MarkdownDescription: "Whether the burst comes from one moment to the next, and is not to wait until instances have started: `min_instances` then have room for it, or, where connections are too few for that, for so much of it that the rest is caught up with in `drain_seconds`. Default: `false`.", Optional: true},
-					"drain_seconds":            figure("Seconds within which the requests of a `sudden` burst that have waited for instances to start are to be worked off, once those are there. Default: `5`.", 1, 600),
+					"drain_seconds":            figure("Seconds within which the requests of a `sudden` burst that have waited for instances to start are to be worked off, once those are there. Default: `10`.", 1, 600),
 					"requests_per_second":      figure("Requests a second, in the mean.", 0, mostRate),
 					"peak_requests_per_second": figure("Requests a second of the busiest minute to be ready for.", 0, mostRate),
 					"latency_ms":               figure("Milliseconds that a request takes, in the mean.", leastFigure, mostMillis),

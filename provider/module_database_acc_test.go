@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -46,6 +48,20 @@ func projectRoles(t *testing.T) string {
 	}))
 	t.Cleanup(server.Close)
 	return server.URL + "/"
+}
+
+// The module has hashicorp/google look away from all that the guide says it should.
+func TestModuleDatabase_ignores(t *testing.T) {
+	body, err := os.ReadFile("../modules/database/main.tf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile(`(?s)ignore_changes = \[(.*?)\n    \]`).FindString(string(body))
+	for _, ignored := range documentedIgnores(t) {
+		if !strings.Contains(block, ignored+",") {
+			t.Errorf("the module's instance does not ignore %s", ignored)
+		}
+	}
 }
 
 // The module is applied for real, by hashicorp/google and by this provider, each of which then changes its own part: the

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,11 +28,6 @@ func TestAccHashicorpGoogle_moduleStaging(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := os.ReadFile("../examples/local/policy.tf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.Write("policy.tf", string(policy))
 	r := &runtimeRig{t: t, cloud: cloud, name: "rt-" + name}
 	image := pushedImage(t, cloud, "august-sync", localtest.Runtime(t))
 	runtime := strings.Replace(r.resource(image, ""), `name            = "august"`, `name            = "`+name+`"`, 1)
@@ -42,6 +36,11 @@ func TestAccHashicorpGoogle_moduleStaging(t *testing.T) {
 	inStaging := strings.NewReplacer(`provider "august" {`, "provider \"august\" {\n  alias = \"staging\"", accProject, localtest.Staging).Replace(providerBlock(cloud))
 	declare := func(anonymization, staging string) {
 		g.Write("main.tf", providerBlock(cloud)+inStaging+fmt.Sprintf(`
+module "policy" {
+  source      = "%[4]s/staging/policy"
+  attestation = { by = "Privacy Officer", expires = "2099-12-31" }
+}
+
 resource "google_sql_database" "this" {
   for_each = toset([%[1]q, %[2]q])
   project  = each.value
@@ -103,7 +102,7 @@ module "source" {
     database           = merge({ instance = "platform" }, %s)
     signing_key_secret = "anonymization-signing-key"
     memory             = "512Mi"
-    policy             = local.anonymization_policy
+    policy             = module.policy.policy
     triggers           = { refresh = "2027-01" }
   }`, image, database), fmt.Sprintf(`
 module "staging" {

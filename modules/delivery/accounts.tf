@@ -168,3 +168,19 @@ resource "google_storage_bucket_iam_member" "state" {
     expression  = "resource.name == \"projects/_/buckets/${var.state.bucket}\" || resource.name.startsWith(\"projects/_/buckets/${var.state.bucket}/objects/${trimsuffix(var.state.prefix, "/")}/\")"
   }
 }
+
+# A saved plan that is to be applied lies beside the state, since it holds values of it. It is made under a name of its own and never
+# written over: what is applied is known by its digest.
+resource "google_storage_bucket_iam_member" "plans" {
+  count = var.state == null ? 0 : 1
+
+  bucket = var.state.bucket
+  role   = "roles/storage.objectCreator"
+  member = google_service_account.this["plan"].member
+
+  condition {
+    title       = "plans_of_${var.environment}"
+    description = "Saved plans of one environment, which are kept for the apply."
+    expression  = "resource.name.startsWith(\"projects/_/buckets/${var.state.bucket}/objects/${trimsuffix(var.state.prefix, "/")}/plans/\")"
+  }
+}

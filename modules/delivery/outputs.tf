@@ -29,6 +29,7 @@ output "delivery" {
     google_project_iam_member.grants,
     google_project_iam_member.plan,
     google_service_account_iam_member.github,
+    google_storage_bucket_iam_member.plans,
     google_storage_bucket_iam_member.state,
   ]
 }

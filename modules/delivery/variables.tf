@@ -239,7 +239,7 @@ variable "repositories" {
 }
 
 variable "state" {
-  description = "The bucket of Terraform's state, and the prefix of the environment's in it: the plan account reads it, the apply account writes it. Null when somebody else gives that access."
+  description = "The bucket of Terraform's state, and the prefix of the environment's in it: the plan account reads it and keeps saved plans at `<prefix>/plans/`, the apply account writes it. Null when somebody else gives that access."
   type = object({
     bucket = string
     prefix = string

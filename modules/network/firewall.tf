@@ -47,14 +47,15 @@ locals {
   } }
 
   _allowed_out = merge(
-    {
-      google-apis = {
-        priority    = 3000
-        direction   = "EGRESS"
-        dest        = local.google_apis_ranges
-        ports       = [443]
-        description = "Google's APIs, at their addresses for private access."
-      }
+    { google-apis = {
+      priority    = 3000
+      direction   = "EGRESS"
+      dest        = local.google_apis_ranges
+      ports       = [443]
+      description = "Google's APIs, at their addresses for private access."
+    } },
+    # A rule without ports would allow all of them.
+    length(var.egress.private_ports) == 0 ? {} : {
       within = {
         priority    = 3100
         direction   = "EGRESS"

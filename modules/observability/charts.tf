@@ -66,7 +66,8 @@ locals {
       ],
       [for group in service.instance_groups : { title = "${name}: machines of ${group}", filter = "metric.type = \"compute.googleapis.com/instance_group/size\" AND resource.type = \"instance_group\" AND resource.labels.instance_group_name = \"${group}\" AND ${local.here}", align = "ALIGN_MEAN", reduce = "REDUCE_SUM", by = [] }],
       [for group in service.instance_groups : { title = "${name}: processors of ${group}", filter = "metric.type = \"compute.googleapis.com/instance/cpu/utilization\" AND resource.type = \"gce_instance\" AND metadata.system_labels.instance_group = \"${group}\" AND ${local.here}", align = "ALIGN_MEAN", reduce = "REDUCE_MEAN", by = [] }],
-      [for group in service.instance_groups : { title = "${name}: memory of ${group}, %", filter = "metric.type = \"agent.googleapis.com/memory/percent_used\" AND resource.type = \"gce_instance\" AND metadata.system_labels.instance_group = \"${group}\" AND metric.labels.state = \"used\" AND ${local.here}", align = "ALIGN_MEAN", reduce = "REDUCE_MAX", by = [] }],
+      [for group in service.instance_groups : { title = "${name}: memory of ${group}, by Ops Agent, %", filter = "metric.type = \"agent.googleapis.com/memory/percent_used\" AND resource.type = \"gce_instance\" AND metadata.system_labels.instance_group = \"${group}\" AND metric.labels.state = \"used\" AND ${local.here}", align = "ALIGN_MEAN", reduce = "REDUCE_MAX", by = [] }],
+      [for group in service.instance_groups : { title = "${name}: memory of ${group}, by the system's own agent, %", filter = "metric.type = \"compute.googleapis.com/guest/memory/percent_used\" AND resource.type = \"gce_instance\" AND metadata.system_labels.instance_group = \"${group}\" AND metric.labels.state = \"used\" AND ${local.here}", align = "ALIGN_MEAN", reduce = "REDUCE_MAX", by = [] }],
     ) if service.kind == "load_balancer"]),
   )
 

@@ -194,6 +194,11 @@ variable "objectives" {
   }
 
   validation {
+    condition     = var.objectives.webhook_goal <= 0.998
+    error_message = "objectives.webhook_goal is at most 0.998: a webhook's time is measured in two parts, and each gets half of what may be late, of which Cloud Monitoring takes no less than 0.001."
+  }
+
+  validation {
     condition     = alltrue([for seconds in [var.objectives.webhook_seconds, var.objectives.full_sync_seconds, var.objectives.recovery_seconds] : seconds > 0])
     error_message = "The times of objectives are in seconds and above 0."
   }

@@ -42,7 +42,7 @@ variable "armor" {
 }
 
 variable "cloud_run" {
-  description = "Cloud Run service behind the load balancer, by its name and the regions it runs in; exactly one of this and instances. Its ingress has to be internal-and-cloud-load-balancing, or its own address goes past everything that is declared here."
+  description = "Cloud Run service behind the load balancer, by its name and the regions it runs in; exactly one of this and instances. Its ingress has to be internal_and_cloud_load_balancing, or its own address goes past everything that is declared here."
   type = object({
     regions = set(string)
     service = string

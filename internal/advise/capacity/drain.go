@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise"
 )
 
 // DefaultDrain is within how many seconds of the start of further instances what has gathered until then is to be worked off.
-const DefaultDrain = 5
+const DefaultDrain = 10
 
 // unknownStart is how many seconds an instance is taken to need where none was seen to start.
 const unknownStart = 10
@@ -47,20 +48,33 @@ func (l load) surge(s Service, set Settings) surge {
 func (l load) drains(s Service, set Settings) bool { return l.surge(s, set).drain <= l.drain*(1+1e-9) }
 
 // ready leaves a service whose burst comes all at once what so many connections carry, divided between instances that are there
-// beforehand and those that start, such that the burst is caught up with the soonest. It says whether there was a choice.
+// beforehand and those that start: as many beforehand as leave room for the rest to be worked off in time, since what waits for a
+// start is at the mercy of it; or, where that cannot be, such that it is the soonest. It says whether there was a choice.
 func (c *choice) ready(share int64) bool {
 	var best Settings
 	var is surge
+	late := func(s surge) float64 { return max(s.drain, c.load.drain) } // all that is in time is alike
+	better := func(a, b surge) bool {
+		switch {
+		case late(a) != late(b):
+			return late(a) < late(b)
+		case a.backlog != b.backlog && !math.IsInf(a.drain, 1):
+			return a.backlog < b.backlog
+		}
+		return a.whole > b.whole*(1+1e-9)
+	}
 	for pool := c.alone; pool >= c.possible(); pool-- {
-		usual, room := c.option(pool).MinInstances, c.capped(pool, 1, share)
+		usual, room := c.option(pool).MinInstances, c.capped(pool, 1, share).MaxInstances
+		with := func(least int64) Settings { return c.capped(pool, max(1, min(least, usual)), share) }
 		// Each instance that is there beforehand takes the place of one that starts, as both are counted while a new revision is rolled
-		// out. What is worked off in time then rises or falls with each of them, so that it is best at an end of what is possible.
-		for _, least := range []int64{1, room.MaxInstances / 2, room.MaxInstances/2 + 1, usual} {
-			set := c.capped(pool, max(1, min(least, usual)), share)
+		// out. How soon all is worked off then rises or falls with each of them.
+		most := int64(sort.Search(int(usual), func(n int) bool { return !c.load.drains(c.Service, with(int64(n+1))) }))
+		for _, least := range []int64{1, most, room / 2, room/2 + 1, usual} {
+			set := with(least)
 			if set.MaxInstances == 0 {
 				continue
 			}
-			if got := c.load.surge(c.Service, set); best.MaxInstances == 0 || got.drain < is.drain || got.drain == is.drain && got.whole > is.whole*(1+1e-9) {
+			if got := c.load.surge(c.Service, set); best.MaxInstances == 0 || better(got, is) {
 				best, is = set, got
 			}
 		}

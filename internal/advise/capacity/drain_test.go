@@ -31,8 +31,9 @@ func TestAdvise_allAtOnce(t *testing.T) {
 		// Those that are there beforehand are counted twice: 50 connections carry the burst, and 65 are left for all.
 		"warm instances":       {130, 3000, 0, "5/5/10/13", true, "", "13 instances, 10 of them there beforehand"},
 		"a start that is long": {125, 20_000, 0, "10/10/5/6", true, "", "nothing gathers"},
-		// 97 are too few for that; when few are there beforehand, many can start.
-		"a start that is short":      {112, 3000, 0, "16/16/1/5", true, "", "worked off in 1071 ÷ (800 - 500) = 3.57 s, where 5 s are meant; nobody waits longer than 1071 ÷ 500 = 2.14 s"},
+		// 97 are too few for that: the fewer are there beforehand, the more can start.
+		"few beforehand":             {112, 3000, 0, "4/4/11/13", true, "", "worked off in 189 ÷ (520 - 500) = 9.45 s, where 10 s are meant; nobody waits longer than 189 ÷ 500 = 0.378 s"},
+		"and soon done":              {112, 3000, 4, "6/6/5/11", true, "", "worked off in 630 ÷ (660 - 500) = 3.94 s, where 4 s are meant; nobody waits longer than 630 ÷ 500 = 1.26 s"},
 		"not in time":                {112, 3000, 2, "16/16/1/5", false, "BURST_DRAINS_SLOWLY", "3.57 s, where 2 s are meant"},
 		"of a start that nobody saw": {112, -1, 0, "16/16/1/5", false, "BURST_DRAINS_SLOWLY", "in 10 s, as start_ms is not known"},
 		"less than what comes":       {60, 3000, 0, "3/3/1/14", false, "BURST_NOT_CARRIED", "not caught up with while the burst lasts"},

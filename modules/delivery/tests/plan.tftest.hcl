@@ -163,6 +163,17 @@ run "accounts" {
     condition     = alltrue([for grant in values(google_storage_bucket_iam_member.state) : grant.condition[0].expression == "resource.name == \"projects/_/buckets/feel-august-state\" || resource.name.startsWith(\"projects/_/buckets/feel-august-state/objects/platform/production/\")"])
     error_message = "An account reaches another environment's state."
   }
+
+  assert {
+    condition = alltrue([for grant in google_storage_bucket_iam_member.plans : grant.role == "roles/storage.objectCreator"
+    && grant.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/feel-august-state/objects/platform/production/plans/\")"])
+    error_message = "The plan account does more than keep new plans beside the state."
+  }
+
+  assert {
+    condition     = length(google_storage_bucket_iam_member.plans) == 1
+    error_message = "Nobody may keep a plan for its apply."
+  }
 }
 
 run "many_grantable_roles" {
@@ -187,7 +198,7 @@ run "nothing_to_grant_and_no_state" {
   }
 
   assert {
-    condition     = length(google_project_iam_member.grants) == 0 && length(google_storage_bucket_iam_member.state) == 0
+    condition     = length(google_project_iam_member.grants) == 0 && length(google_storage_bucket_iam_member.state) + length(google_storage_bucket_iam_member.plans) == 0
     error_message = "An empty set lets the apply account grant anything, or somebody is given a state that there is none of."
   }
 }

@@ -178,6 +178,7 @@ run "ways_in_and_out_are_named" {
   command = plan
 
   variables {
+    egress = { private_ports = [] }
     iap = {
       members          = ["group:oncall@example.com"]
       service_accounts = ["bastion@feel-august-platform.iam.gserviceaccount.com"]
@@ -222,5 +223,10 @@ run "ways_in_and_out_are_named" {
   assert {
     condition     = google_compute_network_firewall_policy_rule.rule["metrics"].match[0].src_ip_ranges == tolist(["10.10.0.0/20"]) && google_compute_network_firewall_policy_rule.rule["metrics"].direction == "INGRESS"
     error_message = "Traffic in must be named by where it comes from."
+  }
+
+  assert {
+    condition     = !contains(keys(google_compute_network_firewall_policy_rule.rule), "within")
+    error_message = "A rule without ports would allow all of them."
   }
 }

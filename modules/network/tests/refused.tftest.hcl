@@ -62,14 +62,29 @@ run "small_or_too_large" {
   expect_failures = [var.iap, var.private_traffic, var.regions]
 }
 
-run "a_zone" {
+run "a_zone_and_all_ports" {
   command = plan
 
   variables {
+    egress  = { fqdns = [for number in range(101) : "host-${number}.example.com"] }
+    iap     = { members = ["group:oncall@example.com"], secure_tags = ["tagValues/1"], ports = [] }
     regions = { us-central1-a = { cidr = "10.10.0.0/20" } }
   }
 
-  expect_failures = [var.regions]
+  expect_failures = [var.egress, var.iap, var.regions]
+}
+
+run "no_region" {
+  command = plan
+
+  variables {
+    regions                 = {}
+    private_services        = { cidr = "10.64.0.0/20" }
+    private_service_connect = { connections = 0 }
+    private_traffic         = { nothing = { priority = 2000, direction = "INGRESS", cidrs = [], ports = [443] } }
+  }
+
+  expect_failures = [var.private_service_connect, var.private_traffic, var.regions, var.restrict_peering]
 }
 
 run "vpn_elsewhere" {

@@ -426,12 +426,13 @@ run "refused_4" {
   command = plan
 
   variables {
-    audit    = { members = { all = "allUsers" } }
-    channels = { team = { pubsub_topic = "alerts" } }
-    services = { website = { region = "us-central1", availability = 0.9 } }
+    audit      = { members = { all = "allUsers" } }
+    channels   = { team = { pubsub_topic = "alerts" } }
+    objectives = { webhook_goal = 0.999 }
+    services   = { website = { region = "us-central1", availability = 0.9 } }
   }
 
-  expect_failures = [var.audit, var.channels, var.services]
+  expect_failures = [var.audit, var.channels, var.objectives, var.services]
 }
 
 # Refused: a key without an account, half a channel's name, an address for a host.

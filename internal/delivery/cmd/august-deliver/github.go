@@ -30,7 +30,7 @@ func add(variable, text string) (err error) {
 	if name == "" {
 		return nil
 	}
-	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the runner names it
 	if err != nil {
 		return fmt.Errorf("%s: %w", variable, err)
 	}

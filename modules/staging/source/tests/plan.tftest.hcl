@@ -48,7 +48,7 @@ run "one_way" {
   }
 
   assert {
-    condition     = anytrue([for rule in google_storage_bucket.this.lifecycle_rule : anytrue([for c in rule.condition : c.age == 30]) && anytrue([for a in rule.action : a.type == "Delete"])])
+    condition     = [for rule in google_storage_bucket.this.lifecycle_rule : one(rule.condition).age if one(rule.action).type == "Delete"] == [30]
     error_message = "Exports do not lie about for longer than a month."
   }
 
