@@ -56,6 +56,14 @@ resource "google_binary_authorization_attestor" "built" {
   }
 }
 
+# As whom the attestor looks attestations up: without this it finds none, and nothing runs.
+resource "google_container_analysis_note_iam_member" "attestor" {
+  project = var.project
+  note    = google_container_analysis_note.built.name
+  role    = "roles/containeranalysis.notes.occurrences.viewer"
+  member  = "serviceAccount:${google_binary_authorization_attestor.built.attestation_authority_note[0].delegation_service_account_email}"
+}
+
 # The project's one policy. Google's own system images pass; everything else needs every attestor to vouch for its digest.
 resource "google_binary_authorization_policy" "this" {
   project                       = var.project
@@ -75,6 +83,8 @@ resource "google_binary_authorization_policy" "this" {
       name_pattern = admission_whitelist_patterns.value
     }
   }
+
+  depends_on = [google_container_analysis_note_iam_member.attestor]
 }
 
 resource "google_kms_crypto_key_iam_member" "signer" {

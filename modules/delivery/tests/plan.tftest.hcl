@@ -98,6 +98,11 @@ run "attestation" {
     condition     = google_kms_crypto_key_iam_member.signer.role == "roles/cloudkms.signerVerifier" && google_container_analysis_note_iam_member.signer.role == "roles/containeranalysis.notes.attacher"
     error_message = "The build account may not sign, or may do more than that."
   }
+
+  assert {
+    condition     = google_container_analysis_note_iam_member.attestor.role == "roles/containeranalysis.notes.occurrences.viewer" && google_container_analysis_note_iam_member.attestor.note == google_container_analysis_note.built.name
+    error_message = "The attestor cannot read what was attested, so that nothing would run."
+  }
 }
 
 run "github" {
@@ -396,4 +401,104 @@ run "the_state_of_all_environments" {
   }
 
   expect_failures = [var.state]
+}
+
+run "a_project_by_its_number" {
+  command = plan
+
+  variables {
+    project = "123456789012"
+  }
+
+  expect_failures = [var.project]
+}
+
+run "a_project_number_that_is_a_name" {
+  command = plan
+
+  variables {
+    project_number = "feel-august-platform"
+  }
+
+  expect_failures = [var.project_number]
+}
+
+run "an_environment_that_is_none" {
+  command = plan
+
+  variables {
+    environment = "test"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "a_name_that_is_too_long" {
+  command = plan
+
+  variables {
+    name = "deliver-to-the-platform"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_repository_by_its_address" {
+  command = plan
+
+  variables {
+    github = { repository = "https://github.com/feel-august/platform", owner_id = "1001", repository_id = "2002" }
+  }
+
+  expect_failures = [var.github]
+}
+
+run "a_branch_that_would_end_the_condition" {
+  command = plan
+
+  variables {
+    github = { repository = "feel-august/platform", owner_id = "1001", repository_id = "2002", branch = "main\" || true" }
+  }
+
+  expect_failures = [var.github]
+}
+
+run "an_attestor_by_its_name" {
+  command = plan
+
+  variables {
+    binary_authorization = { attestors = ["deliver-built"] }
+  }
+
+  expect_failures = [var.binary_authorization]
+}
+
+run "a_key_level_that_is_none" {
+  command = plan
+
+  variables {
+    binary_authorization = { key_level = "PAPER" }
+  }
+
+  expect_failures = [var.binary_authorization]
+}
+
+run "a_consumer_by_its_name" {
+  command = plan
+
+  variables {
+    consumers = { staging = "feel-august-platform-staging" }
+  }
+
+  expect_failures = [var.consumers]
+}
+
+run "a_registry_with_capitals" {
+  command = plan
+
+  variables {
+    repositories = { August = {} }
+  }
+
+  expect_failures = [var.repositories]
 }

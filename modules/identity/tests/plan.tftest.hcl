@@ -480,3 +480,185 @@ run "patients_data_in_staging" {
 
   expect_failures = [var.data_class]
 }
+
+run "a_project_by_its_number" {
+  command = plan
+
+  variables {
+    project = "123456789012"
+  }
+
+  expect_failures = [var.project]
+}
+
+run "a_project_number_that_is_a_name" {
+  command = plan
+
+  variables {
+    project_number = "feel-august-platform"
+  }
+
+  expect_failures = [var.project_number]
+}
+
+run "an_environment_that_is_none" {
+  command = plan
+
+  variables {
+    environment = "test"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "a_data_class_that_is_none" {
+  command = plan
+
+  variables {
+    data_class = "secret"
+  }
+
+  expect_failures = [var.data_class]
+}
+
+run "a_log_type_that_is_none" {
+  command = plan
+
+  variables {
+    audit = { log_types = ["ADMIN_READ", "DATA_READ", "EVERYTHING"] }
+  }
+
+  expect_failures = [var.audit]
+}
+
+run "a_role_id_with_hyphens" {
+  command = plan
+
+  variables {
+    custom_roles = { claims-reader = { title = "Claims reader", description = "Reads claims.", permissions = ["storage.objects.get"] } }
+  }
+
+  expect_failures = [var.custom_roles]
+}
+
+run "a_role_that_is_none" {
+  command = plan
+
+  variables {
+    groups = { platform = { group = "platform@example.com", roles = ["monitoring.viewer"] } }
+  }
+
+  expect_failures = [var.groups]
+}
+
+run "a_role_of_a_service_that_is_none" {
+  command = plan
+
+  variables {
+    service_accounts = { august-sync = { display_name = "Sync runtime", roles = ["cloudsql.client"] } }
+  }
+
+  expect_failures = [var.service_accounts]
+}
+
+run "an_account_id_that_is_too_short" {
+  command = plan
+
+  variables {
+    service_accounts = { sync = { display_name = "Sync runtime" } }
+  }
+
+  expect_failures = [var.service_accounts]
+}
+
+run "a_denied_permission_of_the_old_kind" {
+  command = plan
+
+  variables {
+    human_denial = { permissions = ["storage.objects.get"] }
+  }
+
+  expect_failures = [var.human_denial]
+}
+
+run "a_trusted_project_by_its_name" {
+  command = plan
+
+  variables {
+    human_denial = { trusted_projects = { website = "feel-august-website" } }
+  }
+
+  expect_failures = [var.human_denial]
+}
+
+run "an_organization_by_its_name" {
+  command = plan
+
+  variables {
+    organization = { id = "feel-august.example" }
+  }
+
+  expect_failures = [var.organization]
+}
+
+run "an_access_policy_by_its_name" {
+  command = plan
+
+  variables {
+    organization = { id = "987654321098", access_policy = "default" }
+  }
+
+  expect_failures = [var.organization]
+}
+
+run "an_entitlement_with_capitals" {
+  command = plan
+
+  variables {
+    phi_access = { Claims = { eligible = ["support@example.com"], approvers = ["privacy@example.com"] } }
+  }
+
+  expect_failures = [var.phi_access]
+}
+
+run "a_grant_to_a_member" {
+  command = plan
+
+  variables {
+    phi_access = { claims-support = { eligible = ["user:ann@example.com"], approvers = ["privacy@example.com"] } }
+  }
+
+  expect_failures = [var.phi_access]
+}
+
+run "signing_in_is_no_second_factor" {
+  command = plan
+
+  variables {
+    reauthentication = { iap_method = "LOGIN" }
+  }
+
+  expect_failures = [var.reauthentication]
+}
+
+run "an_access_level_with_hyphens" {
+  command = plan
+
+  variables {
+    access_levels = { the-office = { regions = ["US"] } }
+  }
+
+  expect_failures = [var.access_levels]
+}
+
+run "sessions_without_an_organization" {
+  command = plan
+
+  variables {
+    organization     = null
+    phi_access       = {}
+    reauthentication = { groups = { support = { group_key = "01d520gv4vjcrht" } } }
+  }
+
+  expect_failures = [var.reauthentication]
+}

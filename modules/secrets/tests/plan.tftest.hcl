@@ -285,3 +285,43 @@ run "a_destroyed_version_gone_at_once" {
 
   expect_failures = [var.version_destroy_days]
 }
+
+run "a_project_by_its_number" {
+  command = plan
+
+  variables {
+    project = "123456789012"
+  }
+
+  expect_failures = [var.project]
+}
+
+run "a_project_number_that_is_a_name" {
+  command = plan
+
+  variables {
+    project_number = "feel-august-platform"
+  }
+
+  expect_failures = [var.project_number]
+}
+
+run "an_environment_that_is_none" {
+  command = plan
+
+  variables {
+    environment = "test"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "a_set_with_capitals" {
+  command = plan
+
+  variables {
+    name = "Platform"
+  }
+
+  expect_failures = [var.name]
+}
