@@ -6,6 +6,11 @@ resource "google_monitoring_notification_channel" "this" {
   type         = each.value.email != null ? "email" : "pubsub"
   labels       = each.value.email != null ? { email_address = each.value.email } : { topic = each.value.pubsub_topic }
   user_labels  = local.labels
+
+  # Google deletes no channel that an alert still names: alerts are to have changed first.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # Monitoring's service agent is who publishes.

@@ -35,6 +35,11 @@ resource "google_monitoring_uptime_check_config" "this" {
     type   = "uptime_url"
     labels = { project_id = var.project, host = each.value.host }
   }
+
+  # Another host is another check, and Google deletes none that an alert still names.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # Monitoring's service agent is who asks.

@@ -64,3 +64,23 @@ run "everything" {
     error_message = "Cloud Monitoring takes no more than 100 widgets."
   }
 }
+
+# What alerts name goes after they have changed.
+run "less_of_it" {
+  command = apply
+
+  variables {
+    project        = "feel-august-platform"
+    project_number = "123456789012"
+    name           = "august-platform"
+    environment    = "production"
+    region         = "us-central1"
+    channels       = { team = { email = "platform@example.com" } }
+    services       = { website = { region = "us-central1", uptime = { host = "www.example.com" } } }
+  }
+
+  assert {
+    condition     = toset(keys(output.observability.objectives)) == toset(["website-availability", "website-latency", "website-uptime"]) && keys(output.observability.channels) == ["team"]
+    error_message = "What is no longer asked for is gone."
+  }
+}
