@@ -184,7 +184,7 @@ func commonFaults(sources []source) []string {
 func resourceFaults(file string, b *hclsyntax.Block) []string {
 	var faults []string
 	for _, r := range refused {
-		if r.name.MatchString(b.Labels[0]) && !(b.Type == "data" && pure[b.Labels[0]]) {
+		if r.name.MatchString(b.Labels[0]) && (b.Type != "data" || !pure[b.Labels[0]]) {
 			faults = append(faults, at(file, b)+b.Labels[0]+" "+r.why)
 		}
 	}

@@ -40,7 +40,7 @@ func record(ctx context.Context, version, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	to, err := os.Create(filepath.Clean(file)) //nolint:gosec // a developer names the file
+	to, err := os.Create(filepath.Clean(file))
 	if err != nil {
 		return err
 	}
