@@ -8,6 +8,9 @@ module "network" {
   data_class = "phi"
   regions    = { for region, cidr in local.environment.cidrs : region => { cidr = cidr } }
 
+  # A project declares a constraint once, and in staging modules/staging does.
+  restrict_peering = local.is_production
+
   iap = {
     members          = ["group:platform-oncall@feel-august.example"]
     service_accounts = [module.sync_foundation.foundation.service_account]

@@ -118,6 +118,20 @@ run "by_default" {
   }
 
   assert {
+    condition = alltrue([for domain in ["gcr.io", "googleapis.com", "pkg.dev", "run.app"] : (
+      google_dns_record_set.google[domain].type == "A" &&
+      google_dns_record_set.google_names[domain].type == "CNAME" &&
+      google_dns_record_set.google_names[domain].name == "*.${domain}." && google_dns_record_set.google_names[domain].rrdatas == tolist(["${domain}."])
+    )])
+    error_message = "Every name of Google's APIs must lead to these addresses."
+  }
+
+  assert {
+    condition     = alltrue([for route in google_compute_route.google_apis : route.next_hop_gateway == "default-internet-gateway"])
+    error_message = "The addresses of Google's APIs are behind the gateway of that name."
+  }
+
+  assert {
     condition     = google_compute_route.google_apis["vip"].dest_range == "199.36.153.8/30" && contains(google_compute_network_firewall_policy_rule.rule["google-apis"].match[0].dest_ip_ranges, "199.36.153.8/30")
     error_message = "The addresses of Google's APIs must have a route, and be let through."
   }
