@@ -61,6 +61,20 @@ func (server) ValidateEphemeralResourceConfig(context.Context, *tfprotov5.Valida
 	return &tfprotov5.ValidateEphemeralResourceConfigResponse{}, nil
 }
 
+// UpgradeResourceState reads a state that this recording's schema has written: OpenTofu asks for that even where it mocks.
+func (s server) UpgradeResourceState(_ context.Context, req *tfprotov5.UpgradeResourceStateRequest) (*tfprotov5.UpgradeResourceStateResponse, error) {
+	resource, err := decode(s.recording.Resources[req.TypeName])
+	if err != nil {
+		return nil, err
+	}
+	state, err := req.RawState.Unmarshal(resource.ValueType())
+	if err != nil {
+		return nil, err
+	}
+	upgraded, err := tfprotov5.NewDynamicValue(resource.ValueType(), state)
+	return &tfprotov5.UpgradeResourceStateResponse{UpgradedState: &upgraded}, err
+}
+
 func (server) StopProvider(context.Context, *tfprotov5.StopProviderRequest) (*tfprotov5.StopProviderResponse, error) {
 	return &tfprotov5.StopProviderResponse{}, nil
 }

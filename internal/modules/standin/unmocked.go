@@ -26,10 +26,6 @@ func (unmocked) ConfigureProvider(context.Context, *tfprotov5.ConfigureProviderR
 	return nil, errUnmocked
 }
 
-func (unmocked) UpgradeResourceState(context.Context, *tfprotov5.UpgradeResourceStateRequest) (*tfprotov5.UpgradeResourceStateResponse, error) {
-	return nil, errUnmocked
-}
-
 func (unmocked) UpgradeResourceIdentity(context.Context, *tfprotov5.UpgradeResourceIdentityRequest) (*tfprotov5.UpgradeResourceIdentityResponse, error) {
 	return nil, errUnmocked
 }
