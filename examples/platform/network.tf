@@ -11,11 +11,6 @@ module "network" {
   # A project declares a constraint once, and in staging modules/staging does.
   restrict_peering = local.is_production
 
-  iap = {
-    members          = ["group:platform-oncall@feel-august.example"]
-    service_accounts = [module.sync_foundation.foundation.service_account]
-  }
-
   separate_from = {
     for name, other in local.environments : name => {
       project    = other.project
