@@ -111,8 +111,8 @@ func variableFaults(file string, b *hclsyntax.Block) []string {
 	}
 	byDefault := literal(b.Body, "default")
 	mayBeNull := byDefault != cty.NilVal && byDefault.IsNull()
-	if nullable := literal(b.Body, "nullable"); !mayBeNull && (nullable == cty.NilVal || nullable.True()) {
-		faults = append(faults, at(file, b)+name+" wants nullable = false, or null as its default")
+	if _, said := b.Body.Attributes["nullable"]; !said && !mayBeNull {
+		faults = append(faults, at(file, b)+name+" wants nullable = false, null as its default, or nullable = true where null means something")
 	}
 	for _, v := range of("validation", b.Body.Blocks) {
 		if _, ok := v.Body.Attributes["error_message"]; !ok {

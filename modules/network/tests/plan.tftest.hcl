@@ -183,7 +183,7 @@ run "other_than_by_default" {
   }
 
   assert {
-    condition     = google_compute_global_address.private_services[0].address == "10.64.0.0" && google_compute_global_address.private_services[0].prefix_length == 20
+    condition     = google_service_networking_connection.private_services[0].service == "servicenetworking.googleapis.com" && google_compute_global_address.private_services[0].purpose == "VPC_PEERING" && google_compute_global_address.private_services[0].address == "10.64.0.0" && google_compute_global_address.private_services[0].prefix_length == 20
     error_message = "The range must be the one that was given."
   }
 
@@ -221,7 +221,7 @@ run "ways_in_and_out_are_named" {
   }
 
   assert {
-    condition     = google_iap_tunnel_iam_member.member["group:oncall@example.com"].condition[0].expression == "destination.port in [22, 8080] && \"accessPolicies/1/accessLevels/corp\" in request.auth.access_levels"
+    condition     = google_iap_tunnel_iam_member.member["group:oncall@example.com"].role == "roles/iap.tunnelResourceAccessor" && google_iap_tunnel_iam_member.member["group:oncall@example.com"].condition[0].expression == "destination.port in [22, 8080] && \"accessPolicies/1/accessLevels/corp\" in request.auth.access_levels"
     error_message = "The right must end at the ports, and need the access level."
   }
 

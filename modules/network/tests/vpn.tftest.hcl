@@ -33,9 +33,9 @@ run "two_tunnels" {
   }
 
   assert {
-    condition = [for term in google_compute_router_route_policy.site["clinic"].terms : [one(term.match).expression, one(term.actions).expression]] == [
-      ["destination.inAnyRange(prefix('10.200.0.0/16').orLonger(), prefix('192.168.10.0/24').orLonger())", "accept()"],
-      ["destination.inAnyRange(prefix('0.0.0.0/0').orLonger())", "drop()"],
+    condition = google_compute_router_route_policy.site["clinic"].type == "ROUTE_POLICY_TYPE_IMPORT" && [for term in google_compute_router_route_policy.site["clinic"].terms : [term.priority, one(term.match).expression, one(term.actions).expression]] == [
+      [1, "destination.inAnyRange(prefix('10.200.0.0/16').orLonger(), prefix('192.168.10.0/24').orLonger())", "accept()"],
+      [2, "destination.inAnyRange(prefix('0.0.0.0/0').orLonger())", "drop()"],
     ]
     error_message = "Only the declared ranges may be learned."
   }
