@@ -68,11 +68,8 @@ func (r *rig) plans(t *testing.T, dir string, env []string) {
 	for name := range required(sources) {
 		for _, alias := range configured(sources, name) {
 			kind, body := "mock_provider", ""
-			switch {
-			case name == "google" && r.real:
+			if name == "google" && r.real {
 				kind, body = "provider", unaskedGoogle
-			case name == "august":
-				body = drilledAugust
 			}
 			if alias != "" {
 				body += fmt.Sprintf("  alias = %q\n", alias)
@@ -111,16 +108,4 @@ const unaskedGoogle = `  project         = "feel-august-platform"
   region          = "us-central1"
   access_token    = "fake"
   universe_domain = "emulator.local"
-`
-
-// drilledAugust has a recovery drill be passed, and known while planning: a check of it that is not known yet ends a test.
-const drilledAugust = `  override_during = plan
-  mock_resource "august_recovery_drill" {
-    defaults = {
-      passed      = true
-      rto_seconds = 40
-      lost_rows   = 0
-      ran_at      = "2099-01-01T00:00:00Z"
-    }
-  }
 `

@@ -111,8 +111,6 @@ func TestAdvise_allAtOnceAsPlayed(t *testing.T) {
 		if set := a.Settings; 2*s.least()*s.processes()+db.Reserved <= db.MaxConnections && (set.MaxInstances+set.MinInstances)*set.PoolMax*s.processes()+db.Reserved > db.MaxConnections {
 			t.Fatalf("%v: more than %d connections", set, db.MaxConnections)
 		}
-		if loadOf(s, asMeasured).surge(s, *a.Settings).backlog > 0 && a.Fits {
-		}
 		if !a.Fits {
 			return
 		}
