@@ -211,11 +211,9 @@ func TestAdvise_holds(t *testing.T) {
 func TestAdvise_doesNotFlap(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		db, services := drawnAll(t)
+		_, services := drawnAll(t)
+		db := database(1_000_000) // where connections are short, a little of one service may be worth an instance to another
 		first := mustAdvise(t, db, services...)
-		if !first.Fits() { // each takes from the others
-			return
-		}
 		little := func(x *float64) *float64 { return new(*x * rapid.Float64Range(0.93, 1.07).Draw(t, "little")) }
 		for i := range services {
 			m := &services[i].Measured
