@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -82,6 +83,37 @@ func TestWorkflows_lint(t *testing.T) {
 		for _, e := range found {
 			t.Errorf("%s:%d: %s", w.path, e.Line, e.Message)
 		}
+	}
+}
+
+// A plan tells which images it deploys by an output of the root module beside the workflows. Of one that is not there, nothing is known: nothing is
+// vouched for, and production refuses everything.
+func TestWorkflows_imagesAreTold(t *testing.T) {
+	t.Parallel()
+	told := 0
+	for _, w := range workflows(t) {
+		example, _, ok := strings.Cut(w.path, "/.github/")
+		for id, job := range w.Jobs {
+			if !ok || job.WorkflowCall == nil {
+				continue
+			}
+			match := atRelease.FindStringSubmatch(job.WorkflowCall.Uses.Value)
+			if match == nil || match[1] != "platform-plan.yml" && match[1] != "platform-apply.yml" {
+				continue
+			}
+			told++
+			output := "images" // the workflows' default
+			if input := job.WorkflowCall.Inputs["images_output"]; input != nil {
+				output = input.Value.Value
+			}
+			body, err := os.ReadFile(filepath.Join(example, "outputs.tf"))
+			if err != nil || !strings.Contains(string(body), fmt.Sprintf("output %q {", output)) {
+				t.Errorf("%s: job %s: %s has no output %q (%v)", w.path, id, example, output, err)
+			}
+		}
+	}
+	if told == 0 {
+		t.Error("no example plans")
 	}
 }
 
