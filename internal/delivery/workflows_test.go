@@ -144,6 +144,34 @@ func TestWorkflows_actionsArePinned(t *testing.T) {
 	}
 }
 
+// Dependabot looks for actions in the workflows of the repository, and beside that in the very folders that it is given: in one without workflows
+// it fails, for all of them.
+func TestWorkflows_actionsAreRenewed(t *testing.T) {
+	t.Parallel()
+	config, err := os.ReadFile(filepath.Join(root, ".github/dependabot.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := regexp.MustCompile(`package-ecosystem: github-actions\n +directories: \[/, (.*)\]`).FindSubmatch(config)
+	if match == nil {
+		t.Fatal("the folders of github-actions are not written as they are read here")
+	}
+	renewed := map[string]bool{filepath.Join(root, ".github/workflows"): true}
+	for dir := range strings.SplitSeq(string(match[1]), ", ") {
+		renewed[filepath.Join(root, dir)] = true
+	}
+	for _, w := range workflows(t) {
+		if !renewed[filepath.Dir(w.path)] {
+			t.Errorf("%s is not looked at", w.path)
+		}
+	}
+	for dir := range renewed {
+		if found, _ := filepath.Glob(filepath.Join(dir, "*.yml")); len(found) == 0 {
+			t.Errorf("%s has no workflow", dir)
+		}
+	}
+}
+
 // mayWrite are the jobs that may do more than read, and what.
 var mayWrite = map[string][]string{
 	".github/workflows/security.yml/codeql":                             {"security-events"},
