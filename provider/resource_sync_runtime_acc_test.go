@@ -52,6 +52,7 @@ func TestAccSyncRuntime_basic(t *testing.T) {
 	t.Parallel()
 	r := newRuntimeRig(t, "rt-basic")
 	full := r.config(r.image, fmt.Sprintf(fullRuntime, r.cloud.Endpoints.Coda))
+	full = strings.Replace(full, "allowed_callers", "allowed_readers = [\"plan@feel-august-platform.iam.gserviceaccount.com\"]\n    allowed_callers", 1)
 	other := *r
 	other.name = "rt-basic-other"
 	resource.Test(t, resource.TestCase{

@@ -81,6 +81,7 @@ type codaModel struct {
 
 type controlModel struct {
 	AllowedCallers types.Set    `tfsdk:"allowed_callers"`
+	AllowedReaders types.Set    `tfsdk:"allowed_readers"`
 	Issuer         types.String `tfsdk:"issuer"`
 	Audience       types.String `tfsdk:"audience"`
 }
@@ -104,7 +105,7 @@ var (
 	}
 	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType, "writes_per_10s": types.Int64Type}
 	controlTypes = map[string]attr.Type{
-		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
+		"allowed_callers": types.SetType{ElemType: types.StringType}, "allowed_readers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}
 	scalingTypes = map[string]attr.Type{
 		"min_instances": types.Int64Type, "max_instances": types.Int64Type, "cpu_utilization": types.Int64Type, "concurrency_utilization": types.Int64Type,

@@ -182,6 +182,12 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 						ElementType:         types.StringType,
 						Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(serviceAccountEmail())},
 					},
+					"allowed_readers": schema.SetAttribute{
+						MarkdownDescription: "E-mails of the accounts that may ask, and change nothing: all that a plan needs. The account that plans what nobody has approved yet belongs here.",
+						Optional:            true,
+						ElementType:         types.StringType,
+						Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(serviceAccountEmail())},
+					},
 					"issuer": text("Issuer of the callers' ID tokens.", defaultIssuer, baseURL()),
 					"audience": schema.StringAttribute{
 						MarkdownDescription: "Audience that the callers' ID tokens must have. Default: `august-sync:{project}:{location}:{name}`.",

@@ -52,8 +52,8 @@ locals {
 
   project  = local.environment.project
   region   = "us-central1"
-  deployer = "deliver-apply@${local.project}.iam.gserviceaccount.com"
-  planner  = "deliver-plan@${local.project}.iam.gserviceaccount.com"
+  deployer = module.delivery.delivery.service_accounts["apply"].email
+  planner  = module.delivery.delivery.service_accounts["plan"].email
 
   is_production = terraform.workspace == "production"
   labels        = { environment = terraform.workspace, part_of = "feel-august" }

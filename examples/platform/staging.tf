@@ -26,7 +26,7 @@ module "staging_source" {
     endpoint           = module.sync.sync.uri
     audience           = module.sync.sync.audience
     policy             = module.policy[0].policy
-    signing_key_secret = "anonymization-signing-key"
+    signing_key_secret = module.signing_key[0].secrets.secrets["anonymization-signing-key"].reference
     triggers           = { refresh = var.refresh }
     database = {
       instance = module.database.database.connection_name
@@ -35,6 +35,20 @@ module "staging_source" {
     }
     network = { subnetwork = module.network.subnetworks[local.region].id, egress = "all_traffic" }
   }
+}
+
+# What exports are signed with, by which staging believes them. Its shell: whoever may adds the key, and staging is told the new public one.
+module "signing_key" {
+  source = "../../modules/secrets"
+  count  = local.is_production ? 1 : 0
+
+  project        = local.project
+  project_number = local.environment.project_number
+  environment    = terraform.workspace
+  name           = "anonymization"
+  labels         = local.labels
+
+  secrets = { anonymization-signing-key = {} }
 }
 
 module "policy" {

@@ -47,7 +47,8 @@ module "sync" {
   }
 
   control = {
-    allowed_callers = [local.deployer, local.planner]
+    allowed_callers = [local.deployer]
+    allowed_readers = [local.planner] # it plans what nobody has approved yet
   }
 
   scaling = {

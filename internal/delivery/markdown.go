@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// longest is how many resources a review lists: GitHub takes comments of 65,536 characters.
-const longest = 150
+// longest is how many bytes of a review may be lists of resources: GitHub takes comments of 65,536 characters, and one has the reviews of two
+// environments.
+const longest = 28_000
 
 // Markdown writes the review for people. It holds no value of the plan, so that anybody who may read the pull request may read it.
 func (r Review) Markdown(w io.Writer, title string) error {
@@ -59,8 +60,8 @@ func table(b *strings.Builder, title string, all []Line) {
 	}
 	fmt.Fprintf(b, "<details><summary>%s (%d)</summary>\n\n| | resource | attributes |\n|---|---|---|\n", title, len(all))
 	for i, line := range all {
-		if i == longest {
-			fmt.Fprintf(b, "| | and %d more | |\n", len(all)-longest)
+		if b.Len() > longest {
+			fmt.Fprintf(b, "| | and %d more | |\n", len(all)-i)
 			break
 		}
 		action := line.Action

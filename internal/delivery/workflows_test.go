@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -85,6 +86,37 @@ func TestWorkflows_lint(t *testing.T) {
 	}
 }
 
+// A plan tells which images it deploys by an output of the root module beside the workflows. Of one that is not there, nothing is known: nothing is
+// vouched for, and production refuses everything.
+func TestWorkflows_imagesAreTold(t *testing.T) {
+	t.Parallel()
+	told := 0
+	for _, w := range workflows(t) {
+		example, _, ok := strings.Cut(w.path, "/.github/")
+		for id, job := range w.Jobs {
+			if !ok || job.WorkflowCall == nil {
+				continue
+			}
+			match := atRelease.FindStringSubmatch(job.WorkflowCall.Uses.Value)
+			if match == nil || match[1] != "platform-plan.yml" && match[1] != "platform-apply.yml" {
+				continue
+			}
+			told++
+			output := "images" // the workflows' default
+			if input := job.WorkflowCall.Inputs["images_output"]; input != nil {
+				output = input.Value.Value
+			}
+			body, err := os.ReadFile(filepath.Join(example, "outputs.tf"))
+			if err != nil || !strings.Contains(string(body), fmt.Sprintf("output %q {", output)) {
+				t.Errorf("%s: job %s: %s has no output %q (%v)", w.path, id, example, output, err)
+			}
+		}
+	}
+	if told == 0 {
+		t.Error("no example plans")
+	}
+}
+
 var pinned = regexp.MustCompile(`^\s*(?:- )?uses: ([\w./-]+)@([0-9a-f]{40}) # (v[0-9]+\.[0-9]+\.[0-9]+)(?:: .*)?$`)
 
 // An action is code that runs with the job's tokens. It is named by commit, with the release that this is, and everywhere by the same one.
@@ -108,6 +140,34 @@ func TestWorkflows_actionsArePinned(t *testing.T) {
 			} else if commits[action] != pin {
 				t.Errorf("%s: %s is %s here and %s elsewhere", w.path, action, pin, commits[action])
 			}
+		}
+	}
+}
+
+// Dependabot looks for actions in the workflows of the repository, and beside that in the very folders that it is given: in one without workflows
+// it fails, for all of them.
+func TestWorkflows_actionsAreRenewed(t *testing.T) {
+	t.Parallel()
+	config, err := os.ReadFile(filepath.Join(root, ".github/dependabot.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := regexp.MustCompile(`package-ecosystem: github-actions\n +directories: \[/, (.*)\]`).FindSubmatch(config)
+	if match == nil {
+		t.Fatal("the folders of github-actions are not written as they are read here")
+	}
+	renewed := map[string]bool{filepath.Join(root, ".github/workflows"): true}
+	for dir := range strings.SplitSeq(string(match[1]), ", ") {
+		renewed[filepath.Join(root, dir)] = true
+	}
+	for _, w := range workflows(t) {
+		if !renewed[filepath.Dir(w.path)] {
+			t.Errorf("%s is not looked at", w.path)
+		}
+	}
+	for dir := range renewed {
+		if found, _ := filepath.Glob(filepath.Join(dir, "*.yml")); len(found) == 0 {
+			t.Errorf("%s has no workflow", dir)
 		}
 	}
 }

@@ -40,9 +40,10 @@ variable "concurrency" {
 }
 
 variable "control" {
-  description = "Who may call the control API: e-mails of accounts, the one that runs Terraform above all. `issuer` is who signs their tokens."
+  description = "Who may call the control API: e-mails of accounts, the one that applies above all. `allowed_readers` may ask and change nothing, which is what a plan needs. `issuer` is who signs their tokens."
   type = object({
     allowed_callers = set(string)
+    allowed_readers = optional(set(string))
     issuer          = optional(string)
   })
   nullable = false

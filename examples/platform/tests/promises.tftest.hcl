@@ -122,3 +122,32 @@ run "a_refresh_needs_somebodys_word" {
 
   expect_failures = [var.refresh]
 }
+
+run "a_refresh_is_signed" {
+  command = plan
+
+  variables {
+    refresh     = "2027-01"
+    attestation = { by = "Synthetic Officer", expires = "2099-12-31" }
+  }
+
+  assert {
+    condition     = (length(module.signing_key) == 1) == (terraform.workspace == "production") && alltrue([for key in module.signing_key : keys(key.secrets.secrets) == ["anonymization-signing-key"]])
+    error_message = "Production signs what it publishes, with a key that has a place here."
+  }
+}
+
+# As the README has it: what an administrator applies first. The runtime would not start, without values of its secrets and nobody having
+# vouched for its image; a module whose arguments name it brings it along.
+run "the_first_apply_leaves_the_runtime_out" {
+  command = plan
+
+  plan_options {
+    target = [module.delivery, module.sync_foundation]
+  }
+
+  assert {
+    condition     = module.delivery.delivery.project == local.project && try(output.images.sync, null) == null
+    error_message = "The pipeline comes first, and the runtime is none of it."
+  }
+}

@@ -135,6 +135,22 @@ run "a_paused_one_does_not_count" {
   }
 }
 
+run "who_only_plans_only_asks" {
+  command = plan
+
+  variables {
+    control = {
+      allowed_callers = ["deliver-apply@feel-august-platform.iam.gserviceaccount.com"]
+      allowed_readers = ["deliver-plan@feel-august-platform.iam.gserviceaccount.com"]
+    }
+  }
+
+  assert {
+    condition     = august_sync_runtime.sync.control.allowed_readers == toset(["deliver-plan@feel-august-platform.iam.gserviceaccount.com"]) && length(august_sync_runtime.sync.control.allowed_callers) == 1
+    error_message = "Who plans may ask, and is none of those who may change."
+  }
+}
+
 run "somebody_has_to_call" {
   command = plan
 

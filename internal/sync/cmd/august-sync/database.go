@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,8 @@ func settings(cfg config.Config) (store.Config, func(instance string) pgconn.Dia
 type connector struct {
 	mu     sync.Mutex
 	dialer *cloudsqlconn.Dialer
+
+	endpoints sync.Map // instances that have no address of their own, but a Private Service Connect endpoint
 }
 
 // to dials one instance.
@@ -85,24 +88,32 @@ func (c *connector) to(instance string) pgconn.DialFunc {
 		if err != nil {
 			return nil, err
 		}
-		return dial(ctx, d, instance)
+		return c.dial(ctx, d, instance)
 	}
 }
 
 // dial takes the address that the instance has: the public one, else the private one, else, where it has no address of its
 // own, the name of its Private Service Connect endpoint, which the connector has to be asked for.
-func dial(ctx context.Context, d *cloudsqlconn.Dialer, instance string) (net.Conn, error) {
+func (c *connector) dial(ctx context.Context, d *cloudsqlconn.Dialer, instance string) (net.Conn, error) {
 	// The connector sets keep-alive anew, to the pace of the runtime's own dialler.
 	alive := cloudsqlconn.WithTCPKeepAlive(store.KeepAlive)
-	conn, err := d.Dial(ctx, instance, cloudsqlconn.WithAutoIP(), alive)
-	if _, none := errors.AsType[*errtype.ConfigError](err); !none {
-		return conn, err
+	var own error
+	// Who has none is not asked again: the connector answers that by forgetting the instance, whose settings and certificate
+	// the next connection would have to wait for.
+	if _, known := c.endpoints.Load(instance); !known {
+		conn, err := d.Dial(ctx, instance, cloudsqlconn.WithAutoIP(), alive)
+		if _, none := errors.AsType[*errtype.ConfigError](err); !none {
+			return conn, err
+		}
+		own = err
 	}
-	conn, psc := d.Dial(ctx, instance, cloudsqlconn.WithPSC(), alive)
-	if _, none := errors.AsType[*errtype.ConfigError](psc); none {
-		return nil, err // not that either
+	conn, err := d.Dial(ctx, instance, cloudsqlconn.WithPSC(), alive)
+	if _, none := errors.AsType[*errtype.ConfigError](err); none { // not that either, or not any more
+		c.endpoints.Delete(instance)
+		return nil, cmp.Or(own, err)
 	}
-	return conn, psc
+	c.endpoints.Store(instance, true)
+	return conn, err
 }
 
 func (c *connector) get(ctx context.Context) (*cloudsqlconn.Dialer, error) {

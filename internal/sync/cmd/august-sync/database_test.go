@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,9 +42,11 @@ func TestDial(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var asked atomic.Int64
 			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				reply := map[string]any{"ephemeralCert": map[string]any{"cert": cert}}
 				if strings.HasSuffix(r.URL.Path, "/connectSettings") {
+					asked.Add(1)
 					c.settings["backendType"], c.settings["region"] = "SECOND_GEN", "us-central1"
 					c.settings["databaseVersion"], c.settings["serverCaCert"] = "POSTGRES_15", map[string]any{"cert": cert}
 					reply = c.settings
@@ -65,7 +68,8 @@ func TestDial(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = d.Close() }()
-			_, err = dial(t.Context(), d, "feel-august-platform:us-central1:platform")
+			connector := &connector{}
+			_, err = connector.dial(t.Context(), d, "feel-august-platform:us-central1:platform")
 			if c.want == "" {
 				if err == nil || len(dialled) > 0 || !strings.Contains(err.Error(), "no supported IP addresses") {
 					t.Errorf("an instance without an address: %v, dialled %v", err, dialled)
@@ -74,6 +78,16 @@ func TestDial(t *testing.T) {
 			}
 			if !errors.Is(err, unreachable) || len(dialled) == 0 || dialled[0] != c.want {
 				t.Errorf("dialled %v (%v), want %s", dialled, err, c.want)
+			}
+
+			// What it has is found out once: when it is asked for what it has not, the connector forgets the instance.
+			first := asked.Load()
+			dialled = nil
+			if _, err := connector.dial(t.Context(), d, "feel-august-platform:us-central1:platform"); !errors.Is(err, unreachable) || len(dialled) == 0 || dialled[0] != c.want {
+				t.Errorf("dialled %v again (%v), want %s", dialled, err, c.want)
+			}
+			if again := asked.Load() - first; again > 1 {
+				t.Errorf("the second connection has asked for the instance %d times", again)
 			}
 		})
 	}
