@@ -200,8 +200,8 @@ variable "phi_access" {
   nullable = false
 
   validation {
-    condition     = alltrue([for id in keys(var.phi_access) : can(regex("^[a-z][a-z0-9-]{3,62}$", id))])
-    error_message = "Name entitlements by 4 to 63 lower-case letters, digits and hyphens that start with a letter, such as \"claims-support\"."
+    condition     = alltrue([for id in keys(var.phi_access) : can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", id))])
+    error_message = "Name entitlements by 4 to 63 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen, such as \"claims-support\"."
   }
 
   validation {

@@ -448,6 +448,16 @@ run "an_entitlement_with_capitals" {
   expect_failures = [var.phi_access]
 }
 
+run "an_entitlement_that_ends_with_a_hyphen" {
+  command = plan
+
+  variables {
+    phi_access = { claims- = { eligible = ["support@example.com"], approvers = ["privacy@example.com"] } }
+  }
+
+  expect_failures = [var.phi_access]
+}
+
 run "a_grant_to_a_member" {
   command = plan
 
