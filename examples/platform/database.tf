@@ -19,7 +19,8 @@ module "database" {
   databases = merge({ august = {} }, local.is_production ? {} : { clinic = {} })
 
   iam_users = {
-    sync = { email = module.sync_foundation.foundation.service_account, database_roles = ["cloudsqlsuperuser"] } # it migrates
+    sync    = { email = module.sync_foundation.foundation.service_account, database_roles = ["cloudsqlsuperuser"] } # it migrates
+    website = { email = "website@${local.environment.website.project}.iam.gserviceaccount.com" }                    # and sees what a migration grants it
   }
 
   # Across the country, and never in staging: what is there can be made anew.

@@ -18,6 +18,7 @@ module "staging_source" {
     readers = {
       import = "august-sync@${local.staging.project}.iam.gserviceaccount.com"
       plan   = "deliver-plan@${local.staging.project}.iam.gserviceaccount.com"
+      apply  = "deliver-apply@${local.staging.project}.iam.gserviceaccount.com"
     }
   }
 

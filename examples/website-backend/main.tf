@@ -20,7 +20,7 @@ module "database" {
   subnetwork       = { id = "projects/${var.platform.project}/regions/${var.platform.region}/subnetworks/website", region = var.platform.region }
   database         = var.platform.database
   service_accounts = { website = "website@${var.platform.project}.iam.gserviceaccount.com" }
-  database_roles   = { website = ["website"] } # a role that the platform's migrations make, with what the website may see
+  grant            = false # the platform lets it in, in its own project
 }
 
 module "secrets" {

@@ -75,8 +75,11 @@ func TestLayout(t *testing.T) {
 		"a provisioner":         {"main.tf", "name = var.name", "name = var.name\n  provisioner \"local-exec\" {\n    command = \"x\"\n  }", "a provisioner is what no plan shows"},
 		"an authoritative role": {"main.tf", "", "resource \"google_project_iam_binding\" \"x\" {}\n", "takes roles away"},
 		"a service account key": {"main.tf", "", "resource \"google_service_account_key\" \"x\" {}\n", "workload identity"},
-		"a basic role":          {"main.tf", "", "resource \"google_project_iam_member\" \"x\" {\n  role = \"roles/editor\"\n}\n", "roles/editor is a basic role"},
-		"a secret's value":      {"main.tf", "", "resource \"google_secret_manager_secret_version\" \"x\" {}\n", "keeps the secret's value"},
+		"gone too early":        {"main.tf", "", "resource \"google_compute_backend_service\" \"x\" {\n  for_each = var.name\n}\n", "wants create_before_destroy"},
+		"gone in time": {"main.tf", "", "resource \"google_compute_backend_service\" \"x\" {\n  for_each = var.name\n  lifecycle {\n    create_before_destroy = true\n  }\n}\n",
+			""},
+		"a basic role":     {"main.tf", "", "resource \"google_project_iam_member\" \"x\" {\n  role = \"roles/editor\"\n}\n", "roles/editor is a basic role"},
+		"a secret's value": {"main.tf", "", "resource \"google_secret_manager_secret_version\" \"x\" {}\n", "keeps the secret's value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

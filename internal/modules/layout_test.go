@@ -181,6 +181,24 @@ func commonFaults(sources []source) []string {
 	return faults
 }
 
+// named are resources that another names by its own arguments, and that Google does not delete while it does. Terraform lets the other
+// change first only when they are made before they are destroyed.
+var named = regexp.MustCompile(`^google_(compute_(address|backend_service|region_instance_group_manager|region_network_endpoint_group)|monitoring_notification_channel)$`)
+
+// removedTooEarly is whether one of several could go while it is still named.
+func removedTooEarly(b *hclsyntax.Block) bool {
+	_, several := b.Body.Attributes["for_each"]
+	if b.Type != "resource" || !several || !named.MatchString(b.Labels[0]) {
+		return false
+	}
+	for _, l := range of("lifecycle", b.Body.Blocks) {
+		if first := literal(l.Body, "create_before_destroy"); first != cty.NilVal && first.True() {
+			return false
+		}
+	}
+	return true
+}
+
 func resourceFaults(file string, b *hclsyntax.Block) []string {
 	var faults []string
 	for _, r := range refused {
@@ -192,6 +210,9 @@ func resourceFaults(file string, b *hclsyntax.Block) []string {
 		for _, p := range of(kind, b.Body.Blocks) {
 			faults = append(faults, at(file, p)+"a "+kind+" is what no plan shows")
 		}
+	}
+	if removedTooEarly(b) {
+		faults = append(faults, at(file, b)+b.Labels[0]+" wants create_before_destroy: when one goes, what names it has to change first, or Google refuses")
 	}
 	if role := text(b.Body, "role"); slices.Contains([]string{"roles/owner", "roles/editor", "roles/viewer"}, role) {
 		faults = append(faults, at(file, b)+role+" is a basic role: name the roles that are needed")

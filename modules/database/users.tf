@@ -44,6 +44,9 @@ resource "google_sql_user" "iam" {
   type           = { service_account = "CLOUD_IAM_SERVICE_ACCOUNT", user = "CLOUD_IAM_USER", group = "CLOUD_IAM_GROUP" }[each.value.type]
   name           = each.value.type == "service_account" ? trimsuffix(each.value.email, ".gserviceaccount.com") : each.value.email
   database_roles = each.value.database_roles
+
+  # PostgreSQL drops no user that owns tables, as who migrates does. On the way to destroying all, they go with the instance.
+  deletion_policy = var.deletion_protection ? "DELETE" : "ABANDON"
 }
 
 resource "google_sql_user" "password" {

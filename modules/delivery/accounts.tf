@@ -45,9 +45,9 @@ locals {
     "roles/compute.securityAdmin",
     "roles/containeranalysis.notes.editor",
     "roles/dns.admin",
-    "roles/iam.roleAdmin",
+    "roles/iam.roleViewer", # who writes a role that others have may give it anything, whatever may be granted
     "roles/iam.serviceAccountAdmin",
-    "roles/iam.workloadIdentityPoolAdmin",
+    "roles/iam.workloadIdentityPoolViewer", # and who writes the pool lets in whom it likes
     "roles/iap.admin",
     "roles/iap.settingsAdmin",
     "roles/logging.configWriter",
@@ -97,7 +97,7 @@ resource "google_project_iam_custom_role" "plan" {
   project     = var.project
   role_id     = "${replace(var.name, "-", "_")}_plan"
   title       = "Delivery: settings that a plan compares"
-  description = "Reads the settings of logging and of IAP, and no log entry."
+  description = "Reads the settings of logging, of IAP and of the organization's policies for the project, and no log entry."
 
   permissions = [
     "iap.projects.getSettings",
@@ -112,6 +112,8 @@ resource "google_project_iam_custom_role" "plan" {
     "logging.sinks.list",
     "logging.views.get",
     "logging.views.list",
+    "networkconnectivity.serviceConnectionPolicies.get",
+    "orgpolicy.policy.get",
   ]
 }
 

@@ -11,8 +11,8 @@ variable "apply_roles" {
   default     = null
 
   validation {
-    condition     = alltrue([for role in coalesce(var.apply_roles, []) : !contains(["roles/owner", "roles/editor", "roles/viewer", "roles/resourcemanager.projectIamAdmin", "roles/iam.securityAdmin", "roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountKeyAdmin", "roles/iam.serviceAccountUser"], role)])
-    error_message = "Leave out basic roles, and those that make any other: projectIamAdmin comes by grantable_roles, serviceAccountUser by acts_as, keys and tokens not at all."
+    condition     = alltrue([for role in coalesce(var.apply_roles, []) : !contains(["roles/owner", "roles/editor", "roles/viewer", "roles/resourcemanager.projectIamAdmin", "roles/iam.securityAdmin", "roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountKeyAdmin", "roles/iam.serviceAccountUser", "roles/iam.roleAdmin", "roles/iam.workloadIdentityPoolAdmin"], role)])
+    error_message = "Leave out basic roles, and those that make any other: projectIamAdmin comes by grantable_roles, serviceAccountUser by acts_as, keys and tokens not at all, and what custom roles hold and whom the pool lets in is changed by somebody who administers the project."
   }
 }
 

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = ">= 7.17, < 8.0"
+      version = ">= 7.33, < 8.0" # deletion_policy of registries, keys and attestors
     }
   }
 }

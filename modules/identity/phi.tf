@@ -18,13 +18,18 @@ locals {
     "storage.googleapis.com/objects.get",
   ])
 
-  # Acting as a service that may: the way around. No key is ever made, by nobody.
+  # Acting as a service that may: the way around, as its account or by attaching that to code of one's own.
   denied_impersonation = [
+    "iam.googleapis.com/serviceAccounts.actAs",
     "iam.googleapis.com/serviceAccounts.getAccessToken",
     "iam.googleapis.com/serviceAccounts.getOpenIdToken",
+    "iam.googleapis.com/serviceAccounts.implicitDelegation",
     "iam.googleapis.com/serviceAccounts.signBlob",
     "iam.googleapis.com/serviceAccounts.signJwt",
   ]
+
+  # As roles write them.
+  data_permissions = [for permission in setunion(local.denied_permissions, local.denied_impersonation) : replace(permission, ".googleapis.com/", ".")]
 
   services = flatten([for number in concat([var.project_number], values(var.human_denial.trusted_projects)) : [
     "principalSet://cloudresourcemanager.googleapis.com/projects/${number}/type/ServiceAccount",

@@ -129,6 +129,13 @@ variable "groups" {
     condition     = var.data_class != "phi" || length([for role in flatten([for grant in values(var.groups) : tolist(grant.roles)]) : role if can(regex("${local.reaches_data}", role))]) == 0
     error_message = "Where patients' data lives, nobody has standing access to data: take roles that read or write it (cloudsql.client, storage.object…, secretAccessor, pubsub.subscriber, bigquery.data…, …admin of these) out of groups, and declare them in phi_access, where they are asked for, approved and end."
   }
+
+  validation {
+    condition = var.data_class != "phi" || length(setintersection(local.data_permissions, flatten([
+      for grant in values(var.groups) : [for role in grant.roles : try(tolist(var.custom_roles[trimprefix(role, "custom/")].permissions), []) if startswith(role, "custom/")]
+    ]))) == 0
+    error_message = "A custom role of a group reads patients' data (${join(", ", local.data_permissions)}): take the permission out of the role, or declare the role in phi_access."
+  }
 }
 
 variable "human_denial" {
@@ -193,8 +200,8 @@ variable "phi_access" {
   nullable = false
 
   validation {
-    condition     = alltrue([for id in keys(var.phi_access) : can(regex("^[a-z][a-z0-9-]{3,62}$", id))])
-    error_message = "Name entitlements by 4 to 63 lower-case letters, digits and hyphens that start with a letter, such as \"claims-support\"."
+    condition     = alltrue([for id in keys(var.phi_access) : can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", id))])
+    error_message = "Name entitlements by 4 to 63 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen, such as \"claims-support\"."
   }
 
   validation {
@@ -328,8 +335,8 @@ variable "service_accounts" {
   }
 
   validation {
-    condition     = var.data_class != "phi" || !var.human_denial.enabled || alltrue(flatten([for account in values(var.service_accounts) : [for member in values(account.impersonators) : !startswith(member, "group:")]]))
-    error_message = "The deny policy keeps people from acting as a service, so that a group of impersonators would have a role and no access: name service accounts or the principals of a pipeline, or exempt the group and grant it beside this module."
+    condition     = var.data_class != "phi" || !var.human_denial.enabled || alltrue(flatten([for account in values(var.service_accounts) : [for member in concat(values(account.users), values(account.impersonators)) : !startswith(member, "group:")]]))
+    error_message = "The deny policy keeps people from acting as a service and from attaching its account to what they deploy, so that a group of users or impersonators would have a role and no access: name service accounts or the principals of a pipeline, or exempt the group and grant it beside this module."
   }
 
   validation {

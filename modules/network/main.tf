@@ -64,12 +64,13 @@ resource "google_org_policy_policy" "peering" {
 
 locals {
   network = {
-    project    = var.project
-    name       = var.name
-    id         = google_compute_network.network.id
-    self_link  = google_compute_network.network.self_link
-    data_class = var.data_class
-    cidrs      = concat([for region in keys(var.regions) : var.regions[region].cidr], var.private_services[*].cidr)
+    project         = var.project
+    name            = var.name
+    id              = google_compute_network.network.id
+    self_link       = google_compute_network.network.self_link
+    data_class      = var.data_class
+    firewall_policy = google_compute_network_firewall_policy.network.name
+    cidrs           = concat([for region in keys(var.regions) : var.regions[region].cidr], var.private_services[*].cidr)
   }
 
   subnetworks = { for region, subnetwork in google_compute_subnetwork.region : region => {

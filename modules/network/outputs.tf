@@ -1,8 +1,3 @@
-output "firewall_policy" {
-  description = "Name of the network's firewall policy, for the rules of a service's own: priorities from 10000 to 19999 are theirs."
-  value       = google_compute_network_firewall_policy.network.name
-}
-
 output "nat_addresses" {
   description = "Fixed public addresses that each region calls the internet from, by region, for partners' allow lists."
   value       = local.nat_addresses
@@ -11,7 +6,7 @@ output "nat_addresses" {
 }
 
 output "network" {
-  description = "The network, once its firewall, routes and names are in place: what other modules take as `network`."
+  description = "The network, once its firewall, routes and names are in place: what other modules take as `network`. Rules of a service's own have the priorities 10000 to 19999 of its `firewall_policy`."
   value       = local.network
 
   depends_on = [

@@ -1,5 +1,8 @@
-# Who may come in by the endpoint: each service as itself, signed in by IAM, without a password, on this instance only.
+# Who may come in by the endpoint: each service as itself, signed in by IAM, without a password, on this instance only. It is made in
+# the database's project, so that only whoever administers that can make it.
 locals {
+  _granted = var.grant ? var.service_accounts : {}
+
   _this_instance = "resource.type == \"sqladmin.googleapis.com/Instance\" && resource.name == \"projects/${var.database.project}/instances/${var.database.instance}\""
 
   # What the user of a service account is called in PostgreSQL.
@@ -7,7 +10,7 @@ locals {
 }
 
 resource "google_project_iam_member" "connect" {
-  for_each = var.service_accounts
+  for_each = local._granted
 
   project = var.database.project
   role    = "roles/cloudsql.client"
@@ -21,7 +24,7 @@ resource "google_project_iam_member" "connect" {
 }
 
 resource "google_project_iam_member" "sign_in" {
-  for_each = var.service_accounts
+  for_each = local._granted
 
   project = var.database.project
   role    = "roles/cloudsql.instanceUser"
@@ -35,7 +38,7 @@ resource "google_project_iam_member" "sign_in" {
 }
 
 resource "google_sql_user" "service" {
-  for_each = var.service_accounts
+  for_each = local._granted
 
   project        = var.database.project
   instance       = var.database.instance

@@ -35,9 +35,21 @@ variable "database_roles" {
   }
 
   validation {
+    condition     = var.grant || length(var.database_roles) == 0
+    error_message = "With grant = false the users are made elsewhere: give them their roles there (iam_users of the module database), and leave database_roles out."
+  }
+
+  validation {
     condition     = !anytrue([for roles in var.database_roles : anytrue([for role in roles : role == "cloudsqlsuperuser" || startswith(role, "pg_")])])
     error_message = "database_roles must not hold cloudsqlsuperuser nor one of PostgreSQL's own (pg_…): these read or write every table. Have a migration make a role that holds what the service needs."
   }
+}
+
+variable "grant" {
+  description = "Whether the services' users and their roles in the database's project are made here, which takes somebody who may grant roles and make users there. False where the database's own configuration makes them (`iam_users` of the module database)."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "labels" {

@@ -58,6 +58,11 @@ resource "google_compute_backend_service" "instances" {
     optional_mode   = "CUSTOM"
     optional_fields = local.logged
   }
+
+  # A release that is taken out leaves the URL map first: Google deletes nothing that is still named.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_compute_region_network_endpoint_group" "cloud_run" {
@@ -121,5 +126,9 @@ resource "google_compute_backend_service" "cloud_run" {
     sample_rate     = 1
     optional_mode   = "CUSTOM"
     optional_fields = local.logged
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }

@@ -133,7 +133,8 @@ resource "google_compute_region_instance_group_manager" "instances" {
   }
 
   lifecycle {
-    ignore_changes = [target_size]
+    create_before_destroy = true # a region that is taken out leaves the backend first.
+    ignore_changes        = [target_size]
   }
 
   depends_on = [google_compute_network_firewall_policy_rule.load_balancer, google_project_iam_member.instances]

@@ -99,8 +99,8 @@ variable "hosts" {
   nullable = false
 
   validation {
-    condition     = length(var.hosts) > 0 && alltrue([for host in keys(var.hosts) : can(regex("^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$", host)) && length(host) <= 60])
-    error_message = "Name hosts in full and in lower case, such as app.example.com, up to 60 characters."
+    condition     = length(var.hosts) > 0 && alltrue([for host in keys(var.hosts) : can(regex("^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$", host)) && length("${var.name}-${host}") <= 63])
+    error_message = "Name hosts in full and in lower case, such as app.example.com, up to 62 characters together with name, after which their certificates are named."
   }
 
   validation {

@@ -66,43 +66,45 @@ resource "google_org_policy_policy" "enforced" {
   depends_on = [google_project.this]
 }
 
-# Rules of the network itself come before those of its firewall policies, and priority 0 before all others.
-resource "google_compute_firewall" "to_production" {
+# In the network's own policy, since it comes before rules of the network itself, and at the priorities before all others in it.
+resource "google_compute_network_firewall_policy_rule" "to_production" {
   count = var.network == null || length(var.production.cidrs) == 0 ? 0 : 1
 
-  project            = var.project
-  name               = "${var.network.name}-never-to-production"
-  description        = "Staging never reaches production."
-  network            = var.network.id
-  direction          = "EGRESS"
-  priority           = 0
-  destination_ranges = var.production.cidrs
+  project         = var.project
+  firewall_policy = var.network.firewall_policy
+  rule_name       = "never-to-production"
+  description     = "Staging never reaches production."
+  direction       = "EGRESS"
+  priority        = 0
+  action          = "deny"
+  enable_logging  = true
 
-  deny {
-    protocol = "all"
-  }
+  match {
+    dest_ip_ranges = sort(var.production.cidrs)
 
-  log_config {
-    metadata = "INCLUDE_ALL_METADATA"
+    layer4_configs {
+      ip_protocol = "all"
+    }
   }
 }
 
-resource "google_compute_firewall" "from_production" {
+resource "google_compute_network_firewall_policy_rule" "from_production" {
   count = var.network == null || length(var.production.cidrs) == 0 ? 0 : 1
 
-  project       = var.project
-  name          = "${var.network.name}-never-from-production"
-  description   = "Production never reaches staging."
-  network       = var.network.id
-  direction     = "INGRESS"
-  priority      = 0
-  source_ranges = var.production.cidrs
+  project         = var.project
+  firewall_policy = var.network.firewall_policy
+  rule_name       = "never-from-production"
+  description     = "Production never reaches staging."
+  direction       = "INGRESS"
+  priority        = 1
+  action          = "deny"
+  enable_logging  = true
 
-  deny {
-    protocol = "all"
-  }
+  match {
+    src_ip_ranges = sort(var.production.cidrs)
 
-  log_config {
-    metadata = "INCLUDE_ALL_METADATA"
+    layer4_configs {
+      ip_protocol = "all"
+    }
   }
 }

@@ -18,7 +18,7 @@ output "staging" {
     google_org_policy_policy.allowed,
     google_org_policy_policy.denied,
     google_org_policy_policy.enforced,
-    google_compute_firewall.to_production,
-    google_compute_firewall.from_production,
+    google_compute_network_firewall_policy_rule.to_production,
+    google_compute_network_firewall_policy_rule.from_production,
   ]
 }

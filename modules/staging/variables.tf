@@ -116,12 +116,12 @@ variable "labels" {
 }
 
 variable "network" {
-  description = "Staging's network, such as module.network.network, with its subnetworks by region; null while there is none. It is held to be staging's own, and is closed to production's addresses."
+  description = "Staging's network, such as module.network.network, with its subnetworks by region; null while there is none. It is held to be staging's own, and closed to production's addresses by two rules of its `firewall_policy`, at the priorities 0 and 1."
   type = object({
-    project     = string
-    name        = string
-    id          = string
-    subnetworks = optional(map(object({ cidr = string })), {})
+    project         = string
+    id              = string
+    firewall_policy = string
+    subnetworks     = optional(map(object({ cidr = string })), {})
   })
   default = null
 
@@ -207,24 +207,31 @@ variable "region" {
 }
 
 variable "services" {
-  description = "APIs that are enabled in the project."
+  description = "APIs that are enabled in the project: by default those of this repository's modules."
   type        = set(string)
   default = [
     "artifactregistry.googleapis.com",
+    "binaryauthorization.googleapis.com",
+    "certificatemanager.googleapis.com",
     "cloudkms.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "compute.googleapis.com",
+    "containeranalysis.googleapis.com",
+    "dns.googleapis.com",
     "iam.googleapis.com",
     "iamcredentials.googleapis.com",
+    "iap.googleapis.com",
     "logging.googleapis.com",
     "monitoring.googleapis.com",
     "networkconnectivity.googleapis.com",
+    "orgpolicy.googleapis.com",
     "pubsub.googleapis.com",
     "run.googleapis.com",
     "secretmanager.googleapis.com",
     "servicenetworking.googleapis.com",
     "sqladmin.googleapis.com",
     "storage.googleapis.com",
+    "sts.googleapis.com",
   ]
   nullable = false
 }

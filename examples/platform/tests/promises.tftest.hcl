@@ -58,6 +58,11 @@ run "it_is_one_environment_whole" {
     ])
     error_message = "A part of the environment is in another project."
   }
+
+  assert {
+    condition     = module.database.database.users["website"] == "website@${local.environment.website.project}.iam"
+    error_message = "The website's service is not let into the database, and its team has no right to let it in."
+  }
 }
 
 run "the_other_environment_is_nowhere" {

@@ -67,6 +67,11 @@ run "an_endpoint_is_what_consumers_get" {
   }
 
   assert {
+    condition     = google_sql_user.iam["sync"].deletion_policy == "DELETE"
+    error_message = "Whoever is taken out stays a user of the database."
+  }
+
+  assert {
     condition     = output.drills["failover"] == { ran_at = "2027-01-04T09:00:00Z", passed = true, rto_seconds = 41, lost_rows = 0 }
     error_message = "What a drill measured is told."
   }
@@ -96,5 +101,10 @@ run "what_was_protected_can_be_let_go" {
   assert {
     condition     = google_sql_database.this["august"].deletion_policy == "DELETE"
     error_message = "And of its databases."
+  }
+
+  assert {
+    condition     = google_sql_user.iam["sync"].deletion_policy == "ABANDON"
+    error_message = "A user that owns tables, and cannot be dropped, keeps the instance from being destroyed."
   }
 }

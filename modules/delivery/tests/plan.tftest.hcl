@@ -132,8 +132,8 @@ run "accounts" {
   command = plan
 
   assert {
-    condition     = length(setintersection([for grant in values(google_project_iam_member.apply) : grant.role], ["roles/owner", "roles/editor", "roles/viewer", "roles/resourcemanager.projectIamAdmin", "roles/iam.securityAdmin", "roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountUser"])) == 0
-    error_message = "The apply account may do everything, or grant itself everything."
+    condition     = length(setintersection([for grant in values(google_project_iam_member.apply) : grant.role], ["roles/owner", "roles/editor", "roles/viewer", "roles/resourcemanager.projectIamAdmin", "roles/iam.securityAdmin", "roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountUser", "roles/iam.roleAdmin", "roles/iam.workloadIdentityPoolAdmin"])) == 0
+    error_message = "The apply account may do everything, or give itself everything."
   }
 
   assert {
@@ -144,6 +144,11 @@ run "accounts" {
   assert {
     condition     = alltrue([for permission in google_project_iam_custom_role.plan.permissions : can(regex("\\.(get|list|getSettings)$", permission)) && !strcontains(permission, "logEntries")])
     error_message = "The plan's own role changes something, or reads log entries."
+  }
+
+  assert {
+    condition     = length(setsubtract(["networkconnectivity.serviceConnectionPolicies.get", "orgpolicy.policy.get"], google_project_iam_custom_role.plan.permissions)) == 0
+    error_message = "A plan cannot read what modules/network declares."
   }
 
   assert {

@@ -77,6 +77,26 @@ run "an_apply_account_that_owns" {
   expect_failures = [var.apply_roles]
 }
 
+run "an_apply_account_that_widens_roles" {
+  command = plan
+
+  variables {
+    apply_roles = ["roles/iam.roleAdmin"]
+  }
+
+  expect_failures = [var.apply_roles]
+}
+
+run "an_apply_account_that_lets_others_in" {
+  command = plan
+
+  variables {
+    apply_roles = ["roles/iam.workloadIdentityPoolAdmin"]
+  }
+
+  expect_failures = [var.apply_roles]
+}
+
 run "a_plan_account_that_changes" {
   command = plan
 

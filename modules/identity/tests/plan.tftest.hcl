@@ -146,6 +146,11 @@ run "people_are_kept_out" {
   }
 
   assert {
+    condition     = length(setsubtract(["iam.googleapis.com/serviceAccounts.actAs", "iam.googleapis.com/serviceAccounts.getAccessToken", "iam.googleapis.com/serviceAccounts.implicitDelegation"], google_iam_deny_policy.phi[0].rules[1].deny_rule[0].denied_permissions)) == 0
+    error_message = "A way to act as a service is not denied."
+  }
+
+  assert {
     condition     = google_iam_deny_policy.phi[0].rules[2].deny_rule[0].denied_permissions == tolist(["iam.googleapis.com/serviceAccountKeys.create"]) && length(coalesce(google_iam_deny_policy.phi[0].rules[2].deny_rule[0].exception_principals, [])) == 0
     error_message = "Somebody may make keys."
   }

@@ -97,6 +97,16 @@ run "a_group_acts_as_a_service_and_is_denied" {
   expect_failures = [var.service_accounts]
 }
 
+run "a_group_attaches_a_service_and_is_denied" {
+  command = plan
+
+  variables {
+    service_accounts = { august-sync = { display_name = "Sync runtime", users = { platform = "group:platform@example.com" } } }
+  }
+
+  expect_failures = [var.service_accounts]
+}
+
 run "a_custom_role_that_makes_others" {
   command = plan
 
@@ -112,6 +122,16 @@ run "standing_access_to_patients_data" {
 
   variables {
     groups = { support = { group = "support@example.com", roles = ["roles/cloudsql.instanceUser"] } }
+  }
+
+  expect_failures = [var.groups]
+}
+
+run "standing_access_by_a_custom_role" {
+  command = plan
+
+  variables {
+    groups = { support = { group = "support@example.com", roles = ["custom/claimsReader"] } }
   }
 
   expect_failures = [var.groups]
@@ -423,6 +443,16 @@ run "an_entitlement_with_capitals" {
 
   variables {
     phi_access = { Claims = { eligible = ["support@example.com"], approvers = ["privacy@example.com"] } }
+  }
+
+  expect_failures = [var.phi_access]
+}
+
+run "an_entitlement_that_ends_with_a_hyphen" {
+  command = plan
+
+  variables {
+    phi_access = { claims- = { eligible = ["support@example.com"], approvers = ["privacy@example.com"] } }
   }
 
   expect_failures = [var.phi_access]

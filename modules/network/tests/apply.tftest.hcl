@@ -48,12 +48,13 @@ variables {
 run "whole" {
   assert {
     condition = output.network == {
-      project    = "feel-august-platform"
-      name       = "platform"
-      id         = "projects/feel-august-platform/global/networks/platform"
-      self_link  = "https://www.googleapis.com/compute/v1/projects/feel-august-platform/global/networks/platform"
-      data_class = "phi"
-      cidrs      = ["10.10.0.0/20"]
+      project         = "feel-august-platform"
+      name            = "platform"
+      id              = "projects/feel-august-platform/global/networks/platform"
+      self_link       = "https://www.googleapis.com/compute/v1/projects/feel-august-platform/global/networks/platform"
+      data_class      = "phi"
+      firewall_policy = "platform"
+      cidrs           = ["10.10.0.0/20"]
     }
     error_message = "The network must be told whole."
   }
@@ -79,7 +80,7 @@ run "whole" {
 
   # A rule is known by its priority; those from 10000 to 19999 are for services, whose rules come before the denials.
   assert {
-    condition = output.firewall_policy == "platform" && { for name, rule in google_compute_network_firewall_policy_rule.rule : name => rule.priority } == {
+    condition = { for name, rule in google_compute_network_firewall_policy_rule.rule : name => rule.priority } == {
       iap            = 1000
       load-balancing = 1100
       google-apis    = 3000

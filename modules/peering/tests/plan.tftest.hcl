@@ -222,3 +222,32 @@ run "nobody" {
 
   expect_failures = [var.service_accounts]
 }
+
+run "let_in_by_the_databases_own_configuration" {
+  command = plan
+
+  variables {
+    grant          = false
+    database_roles = {}
+  }
+
+  assert {
+    condition     = length(google_project_iam_member.connect) + length(google_project_iam_member.sign_in) + length(google_sql_user.service) == 0
+    error_message = "Something is made in the database's project, where this team has no rights."
+  }
+
+  assert {
+    condition     = output.connection.database_users["website"] == "website@feel-august-website.iam"
+    error_message = "A service is not told what it is called in the database."
+  }
+}
+
+run "roles_of_users_that_are_made_elsewhere" {
+  command = plan
+
+  variables {
+    grant = false
+  }
+
+  expect_failures = [var.database_roles]
+}

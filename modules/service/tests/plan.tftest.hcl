@@ -473,6 +473,15 @@ run "an_exception_is_for_a_path" {
   }
 }
 
+run "names_are_not_too_long_together" {
+  command         = plan
+  expect_failures = [var.hosts]
+
+  variables {
+    hosts = { "a-host-of-fifty-eight-characters-and-no-more.staging.example" = {} }
+  }
+}
+
 run "hosts_are_names" {
   command         = plan
   expect_failures = [var.hosts]

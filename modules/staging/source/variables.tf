@@ -166,7 +166,7 @@ variable "service_account" {
 }
 
 variable "staging" {
-  description = "Who takes the exports in: staging's project, the service accounts that may read the bucket by a stable name (the import's, and the one that plans staging), and the project's number, by which all its service accounts are denied production's database and secrets, whatever else they are granted; null for no such denial."
+  description = "Who takes the exports in: staging's project, the service accounts that may read the bucket by a stable name (the import's, and those that plan and apply staging), and the project's number, by which all its service accounts are denied production's database and secrets, whatever else they are granted; null for no such denial."
   type = object({
     project        = string
     project_number = optional(string)

@@ -13,10 +13,10 @@ variables {
   region     = "us-central1"
   production = { project = "feel-august-platform", network = "projects/feel-august-platform/global/networks/phi", cidrs = ["10.10.0.0/20", "10.60.0.0/20"] }
   network = {
-    project     = "feel-august-platform-staging"
-    name        = "phi"
-    id          = "projects/feel-august-platform-staging/global/networks/phi"
-    subnetworks = { us-central1 = { cidr = "10.20.0.0/20" } }
+    project         = "feel-august-platform-staging"
+    id              = "projects/feel-august-platform-staging/global/networks/phi"
+    firewall_policy = "phi"
+    subnetworks     = { us-central1 = { cidr = "10.20.0.0/20" } }
   }
   database = {
     project           = "feel-august-platform-staging"
@@ -38,18 +38,22 @@ run "closed_to_production" {
   command = plan
 
   assert {
-    condition     = google_compute_firewall.to_production[0].destination_ranges == toset(["10.10.0.0/20", "10.60.0.0/20"]) && google_compute_firewall.to_production[0].priority == 0
-    error_message = "Nothing goes from staging to production's addresses, before every other rule."
+    condition     = google_compute_network_firewall_policy_rule.to_production[0].match[0].dest_ip_ranges == tolist(["10.10.0.0/20", "10.60.0.0/20"]) && google_compute_network_firewall_policy_rule.from_production[0].match[0].src_ip_ranges == tolist(["10.10.0.0/20", "10.60.0.0/20"])
+    error_message = "A range of production's is reached, or reaches staging."
   }
 
   assert {
-    condition     = google_compute_firewall.from_production[0].source_ranges == toset(["10.10.0.0/20", "10.60.0.0/20"]) && google_compute_firewall.from_production[0].priority == 0
-    error_message = "And nothing comes from them."
+    condition     = google_compute_network_firewall_policy_rule.to_production[0].direction == "EGRESS" && google_compute_network_firewall_policy_rule.from_production[0].direction == "INGRESS"
+    error_message = "One way is open."
   }
 
+  # modules/network has its policy come before the rules of the network itself, so that one of these would come too late.
   assert {
-    condition     = length(google_compute_firewall.to_production[0].deny) == 1 && length(google_compute_firewall.from_production[0].deny) == 1
-    error_message = "Both rules deny."
+    condition = alltrue([
+      for rule in [google_compute_network_firewall_policy_rule.to_production[0], google_compute_network_firewall_policy_rule.from_production[0]] :
+      rule.firewall_policy == "phi" && rule.action == "deny" && rule.priority < 2 && rule.match[0].layer4_configs[0].ip_protocol == "all"
+    ])
+    error_message = "A rule does not deny everything, in the network's own policy and before every other."
   }
 
   assert {
@@ -99,7 +103,7 @@ run "a_project_of_its_own" {
   }
 
   assert {
-    condition     = length(google_compute_firewall.to_production) == 0 && output.staging.dataset == null
+    condition     = length(google_compute_network_firewall_policy_rule.to_production) == 0 && output.staging.dataset == null
     error_message = "Staging can be begun with nothing in it."
   }
 }
@@ -142,9 +146,9 @@ run "refused" {
     }
     dataset = null
     network = {
-      project = "feel-august-platform"
-      name    = "phi"
-      id      = "projects/feel-august-platform/global/networks/shared"
+      project         = "feel-august-platform"
+      firewall_policy = "phi"
+      id              = "projects/feel-august-platform/global/networks/shared"
     }
     peers = ["under:organizations/123456789012"]
   }
@@ -165,10 +169,10 @@ run "refused_for_another_reason" {
     }
     dataset = null
     network = {
-      project     = "feel-august-platform-staging"
-      name        = "phi"
-      id          = "projects/feel-august-platform-staging/global/networks/phi"
-      subnetworks = { us-central1 = { cidr = "10.10.8.0/24" } }
+      project         = "feel-august-platform-staging"
+      firewall_policy = "phi"
+      id              = "projects/feel-august-platform-staging/global/networks/phi"
+      subnetworks     = { us-central1 = { cidr = "10.10.8.0/24" } }
     }
     peers = ["under:projects/feel-august-platform"]
   }
@@ -189,10 +193,10 @@ run "a_wider_range_than_productions" {
     }
     dataset = null
     network = {
-      project     = "feel-august-platform-staging"
-      name        = "phi"
-      id          = "projects/feel-august-platform-staging/global/networks/phi"
-      subnetworks = { us-central1 = { cidr = "10.0.0.0/8" } }
+      project         = "feel-august-platform-staging"
+      firewall_policy = "phi"
+      id              = "projects/feel-august-platform-staging/global/networks/phi"
+      subnetworks     = { us-central1 = { cidr = "10.0.0.0/8" } }
     }
   }
 
