@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -137,6 +138,30 @@ func (b *burst) deploy(s settings, queryMS, startMS int) string {
 		b.t.Fatal(err)
 	}
 	return live.Uri
+}
+
+// warm waits until the service has as many instances as are to be there beforehand: a new revision serves as soon as its first one does.
+func (b *burst) warm(s settings) {
+	b.t.Helper()
+	live, err := b.api.Projects.Locations.Services.Get("projects/" + accProject + "/locations/" + localtest.Region + "/services/" + b.name).Do()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	revision, err := b.api.Projects.Locations.Services.Revisions.Get(live.LatestReadyRevision).Do()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		written, err := os.ReadFile(strings.TrimPrefix(revision.LogUri, "file://"))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if n := strings.Count(string(written), "burst: ready"); int64(n) >= s.MinInstances {
+			return
+		} else if time.Now().After(deadline) {
+			b.t.Fatalf("%d instances of %d have started", n, s.MinInstances)
+		}
+	}
 }
 
 // tally is what became of requests.
@@ -305,6 +330,7 @@ func TestAccCapacityAdvice_burst(t *testing.T) {
 	}
 	set, why := b.advised(200)
 	url := b.deploy(set, 100, 50)
+	b.warm(set)
 	most := b.most()
 	held := b.crowd(url, people, 3, func(*tally) bool { return false })
 	if peak := most(); held.done != 3*people || held.refused > 0 || len(held.failed) > 0 || peak > have-reserved {
@@ -337,6 +363,7 @@ func BenchmarkCapacityBurst(b *testing.B) {
 	}{{"advised", set}, {"naive", naive}} {
 		b.Run(run.name, func(b *testing.B) {
 			url := rig.deploy(run.set, queryMS, startMS)
+			rig.warm(run.set)
 			for b.Loop() {
 				most := rig.most()
 				got := rig.steady(url, rate, span)

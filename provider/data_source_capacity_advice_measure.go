@@ -215,7 +215,7 @@ func (d *capacityAdviceDataSource) see(ctx context.Context, s capacityServiceMod
 func (s capacityServiceModel) expand(name string, m capacityAdviceModel, seen seenService, measures *runtimeapi.Measures, window time.Duration) capacity.Service {
 	out := capacity.Service{
 		Name: name, CPU: s.cpu(seen.spec), Pool: s.PoolMax.ValueInt64(), PoolLeast: s.LeastPool.ValueInt64(), Processes: s.Processes.ValueInt64(), Pooled: s.Pooled.ValueBool(),
-		Burst: m.BurstPercent.ValueFloat64(), Expected: s.PeakRequests.ValueFloat64Pointer(), Sudden: s.Sudden.ValueBool(),
+		Burst: m.BurstPercent.ValueFloat64(), Expected: s.PeakRequests.ValueFloat64Pointer(), Sudden: s.Sudden.ValueBool(), Drain: s.DrainSeconds.ValueFloat64(),
 	}
 	if !s.BurstPercent.IsNull() {
 		out.Burst = s.BurstPercent.ValueFloat64()

@@ -50,6 +50,7 @@ type capacityServiceModel struct {
 	CPU               types.Float64 `tfsdk:"cpu"`
 	BurstPercent      types.Float64 `tfsdk:"burst_percent"`
 	Sudden            types.Bool    `tfsdk:"sudden"`
+	DrainSeconds      types.Float64 `tfsdk:"drain_seconds"`
 	RequestsPerSecond types.Float64 `tfsdk:"requests_per_second"`
 	PeakRequests      types.Float64 `tfsdk:"peak_requests_per_second"`
 	LatencyMS         types.Float64 `tfsdk:"latency_ms"`

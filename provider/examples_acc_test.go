@@ -111,7 +111,7 @@ func TestAccExamples(t *testing.T) {
 			copyExample(t, tf.dir, filepath.Join(dir, file), strings.TrimSuffix(file, ".tf")+"_"+filepath.Base(dir)+".tf")
 		}
 	}
-	copyExample(t, tf.dir, "../examples/local/policy.tf", "policy.tf")
+	copyExample(t, tf.dir, "../modules/staging/policy/rules.tf", "policy.tf")
 	tf.write("machine_override.tf", onThisMachine(cloud))
 	makeBucket(t, cloud, "feel-august-audit")
 	tf.apply()
@@ -147,12 +147,10 @@ func TestAccExamples(t *testing.T) {
 func (c *cli) tests(t *testing.T, cloud *localtest.Cloud) {
 	t.Helper()
 	demo := c.beside()
+	copyLocalExample(t, demo)
 	e := cloud.Endpoints
 	demo.env = append(slices.Clone(demo.env), "TF_WORKSPACE=staging", "AUGUST_PROJECT="+localtest.Staging, "TF_VAR_registry="+e.Registry,
 		"TF_VAR_drchrono_url="+e.DrChrono, "TF_VAR_coda_url="+e.Coda, "TF_VAR_oidc_issuer="+e.OIDCIssuer)
-	if err := os.CopyFS(demo.dir, os.DirFS("../examples/local")); err != nil {
-		t.Fatal(err)
-	}
 	for _, dir := range []string{"tests", "tests/cloud"} {
 		out := demo.must("test", "-no-color", "-test-directory="+dir)
 		if !strings.Contains(out, "Success!") || !strings.Contains(out, " 0 failed") || strings.Contains(out, " 0 passed") {

@@ -31,16 +31,10 @@ func TestExamples(t *testing.T) {
 		copyExample(t, documented, filepath.Join(source, "data-source.tf"), "data_"+filepath.Base(source)+".tf")
 	}
 	copyExample(t, documented, "../examples/ephemeral-resources/august_runtime_token/ephemeral-resource.tf", "ephemeral.tf")
-	demo := t.TempDir()
-	files, err := filepath.Glob("../examples/local/*.tf")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no example for the demo: %v", err)
-	}
-	for _, file := range files {
-		copyExample(t, demo, file, filepath.Base(file))
-	}
+	demo := newCLI(t)
+	copyLocalExample(t, demo)
 
-	for _, dir := range []string{documented, demo} {
+	for _, dir := range []string{documented, demo.dir} {
 		if out, err := terraform(dir, "validate", "-no-color"); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
@@ -60,6 +54,19 @@ func terraformWithProvider(t *testing.T) func(dir string, args ...string) (strin
 		at.dir = in
 		return at.run(args...)
 	}
+}
+
+// copyLocalExample copies the demo's configuration and the modules that it applies to a CLI's folder, which becomes the example's.
+func copyLocalExample(t *testing.T, c *cli) {
+	t.Helper()
+	root := c.dir
+	for _, dir := range []string{"examples/local", "modules/sync", "modules/staging/policy"} {
+		if err := os.CopyFS(filepath.Join(root, dir), os.DirFS(filepath.Join("..", dir))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.dir = filepath.Join(root, "examples", "local")
+	c.must("get")
 }
 
 func copyExample(t *testing.T, dir, from, name string) {

@@ -59,7 +59,7 @@ func newHandover(t *testing.T) *handover {
 	}
 	h.production, h.source = in(localtest.Production)
 	h.staging, h.target = in(localtest.Staging)
-	policy, err := os.ReadFile("../examples/local/policy.tf")
+	policy, err := os.ReadFile("../modules/staging/policy/rules.tf")
 	if err != nil {
 		t.Fatal(err)
 	}

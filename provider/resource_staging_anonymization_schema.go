@@ -26,7 +26,7 @@ func (r *stagingAnonymizationResource) Schema(ctx context.Context, _ resource.Sc
 		"signing_key_secret": secretAttribute("Ed25519 key, PKCS#8 in PEM, by which the evidence is signed: `openssl genpkey -algorithm ed25519`. "+
 			"Who can read it can sign evidence of what nobody scanned.", true),
 		"key_secret": secretAttribute("Key of at least 32 bytes from which pseudonyms are derived; with `policy.keys = \"persistent\"`, and only then.", false),
-		"policy": policyAttribute(true, "What becomes of each column of each table. `august_schema_coverage` writes one to begin with, and `examples/local/policy.tf` is one for all that this product keeps. "+
+		"policy": policyAttribute(true, "What becomes of each column of each table. `august_schema_coverage` writes one to begin with, and `modules/staging/policy` is one for all that this product keeps. "+
 			"**It is closed**: a table or a column that it does not name fails each plan until it does, and the job refuses to begin."),
 	}
 	for name, fact := range evidenceFacts() {

@@ -41,6 +41,9 @@ const fullRuntime = `
   timeout_seconds = 120
   public          = true
   ingress         = "all"
+
+  binary_authorization = true
+
   labels          = { team = "billing", stage = "test" }
   timeouts        = { create = "3m", update = "3m", delete = "3m" }
 `
@@ -49,6 +52,7 @@ func TestAccSyncRuntime_basic(t *testing.T) {
 	t.Parallel()
 	r := newRuntimeRig(t, "rt-basic")
 	full := r.config(r.image, fmt.Sprintf(fullRuntime, r.cloud.Endpoints.Coda))
+	full = strings.Replace(full, "allowed_callers", "allowed_readers = [\"plan@feel-august-platform.iam.gserviceaccount.com\"]\n    allowed_callers", 1)
 	other := *r
 	other.name = "rt-basic-other"
 	resource.Test(t, resource.TestCase{
@@ -86,7 +90,12 @@ func TestAccSyncRuntime_basic(t *testing.T) {
 					},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 				},
-				Check: noSecrets(t, r.cloud),
+				Check: resource.ComposeTestCheckFunc(noSecrets(t, r.cloud), func(*terraform.State) error {
+					if b := r.get().BinaryAuthorization; b == nil || !b.UseDefault {
+						return fmt.Errorf("Binary Authorization: %+v", b)
+					}
+					return nil
+				}),
 			},
 			{ // what others set on the service is theirs
 				PreConfig: func() {
@@ -118,6 +127,12 @@ func TestAccSyncRuntime_basic(t *testing.T) {
 				ConfigPlanChecks: resource.ConfigPlanChecks{
 					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate)},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+				Check: func(*terraform.State) error {
+					if b := r.get().BinaryAuthorization; b != nil && b.UseDefault {
+						return fmt.Errorf("Binary Authorization: %+v", b)
+					}
+					return nil
 				},
 			},
 			{ // another name is another service

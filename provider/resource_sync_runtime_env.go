@@ -43,6 +43,7 @@ const (
 	envLoggingEndpoint = "AUGUST_LOGGING_ENDPOINT"
 	envControlAudience = "AUGUST_CONTROL_AUDIENCE"
 	envControlCallers  = "AUGUST_CONTROL_CALLERS"
+	envControlReaders  = "AUGUST_CONTROL_READERS"
 	envIssuer          = "AUGUST_OIDC_ISSUER"
 )
 
@@ -75,11 +76,14 @@ func (m syncRuntimeModel) environment(ctx context.Context, diags *diag.Diagnosti
 	m.auditVariables(ctx, env, diags)
 	m.adviceVariables(ctx, env, diags)
 	if c := objectAs[controlModel](ctx, m.Control, diags); c != nil {
-		var callers []string
+		var callers, readers []string
 		diags.Append(c.AllowedCallers.ElementsAs(ctx, &callers, false)...)
+		diags.Append(c.AllowedReaders.ElementsAs(ctx, &readers, false)...)
 		slices.Sort(callers)
+		slices.Sort(readers)
 		value(envControlAudience, m.Audience.ValueString())
 		value(envControlCallers, strings.Join(callers, ","))
+		value(envControlReaders, strings.Join(readers, ","))
 		value(envIssuer, c.Issuer.ValueString())
 	}
 	return env.all
@@ -130,15 +134,21 @@ func (m *syncRuntimeModel) flattenEnvironment(ctx context.Context, env []cloudru
 	if was := objectAs[controlModel](ctx, m.Control, diags); was != nil {
 		control.Audience = was.Audience
 	}
-	var callers []string
-	for caller := range strings.SplitSeq(v.text(envControlCallers), ",") {
-		if caller != "" {
-			callers = append(callers, caller)
+	addresses := func(name string) types.Set {
+		var all []string
+		for address := range strings.SplitSeq(v.text(name), ",") {
+			if address != "" {
+				all = append(all, address)
+			}
 		}
+		set, d := types.SetValueFrom(ctx, types.StringType, all)
+		diags.Append(d...)
+		return set
 	}
-	set, d := types.SetValueFrom(ctx, types.StringType, callers)
-	diags.Append(d...)
-	control.AllowedCallers = set
+	control.AllowedCallers = addresses(envControlCallers)
+	if control.AllowedReaders = types.SetNull(types.StringType); v.text(envControlReaders) != "" {
+		control.AllowedReaders = addresses(envControlReaders)
+	}
 	m.flattenAudience(v.text(envControlAudience), imported, &control)
 	m.Control = objectOf(ctx, controlTypes, control, diags)
 

@@ -17,38 +17,39 @@ import (
 )
 
 type syncRuntimeModel struct {
-	ID                 types.String   `tfsdk:"id"`
-	Name               types.String   `tfsdk:"name"`
-	Location           types.String   `tfsdk:"location"`
-	Project            types.String   `tfsdk:"project"`
-	Image              types.String   `tfsdk:"image"`
-	ServiceAccount     types.String   `tfsdk:"service_account"`
-	Database           types.Object   `tfsdk:"database"`
-	DrChrono           types.Object   `tfsdk:"drchrono"`
-	Coda               types.Object   `tfsdk:"coda"`
-	PubSub             types.Object   `tfsdk:"pubsub"`
-	Audit              types.Object   `tfsdk:"audit"`
-	Advice             types.Object   `tfsdk:"advice"`
-	Control            types.Object   `tfsdk:"control"`
-	Scaling            types.Object   `tfsdk:"scaling"`
-	Rollout            types.Object   `tfsdk:"rollout"`
-	Network            types.Object   `tfsdk:"network"`
-	Migrations         types.Object   `tfsdk:"migrations"`
-	Concurrency        types.Int64    `tfsdk:"concurrency"`
-	CPU                types.String   `tfsdk:"cpu"`
-	Memory             types.String   `tfsdk:"memory"`
-	TimeoutSeconds     types.Int64    `tfsdk:"timeout_seconds"`
-	Public             types.Bool     `tfsdk:"public"`
-	Ingress            types.String   `tfsdk:"ingress"`
-	Labels             types.Map      `tfsdk:"labels"`
-	DeletionProtection types.Bool     `tfsdk:"deletion_protection"`
-	URI                types.String   `tfsdk:"uri"`
-	WebhookURL         types.String   `tfsdk:"webhook_url"`
-	Audience           types.String   `tfsdk:"audience"`
-	Revision           types.String   `tfsdk:"revision"`
-	Ready              types.Bool     `tfsdk:"ready"`
-	Problem            types.String   `tfsdk:"problem"`
-	Timeouts           timeouts.Value `tfsdk:"timeouts"`
+	ID                  types.String   `tfsdk:"id"`
+	Name                types.String   `tfsdk:"name"`
+	Location            types.String   `tfsdk:"location"`
+	Project             types.String   `tfsdk:"project"`
+	Image               types.String   `tfsdk:"image"`
+	ServiceAccount      types.String   `tfsdk:"service_account"`
+	Database            types.Object   `tfsdk:"database"`
+	DrChrono            types.Object   `tfsdk:"drchrono"`
+	Coda                types.Object   `tfsdk:"coda"`
+	PubSub              types.Object   `tfsdk:"pubsub"`
+	Audit               types.Object   `tfsdk:"audit"`
+	Advice              types.Object   `tfsdk:"advice"`
+	Control             types.Object   `tfsdk:"control"`
+	Scaling             types.Object   `tfsdk:"scaling"`
+	Rollout             types.Object   `tfsdk:"rollout"`
+	Network             types.Object   `tfsdk:"network"`
+	Migrations          types.Object   `tfsdk:"migrations"`
+	Concurrency         types.Int64    `tfsdk:"concurrency"`
+	CPU                 types.String   `tfsdk:"cpu"`
+	Memory              types.String   `tfsdk:"memory"`
+	TimeoutSeconds      types.Int64    `tfsdk:"timeout_seconds"`
+	Public              types.Bool     `tfsdk:"public"`
+	Ingress             types.String   `tfsdk:"ingress"`
+	BinaryAuthorization types.Bool     `tfsdk:"binary_authorization"`
+	Labels              types.Map      `tfsdk:"labels"`
+	DeletionProtection  types.Bool     `tfsdk:"deletion_protection"`
+	URI                 types.String   `tfsdk:"uri"`
+	WebhookURL          types.String   `tfsdk:"webhook_url"`
+	Audience            types.String   `tfsdk:"audience"`
+	Revision            types.String   `tfsdk:"revision"`
+	Ready               types.Bool     `tfsdk:"ready"`
+	Problem             types.String   `tfsdk:"problem"`
+	Timeouts            timeouts.Value `tfsdk:"timeouts"`
 }
 
 type databaseModel struct {
@@ -80,6 +81,7 @@ type codaModel struct {
 
 type controlModel struct {
 	AllowedCallers types.Set    `tfsdk:"allowed_callers"`
+	AllowedReaders types.Set    `tfsdk:"allowed_readers"`
 	Issuer         types.String `tfsdk:"issuer"`
 	Audience       types.String `tfsdk:"audience"`
 }
@@ -103,7 +105,7 @@ var (
 	}
 	codaTypes    = map[string]attr.Type{"url": types.StringType, "token_secret": types.StringType, "writes_per_10s": types.Int64Type}
 	controlTypes = map[string]attr.Type{
-		"allowed_callers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
+		"allowed_callers": types.SetType{ElemType: types.StringType}, "allowed_readers": types.SetType{ElemType: types.StringType}, "issuer": types.StringType, "audience": types.StringType,
 	}
 	scalingTypes = map[string]attr.Type{
 		"min_instances": types.Int64Type, "max_instances": types.Int64Type, "cpu_utilization": types.Int64Type, "concurrency_utilization": types.Int64Type,
@@ -176,6 +178,7 @@ func (m syncRuntimeModel) expand(ctx context.Context, diags *diag.Diagnostics) c
 		Public:         m.Public.ValueBool(),
 		Ingress:        ingresses[m.Ingress.ValueString()],
 		Audience:       m.Audience.ValueString(),
+		Authorized:     m.BinaryAuthorization.ValueBool(),
 		Labels:         map[string]string{},
 	}
 	diags.Append(m.Labels.ElementsAs(ctx, &spec.Labels, false)...)
@@ -200,6 +203,7 @@ func (m *syncRuntimeModel) flatten(ctx context.Context, live liveService, diags 
 	seconds, _ := strconv.ParseInt(strings.TrimSuffix(seen.Timeout, "s"), 10, 64)
 	m.TimeoutSeconds = types.Int64Value(seconds)
 	m.Public = types.BoolValue(seen.Public)
+	m.BinaryAuthorization = types.BoolValue(seen.Authorized)
 	m.Ingress = types.StringValue(seen.Ingress)
 	for ours, theirs := range ingresses {
 		if theirs == seen.Ingress {

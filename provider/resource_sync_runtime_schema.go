@@ -182,6 +182,12 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 						ElementType:         types.StringType,
 						Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(serviceAccountEmail())},
 					},
+					"allowed_readers": schema.SetAttribute{
+						MarkdownDescription: "E-mails of the accounts that may ask, and change nothing: all that a plan needs. The account that plans what nobody has approved yet belongs here.",
+						Optional:            true,
+						ElementType:         types.StringType,
+						Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(serviceAccountEmail())},
+					},
 					"issuer": text("Issuer of the callers' ID tokens.", defaultIssuer, baseURL()),
 					"audience": schema.StringAttribute{
 						MarkdownDescription: "Audience that the callers' ID tokens must have. Default: `august-sync:{project}:{location}:{name}`.",
@@ -219,6 +225,7 @@ func (r *syncRuntimeResource) Schema(ctx context.Context, _ resource.SchemaReque
 			"public":          flag("Whether Cloud Run lets requests in without a Google identity. DrChrono's webhooks have none: to receive them this has to be `true`. The runtime checks every request itself, whatever this says."),
 			"ingress": text("Where requests may come from: `all`, `internal` or `internal_and_cloud_load_balancing`.", "all",
 				stringvalidator.OneOf(ingressNames()...)),
+			"binary_authorization": flag("Whether the project's Binary Authorization policy decides whether the image may run. A deployment that it refuses fails, and traffic stays where it is."),
 			"labels": schema.MapAttribute{
 				MarkdownDescription: "Labels of the service: lower-case letters, digits, underscores and hyphens, up to 63 in name and value. Labels that are not named here are left alone.",
 				Optional:            true,

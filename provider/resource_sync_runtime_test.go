@@ -72,6 +72,7 @@ func TestSyncRuntime_validates(t *testing.T) {
 		{"writes", inside("coda", map[string]any{"token_secret": "coda-token", "writes_per_10s": 11}), "coda.writes_per_10s", "between 1 and 10"},
 		{"a folder for a bucket", inside("audit", map[string]any{"bucket": "file:///srv/audit"}), "audit.bucket", "gs://bucket/prefix"},
 		{"retention", inside("audit", map[string]any{"retention_days": -1}), "audit.retention_days", "between 0 and 36500"},
+		{"no readers", inside("control", map[string]any{"allowed_callers": []any{"terraform@feel-august-platform.iam.gserviceaccount.com"}, "allowed_readers": []any{}}), "control.allowed_readers", "at least 1"},
 		{"no callers", inside("control", map[string]any{"allowed_callers": []any{}}), "control.allowed_callers", "at least 1"},
 		{"audience", inside("control", map[string]any{"audience": "a,b"}), "control.audience", "commas"},
 		{"scaling", inside("scaling", map[string]any{"min_instances": 5}), "scaling.min_instances", "max_instances"},

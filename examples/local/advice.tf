@@ -4,20 +4,20 @@
 data "august_index_advice" "clinic" {
   count = var.advise ? 1 : 0
 
-  endpoint = august_sync_runtime.sync.uri
-  audience = august_sync_runtime.sync.audience
+  endpoint = module.sync.sync.uri
+  audience = module.sync.sync.audience
 }
 
 data "august_capacity_advice" "platform" {
   count = var.advise ? 1 : 0
 
   instance = august_cloudsql_ha_policy.platform.instance
-  endpoint = august_sync_runtime.sync.uri
-  audience = august_sync_runtime.sync.audience
+  endpoint = module.sync.sync.uri
+  audience = module.sync.sync.audience
 
   services = {
     sync = {
-      service       = august_sync_runtime.sync.name
+      service       = module.sync.sync.name
       database_user = local.database.user
     }
   }

@@ -6,8 +6,8 @@ resource "august_recovery_drill" "failover" {
 
   instance = august_cloudsql_ha_policy.platform.instance
   kind     = "failover"
-  endpoint = august_sync_runtime.sync.uri
-  audience = august_sync_runtime.sync.audience
+  endpoint = module.sync.sync.uri
+  audience = module.sync.sync.audience
   max_rto  = "2m"
 
   triggers = {
@@ -21,8 +21,8 @@ resource "august_recovery_drill" "restore" {
 
   instance = august_cloudsql_ha_policy.platform.instance
   kind     = "point_in_time_restore"
-  endpoint = august_sync_runtime.sync.uri
-  audience = august_sync_runtime.sync.audience
+  endpoint = module.sync.sync.uri
+  audience = module.sync.sync.audience
 
   triggers = {
     drill = var.drill

@@ -75,17 +75,19 @@ resource "august_cloudsql_ha_policy" "platform" {
   }
 }
 
-resource "august_runtime_image" "sync" {
-  repository = "${var.registry}/${local.project}/august/august-sync"
-  tags       = [terraform.workspace]
-}
+# The very module that examples/platform applies on Google Cloud.
+module "sync" {
+  source = "../../modules/sync"
 
-resource "august_sync_runtime" "sync" {
-  name            = "august-sync"
-  image           = august_runtime_image.sync.image
+  project         = local.project
+  region          = local.location
   service_account = "august-sync@${local.project}.iam.gserviceaccount.com"
+  database        = merge(local.database, { name = "august" })
 
-  database = merge(local.database, { name = "august", pool_max = 4 })
+  image = {
+    repository = "${var.registry}/${local.project}/august/august-sync"
+    tags       = [terraform.workspace]
+  }
 
   drchrono = {
     url            = var.drchrono_url
@@ -110,82 +112,69 @@ resource "august_sync_runtime" "sync" {
   }
 
   scaling = {
-    min_instances = 1
     max_instances = local.environment.max_instances
   }
 
-  # DrChrono cannot present a Google token; the runtime checks every call itself.
-  public = true
-}
+  # Nobody's traffic is at stake here: a new revision that has passed its self-test has everything at once.
+  rollout = { steps = [] }
 
-resource "august_sync_pipeline" "billing" {
-  endpoint = august_sync_runtime.sync.uri
-  audience = august_sync_runtime.sync.audience
-  name     = "billing"
-  dataset  = "billing"
-  schedule = local.environment.schedule
+  # All draw on one budget of calls: DrChrono counts them per application and clock hour.
+  pipelines = {
+    billing = {
+      schedule = local.environment.schedule
 
-  # What DrChrono tells of by itself is in the tables within a second; the schedule brings the rest, and confirms.
-  webhook_events = [
-    "APPOINTMENT_CREATE", "APPOINTMENT_MODIFY", "APPOINTMENT_DELETE", "LINE_ITEM_CREATE", "LINE_ITEM_MODIFY", "LINE_ITEM_DELETE",
-    "LINE_ITEM_TRANSACTION_DELETE", "CASH_PAYMENT_DELETE",
-  ]
+      # What DrChrono tells of by itself is in the tables within a second; the schedule brings the rest, and confirms.
+      webhook_events = [
+        "APPOINTMENT_CREATE", "APPOINTMENT_MODIFY", "APPOINTMENT_DELETE", "LINE_ITEM_CREATE", "LINE_ITEM_MODIFY", "LINE_ITEM_DELETE",
+        "LINE_ITEM_TRANSACTION_DELETE", "CASH_PAYMENT_DELETE",
+      ]
 
-  coda_views = {
-    billing_summary = {
-      doc_id     = local.environment.coda_doc
-      table_id   = "grid-billing-summary"
-      key_column = "c-key"
-      columns = {
-        month          = "c-month"
-        status         = "c-status"
-        payer          = "c-payer"
-        claims         = "c-claims"
-        billed         = "c-billed"
-        insurance_paid = "c-insurance-paid"
-        patient_paid   = "c-patient-paid"
-        balance        = "c-balance"
+      coda_views = {
+        billing_summary = {
+          doc_id     = local.environment.coda_doc
+          table_id   = "grid-billing-summary"
+          key_column = "c-key"
+          columns = {
+            month          = "c-month"
+            status         = "c-status"
+            payer          = "c-payer"
+            claims         = "c-claims"
+            billed         = "c-billed"
+            insurance_paid = "c-insurance-paid"
+            patient_paid   = "c-patient-paid"
+            balance        = "c-balance"
+          }
+        }
       }
     }
-  }
-}
 
-# All draw on one budget of calls: DrChrono counts them per application and clock hour.
-resource "august_sync_pipeline" "labs" {
-  endpoint = august_sync_runtime.sync.uri
-  audience = august_sync_runtime.sync.audience
-  name     = "labs"
-  dataset  = "labs"
-  schedule = local.environment.labs
+    labs = {
+      schedule       = local.environment.labs
+      webhook_events = ["LAB_ORDER_CREATE", "LAB_ORDER_MODIFY", "LAB_ORDER_DELETE"]
 
-  webhook_events = ["LAB_ORDER_CREATE", "LAB_ORDER_MODIFY", "LAB_ORDER_DELETE"]
-
-  # What waits for a clinician, a row each, by a key that leads to the patient in the database only. The columns
-  # that could tell whose result it is stay out: test, observation and doctor, see phi_columns.
-  coda_views = {
-    abnormal_results = {
-      doc_id     = local.environment.coda_doc
-      table_id   = "grid-abnormal-results"
-      key_column = "c-key"
-      columns = {
-        abnormal_state = "c-abnormal-state"
-        direction      = "c-direction"
-        severity       = "c-severity"
-        basis          = "c-basis"
-        review         = "c-review"
-        reason         = "c-reason"
+      # What waits for a clinician, a row each, by a key that leads to the patient in the database only. The columns
+      # that could tell whose result it is stay out: test, observation and doctor, see phi_columns.
+      coda_views = {
+        abnormal_results = {
+          doc_id     = local.environment.coda_doc
+          table_id   = "grid-abnormal-results"
+          key_column = "c-key"
+          columns = {
+            abnormal_state = "c-abnormal-state"
+            direction      = "c-direction"
+            severity       = "c-severity"
+            basis          = "c-basis"
+            review         = "c-review"
+            reason         = "c-reason"
+          }
+        }
       }
     }
+
+    # Who the visits and results are about. It has no view in Coda, and stays in the database.
+    patients = {
+      schedule       = local.environment.patients
+      webhook_events = ["PATIENT_CREATE", "PATIENT_MODIFY"]
+    }
   }
-}
-
-# Who the visits and results are about. It has no view in Coda, and stays in the database.
-resource "august_sync_pipeline" "patients" {
-  endpoint = august_sync_runtime.sync.uri
-  audience = august_sync_runtime.sync.audience
-  name     = "patients"
-  dataset  = "patients"
-  schedule = local.environment.patients
-
-  webhook_events = ["PATIENT_CREATE", "PATIENT_MODIFY"]
 }

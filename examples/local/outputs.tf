@@ -9,26 +9,22 @@ output "database" {
 
 output "image" {
   description = "The image that runs, by digest."
-  value       = august_runtime_image.sync.image
+  value       = module.sync.sync.image
 }
 
 output "runtime" {
   description = "The deployed runtime."
   value = {
-    uri         = august_sync_runtime.sync.uri
-    webhook_url = august_sync_runtime.sync.webhook_url
-    audience    = august_sync_runtime.sync.audience
-    revision    = august_sync_runtime.sync.revision
+    uri         = module.sync.sync.uri
+    webhook_url = module.sync.sync.webhook_url
+    audience    = module.sync.sync.audience
+    revision    = module.sync.sync.revision
   }
 }
 
 output "pipelines" {
   description = "The pipelines' names on the runtime, by dataset."
-  value = {
-    billing  = august_sync_pipeline.billing.name
-    labs     = august_sync_pipeline.labs.name
-    patients = august_sync_pipeline.patients.name
-  }
+  value       = { for pipeline in module.sync.pipelines : pipeline.dataset => pipeline.name }
 }
 
 output "recovery_drills" {

@@ -6,20 +6,29 @@ locals {
   anonymised = "gs://feel-august-anonymised/clinic"
 }
 
+module "policy" {
+  source = "../../modules/staging/policy"
+
+  attestation = {
+    by      = "the demo's operator: every patient of the local cloud is invented"
+    expires = "2099-12-31"
+  }
+}
+
 resource "august_staging_anonymization" "clinic" {
   count = local.environment.exports && var.refresh != "" ? 1 : 0
 
   name               = "august-anonymize"
-  image              = august_runtime_image.sync.image
+  image              = module.sync.sync.image
   service_account    = "august-sync@${local.project}.iam.gserviceaccount.com"
   database           = merge(local.database, { name = "august" })
   bucket             = local.anonymised
   signing_key_secret = "anonymization-signing-key"
 
   # The runtime tells at each plan what the database is made of: a column that the policy does not name fails it.
-  endpoint = august_sync_runtime.sync.uri
-  audience = august_sync_runtime.sync.audience
-  policy   = local.anonymization_policy
+  endpoint = module.sync.sync.uri
+  audience = module.sync.sync.audience
+  policy   = module.policy.policy
 
   triggers = {
     refresh = var.refresh
@@ -30,7 +39,7 @@ resource "august_staging_dataset" "clinic" {
   count = !local.environment.exports && var.signed_by != "" ? 1 : 0
 
   name            = "august-dataset"
-  image           = august_runtime_image.sync.image
+  image           = module.sync.sync.image
   service_account = "august-sync@${local.project}.iam.gserviceaccount.com"
   database        = merge(local.database, { name = "clinic" })
   bucket          = local.anonymised

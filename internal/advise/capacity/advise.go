@@ -22,6 +22,7 @@ type Service struct {
 	Expected *float64 // requests a second of the busiest minute to be ready for; nil: that which was measured
 	Burst    float64  // in percent: how much more than the busiest minute there may be for a while
 	Sudden   bool     // it comes from one moment to the next, and nobody is to wait until instances have started
+	Drain    float64  // seconds within which what waited for instances to start is to be worked off; 0: DefaultDrain
 	CPU      float64  // processors of an instance
 
 	Pool      int64 // size of the pool where it cannot be chosen; 0: it is to be advised

@@ -160,8 +160,8 @@ func drawn(t *rapid.T, name string) Service {
 	}
 	latency := figure("latency", 1, 3000)
 	return Service{Name: name, CPU: rapid.SampledFrom([]float64{1, 2, 4}).Draw(t, name+"cpu"), Burst: *figure("burst", 0, 200),
-		PoolLeast: rapid.Int64Range(0, 5).Draw(t, name+"least"), Processes: rapid.Int64Range(0, 2).Draw(t, name+"processes"),
-		Measured: Measured{Rate: figure("rate", 0, 100), PeakRate: figure("peak", 0, 600), LatencyMS: latency,
+		Sudden: rapid.Bool().Draw(t, name+"sudden"), PoolLeast: rapid.Int64Range(0, 5).Draw(t, name+"least"), Processes: rapid.Int64Range(0, 2).Draw(t, name+"processes"),
+		Measured: Measured{StartMS: figure("start", 50, 10_000), Rate: figure("rate", 0, 100), PeakRate: figure("peak", 0, 600), LatencyMS: latency,
 			CPUMS: figure("cpu", 0, *latency), DatabaseMS: figure("database", 0, *latency)}}
 }
 
@@ -211,11 +211,9 @@ func TestAdvise_holds(t *testing.T) {
 func TestAdvise_doesNotFlap(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		db, services := drawnAll(t)
+		_, services := drawnAll(t)
+		db := database(1_000_000) // where connections are short, a little of one service may be worth an instance to another
 		first := mustAdvise(t, db, services...)
-		if !first.Fits() { // each takes from the others
-			return
-		}
 		little := func(x *float64) *float64 { return new(*x * rapid.Float64Range(0.93, 1.07).Draw(t, "little")) }
 		for i := range services {
 			m := &services[i].Measured

@@ -16,14 +16,16 @@ const (
 // choice is what one service is to be set to, as far as that is decided.
 type choice struct {
 	Service
-	load    load
-	set     *Settings
-	kept    bool
-	sized   advise.Concurrency // how it came about; of what is kept, what would else be advised
-	why     []string           // of the pool
-	alone   int64              // the pool that it would have without the others
-	short   bool               // it has fewer instances than its load needs
-	options map[int64]advise.Concurrency
+	load  load
+	set   *Settings
+	kept  bool
+	sized advise.Concurrency // how it came about; of what is kept, what would else be advised
+	why   []string           // of the pool
+	alone int64              // the pool that it would have without the others
+	short bool               // it has fewer instances than its load needs
+	// squeezed is that it has fewer instances than usual for the load, and catches up with it in time all the same.
+	squeezed bool
+	options  map[int64]advise.Concurrency
 }
 
 // choose sizes a service as if it were alone.
@@ -124,6 +126,9 @@ func (c *choice) advice() Advice {
 			a.note("pool: %d instead of %d, since there are too few connections for all services", c.set.PoolMax, c.alone)
 		}
 		a.Lines = append(a.Lines, c.sized.Lines...)
+	}
+	if c.Sudden && c.load.known {
+		a.Lines = append(a.Lines, c.load.explain(c.Service, *c.set)...)
 	}
 	switch {
 	case c.kept && c.load.known:

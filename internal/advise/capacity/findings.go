@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -26,6 +27,8 @@ func findings(db Database, services []Service, p Plan) []Finding {
 	for i, a := range p.Services {
 		l := loadOf(services[i], asMeasured)
 		switch {
+		case a.Settings != nil && l.known && !a.Fits && services[i].Sudden:
+			all = append(all, notCaughtUp(services[i], l, *a.Settings))
 		case a.Settings != nil && l.known && !a.Fits:
 			add("BURST_NOT_CARRIED", warning, "The service %s carries %s of %s requests a second within the connections that there are, and %s when every place is taken and requests wait.",
 				a.Name, shown(a.Rate), shown(l.peak), shown(a.Rate/(advise.DefaultConcurrencyTarget/100.0)))
@@ -65,6 +68,17 @@ func findings(db Database, services []Service, p Plan) []Finding {
 	return all
 }
 
+// notCaughtUp says what becomes of a burst that comes all at once where there are too few connections for it.
+func notCaughtUp(s Service, l load, set Settings) Finding {
+	is := l.surge(s, set)
+	if math.IsInf(is.drain, 1) {
+		return Finding{"BURST_NOT_CARRIED", warning, fmt.Sprintf("The service %s carries %s of %s requests a second within the connections that there are: what comes beyond that waits for as long as the burst lasts, a second longer with every %s s of it.",
+			s.Name, shown(is.whole), shown(l.peak), shown(is.whole/max(l.peak-is.whole, leastFigure)))}
+	}
+	return Finding{"BURST_DRAINS_SLOWLY", warning, fmt.Sprintf("When the burst of the service %s comes, about %d requests gather within the %s s that instances need to start. Within the connections that there are they are worked off in %s s, where %s s are meant, and some wait for %s s.",
+		s.Name, ceil(is.backlog), shown(l.start), shown(is.drain), shown(l.drain), shown(is.wait))}
+}
+
 // burstAtOnce says what becomes of a burst while instances for it start.
 func burstAtOnce(s Service, l load, set Settings) string {
 	if s.Sudden || s.Measured.StartMS == nil || set.MaxInstances <= set.MinInstances {
@@ -78,8 +92,12 @@ func burstAtOnce(s Service, l load, set Settings) string {
 		return ""
 	}
 	waiting := (l.peak - carried) * *s.Measured.StartMS / 1000
-	return fmt.Sprintf("When the burst of the service %s comes all at once, %s requests a second find room on %s, and about %d wait for %s ms, until the others have started. If that is too long, say that it is sudden.",
-		s.Name, shown(carried), plural(set.MinInstances, "instance"), ceil(waiting), shown(*s.Measured.StartMS))
+	after := ""
+	if rest := l.carried(s, set)/(advise.DefaultConcurrencyTarget/100.0) - l.peak; rest > 0 {
+		after = fmt.Sprintf(" They are caught up with %s s later.", shown(waiting/rest))
+	}
+	return fmt.Sprintf("When the burst of the service %s comes all at once, %s requests a second find room on %s, and about %d wait for %s ms, until the others have started.%s If that is too long, say that it is sudden.",
+		s.Name, shown(carried), plural(set.MinInstances, "instance"), ceil(waiting), shown(*s.Measured.StartMS), after)
 }
 
 func atItsLimit(s Service) bool {

@@ -3,6 +3,7 @@ package capacity
 import (
 	"fmt"
 	"slices"
+	"sort"
 )
 
 // fit makes pools smaller, by turns where it saves the most, until all services together have enough of the connections. Smaller
@@ -80,9 +81,12 @@ func cut(choices []*choice, room int64) {
 
 // within leaves the service what so many connections carry, with the pool that makes the most of them.
 func (c *choice) within(share int64) {
+	if c.Sudden && c.ready(share) {
+		return
+	}
 	best := Settings{}
 	for pool := c.set.PoolMax; pool >= c.possible(); pool-- {
-		if s := c.capped(pool, share); s.MaxInstances > 0 && (best.MaxInstances == 0 || c.load.carried(c.Service, s) > c.load.carried(c.Service, best)) {
+		if s := c.capped(pool, c.option(pool).MinInstances, share); s.MaxInstances > 0 && (best.MaxInstances == 0 || c.load.carried(c.Service, s) > c.load.carried(c.Service, best)) {
 			best = s
 		}
 	}
@@ -97,18 +101,17 @@ func (c *choice) within(share int64) {
 	}
 }
 
-// capped is the service with a pool of that size, and as many instances as so many connections carry.
-func (c *choice) capped(pool, share int64) Settings {
+// capped is the service with a pool of that size, and of the instances that are to be there at least and at most, as many as so
+// many connections carry.
+func (c *choice) capped(pool, least, share int64) Settings {
 	sized := c.option(pool)
 	at := func(most int64) Settings {
-		return Settings{pool, sized.Concurrency, min(sized.MinInstances, most), most}
+		return Settings{pool, sized.Concurrency, min(least, most), most}
 	}
-	n := sized.MaxInstances
-	for one := *c; n > 0; n-- {
-		s := at(n)
-		if one.set = &s; one.need() <= share {
-			break
-		}
-	}
-	return at(n)
+	one := *c
+	return at(int64(sort.Search(int(sized.MaxInstances), func(n int) bool { // the most of which one more is too many
+		s := at(int64(n + 1))
+		one.set = &s
+		return one.need() > share
+	})))
 }

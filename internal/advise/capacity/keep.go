@@ -67,8 +67,12 @@ func asGood(services []Service, room int64) []bool {
 		if p == nil || p.PoolMax == 0 || !l.known || (s.Pool > 0 && p.PoolMax != s.Pool) {
 			continue
 		}
-		good[i] = p.pairwise(least[i], larger) == *p && p.pairwise(most[i], smaller) == *p &&
-			l.carried(s, *p) >= leastKept*min(l.peak, plain[i].sized.Rate)
+		among := p.pairwise(least[i], larger) == *p && p.pairwise(most[i], smaller) == *p
+		if s.Sudden && !plain[i].short { // where connections are few, one division of them may be as good as another
+			less := loadOf(s, shares{near[0], near[0], near[0]})
+			among = (among || plain[i].squeezed) && less.drains(s, *p)
+		}
+		good[i] = among && l.carried(s, *p) >= leastKept*min(l.peak, plain[i].sized.Rate)
 	}
 	return good
 }

@@ -15,6 +15,7 @@ type load struct {
 	usual, peak   float64 // requests a second
 	latency       float64 // milliseconds
 	cpu, database float64
+	start, drain  float64 // seconds: until an instance is ready, and until what has waited for it is worked off
 	lines         []string
 	unknown       []string
 }
@@ -62,6 +63,10 @@ func loadOf(s Service, of shares) load {
 	}
 	l.latency = up(latency)
 	l.database = min(l.latency, up(value(m.DatabaseMS, latency)*of.database))
+	l.start, l.drain = up(value(m.StartMS, unknownStart*1000))/1000, s.Drain
+	if l.drain == 0 {
+		l.drain = DefaultDrain
+	}
 	// A request that waits for the database computes nothing here.
 	l.cpu = min(l.latency*max(1, s.CPU), up(value(m.CPUMS, max(latency-value(m.DatabaseMS, 0), leastFigure))*of.cpu))
 

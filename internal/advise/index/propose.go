@@ -131,7 +131,7 @@ func count(n float64) string {
 
 // reason says in one sentence what the index is for.
 func (c *chooser) reason(x *candidate) string {
-	n, seconds := 0, 0.0
+	n, whole, seconds := 0, 0, 0.0
 	equal, ranged, ordered := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, q := range x.queries {
 		o, ok := c.prover.known[q][x.Name+"\x00"]
@@ -140,10 +140,12 @@ func (c *chooser) reason(x *candidate) string {
 		}
 		n++
 		seconds += q.Seconds
+		looks := false
 		for _, r := range q.reads() {
 			if r.table.Schema != x.Schema || r.table.Name != x.Table {
 				continue
 			}
+			looks = looks || r.asks(x)
 			for _, cond := range r.conditions {
 				switch cond.class {
 				case statement.Equal, statement.In:
@@ -155,6 +157,9 @@ func (c *chooser) reason(x *candidate) string {
 			for _, o := range r.order {
 				ordered[operand{column: o.Of.Column, expression: o.Of.Expression}.key()] = true
 			}
+		}
+		if !looks {
+			whole++
 		}
 	}
 	var parts []string
@@ -186,6 +191,13 @@ func (c *chooser) reason(x *candidate) string {
 	if n == 1 {
 		s = fmt.Sprintf("a statement that takes %.3g %% of the workload's time looks for %s", share, strings.Join(parts, ", then "))
 	}
+	if whole > 0 {
+		verbs := [2]string{"look", "read"}
+		if whole == 1 {
+			verbs = [2]string{"looks", "reads"}
+		}
+		s += fmt.Sprintf("; %d of them %s for none of it, and %s all of the index, which is smaller than the table", whole, verbs[0], verbs[1])
+	}
 	if x.Where != "" {
 		s += ", only where " + x.Where
 	}
@@ -193,6 +205,23 @@ func (c *chooser) reason(x *candidate) string {
 		s += "; with " + listed(x.Include, 5) + " included the index alone answers"
 	}
 	return s
+}
+
+// asks says that the read has a use for the index's keys or its predicate, and not only for its being smaller than the table.
+func (r *read) asks(x *candidate) bool {
+	if x.Method != BTree || x.Where != "" {
+		return true
+	}
+	for _, k := range x.Keys {
+		key := operand{column: k.Column, expression: k.Expression}.key()
+		if slices.ContainsFunc(r.conditions, func(c condition) bool { return c.of.key() == key }) ||
+			slices.ContainsFunc(r.order, func(o statement.Order) bool {
+				return operand{column: o.Of.Column, expression: o.Of.Expression}.key() == key
+			}) {
+			return true
+		}
+	}
+	return false
 }
 
 // warnings is what speaks against the index, or has to be done beside it.

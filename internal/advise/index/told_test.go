@@ -2,6 +2,7 @@ package index
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/statement"
@@ -33,6 +34,23 @@ func TestRowsTellWhatStatisticsDoNot(t *testing.T) {
 	} {
 		if got := c.d.share(c.r, &c.r.conditions[0], false); math.Abs(got-c.want) > 1e-9 {
 			t.Errorf("%s: %g, want %g", what, got, c.want)
+		}
+	}
+}
+
+// A statement that reads all of a table gains by an index that another one asks for, if only for its size; it is not said to look for
+// what that index is by.
+func TestReasonsTellWhoLooks(t *testing.T) {
+	recent := ran("recent", statement.Scope{Predicates: []statement.Predicate{is(statement.Null, "deleted_at"), is(statement.Range, "service_date")}, Outputs: []statement.Operand{of("id")}})
+	count := ran("count", statement.Scope{Predicates: []statement.Predicate{is(statement.Null, "deleted_at")}, Outputs: []statement.Operand{}})
+	for n, all := range [][]Statement{{recent}, {recent, count}} {
+		advice, err := Advise(t.Context(), clinic(all...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const only = "; 1 of them looks for none of it, and reads all of the index, which is smaller than the table"
+		if len(advice.Proposals) != 1 || strings.Contains(advice.Proposals[0].Reason, only) != (n == 1) {
+			t.Errorf("%d statements: %+v", n+1, advice.Proposals)
 		}
 	}
 }

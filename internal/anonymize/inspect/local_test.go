@@ -17,7 +17,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
-var update = flag.Bool("update", false, "write examples/local/policy.tf anew")
+var update = flag.Bool("update", false, "write modules/staging/policy/rules.tf anew")
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -25,11 +25,11 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	localPolicy = "../../../examples/local/policy.tf"
+	localPolicy = "../../../modules/staging/policy/rules.tf"
 
 	aboutLocal = `What becomes of each column of production in staging. Made by "make generate" out of the database that the migrations make,
-as "august-sync policy" makes it for any database; a test insists that it is current. The attestation is the demo's:
-every patient of the local cloud is invented.`
+as "august-sync policy" makes it for any database; a test insists that it is current. The attestation is not this one, but
+the caller's.`
 )
 
 // migrated is the catalogue of a database that has had all migrations.
@@ -65,11 +65,11 @@ func read(t *testing.T, db pgtest.Database) *catalog.Catalog {
 	return c
 }
 
-// The starter of this product's own tables is what the local example uses, and needs nobody's hand but the attestation.
+// The starter of this product's own tables is what modules/staging/policy gives, and needs nobody's hand but the attestation.
 func TestLocalPolicyIsCurrent(t *testing.T) {
 	c := migrated(t)
 	p := policy.Starter(c, policy.SafeHarbor)
-	p.Attestation = policy.Attestation{By: "the demo's operator: every patient of the local cloud is invented", Expires: "2099-12-31"}
+	p.Attestation = policy.Attestation{By: "whoever calls this module", Expires: "2099-12-31"}
 	for _, f := range policy.Check(p, c, time.Now()) {
 		t.Error(f)
 	}
@@ -84,7 +84,7 @@ func TestLocalPolicyIsCurrent(t *testing.T) {
 	}
 	got, err := os.ReadFile(localPolicy)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("examples/local/policy.tf is not what the migrations ask for (%v): make generate", err)
+		t.Errorf("modules/staging/policy/rules.tf is not what the migrations ask for (%v): make generate", err)
 	}
 	encoded, err := p.Encode()
 	if err != nil {

@@ -242,6 +242,8 @@ func (c *Client) patch(ctx context.Context, live, next *run.GoogleCloudRunV2Serv
 			body.ForceSendFields = append(body.ForceSendFields, "InvokerIamDisabled")
 		case "customAudiences":
 			body.CustomAudiences = next.CustomAudiences
+		case "binaryAuthorization":
+			body.BinaryAuthorization = next.BinaryAuthorization
 		case "scaling":
 			body.Scaling = next.Scaling
 		case "traffic":

@@ -34,6 +34,13 @@ func (s Spec) merge(live *run.GoogleCloudRunV2Service, drop []string) (next *run
 	set(&m, "ingress", "ingress", &next.Ingress, s.Ingress)
 	set(&m, "invokerIamDisabled", "who may call", &next.InvokerIamDisabled, s.Public)
 	set(&m, "customAudiences", "custom audiences", &next.CustomAudiences, []string{s.Audience})
+	if authorized(next.BinaryAuthorization) != s.Authorized { // a policy of the service's own is somebody else's matter
+		m.note("binaryAuthorization", "Binary Authorization")
+		next.BinaryAuthorization = nil
+		if s.Authorized {
+			next.BinaryAuthorization = &run.GoogleCloudRunV2BinaryAuthorization{UseDefault: true}
+		}
+	}
 	next.Scaling = m.scaling(next.Scaling, s)
 
 	if next.Template == nil {
@@ -43,6 +50,9 @@ func (s Spec) merge(live *run.GoogleCloudRunV2Service, drop []string) (next *run
 	next.ForceSendFields = []string{"InvokerIamDisabled"}
 	return next, m.mask, m.words, nil
 }
+
+// authorized tells that the project's policy applies to a service.
+func authorized(b *run.GoogleCloudRunV2BinaryAuthorization) bool { return b != nil && b.UseDefault }
 
 // merger keeps book of what changes.
 type merger struct{ mask, words []string }

@@ -31,7 +31,8 @@ var anySpec = rapid.Custom(func(t *rapid.T) Spec {
 		CPU: rapid.SampledFrom([]string{"1", "2", "4"}).Draw(t, "cpu"), Memory: rapid.SampledFrom([]string{"512Mi", "2Gi"}).Draw(t, "memory"),
 		Concurrency: rapid.Int64Range(1, 1000).Draw(t, "concurrency"), Timeout: "300s",
 		Min: rapid.Int64Range(0, 3).Draw(t, "min"), Max: rapid.Int64Range(3, 9).Draw(t, "max"),
-		Public: rapid.Bool().Draw(t, "public"), Ingress: rapid.SampledFrom([]string{IngressAll, IngressInternal}).Draw(t, "ingress"),
+		Authorized: rapid.Bool().Draw(t, "authorized"),
+		Public:     rapid.Bool().Draw(t, "public"), Ingress: rapid.SampledFrom([]string{IngressAll, IngressInternal}).Draw(t, "ingress"),
 		Labels: rapid.MapOfN(word, word, 0, 4).Draw(t, "labels"), Audience: word.Draw(t, "audience"),
 		CPUUtilization: rapid.SampledFrom([]int64{Unset, 10, 29, 57, 90}).Draw(t, "cpu utilization"), ConcurrencyUtilization: rapid.Int64Range(10, 95).Draw(t, "concurrency utilization"),
 		Network: rapid.SampledFrom([]*Network{{}, {Network: "default", Egress: EgressAll}, {Subnetwork: "apps", Tags: []string{"b", "a"}, Egress: EgressPrivate}}).Draw(t, "network"),
@@ -64,7 +65,7 @@ func TestMerge_settles(t *testing.T) {
 		if max(spec.CPUUtilization, 0) != seen.CPUUtilization || spec.ConcurrencyUtilization != seen.ConcurrencyUtilization || !seen.Network.Is(spec.Network) {
 			t.Fatalf("observed %+v, network %+v, of %+v", seen, seen.Network, spec)
 		}
-		if seen.Image != spec.Image || seen.Min != spec.Min || seen.Max != spec.Max || seen.Public != spec.Public || seen.CPU != spec.CPU {
+		if seen.Image != spec.Image || seen.Min != spec.Min || seen.Max != spec.Max || seen.Public != spec.Public || seen.Authorized != spec.Authorized || seen.CPU != spec.CPU {
 			t.Fatalf("observed %+v of %+v", seen, spec)
 		}
 	})

@@ -54,6 +54,7 @@ type Spec struct {
 	Ingress        string
 	Labels         map[string]string
 	Audience       string
+	Authorized     bool // the project's Binary Authorization policy decides whether the image may run
 
 	// In percent; 0 is left as it is, Unset takes it away.
 	CPUUtilization, ConcurrencyUtilization int64
@@ -83,6 +84,7 @@ func Observe(project, location, name string, live *run.GoogleCloudRunV2Service) 
 	s := Spec{
 		Project: project, Location: location, Name: name,
 		Public: live.InvokerIamDisabled, Ingress: live.Ingress, Labels: map[string]string{},
+		Authorized: authorized(live.BinaryAuthorization),
 	}
 	for key, value := range live.Labels {
 		if key != labelManager && key != labelKind && !strings.HasPrefix(key, systemLabels) && !strings.Contains(key, googleSystems) {

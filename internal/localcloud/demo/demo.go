@@ -91,7 +91,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	say("    DrChrono at %s, Coda at %s", cloud.Endpoints.DrChrono, cloud.Endpoints.Coda)
 
 	work := filepath.Join(o.Dir, workFolder)
-	if err := copyTree(filepath.Join(work, "terraform"), o.Example); err != nil {
+	if err := copyExample(work, o.Example); err != nil {
 		return err
 	}
 	tf, err := newTerraform(tools.Terraform.Path, work, o.Binaries, o.Version, environ(cloud))

@@ -100,7 +100,7 @@ func newStage(t *testing.T, cloud *localtest.Cloud) *stage {
 	build(t, filepath.Join(binaries, "terraform-provider-august_v"+testVersion), ".")
 	build(t, filepath.Join(binaries, "august-sync_linux_amd64"), "./internal/sync/cmd/august-sync")
 	s := &stage{workspace: "production", work: t.TempDir(), env: environ(cloud.Description), binaries: binaries}
-	if err := copyTree(filepath.Join(s.work, "terraform"), filepath.Join(moduleRoot, "examples", "local")); err != nil {
+	if err := copyExample(s.work, filepath.Join(moduleRoot, "examples", "local")); err != nil {
 		t.Fatal(err)
 	}
 	if s.tf, err = newTerraform(cli.Path, s.work, binaries, testVersion, s.env); err != nil {
@@ -369,8 +369,8 @@ func (s *stage) checkDrift(t *testing.T, cloud localcloud.Description) {
 		return err == nil && got.Done, err
 	})
 	s.wantChanges(t, map[string]string{
-		"august_cloudsql_ha_policy.platform": "update",
-		"august_sync_runtime.sync":           "update",
+		"august_cloudsql_ha_policy.platform":   "update",
+		"module.sync.august_sync_runtime.sync": "update",
 	})
 	if !strings.Contains(s.log("plan"), `"log_lock_waits"`) {
 		t.Errorf("the plan does not name the flag:\n%s", s.log("plan"))
@@ -386,7 +386,7 @@ func (s *stage) checkDrift(t *testing.T, cloud localcloud.Description) {
 		got, err := run.Projects.Locations.Operations.Get(gone.Name).Do()
 		return err == nil && got.Done, err
 	})
-	s.wantChanges(t, map[string]string{"august_sync_runtime.sync": "create"})
+	s.wantChanges(t, map[string]string{"module.sync.august_sync_runtime.sync": "create"})
 	s.must(t, "apply", "-input=false", "-no-color", "-auto-approve")
 	s.wantNoChanges(t, "after the service was made again")
 }
@@ -452,7 +452,7 @@ func (s *stage) actions(t *testing.T, plan string) map[string]string {
 // checkImport brings everything into a second, empty state: the plan imports and changes nothing.
 func (s *stage) checkImport(t *testing.T) {
 	second := &stage{workspace: s.workspace, work: t.TempDir()}
-	if err := copyTree(filepath.Join(second.work, "terraform"), s.tf.dir); err != nil {
+	if err := copyExample(second.work, s.tf.dir); err != nil {
 		t.Fatal(err)
 	}
 	var err error
@@ -464,12 +464,12 @@ func (s *stage) checkImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids := map[string]string{
-		"august_cloudsql_ha_policy.platform": localtest.Production + "/platform",
-		"august_runtime_image.sync":          after.Image.Value,
-		"august_sync_runtime.sync":           localtest.Production + "/us-central1/august-sync",
-		"august_sync_pipeline.billing":       after.Runtime.Value.URI + "/v1/pipelines/billing?audience=" + after.Runtime.Value.Audience,
-		"august_sync_pipeline.patients":      after.Runtime.Value.URI + "/v1/pipelines/patients?audience=" + after.Runtime.Value.Audience,
-		"august_sync_pipeline.labs":          after.Runtime.Value.URI + "/v1/pipelines/labs?audience=" + after.Runtime.Value.Audience,
+		"august_cloudsql_ha_policy.platform":                     localtest.Production + "/platform",
+		"module.sync.august_runtime_image.sync":                  after.Image.Value,
+		"module.sync.august_sync_runtime.sync":                   localtest.Production + "/us-central1/august-sync",
+		`module.sync.august_sync_pipeline.pipelines["billing"]`:  after.Runtime.Value.URI + "/v1/pipelines/billing?audience=" + after.Runtime.Value.Audience,
+		`module.sync.august_sync_pipeline.pipelines["patients"]`: after.Runtime.Value.URI + "/v1/pipelines/patients?audience=" + after.Runtime.Value.Audience,
+		`module.sync.august_sync_pipeline.pipelines["labs"]`:     after.Runtime.Value.URI + "/v1/pipelines/labs?audience=" + after.Runtime.Value.Audience,
 	}
 	var blocks strings.Builder
 	for address, id := range ids {

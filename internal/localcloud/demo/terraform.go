@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +63,7 @@ func newTerraform(bin, dir, binaries, version string, env []string) (*terraform,
 		"TF_CLI_CONFIG_FILE=" + config, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
 		"HOME=" + dir, "PATH=" + os.Getenv("PATH"),
 	}
-	return &terraform{bin: bin, dir: filepath.Join(dir, "terraform"), env: append(base, env...), logs: logs}, nil
+	return &terraform{bin: bin, dir: configuration(dir), env: append(base, env...), logs: logs}, nil
 }
 
 // set gives a variable its value, for every plan from now on, the user's own too.
@@ -191,24 +192,43 @@ func (t *teller) tell(line string) {
 	}
 }
 
-// copyTree copies the regular files of one folder; a configuration is flat.
+// configuration is where the example lies in a demo's folder: as deep as in the repository, for it names the modules that it
+// applies by their relative path.
+func configuration(work string) string { return filepath.Join(work, "terraform", "examples", "local") }
+
+// copyExample copies the example into a demo's folder, and the modules that lie beside it.
+func copyExample(work, example string) error {
+	to := configuration(work)
+	if err := copyTree(to, example); err != nil {
+		return err
+	}
+	modules := filepath.Join("..", "..", "modules")
+	if !exists(filepath.Join(example, modules)) {
+		return nil
+	}
+	return copyTree(filepath.Join(to, modules), filepath.Join(example, modules))
+}
+
+// copyTree copies a folder's configuration. Tests, and what Terraform has left there, stay.
 func copyTree(to, from string) error {
-	entries, err := os.ReadDir(from)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(to, 0o755); err != nil { //nolint:gosec // configuration, not secrets
-		return err
-	}
-	for _, entry := range entries {
-		if !entry.Type().IsRegular() || !strings.HasSuffix(entry.Name(), ".tf") {
-			continue
-		}
-		if err := copyFile(filepath.Join(to, entry.Name()), filepath.Join(from, entry.Name())); err != nil {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".terraform"):
+			return fs.SkipDir
+		case entry.IsDir():
+			return os.MkdirAll(filepath.Join(to, rel), 0o755) //nolint:gosec // configuration, not secrets
+		case !entry.Type().IsRegular() || filepath.Ext(path) != ".tf":
+			return nil
+		}
+		return copyFile(filepath.Join(to, rel), path)
+	})
 }
 
 func copyFile(to, from string) (err error) {

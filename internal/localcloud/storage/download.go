@@ -29,6 +29,19 @@ func (f *Face) getObject(w http.ResponseWriter, r *http.Request) {
 	}).ServeHTTP(w, r)
 }
 
+// getByPath answers what is in an object as the XML API does, at /bucket/object: it is where Google's handwritten Go client reads, and so
+// Terraform's own backend. Whatever is at no other route comes here, too.
+func (f *Face) getByPath(w http.ResponseWriter, r *http.Request) {
+	f.mu.RLock()
+	b := f.buckets[r.PathValue("bucket")]
+	f.mu.RUnlock()
+	if b == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		gapi.WriteError(w, gapi.NotFound("The local cloud has no method %s %s.", r.Method, r.URL.Path))
+		return
+	}
+	f.download(w, r)
+}
+
 func (f *Face) download(w http.ResponseWriter, r *http.Request) {
 	o, file, err := f.open(r)
 	if err != nil {

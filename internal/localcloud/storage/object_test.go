@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -301,4 +302,47 @@ func TestLists(t *testing.T) {
 	}
 	_, err := r.client.Objects.List("box").MatchGlob("**").Do()
 	r.refused(err, http.StatusBadRequest, "invalid")
+}
+
+// Where the handwritten client reads, and so Terraform's backend, names keep their slashes, and what is no bucket is no method.
+func TestObject_byPath(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.bucket(&storage.Bucket{Name: "states"})
+	if _, err := r.client.Objects.Insert("states", &storage.Object{Name: "platform/a b.tfstate"}).Media(strings.NewReader("a state")).Do(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		method, path, header string
+		status               int
+		body                 string
+	}{
+		{http.MethodGet, "/states/platform/a%20b.tfstate", "", http.StatusOK, "a state"},
+		{http.MethodGet, "/states/platform/a%20b.tfstate", "bytes=2-", http.StatusPartialContent, "state"},
+		{http.MethodHead, "/states/platform/a%20b.tfstate", "", http.StatusOK, ""},
+		{http.MethodGet, "/states/platform/a%20b.tfstate?generation=1", "", http.StatusNotFound, "No such object"},
+		{http.MethodGet, "/states/platform/other.tfstate", "", http.StatusNotFound, "No such object"},
+		{http.MethodPut, "/states/platform/a%20b.tfstate", "", http.StatusNotFound, "no method PUT"},
+		{http.MethodGet, "/v9/projects", "", http.StatusNotFound, "no method GET /v9/projects"},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), test.method, r.url+test.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.header != "" {
+			request.Header.Set("Range", test.header)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != test.status || !strings.Contains(string(body), test.body) {
+			t.Errorf("%s %s: %d %s, want %d %q", test.method, test.path, response.StatusCode, body, test.status, test.body)
+		}
+	}
 }

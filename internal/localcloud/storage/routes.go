@@ -47,6 +47,8 @@ func (f *Face) Register(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET "+object, f.getObject)
 	mux.HandleFunc("GET /download"+object, f.getObject)
+	// Without a method: other routes have none, and are more exact.
+	mux.HandleFunc("/{bucket}/{object...}", f.getByPath)
 	for _, uploads := range []string{"/upload" + objects, "/resumable/upload" + objects} {
 		mux.HandleFunc("POST "+uploads, f.post)
 		mux.HandleFunc("PUT "+uploads, f.resume)

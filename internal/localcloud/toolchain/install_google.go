@@ -15,6 +15,9 @@ import (
 // EnvGoogle names a folder with terraform-provider-google in it, for tests with a provider that is not ours.
 const EnvGoogle = "AUGUST_TEST_HASHICORP_GOOGLE"
 
+// GoogleVersion is the release of hashicorp/google that is built where there is none.
+const GoogleVersion = "v7.45.0"
+
 const googleProgram = "terraform-provider-google"
 
 // source is a program's source at a tag, which must be this commit: tags can be moved.
@@ -25,7 +28,7 @@ type source struct {
 // google is a release of hashicorp/google. The Go module proxy cannot serve it: its module path lacks the major version.
 var google = source{
 	repository: "https://github.com/hashicorp/terraform-provider-google",
-	tag:        "v7.45.0",
+	tag:        GoogleVersion,
 	commit:     "6f756229ab21d14d238c6280d2255262e4cccfc4",
 }
 

@@ -109,6 +109,7 @@ type Dataset struct {
 type Control struct {
 	Audiences []string // of the tokens; none: the control API is off
 	Callers   []string // e-mail addresses, lower case
+	Readers   []string // likewise, of who may only ask
 	Issuer    string
 }
 
@@ -146,6 +147,7 @@ func Load(lookup Lookup) (Config, error) {
 		Control: Control{
 			Audiences: r.list("AUGUST_CONTROL_AUDIENCE"),
 			Callers:   r.callers("AUGUST_CONTROL_CALLERS"),
+			Readers:   r.callers("AUGUST_CONTROL_READERS"),
 			Issuer:    r.address("AUGUST_OIDC_ISSUER", "https://accounts.google.com"),
 		},
 		Audit:  r.audit(),

@@ -22,6 +22,7 @@ type OIDC struct {
 	Issuer    string
 	Audiences []string
 	Callers   []string // lower case
+	Readers   []string // lower case: may ask for everything, and change nothing
 	HTTP      *http.Client
 	Log       *slog.Logger
 
@@ -34,6 +35,7 @@ type OIDC struct {
 var (
 	errNoToken     = &runtimeapi.Error{Code: runtimeapi.CodeUnauthenticated, Message: "an OIDC identity token is needed, for one of the runtime's audiences"}
 	errNotListed   = &runtimeapi.Error{Code: runtimeapi.CodeDenied, Message: "the caller is not on the runtime's list of allowed callers"}
+	errReads       = &runtimeapi.Error{Code: runtimeapi.CodeDenied, Message: "the caller is on the runtime's list of readers, who change nothing"}
 	errControlOff  = &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "the control API is off: AUGUST_CONTROL_AUDIENCE is not set"}
 	errIssuerAway  = &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "the issuer of identity tokens cannot be reached; try again"}
 	errMissing     = errors.New("no bearer token")
@@ -76,10 +78,26 @@ func (o *OIDC) Check(r *http.Request) (string, error) {
 	if token.Claims(&claims) != nil || claims.Email == "" || (claims.Verified != true && claims.Verified != "true") {
 		return "", o.refuse(r.Context(), errNotListed, errUnverified)
 	}
-	if !slices.Contains(o.Callers, strings.ToLower(claims.Email)) {
+	who := strings.ToLower(claims.Email)
+	switch {
+	case slices.Contains(o.Callers, who):
+	case !slices.Contains(o.Readers, who):
 		return "", o.refuse(r.Context(), errNotListed, errNotListed)
+	case !asks(r):
+		return "", o.refuse(r.Context(), errReads, errReads)
 	}
-	return strings.ToLower(claims.Email), nil
+	return who, nil
+}
+
+// asks says that a call changes nothing: all that a plan needs, and no more.
+func asks(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet:
+		return true
+	case http.MethodPost:
+		return strings.HasSuffix(r.URL.Path, runtimeapi.VerbCheck) || r.URL.Path == runtimeapi.PathIndexAdvice
+	}
+	return false
 }
 
 func (o *OIDC) refuse(ctx context.Context, answer *runtimeapi.Error, why error) error {

@@ -141,7 +141,7 @@ func setup(t *testing.T) bundle {
 	i := newIssuer(t)
 	log := new(bytes.Buffer)
 	logger := slog.New(slog.NewJSONHandler(log, nil))
-	s := New(&OIDC{Issuer: i.URL, Audiences: []string{"other", audience}, Callers: []string{caller}, HTTP: i.Client(), Log: logger}, logger)
+	s := New(&OIDC{Issuer: i.URL, Audiences: []string{"other", audience}, Callers: []string{caller}, Readers: []string{reader}, HTTP: i.Client(), Log: logger}, logger)
 	s.Ready(Backend{Pipelines: &fake{specs: map[string]runtimeapi.PipelineSpec{}}, Probes: &fakeProbes{}, Shelf: &fakeShelf{}, Tester: fakeTester{}, Schema: fakeSchema{}, Info: runtimeapi.Info{Version: "1.0.0", SchemaVersion: 4}})
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
@@ -165,6 +165,37 @@ func (b bundle) do(t *testing.T, method, path, token, body string) (int, runtime
 	var answer struct{ Error runtimeapi.Error }
 	_ = json.NewDecoder(res.Body).Decode(&answer)
 	return res.StatusCode, answer.Error
+}
+
+const reader = "plan@example.test"
+
+// Who plans what nobody has approved yet asks for what a plan needs, and changes nothing.
+func TestServer_readersOnlyAsk(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, call := range []struct {
+		method, path string
+		may          bool
+	}{
+		{http.MethodGet, runtimeapi.PathInfo, true},
+		{http.MethodGet, runtimeapi.PathCatalog, true},
+		{http.MethodGet, runtimeapi.PathPipelines + "/billing" + runtimeapi.PathStatus, true},
+		{http.MethodPost, runtimeapi.PathPipelines + "/billing" + runtimeapi.VerbCheck, true},
+		{http.MethodPost, runtimeapi.PathPipelines + "/billing" + runtimeapi.VerbSync, false},
+		{http.MethodPost, runtimeapi.PathPipelines + "/billing" + runtimeapi.VerbReconcile, false},
+		{http.MethodPut, runtimeapi.PathPipelines + "/billing", false},
+		{http.MethodPut, runtimeapi.PathPipelines + "/billing" + runtimeapi.VerbCheck, false},
+		{http.MethodDelete, runtimeapi.PathPipelines + "/billing", false},
+		{http.MethodPut, runtimeapi.PathIndexes + "/drchrono/x", false},
+		{http.MethodDelete, runtimeapi.PathIndexes + "/drchrono/x", false},
+		{http.MethodPost, runtimeapi.PathProbes, false},
+		{http.MethodPost, runtimeapi.PathParked + runtimeapi.VerbDiscard, false},
+	} {
+		status, e := b.do(t, call.method, call.path, b.token(t, b.key, map[string]any{"email": reader}), "{}")
+		if refused := status == http.StatusForbidden && strings.Contains(e.Message, "list of readers"); refused == call.may {
+			t.Errorf("%s %s: %d %v", call.method, call.path, status, e)
+		}
+	}
 }
 
 func TestServer_letsInOnlyListedCallers(t *testing.T) {

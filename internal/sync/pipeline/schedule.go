@@ -107,7 +107,7 @@ func (s *Service) looked(ctx context.Context, what string, err error) {
 	switch {
 	case ctx.Err() != nil:
 	case err == nil && !s.blind.IsZero():
-		s.cfg.Log.InfoContext(ctx, "the database is back", "after", time.Since(s.blind).Round(time.Millisecond))
+		s.cfg.Log.InfoContext(ctx, "the database is back", "after", time.Since(s.blind).Round(time.Millisecond), "seconds", seconds(s.blind))
 		s.blind = time.Time{}
 	case err != nil && s.blind.IsZero():
 		s.cfg.Log.ErrorContext(ctx, what+"; it is tried again at every tick", "error", err)
@@ -184,6 +184,11 @@ func (s *Service) hold(ctx context.Context, l lease) {
 		s.settle(ctx, l, log, runtimeapi.RunFailed, 0, time.Time{}, reason(err))
 		s.ended(ctx, l, runtimeapi.RunFailed)
 	}
+}
+
+// seconds since then, as a number: a metric can be made of a line's number, and of no duration's text.
+func seconds(since time.Time) float64 {
+	return time.Since(since).Round(time.Millisecond).Seconds()
 }
 
 // settleTime bounds one try to settle, also while the process is stopping.

@@ -352,6 +352,6 @@ func (p *pass) close(ctx context.Context) error {
 	if implausible != nil {
 		return implausible
 	}
-	p.log.InfoContext(ctx, "feed done", "full", p.sweep.Full, "pages", len(p.pages), "deleted", c.Deleted)
+	p.log.InfoContext(ctx, "feed done", "full", p.sweep.Full, "pages", len(p.pages), "deleted", c.Deleted, "seconds", seconds(p.sweep.Started))
 	return nil
 }

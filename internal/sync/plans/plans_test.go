@@ -89,7 +89,8 @@ func TestFind(t *testing.T) {
 const qNewest = "select id from august.run order by id desc limit 1"
 func a(t string) { exec("select count(*) from "+t+" where deleted_at_source is null"); log("select one from the list") }
 func b() { exec("delete from august.page where sweep = $1"); exec(fmt.Sprintf("update %s t set observed_at = $1 from %s s where t.id = s.id", x, y)) }
-func c() { exec("delete from august.page where sweep = $1"); exec("insert into august.run select 1 from (" + qNewest + ") x") }`
+func c() { exec("delete from august.page where sweep = $1"); exec("insert into august.run select 1 from (" + qNewest + ") x") }
+func d() { exec(strings.NewReplacer("{name}", n, "{any more}", m).Replace("insert into august.look_{name} select 1 where {any more} on conflict do nothing")) }`
 	file, err := parser.ParseFile(token.NewFileSet(), "p.go", source, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
@@ -101,13 +102,14 @@ func c() { exec("delete from august.page where sweep = $1"); exec("insert into a
 		"update drchrono.eobs t set observed_at = $1 from pg_temp.stage_eobs s where t.id = s.id": {{"p.go b 2"}, nil},
 		"insert into august.run select 1 from (select id from august.run order by id desc limit 1) x": {
 			{"p.go c 2"}, {"p.go qNewest"}},
+		"insert into august.look_table select 1 where a > 0 or b > 0 on conflict do nothing": {{"p.go d"}, nil},
 		"select 1 from august.nowhere": {nil, nil},
 	} {
 		if names, embedded := find(sites, text); !reflect.DeepEqual([2][]string{names, embedded}, want) {
 			t.Errorf("%s: %v within %v, want %v", text, embedded, names, want)
 		}
 	}
-	if len(sites) != 6 {
+	if len(sites) != 7 {
 		t.Errorf("%d statements: %v", len(sites), sites)
 	}
 }

@@ -21,8 +21,8 @@ type Site struct {
 // dml begins a statement that is planned.
 var dml = regexp.MustCompile(`(?is)^\s*(select|insert\s+into|update|delete\s+from|with|declare)\s.*\b(from|set|select|values|where)\b`)
 
-// verb is where fmt puts something into a text.
-var verb = regexp.MustCompile(`%(\[\d+\])?[sdq]`)
+// verb is where fmt puts something into a text, or a replacer for a word in braces.
+var verb = regexp.MustCompile(`%(\[\d+\])?[sdq]|\{[a-z ]+\}`)
 
 // ours tells that a statement is about tables of the runtime's own, made up or temporary: the others are the catalogues'.
 var ours = regexp.MustCompile(`(?i)\b(august|drchrono|billing|labs)\.|\bstage_|%(\[\d+\])?s|\baugust_`)

@@ -29,6 +29,7 @@ func main() {
 	}
 	time.Sleep(time.Duration(number("START_MS")) * time.Millisecond) // what a larger program does before it is ready
 	seconds := float64(number("QUERY_MS")) / 1000
+	log.Print("burst: ready")
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := pool.Exec(r.Context(), "select pg_sleep($1)", seconds); err != nil {
 			code := "none"

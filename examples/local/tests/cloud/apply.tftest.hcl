@@ -3,7 +3,7 @@
 
 run "everything_is_made" {
   assert {
-    condition     = august_sync_runtime.sync.ready && august_sync_runtime.sync.problem == null
+    condition     = module.sync.sync.ready && module.sync.sync.problem == null
     error_message = "The runtime is deployed and does not run."
   }
 
@@ -13,12 +13,12 @@ run "everything_is_made" {
   }
 
   assert {
-    condition     = august_runtime_image.sync.image == output.image && strcontains(output.image, august_runtime_image.sync.digest)
+    condition     = module.sync.sync.image == output.image && strcontains(output.image, module.sync.sync.digest)
     error_message = "What runs is not what was pushed."
   }
 
   assert {
-    condition     = august_sync_pipeline.billing.generation == 1 && august_sync_pipeline.labs.generation == 1
+    condition     = alltrue([for pipeline in module.sync.pipelines : pipeline.generation == 1])
     error_message = "A pipeline was declared more than once."
   }
 
@@ -33,12 +33,12 @@ run "a_second_plan_changes_nothing" {
   command = plan
 
   assert {
-    condition     = august_sync_runtime.sync.ready && august_sync_runtime.sync.revision != ""
+    condition     = module.sync.sync.ready && module.sync.sync.revision != ""
     error_message = "The second apply would deploy again."
   }
 
   assert {
-    condition     = august_sync_pipeline.billing.generation == 1 && august_sync_pipeline.labs.generation == 1
+    condition     = alltrue([for pipeline in module.sync.pipelines : pipeline.generation == 1])
     error_message = "The second apply would declare a pipeline again."
   }
 }

@@ -25,7 +25,7 @@ type client struct {
 }
 
 var (
-	google = client{"hashicorp/google", "^Test(Acc)?HashicorpGoogle", []string{cloudSQL, cloudRun, pubSub, storage, provider}}
+	google = client{"hashicorp/google", "^Test(Acc)?HashicorpGoogle", []string{cloudSQL, cloudRun, pubSub, storage, provider, modules}}
 	gcloud = client{"gcloud", "^TestGcloud", []string{cloudSQL, cloudRun, pubSub, storage}}
 )
 
@@ -36,6 +36,7 @@ const (
 	pubSub   = module + "/internal/localcloud/pubsub"
 	storage  = module + "/internal/localcloud/storage"
 	provider = module + "/provider"
+	modules  = module + "/internal/modules"
 )
 
 func main() {

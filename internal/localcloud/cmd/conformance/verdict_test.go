@@ -25,6 +25,7 @@ func TestVerdict(t *testing.T) {
 		pubSub + " TestHashicorpGoogle pass", pubSub + " TestGcloud pass",
 		storage + " TestHashicorpGoogle pass", storage + " TestGcloud pass",
 		provider + " TestAccHashicorpGoogle_policyBesideInstance pass",
+		modules + " TestHashicorpGoogleModules pass",
 	}
 	for name, tt := range map[string]struct {
 		lines   []string
@@ -34,8 +35,8 @@ func TestVerdict(t *testing.T) {
 		"all of them":              {all, []client{google, gcloud}, ""},
 		"a skipped one":            {append([]string{cloudSQL + " TestGcloudOther skip"}, all...), []client{google, gcloud}, "skipped: cloudsql TestGcloudOther"},
 		"no test in a package":     {all[:9], []client{google}, "provider has no test with hashicorp/google"},
-		"no gcloud":                {[]string{all[0], all[3], all[5], all[7], all[9]}, []client{google}, ""},
-		"no gcloud, though wanted": {[]string{all[0], all[3], all[5], all[7], all[9]}, []client{google, gcloud}, "cloudsql has no test with gcloud"},
+		"no gcloud":                {[]string{all[0], all[3], all[5], all[7], all[9], all[10]}, []client{google}, ""},
+		"no gcloud, though wanted": {[]string{all[0], all[3], all[5], all[7], all[9], all[10]}, []client{google, gcloud}, "cloudsql has no test with gcloud"},
 	} {
 		var out bytes.Buffer
 		v, err := follow(strings.NewReader(events(tt.lines...)), &out)

@@ -33,14 +33,21 @@ type Setup struct {
 	Beside          map[string]string // folders of other providers by address
 }
 
-// NewGoogle makes the folder, with its provider.tf. It needs the variable that names a folder with
-// terraform-provider-google in it.
-func NewGoogle(t testing.TB, s Setup) *Google {
+// GoogleFolder is where hashicorp/google is; a test is skipped, or fails, where it is not.
+func GoogleFolder(t testing.TB) string {
 	t.Helper()
 	folder := os.Getenv(toolchain.EnvGoogle)
 	if folder == "" {
 		missing(t, toolchain.EnvGoogle+" names no folder with terraform-provider-google in it")
 	}
+	return folder
+}
+
+// NewGoogle makes the folder, with its provider.tf. It needs the variable that names a folder with
+// terraform-provider-google in it.
+func NewGoogle(t testing.TB, s Setup) *Google {
+	t.Helper()
+	folder := GoogleFolder(t)
 	cli, err := toolchain.FindTerraform(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
 
 	"cloud.google.com/go/cloudsqlconn"
+	"cloud.google.com/go/cloudsqlconn/errtype"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -74,6 +77,8 @@ func settings(cfg config.Config) (store.Config, func(instance string) pgconn.Dia
 type connector struct {
 	mu     sync.Mutex
 	dialer *cloudsqlconn.Dialer
+
+	endpoints sync.Map // instances that have no address of their own, but a Private Service Connect endpoint
 }
 
 // to dials one instance.
@@ -83,10 +88,32 @@ func (c *connector) to(instance string) pgconn.DialFunc {
 		if err != nil {
 			return nil, err
 		}
-		// Cloud SQL may have only a private address; the connector takes the public one when there is one.
-		// It sets keep-alive anew, to the pace of the runtime's own dialler.
-		return d.Dial(ctx, instance, cloudsqlconn.WithAutoIP(), cloudsqlconn.WithTCPKeepAlive(store.KeepAlive))
+		return c.dial(ctx, d, instance)
 	}
+}
+
+// dial takes the address that the instance has: the public one, else the private one, else, where it has no address of its
+// own, the name of its Private Service Connect endpoint, which the connector has to be asked for.
+func (c *connector) dial(ctx context.Context, d *cloudsqlconn.Dialer, instance string) (net.Conn, error) {
+	// The connector sets keep-alive anew, to the pace of the runtime's own dialler.
+	alive := cloudsqlconn.WithTCPKeepAlive(store.KeepAlive)
+	var own error
+	// Who has none is not asked again: the connector answers that by forgetting the instance, whose settings and certificate
+	// the next connection would have to wait for.
+	if _, known := c.endpoints.Load(instance); !known {
+		conn, err := d.Dial(ctx, instance, cloudsqlconn.WithAutoIP(), alive)
+		if _, none := errors.AsType[*errtype.ConfigError](err); !none {
+			return conn, err
+		}
+		own = err
+	}
+	conn, err := d.Dial(ctx, instance, cloudsqlconn.WithPSC(), alive)
+	if _, none := errors.AsType[*errtype.ConfigError](err); none { // not that either, or not any more
+		c.endpoints.Delete(instance)
+		return nil, cmp.Or(own, err)
+	}
+	c.endpoints.Store(instance, true)
+	return conn, err
 }
 
 func (c *connector) get(ctx context.Context) (*cloudsqlconn.Dialer, error) {

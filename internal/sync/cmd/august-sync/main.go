@@ -96,6 +96,7 @@ It reads its configuration from the environment, once:
 
   AUGUST_CONTROL_AUDIENCE              audiences of control API tokens, by comma; without it the API is off
   AUGUST_CONTROL_CALLERS               e-mail addresses that may call it, by comma
+  AUGUST_CONTROL_READERS               e-mail addresses that may only ask it, by comma
   AUGUST_OIDC_ISSUER                   https://accounts.google.com
 
 Paths: /livez and /readyz for probes, /metrics for Prometheus, /v1/ for the control API,

@@ -49,8 +49,8 @@ func TestPolicy(t *testing.T) {
 	if !strings.Contains(said, "mother_maiden_name") || strings.Contains(said, "canary-of-a-row") {
 		t.Errorf("it says\n%s", said)
 	}
-	// But for that column and the attestation it is the local example's.
-	example, err := os.ReadFile("../../../../examples/local/policy.tf")
+	// But for that column and the attestation it is modules/staging/policy's.
+	example, err := os.ReadFile("../../../../modules/staging/policy/rules.tf")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestPolicy(t *testing.T) {
 	for line := range strings.Lines(said) {
 		line = strings.Join(strings.Fields(line), " ")
 		if !in[line] && !strings.HasPrefix(line, "#") && !strings.Contains(line, "mother_maiden_name") && line != `by = ""` && line != `expires = ""` {
-			t.Errorf("the example has no %q", line)
+			t.Errorf("modules/staging/policy has no %q", line)
 		}
 	}
 	if _, code, logs := b.errand("policy", "--method", "hope").ended(); code != 1 || !strings.Contains(logs, "expert_determination") {

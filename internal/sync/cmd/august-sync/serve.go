@@ -56,7 +56,7 @@ func serve(ctx context.Context, env config.Lookup, out io.Writer) error {
 		return err
 	}
 	api := control.New(&control.OIDC{
-		Issuer: cfg.Control.Issuer, Audiences: cfg.Control.Audiences, Callers: cfg.Control.Callers,
+		Issuer: cfg.Control.Issuer, Audiences: cfg.Control.Audiences, Callers: cfg.Control.Callers, Readers: cfg.Control.Readers,
 		HTTP: &http.Client{Timeout: 10 * time.Second}, Log: log,
 	}, log)
 	db, own, dial, err := openBoth(ctx, cfg)

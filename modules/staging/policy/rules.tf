@@ -1,6 +1,6 @@
 # What becomes of each column of production in staging. Made by "make generate" out of the database that the migrations make,
-# as "august-sync policy" makes it for any database; a test insists that it is current. The attestation is the demo's:
-# every patient of the local cloud is invented.
+# as "august-sync policy" makes it for any database; a test insists that it is current. The attestation is not this one, but
+# the caller's.
 locals {
   anonymization_policy = {
     version = 1
@@ -8,7 +8,7 @@ locals {
     keys    = "ephemeral"
 
     attestation = {
-      by      = "the demo's operator: every patient of the local cloud is invented"
+      by      = "whoever calls this module"
       expires = "2099-12-31"
     }
 

@@ -1,0 +1,14 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    august = {
+      source = "registry.terraform.io/feel-august/august"
+    }
+
+    google = {
+      source  = "hashicorp/google"
+      version = ">= 7.17, < 8.0"
+    }
+  }
+}

@@ -1,0 +1,9 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    august = {
+      source = "registry.terraform.io/feel-august/august"
+    }
+  }
+}
