@@ -109,3 +109,25 @@ const unaskedGoogle = `  project         = "feel-august-platform"
   access_token    = "fake"
   universe_domain = "emulator.local"
 `
+
+// TestExamples_oneSync has the platform apply the very module that the demo applies.
+func TestExamples_oneSync(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{"local", "platform"} {
+		sources, err := parse(filepath.Join(repository, "examples", dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := ""
+		for _, s := range sources {
+			for _, module := range of("module", s.blocks) {
+				if module.Labels[0] == "sync" {
+					found = text(module.Body, "source")
+				}
+			}
+		}
+		if found != "../../modules/sync" {
+			t.Errorf("examples/%s applies %q as its sync", dir, found)
+		}
+	}
+}
