@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,6 +119,28 @@ func (r *rig) nothingLeft(instance string) {
 	if _, err := os.Stat(filepath.Join(r.dir, "instances", project, instance, "restoring")); err == nil {
 		r.t.Error("a half-made data directory is left")
 	}
+}
+
+// A postmaster's process id may be another process's by the time that the local cloud starts again.
+func TestLockFileOfAnother(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.create(small("platform"))
+	conn := r.user(d, "august-sync", "synthetic-password-1") + " dbname=postgres"
+	r.close()
+	data := filepath.Join(r.dir, "instances", project, "platform", "node-a")
+	other := exec.Command("sleep", "60")
+	other.SysProcAttr = &syscall.SysProcAttr{Credential: owner} // PostgreSQL minds processes of its own user only
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Process.Kill(); _ = other.Wait() }()
+	lock := fmt.Sprintf("%d\n%s\n1\n5433\n\n\n\nready\n", other.Process.Pid, data)
+	if err := os.WriteFile(filepath.Join(data, "postmaster.pid"), []byte(lock), 0o644); err != nil { //nolint:gosec // PostgreSQL's user reads it
+		t.Fatal(err)
+	}
+	r.open()
+	r.exec(r.dial(conn), "SELECT 1")
 }
 
 // A local cloud that is killed while a clone is made has a FAILED clone afterwards, which can be

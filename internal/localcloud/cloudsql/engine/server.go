@@ -237,10 +237,11 @@ func childrenOf(pid int) []int {
 }
 
 // reclaim ends a postmaster that a killed supervisor left on this data directory.
-func (s *server) reclaim(ctx context.Context) error {
+func (s *server) reclaim(ctx context.Context) (err error) {
 	defer func() {
-		if !s.running() {
+		if err == nil && !s.running() {
 			s.sweep()
+			s.forget(ctx)
 		}
 	}()
 	lines := s.lockFile()
@@ -249,7 +250,7 @@ func (s *server) reclaim(ctx context.Context) error {
 	}
 	pid, _ := strconv.Atoi(strings.TrimSpace(lines[0])) // 0 when it is damaged
 	if pid <= 0 || !s.owns(ctx, pid) {
-		return nil // stale: PostgreSQL replaces it
+		return nil // stale
 	}
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
 		if err := syscall.Kill(pid, sig); errors.Is(err, syscall.ESRCH) {
@@ -267,6 +268,21 @@ func (s *server) reclaim(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("process %d still holds %s", pid, s.data)
+}
+
+// forget removes the lock files of a postmaster that is gone. PostgreSQL does so itself, unless their process id is that of a zombie
+// that nobody has waited for yet, or was given to a process of another cluster since.
+func (s *server) forget(ctx context.Context) {
+	for _, lock := range []string{filepath.Join(s.data, "postmaster.pid"), socketPath(s.sockets, s.port) + ".lock"} {
+		body, err := os.ReadFile(lock)
+		lines := strings.SplitN(string(body), "\n", 3)
+		if err != nil || len(lines) < 3 || lines[1] != s.data {
+			continue
+		}
+		if pid, err := strconv.Atoi(lines[0]); err == nil && !s.owns(ctx, pid) {
+			_ = os.Remove(lock) // what is in the way still, the start tells
+		}
+	}
 }
 
 // owns tells whether pid is a postmaster on this data directory: process ids are used again, and a
