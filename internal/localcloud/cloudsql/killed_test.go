@@ -136,7 +136,7 @@ func TestLockFileOfAnother(t *testing.T) {
 	}
 	defer func() { _ = other.Process.Kill(); _ = other.Wait() }()
 	lock := fmt.Sprintf("%d\n%s\n1\n5433\n\n\n\nready\n", other.Process.Pid, data)
-	if err := os.WriteFile(filepath.Join(data, "postmaster.pid"), []byte(lock), 0o644); err != nil { //nolint:gosec // PostgreSQL's user reads it
+	if err := os.WriteFile(filepath.Join(data, "postmaster.pid"), []byte(lock), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	r.open()
