@@ -240,11 +240,11 @@ func (p *player) envOf(env *actionlint.Env, scope values) (all []string) {
 	return all
 }
 
-var placeholder = regexp.MustCompile(`\$\{\{(.*?)\}\}`)
+var expression = regexp.MustCompile(`\$\{\{(.*?)\}\}`)
 
 // fill puts the values of expressions into a text.
 func (p *player) fill(text string, scope values) string {
-	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
+	return expression.ReplaceAllStringFunc(text, func(found string) string {
 		value := p.eval(found, scope)
 		if value == nil {
 			return ""
@@ -255,7 +255,7 @@ func (p *player) fill(text string, scope values) string {
 
 func (p *player) eval(text string, scope values) any {
 	source := text
-	if found := placeholder.FindStringSubmatch(text); found != nil {
+	if found := expression.FindStringSubmatch(text); found != nil {
 		source = found[1]
 	}
 	node, err := actionlint.NewExprParser().Parse(actionlint.NewExprLexer(source + "}}"))

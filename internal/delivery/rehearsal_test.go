@@ -197,7 +197,7 @@ func prepare(t *testing.T) *rehearsal {
 		t.Fatal(err)
 	}
 	if cli.Kind != toolchain.KindTerraform {
-		t.Skip("the workflows run Terraform")
+		t.Fatalf("the workflows run Terraform, and what was found is %s at %s: install Terraform, or name it by AUGUST_TERRAFORM", cli.Kind, cli.Path)
 	}
 	cloud := localtest.Start(t)
 	dir := t.TempDir()
