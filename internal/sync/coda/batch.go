@@ -90,9 +90,6 @@ func (w *writer) next(ctx context.Context) (batch, error) {
 			select key, payload, hash from august.outbox
 			where pipeline = $1 and view = $2 and payload is not null and `+waiting+` and key <> all($5)
 			order by refused is not distinct from hash || $3::bytea, changed_at, key limit $4`, w.pipeline, w.view.View, w.dest, maxRows, away)
-		if err != nil {
-			return nil, err
-		}
 		if err != nil || len(list) == 0 {
 			return nil, err
 		}

@@ -262,6 +262,29 @@ func TestPusher_keepsWhatLeavesAllAtOnce(t *testing.T) {
 	b.settled(3, 13)
 }
 
+// What changes while a push finds that it must not delete does not wait for somebody to look into it.
+func TestPusher_changesPassWhatIsKept(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	cfg := b.free()
+	cfg.Refused, cfg.Lag = time.Hour, time.Hour // nothing is tried again, and no look at the table is due
+	b.start(cfg)
+	b.want(200, 12)
+	b.settled(200, 12)
+	const lists = "GET /docs/{doc}/tables/{table}/rows"
+	b.coda.AddFault(sandbox.Fault{Kind: sandbox.FaultSlow, DelayMillis: 1000, Method: "GET", Path: "/docs/*/tables/*/rows"})
+	listed := b.coda.Stats().Calls[lists]
+	b.want(3, 13)
+	shows := func(claims string) func() bool {
+		return func() bool { return fmt.Sprint(b.rows()[0]["c-claims"]) == claims }
+	}
+	b.until("the change arrives", shows("13"))
+	b.until("Coda's rows are listed, after all was sent that waited", func() bool { return b.coda.Stats().Calls[lists] > listed })
+	b.want(3, 14)
+	b.until("the later change arrives", shows("14"))
+	b.until("a word about the rest", func() bool { return strings.Contains(b.status().Error, "197 rows have left") })
+}
+
 // Retry-After is not known to be sent, and is heeded.
 func TestPusher_retryAfter(t *testing.T) {
 	t.Parallel()

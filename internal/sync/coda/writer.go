@@ -69,6 +69,11 @@ func (w *writer) run(ctx context.Context) error {
 	if held != nil && !errors.As(held, &unfit) {
 		return held
 	}
+	if held != nil { // what was enqueued with them, after the upsert, need not wait for somebody to look into it
+		if err := w.upsert(ctx); err != nil {
+			return err
+		}
+	}
 	if err := w.verify(ctx); err != nil {
 		return err
 	}
