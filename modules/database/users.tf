@@ -3,8 +3,9 @@
 locals {
   members = { service_account = "serviceAccount", user = "user", group = "group" }
 
-  this_instance = format("resource.type == \"sqladmin.googleapis.com/Instance\" && resource.name in [%s]", join(", ", [
-    for name in concat([var.name], var.replica[*].name) : "\"projects/${var.project}/instances/${name}\""
+  # IAM's expressions are documented to compare names one by one.
+  this_instance = format("resource.type == \"sqladmin.googleapis.com/Instance\" && (%s)", join(" || ", [
+    for name in concat([var.name], var.replica[*].name) : "resource.name == \"projects/${var.project}/instances/${name}\""
   ]))
 }
 

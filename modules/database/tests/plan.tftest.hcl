@@ -154,7 +154,7 @@ run "accounts_reach_this_instance_only" {
   assert {
     condition = alltrue([
       for grant in concat(values(google_project_iam_member.connect), values(google_project_iam_member.sign_in)) :
-      grant.condition[0].expression == "resource.type == \"sqladmin.googleapis.com/Instance\" && resource.name in [\"projects/feel-august-platform/instances/platform\", \"projects/feel-august-platform/instances/platform-dr\"]"
+      grant.condition[0].expression == "resource.type == \"sqladmin.googleapis.com/Instance\" && (resource.name == \"projects/feel-august-platform/instances/platform\" || resource.name == \"projects/feel-august-platform/instances/platform-dr\")"
     ])
     error_message = "Roles hold for this instance and its replica."
   }
