@@ -27,10 +27,11 @@ output "database" {
 }
 
 output "drills" {
-  description = "What the last drill of each name measured: whether it kept its promise, recovery time in seconds, rows lost."
+  description = "What the last drill of each name measured: whether it kept its promise, which was `max_rto`, recovery time in seconds, rows lost."
   value = {
     for name, drill in august_recovery_drill.this : name => {
       ran_at      = drill.ran_at
+      max_rto     = drill.max_rto
       passed      = drill.passed
       rto_seconds = drill.rto_seconds
       lost_rows   = drill.lost_rows

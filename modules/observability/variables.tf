@@ -227,16 +227,21 @@ variable "project_number" {
 }
 
 variable "recovery_drills" {
-  description = "What recovery drills have measured, by a name: august_recovery_drill resources, whole. Each plan warns of one that failed, that took longer than `promise_seconds` (objectives.recovery_seconds unless a drill has one of its own, as the restore of a large database may), or that is older than 100 days."
+  description = "What recovery drills have measured, by a name: august_recovery_drill resources, whole. Each plan warns of one that failed, that took longer than its `max_rto` (objectives.recovery_seconds where it has none), or that is older than 100 days."
   type = map(object({
-    passed          = bool
-    rto_seconds     = number
-    lost_rows       = number
-    ran_at          = string
-    promise_seconds = optional(number)
+    passed      = bool
+    rto_seconds = number
+    lost_rows   = number
+    ran_at      = string
+    max_rto     = optional(string)
   }))
   default  = {}
   nullable = false
+
+  validation {
+    condition     = alltrue([for drill in values(var.recovery_drills) : drill.max_rto == null || can(regex("^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$", drill.max_rto))])
+    error_message = "The max_rto of each of recovery_drills is a duration, such as 90s or 1h30m."
+  }
 }
 
 variable "region" {

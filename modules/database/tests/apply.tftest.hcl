@@ -72,7 +72,7 @@ run "an_endpoint_is_what_consumers_get" {
   }
 
   assert {
-    condition     = output.drills["failover"] == { ran_at = "2027-01-04T09:00:00Z", passed = true, rto_seconds = 41, lost_rows = 0 }
+    condition     = output.drills["failover"] == { ran_at = "2027-01-04T09:00:00Z", max_rto = "15m", passed = true, rto_seconds = 41, lost_rows = 0 }
     error_message = "What a drill measured is told."
   }
 }

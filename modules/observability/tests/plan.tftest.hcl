@@ -337,8 +337,28 @@ run "a_restore_with_a_promise_of_its_own" {
   command = plan
 
   variables {
-    recovery_drills = { restore = { passed = true, rto_seconds = 1500, lost_rows = 0, ran_at = "2099-01-01T00:00:00Z", promise_seconds = 2700 } }
+    recovery_drills = { restore = { passed = true, rto_seconds = 5400.5, lost_rows = 0, ran_at = "2099-01-01T00:00:00Z", max_rto = "1h30m500ms" } }
   }
+}
+
+run "a_restore_that_took_longer_than_its_own" {
+  command = plan
+
+  variables {
+    recovery_drills = { restore = { passed = true, rto_seconds = 5400.6, lost_rows = 0, ran_at = "2099-01-01T00:00:00Z", max_rto = "1h30m500ms" } }
+  }
+
+  expect_failures = [check.recovery_drills]
+}
+
+run "a_promise_that_is_no_duration" {
+  command = plan
+
+  variables {
+    recovery_drills = { restore = { passed = true, rto_seconds = 41, lost_rows = 0, ran_at = "2099-01-01T00:00:00Z", max_rto = "soon" } }
+  }
+
+  expect_failures = [var.recovery_drills]
 }
 
 run "a_drill_long_ago" {
