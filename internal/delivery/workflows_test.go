@@ -236,6 +236,7 @@ func TestWorkflows_nothingGetsIn(t *testing.T) {
 	// One command a step, whose words are its own: values come by the environment, in quotes.
 	tricks := regexp.MustCompile("[|;`]|&&|\\$\\(|<<|\\$\\{\\{|\\beval\\b|\\b(ba)?sh\\b -c|curl|wget")
 	bare := regexp.MustCompile(`(^|[^"\w/.$=-])\$\w`)
+	handed := regexp.MustCompile(`\bgithub\.token\b|\bsecrets\b`)
 	for _, w := range workflows(t) {
 		for _, event := range w.On {
 			if name := event.EventName(); !slices.Contains([]string{"pull_request", "push", "schedule", "workflow_call"}, name) {
@@ -261,6 +262,13 @@ func TestWorkflows_nothingGetsIn(t *testing.T) {
 			}
 			if job.ContinueOnError != nil {
 				t.Errorf("%s: job %s goes on after an error", w.path, id)
+			}
+			if env := job.Env; env != nil {
+				for _, v := range env.Vars {
+					if v.Value != nil && handed.MatchString(v.Value.Value) {
+						t.Errorf("%s: job %s: all its steps see %s, Terraform's plugins too: give it to the step that needs it", w.path, id, v.Name.Value)
+					}
+				}
 			}
 			for _, step := range job.Steps {
 				if step.ContinueOnError != nil {
