@@ -185,6 +185,9 @@ func (d *capacityAdviceDataSource) ValidateConfig(ctx context.Context, req datas
 				failAt(&resp.Diagnostics, at.AtName(attribute), title, "It says where a Cloud Run service is, and there is none: add service, or leave it out.", nil)
 			}
 		}
+		if !s.DrainSeconds.IsNull() && !s.Sudden.IsUnknown() && !s.Sudden.ValueBool() {
+			failAt(&resp.Diagnostics, at.AtName("drain_seconds"), title, "Nothing gathers unless a burst is sudden: add sudden = true, or leave it out.", nil)
+		}
 		if m.Endpoint.IsNull() && !s.DatabaseUser.IsNull() {
 			failAt(&resp.Diagnostics, at.AtName("database_user"), title, "It is looked up in what a sync runtime has measured, and none is named: add endpoint, or leave it out.", nil)
 		}

@@ -235,6 +235,7 @@ data "august_capacity_advice" "test" {
 			step(config("platform", "latency_ms = 20, database_ms = 21"), `services["website"].database_ms: A request that takes 20 ms cannot have a connection for 21 ms.`),
 			step(config("platform", `location = "us-east1"`), `services["website"].location: It says where a Cloud Run service is, and there is none`),
 			step(config("platform", `database_user = "website"`), `services["website"].database_user: It is looked up in what a sync runtime has measured, and none is named`),
+			step(config("platform", "drain_seconds = 5"), `services["website"].drain_seconds: Nothing gathers unless a burst is sudden: add sudden = true, or leave it out.`),
 			step(config("cap-typo", "latency_ms = 20"), "There is no Cloud SQL instance feel-august-platform/cap-typo"),
 		},
 	})
