@@ -18,8 +18,8 @@ const (
 )
 
 // place gives a new instance its address. On Linux all of 127/8 is loopback, so each instance gets an
-// address of its own at PostgreSQL's port, in a block that follows from the state folder so that
-// several local clouds live side by side. Elsewhere it is 127.0.0.1 and a port.
+// address of its own at PostgreSQL's port, in a block, and from a place there, that follow from the state
+// folder so that several local clouds live side by side. Elsewhere it is 127.0.0.1 and a port.
 // The face's mutex is held.
 func (f *Face) place(ctx context.Context, r *record) error {
 	if runtime.GOOS != "linux" {
@@ -35,8 +35,8 @@ func (f *Face) place(ctx context.Context, r *record) error {
 		used[i.Host] = true
 	}
 	sum := sha256.Sum256([]byte(f.opt.Dir))
-	for n := 1; n < 255; n++ {
-		host := fmt.Sprintf("127.%d.%d.%d", 64+int(sum[0])%64, sum[1], n)
+	for n := range 254 {
+		host := fmt.Sprintf("127.%d.%d.%d", 64+int(sum[0])%64, sum[1], 1+(int(sum[2])+n)%254)
 		if !used[host] && bindable(ctx, host, postgresPort, firstNode, secondNode) {
 			r.Host, r.Port, r.Nodes = host, postgresPort, [2]int{firstNode, secondNode}
 			return nil
