@@ -11,6 +11,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 // crowd keeps so many calls of a class waiting, over so many instances, until the test ends them, and counts what
@@ -59,11 +60,8 @@ func waitFor(t *testing.T, what string, is func() bool) {
 // However many calls of a full sweep wait, on whatever instance, an urgent one is booked at the end of a
 // queue that is short.
 func TestThrottleLetsUrgentCallsGoFirst(t *testing.T) {
-	db := pgtest.New(t)
+	db := storetest.New(t)
 	s := connect(t, db)
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	clearOfTheHour(t, 40*time.Second)
 	limits := store.Limits{PerHour: 100_000}
 	backfill, _ := crowd(t, db, limits, drchrono.Backfill, 3, 12)

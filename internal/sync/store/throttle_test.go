@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/drchrono"
-	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 // clearOfTheHour waits until the clock hour has at least d left, as a booking near its turn moves
@@ -31,10 +31,7 @@ func clearOfTheHour(t testing.TB, d time.Duration) {
 }
 
 func TestThrottleSpacesTheCallsOfAllInstances(t *testing.T) {
-	db := pgtest.New(t)
-	if err := connect(t, db).Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.New(t)
 	clearOfTheHour(t, 20*time.Second)
 	var mu sync.Mutex
 	var at []time.Time
@@ -145,10 +142,7 @@ func TestThrottleKeepsClearOfTheHoursTurn(t *testing.T) {
 }
 
 func TestRefreshIsSingleFlightAndKeepsTheRotatedToken(t *testing.T) {
-	db := pgtest.New(t)
-	if err := connect(t, db).Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.New(t)
 	var mu sync.Mutex
 	minted := 0
 	mint := func(_ context.Context, refresh string) (drchrono.Token, error) {
