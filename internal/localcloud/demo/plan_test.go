@@ -60,6 +60,10 @@ func TestPlan(t *testing.T) {
 	})
 	t.Run("advises", func(t *testing.T) { s.checkAdvice(t, &r) })
 	t.Run("rehearses recovery", func(t *testing.T) { s.checkDrills(t, cloud.Description) })
+	// Staging, which is applied next for the first time, is to be handed data and no more.
+	if err := s.tf.set("drill", ""); err != nil {
+		t.Fatal(err)
+	}
 	t.Run("hands anonymised data over", func(t *testing.T) { s.checkHandOver(t, cloud.Description) })
 	t.Run("leaks nothing", func(t *testing.T) { s.checkLeaks(t, cloud) })
 	t.Run("names drift and repairs it", func(t *testing.T) { s.checkDrift(t, cloud.Description) })
