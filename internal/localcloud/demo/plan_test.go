@@ -379,7 +379,7 @@ func (s *stage) checkDrift(t *testing.T, cloud localcloud.Description) {
 	if !strings.Contains(s.log("plan"), `"log_lock_waits"`) {
 		t.Errorf("the plan does not name the flag:\n%s", s.log("plan"))
 	}
-	s.must(t, "apply", "-input=false", "-no-color", "-auto-approve")
+	s.must(t, "apply", "-input=false", "-no-color", driftPlan)
 	s.wantNoChanges(t, "after the flag and the runtime were repaired")
 
 	gone, err := run.Projects.Locations.Services.Delete(serviceName).Do()
@@ -391,7 +391,7 @@ func (s *stage) checkDrift(t *testing.T, cloud localcloud.Description) {
 		return err == nil && got.Done, err
 	})
 	s.wantChanges(t, map[string]string{"module.sync.august_sync_runtime.sync": "create"})
-	s.must(t, "apply", "-input=false", "-no-color", "-auto-approve")
+	s.must(t, "apply", "-input=false", "-no-color", driftPlan)
 	s.wantNoChanges(t, "after the service was made again")
 }
 
@@ -413,14 +413,17 @@ func await(ctx context.Context, t *testing.T, what string, done func() (bool, er
 	}
 }
 
+// driftPlan is what is applied: another plan would wait once more for a runtime that is stopped or gone.
+const driftPlan = "drift.tfplan"
+
 // wantChanges plans and holds the actions against those named; what depends on them may change too.
 func (s *stage) wantChanges(t *testing.T, want map[string]string) {
 	t.Helper()
 	if err := os.Remove(filepath.Join(s.tf.logs, s.workspace+"-plan.log")); err != nil {
 		t.Fatal(err)
 	}
-	s.must(t, "plan", "-input=false", "-no-color", "-out=drift.tfplan")
-	got := s.actions(t, "drift.tfplan")
+	s.must(t, "plan", "-input=false", "-no-color", "-out="+driftPlan)
+	got := s.actions(t, driftPlan)
 	for address, action := range want {
 		if got[address] != action {
 			t.Errorf("plan for %s: %q, want %q\n%s", address, got[address], action, s.log("plan"))
