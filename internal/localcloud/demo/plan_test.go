@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,7 +36,7 @@ func TestPlan(t *testing.T) {
 	cloud := localtest.Start(t)
 	s := newStage(t, cloud)
 
-	s.must(t, "init", "-input=false", "-no-color")
+	s.init(t)
 	s.must(t, "plan", "-input=false", "-no-color", "-out=first.tfplan")
 	s.must(t, "apply", "-input=false", "-no-color", "first.tfplan")
 	r := report{environment: environments[0]}
@@ -47,7 +46,6 @@ func TestPlan(t *testing.T) {
 	if err := r.awaitSync(ctx, cloud.Description, newProgress(io.Discard)); err != nil {
 		t.Fatal(err)
 	}
-	s.wantNoChanges(t, "after the first apply")
 	s.checkSynced(t, &r, cloud.Description)
 
 	t.Run("receives webhooks", func(t *testing.T) {
@@ -100,9 +98,10 @@ func newStage(t *testing.T, cloud *localtest.Cloud) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binaries := t.TempDir()
-	build(t, filepath.Join(binaries, "terraform-provider-august_v"+testVersion), ".")
-	build(t, filepath.Join(binaries, "august-sync_linux_amd64"), "./internal/sync/cmd/august-sync")
+	binaries := localtest.Provider(t)
+	if err := os.Rename(filepath.Join(binaries, "terraform-provider-august"), filepath.Join(binaries, programs(testVersion)[0])); err != nil {
+		t.Fatal(err)
+	}
 	s := &stage{workspace: "production", work: t.TempDir(), env: environ(cloud.Description), binaries: binaries}
 	if err := copyExample(s.work, filepath.Join(moduleRoot, "examples", "local")); err != nil {
 		t.Fatal(err)
@@ -116,13 +115,10 @@ func newStage(t *testing.T, cloud *localtest.Cloud) *stage {
 // moduleRoot is the repository, seen from this package.
 var moduleRoot = filepath.Join("..", "..", "..")
 
-func build(t *testing.T, to, pkg string) {
+func (s *stage) init(t *testing.T) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.version="+testVersion, "-o", to, pkg)
-	cmd.Dir = moduleRoot
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", pkg, err, out)
+	if err := s.tf.init(t.Context(), io.Discard, s.workspace); err != nil {
+		t.Fatalf("%v\n%s", err, s.log("init"))
 	}
 }
 
@@ -485,7 +481,7 @@ func (s *stage) checkImport(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(second.tf.dir, "import.tf"), []byte(blocks.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	second.must(t, "init", "-input=false", "-no-color")
+	second.init(t)
 	second.must(t, "plan", "-input=false", "-no-color", "-out=import.tfplan")
 	for address, action := range second.actions(t, "import.tfplan") {
 		if action != "no-op after import" {
