@@ -394,7 +394,7 @@ func (s *stage) checkDrift(t *testing.T, cloud localcloud.Description) {
 // await polls until done says so.
 func await(ctx context.Context, t *testing.T, what string, done func() (bool, error)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	for {
 		ok, err := done()
