@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
@@ -65,16 +67,32 @@ type Counts struct {
 	Fresh int64
 }
 
+// Add counts what another page did, too.
+func (c *Counts) Add(n Counts) {
+	c.Read, c.Changed, c.Deleted, c.Fresh = c.Read+n.Read, c.Changed+n.Changed, c.Deleted+n.Deleted, c.Fresh+n.Fresh
+}
+
 // MergePage stores a page's rows and its checkpoint in one transaction. Rows that are unchanged, or
 // older than what is stored, are left alone; see merge_rule.go.
 func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (Counts, error) {
+	return s.MergePages(ctx, f, h, []Page{p})
+}
+
+// MergePages is MergePage for several pages at once, as if one had been stored after the other: a transaction costs as
+// much as a hundred rows do, and a page of a list has 250.
+func (s *Store) MergePages(ctx context.Context, f *feed.Feed, h Holder, pages []Page) (Counts, error) {
 	conn, err := s.staging(ctx, f)
 	if err != nil {
 		return Counts{}, err
 	}
 	defer conn.Release()
-	rows := newestByKey(f, p.Rows, p.At)
-	counts := Counts{Read: int64(len(p.Rows) + len(p.Bad))}
+	rows, moments := newestByKey(f, pages)
+	var counts Counts
+	var bad int64
+	for _, p := range pages {
+		counts.Read += int64(len(p.Rows) + len(p.Bad))
+		bad += int64(len(p.Bad))
+	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		staged, touched, err := changed(ctx, tx, f, rows)
 		if err != nil {
@@ -90,28 +108,37 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 			if touched {
 				touch = qTouch(f, "not "+qSettled(f, "t"))
 			}
-			queueMerge(b, f, p.At, touch, &counts)
+			queueMerge(b, f, moments, touch, &counts)
 		}
-		keys, keyless := pageKeys(rows, p.Bad)
-		if len(rows) > 0 {
-			b.Queue(qUnquarantine, f.Name, keys[:len(rows)])
+		fresh := false
+		for _, p := range pages {
+			queuePage(b, f, p)
+			fresh = fresh || !p.Again
 		}
-		if p.Sweep != 0 {
-			b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
-		}
-		for _, bad := range p.Bad {
-			b.Queue(qQuarantine, f.Name, bad.key(), bad.Reason, strings.ToValidUTF8(strings.ReplaceAll(string(bad.Raw), "\x00", ""), "\uFFFD"), p.At)
-		}
-		if !p.Again {
+		if fresh {
 			b.Queue(qAdvanced, h.Run, h.Instance)
 		}
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("merge %s: %w", f.Name, err)
 		}
-		return progress(ctx, tx, f.Name, h, counts, int64(len(p.Bad)))
+		return progress(ctx, tx, f.Name, h, len(pages), counts, bad)
 	})
 	counts.Fresh = counts.Changed
 	return counts, err
+}
+
+// queuePage notes a page's checkpoint, and which of its rows are at fault.
+func queuePage(b *pgx.Batch, f *feed.Feed, p Page) {
+	keys, keyless := pageKeys(p.Rows, p.Bad)
+	if len(p.Rows) > 0 {
+		b.Queue(qUnquarantine, f.Name, keys[:len(p.Rows)])
+	}
+	if p.Sweep != 0 {
+		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(p.Rows, p.At), p.At, p.Part)
+	}
+	for _, bad := range p.Bad {
+		b.Queue(qQuarantine, f.Name, bad.key(), bad.Reason, strings.ToValidUTF8(strings.ReplaceAll(string(bad.Raw), "\x00", ""), "\uFFFD"), p.At)
+	}
 }
 
 // changed leaves out rows that are stored already as they are. Most rows of most pages are, and
@@ -119,15 +146,15 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 // change a row right after, which is as if this page had come before.
 //
 // touched tells that some are stored as they are and still need their time of observation moved.
-func changed(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []feed.Row) (staged []feed.Row, touched bool, err error) {
+func changed(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []sighting) (staged []sighting, touched bool, err error) {
 	if len(rows) == 0 {
 		return nil, false, nil
 	}
-	hashes, deleted := make([][]byte, len(rows)), make([]bool, len(rows))
-	for i := range rows {
-		hashes[i], deleted[i] = rows[i].Hash[:], rows[i].Deleted
+	keys, hashes, deleted := make([]string, len(rows)), make([][]byte, len(rows)), make([]bool, len(rows))
+	for i, r := range rows {
+		keys[i], hashes[i], deleted[i] = r.Key, r.Hash[:], r.Deleted
 	}
-	result, err := tx.Query(ctx, qSame(f), rowKeys(rows), hashes, deleted)
+	result, err := tx.Query(ctx, qSame(f), keys, hashes, deleted)
 	if err != nil {
 		return nil, false, fmt.Errorf("compare %s: %w", f.Name, err)
 	}
@@ -141,7 +168,7 @@ func changed(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []feed.Row) (sta
 	}); err != nil {
 		return nil, false, fmt.Errorf("compare %s: %w", f.Name, err)
 	}
-	staged = make([]feed.Row, 0, len(rows))
+	staged = make([]sighting, 0, len(rows))
 	for i, r := range rows {
 		if !same[i] {
 			staged = append(staged, r)
@@ -150,26 +177,26 @@ func changed(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []feed.Row) (sta
 	return staged, touched, nil
 }
 
-func copyRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []feed.Row) error {
+func copyRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []sighting) error {
 	if _, err := tx.Conn().PgConn().CopyFrom(ctx, copyLines(rows), qCopy(f)); err != nil {
 		return fmt.Errorf("stage %s: %w", f.Name, err)
 	}
 	return nil
 }
 
-func queueMerge(b *pgx.Batch, f *feed.Feed, at time.Time, touch string, c *Counts) {
-	b.Queue(qMerge(f), at).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
+func queueMerge(b *pgx.Batch, f *feed.Feed, moments []pgtype.Timestamptz, touch string, c *Counts) {
+	b.Queue(qMerge(f, qNewest(f)), moments).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
 	if touch != "" { // after the merge, which locks all of the rows in their order
-		b.Queue(touch, at)
+		b.Queue(touch, moments)
 	}
 }
 
-// progress shows the page in the run, and makes sure that the run is still ours.
-func progress(ctx context.Context, tx pgx.Tx, feed string, h Holder, c Counts, bad int64) error {
+// progress shows the pages in the run, and makes sure that the run is still ours.
+func progress(ctx context.Context, tx pgx.Tx, feed string, h Holder, pages int, c Counts, bad int64) error {
 	tag, err := tx.Exec(ctx, `
-		update august.feed_run f set pages = pages + 1, read = read + $4, changed = changed + $5, deleted = deleted + $6, quarantined = quarantined + $7
+		update august.feed_run f set pages = pages + $8, read = read + $4, changed = changed + $5, deleted = deleted + $6, quarantined = quarantined + $7
 		from august.run r where f.run_id = $1 and f.feed = $2 and r.id = $1 and r.lease_owner = $3 and r.state = 'running'`,
-		h.Run, feed, h.Instance, c.Read, c.Changed, c.Deleted, bad)
+		h.Run, feed, h.Instance, c.Read, c.Changed, c.Deleted, bad, pages)
 	if err != nil {
 		return fmt.Errorf("note progress of %s: %w", feed, err)
 	}
@@ -223,7 +250,7 @@ func idents(names []string) string {
 // qCopy goes around pgx's own CopyFrom: the rows are encoded already, and pgx would remember the
 // table's types across a migration.
 func qCopy(f *feed.Feed) string {
-	return fmt.Sprintf("copy %s (%s) from stdin", stageTable(f), idents(f.CopyColumns()))
+	return fmt.Sprintf("copy %s (moment, %s) from stdin", stageTable(f), idents(f.CopyColumns()))
 }
 
 // A page read twice, because rows moved or an instance died, adds to what was seen.
@@ -244,25 +271,42 @@ on conflict (feed, key) do update set reason = excluded.reason, raw = excluded.r
 
 const qUnquarantine = `delete from drchrono.quarantine where feed = $1 and key = any($2)`
 
-// newestByKey drops all but the newest of rows with the same key, which one merge could not take,
-// and sorts by key, so that pages merged side by side lock rows in the same order. Of rows on one page
-// a time that counts comes after none.
-func newestByKey(f *feed.Feed, rows []feed.Row, at time.Time) []feed.Row {
-	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b feed.Row) int {
-		if n := cmp.Compare(a.Key, b.Key); n != 0 {
-			return n
+// sighting is a row as it was seen, and which of the moments that go with it, from 1, it is no older than.
+type sighting struct {
+	*feed.Row
+	moment int
+}
+
+// newestByKey drops all but the newest sighting of each row, as one merge could not take more, and sorts by
+// key, so that pages merged side by side lock rows in the same order. The moments are those of the pages. Of
+// rows on one page a time that counts comes after none.
+func newestByKey(f *feed.Feed, pages []Page) ([]sighting, []pgtype.Timestamptz) {
+	var all []sighting
+	moments := make([]pgtype.Timestamptz, len(pages))
+	for n, p := range pages {
+		moments[n] = pgtype.Timestamptz{Time: p.At, Valid: true}
+		for i := range p.Rows {
+			all = append(all, sighting{&p.Rows[i], n + 1})
 		}
-		return cmp.Or(cmp.Compare(changedAt(f, a, at), changedAt(f, b, at)), bytes.Compare(a.Hash[:], b.Hash[:]))
-	})
-	out := rows[:0]
-	for i, r := range rows {
-		if i+1 < len(rows) && rows[i+1].Key == r.Key {
-			continue
-		}
-		out = append(out, r)
 	}
-	return out
+	slices.SortStableFunc(all, func(a, b sighting) int { return cmp.Compare(a.Key, b.Key) })
+	newer := func(a, b sighting) bool {
+		at, bt := pages[a.moment-1].At, pages[b.moment-1].At
+		if a.moment != b.moment {
+			return isNewer(f, *a.Row, at, *b.Row, bt)
+		}
+		return cmp.Or(cmp.Compare(changedAt(f, *a.Row, at), changedAt(f, *b.Row, at)), bytes.Compare(a.Hash[:], b.Hash[:])) > 0
+	}
+	out := all[:0]
+	for _, s := range all {
+		switch last := len(out) - 1; {
+		case last < 0 || out[last].Key != s.Key:
+			out = append(out, s)
+		case newer(s, out[last]):
+			out[last] = s
+		}
+	}
+	return out, moments
 }
 
 func rowKeys(rows []feed.Row) []string {
@@ -303,10 +347,10 @@ func newest(rows []feed.Row, at time.Time) *string {
 }
 
 // copyLines streams rows without joining them first.
-func copyLines(rows []feed.Row) io.Reader { return &lineReader{rows: rows} }
+func copyLines(rows []sighting) io.Reader { return &lineReader{rows: rows} }
 
 type lineReader struct {
-	rows []feed.Row
+	rows []sighting
 	rest []byte
 	buf  []byte
 }
@@ -318,6 +362,7 @@ func (l *lineReader) Read(p []byte) (int, error) {
 		}
 		l.buf = l.buf[:0]
 		for len(l.rows) > 0 && len(l.buf) < 60<<10 {
+			l.buf = append(strconv.AppendInt(l.buf, int64(l.rows[0].moment), 10), '\t')
 			l.buf = l.rows[0].AppendCopy(l.buf)
 			l.rows = l.rows[1:]
 		}
