@@ -114,6 +114,7 @@ func (r *rig) tests(t *testing.T, dir string, env []string, tests string) {
 	if files, _ := filepath.Glob(filepath.Join(r.tree, dir, tests, "*.tftest.hcl")); len(files) == 0 && cli.Kind == toolchain.KindTofu {
 		return // newRig has said why
 	}
+	join(t, filepath.Join(r.tree, dir, tests))
 	args := []string{"test", "-test-directory=" + tests}
 	out, err := r.run(t, dir, env, args...)
 	if err != nil || !passed.MatchString(out) {
