@@ -217,12 +217,12 @@ func (b *bundle) status() runtimeapi.CodaStatus {
 // until polls what must become true.
 func (b *bundle) until(what string, is func() bool) {
 	b.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !is() {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("never came: %s; status %+v, Coda has %d rows and %+v", what, b.status(), len(b.rows()), b.coda.Stats())
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

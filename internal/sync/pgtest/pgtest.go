@@ -196,7 +196,7 @@ func settings() []string {
 		return []string{"-c", "max_wal_size=4GB", "-c", "shared_buffers=256MB"}
 	}
 	return []string{"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "wal_init_zero=off", "-c", "wal_recycle=off",
-		"-c", "max_wal_size=256MB", "-c", "shared_buffers=64MB", "-c", "autovacuum=off"}
+		"-c", "max_wal_size=256MB", "-c", "shared_buffers=64MB", "-c", "autovacuum=off", "-c", "jit=off"}
 }
 
 // launch starts the binary's server and waits until it answers.

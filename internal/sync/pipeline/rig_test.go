@@ -130,7 +130,7 @@ func (r *rig) instance(change ...func(*pipeline.Config)) (*pipeline.Service, *st
 	cfg := pipeline.Config{Store: s, Source: source, Datasets: map[string]pipeline.Dataset{
 		"billing": {Feeds: r.feeds, Due: results.Due, Derive: results.Derive}, "other": {Feeds: r.feeds, Due: results.Due},
 	},
-		Log: slog.New(slog.NewTextHandler(r.logs, nil)), Tick: 20 * time.Millisecond, Lease: time.Second, Retry: 50 * time.Millisecond}
+		Log: slog.New(slog.NewTextHandler(r.logs, nil)), Tick: 50 * time.Millisecond, Lease: time.Second, Retry: 50 * time.Millisecond}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -180,7 +180,9 @@ func (r *rig) synced() *pipeline.Service {
 // until polls what must become true.
 func (r *rig) until(what string, is func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	pause := time.Millisecond // and longer each time: looking takes the time of what is waited for
+	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(pause) {
+		pause = min(2*pause, 20*time.Millisecond)
 		if time.Now().After(deadline) {
 			r.Fatalf("never came: %s\n%s", what, r.logs)
 		}

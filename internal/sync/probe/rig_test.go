@@ -134,7 +134,7 @@ func (s *stream) more(n int) {
 
 func (r *rig) until(what string, is func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.Fatalf("never came: %s\n%s", what, stacks())
 		}

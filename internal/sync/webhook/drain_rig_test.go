@@ -130,7 +130,7 @@ func lineItem(id int, billed, updated string) string {
 // until polls what must become true.
 func (r *drainRig) until(what string, is func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.Fatalf("never came: %s\n%s", what, r.logs)
 		}

@@ -36,7 +36,7 @@ type staging struct {
 
 func newStaging(t testing.TB) *staging {
 	t.Helper()
-	s := &staging{bundle: setup(t, 1).alone()}
+	s := &staging{bundle: bare(t, 1).alone()}
 	plain := "plain_" + s.db.Name
 	s.exec(`create role `+plain+` login password 'plain' nosuperuser nocreatedb`, `grant create on database `+s.db.Name+` to `+plain)
 	var err error
