@@ -71,8 +71,8 @@ func (g *gate) serve(client net.Conn) {
 			return
 		}
 		letThrough := func() { _, err = server.Write(slices.Concat(prefix, body)) }
-		if g.meets(head == 1, slices.Concat(prefix[:head], body)) {
-			g.lose(letThrough)
+		if lose := g.meets(head == 1, slices.Concat(prefix[:head], body)); lose != nil {
+			lose(letThrough)
 			return
 		}
 		if letThrough(); err != nil {
@@ -81,21 +81,37 @@ func (g *gate) serve(client net.Conn) {
 	}
 }
 
-// meets tells whether this is the message at which the database is lost.
-func (g *gate) meets(typed bool, said []byte) bool {
+// arm says at which message the database is to be lost, and how.
+func (g *gate) arm(first, words string, lose func(letThrough func())) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.first, g.words, g.lose, g.lost = first, words, lose, false
+}
+
+func (g *gate) wasLost() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lost
+}
+
+// meets gives, at the message at which the database is to be lost, how; nil at any other.
+func (g *gate) meets(typed bool, said []byte) func(letThrough func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !typed || g.lost || g.words == "" {
-		return false
+		return nil
 	}
 	if g.first != "" {
 		if bytes.Contains(said, []byte(g.first)) {
 			g.first = ""
 		}
-		return false
+		return nil
 	}
-	g.lost = bytes.Contains(said, []byte(g.words))
-	return g.lost
+	if !bytes.Contains(said, []byte(g.words)) {
+		return nil
+	}
+	g.lost = true
+	return g.lose
 }
 
 // fence drops every connection without a word, and lets none through for a while, as the loss of a primary does.
@@ -158,11 +174,10 @@ func TestImport_away(t *testing.T) {
 		}, chunks, 0},
 	} {
 		old, next := names[n%2], names[1-n%2]
-		gate.first, gate.words, gate.lost = at.first, at.words, false
-		gate.lose = func(letThrough func()) { at.lose(letThrough, next) }
+		gate.arm(at.first, at.words, func(letThrough func()) { at.lose(letThrough, next) })
 		p := s.imports(next)
 		log := p.log()
-		if !gate.lost || !strings.Contains(log, "the database went away") {
+		if !gate.wasLost() || !strings.Contains(log, "the database went away") {
 			t.Fatalf("%s: the database was not lost:\n%s", at.when, log)
 		}
 		if p.err != nil || !strings.Contains(log, `"the export is in"`) || !serves(next) {
@@ -181,13 +196,12 @@ func TestImport_away(t *testing.T) {
 
 	// Meanwhile it has become a database that a pipeline writes to.
 	served := s.served()
-	gate.words, gate.lost = "PGCOPY", false
-	gate.lose = func(func()) {
+	gate.arm("", "PGCOPY", func(func()) {
 		if _, err := s.root.Exec(background(), `insert into august.pipeline (name, spec) values ('billing', '{}')`); err != nil {
 			t.Error(err)
 		}
 		gate.fence()
-	}
+	})
 	p := s.imports("red")
 	if p.cmd.ProcessState.ExitCode() != 1 || !strings.Contains(p.log(), "the database went away") || !strings.Contains(p.log(), "august.pipeline has rows") || s.served() != served {
 		t.Errorf("%d, %q is served: %s", p.cmd.ProcessState.ExitCode(), s.served(), p.log())
