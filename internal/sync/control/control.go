@@ -295,6 +295,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		s.log.ErrorContext(r.Context(), "control call failed", "error", err)
 		e = &runtimeapi.Error{Code: runtimeapi.CodeInternal, Message: "the runtime failed; its log says why"}
+		if errors.Is(err, context.DeadlineExceeded) { // a busy database, or a busy machine: nothing is broken, and another try may do
+			e = &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "it took longer than it may; try again"}
+		}
 	}
 	status, ok := codes[e.Code]
 	if !ok {
