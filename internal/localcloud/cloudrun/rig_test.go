@@ -33,7 +33,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"google.golang.org/api/option"
 
-	"github.com/feel-august/terraform-provider-august/internal/localcloud/cloudrun/runner"
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/logging"
 )
 
@@ -209,7 +209,7 @@ func (p *ports) Port(key string) (int, error) {
 	if n, ok := p.at[key]; ok {
 		return n, nil
 	}
-	n, err := runner.FreePort()
+	n, err := freeport.Get()
 	if err == nil {
 		p.at[key] = n
 	}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"runtime"
 	"strconv"
+
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 )
 
 // The port of PostgreSQL, and those of the servers behind an address of their own.
@@ -23,11 +25,14 @@ const (
 // The face's mutex is held.
 func (f *Face) place(ctx context.Context, r *record) error {
 	if runtime.GOOS != "linux" {
-		ports, err := freePorts(ctx, 3)
-		if err != nil {
-			return err
+		r.Host = "127.0.0.1"
+		for _, port := range []*int{&r.Port, &r.Nodes[0], &r.Nodes[1]} {
+			free, err := freeport.Get()
+			if err != nil {
+				return err
+			}
+			*port = free
 		}
-		r.Host, r.Port, r.Nodes = "127.0.0.1", ports[0], [2]int{ports[1], ports[2]}
 		return nil
 	}
 	used := map[string]bool{}
@@ -55,17 +60,4 @@ func bindable(ctx context.Context, host string, ports ...int) bool {
 		_ = l.Close() // it was only to see
 	}
 	return true
-}
-
-func freePorts(ctx context.Context, n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = l.Close() }() // all at the end, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }

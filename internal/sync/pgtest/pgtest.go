@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 )
 
 // Database is one test's own.
@@ -177,7 +179,7 @@ func start() error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
 	}
-	if cluster.port, err = freePort(); err != nil {
+	if cluster.port, err = freeport.Get(); err != nil {
 		return err
 	}
 	return launch()
@@ -317,6 +319,16 @@ func Program(t testing.TB, name string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Port is one for a program that has to be told where to listen.
+func Port(t testing.TB) int {
+	t.Helper()
+	port, err := freeport.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // binary finds a server program on PATH or where distributions keep it, newest first.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 )
 
 // Standby is a physical copy of the binary's cluster, in recovery, that has every commit before it is
@@ -47,7 +49,7 @@ func NewStandby(t testing.TB) *Standby {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("pg_basebackup: %v: %s", err, bytes.TrimSpace(out))
 	}
-	port, err := freePort()
+	port, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 )
 
 // Restarts of a crashed instance start at once and slow down while they keep failing.
@@ -50,7 +52,7 @@ func (p *Pool) keep(ctx context.Context, i *instance, n int) {
 // error says why it ended, and is a *Failure while it was not ready.
 func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration, err error) {
 	began := time.Now()
-	port, err := FreePort()
+	port, err := freeport.Get()
 	if err != nil {
 		return 0, err
 	}
