@@ -3,9 +3,14 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
@@ -105,5 +110,37 @@ func TestRowsThatSomebodyElseAddsMeanwhileAreMerged(t *testing.T) {
 	}
 	if got := b.one(`select string_agg(concat(operation, ' ', keys), ', ' order by operation) from august.audit where relation = 'drchrono.line_items' and source = 'run'`); got != "insert {1}, update {3}" {
 		t.Errorf("the audit trail has %s", got)
+	}
+}
+
+// Whoever merges side by side locks rows in the order of their keys. A stage does not keep the order in which it was
+// filled: a small row goes where a large one before it found no room.
+func TestRowsOfAnySizeAreMergedInTheOrderOfTheirKeys(t *testing.T) {
+	b, f := newBench(t), &feed.LineItems
+	rnd := rand.New(rand.NewPCG(1, 2))
+	items := func(first int) (list []string) {
+		for id := first; id < first+1000; id++ {
+			list = append(list, fmt.Sprintf(`{"id":%d,"updated_at":"2026-03-04T10:00:00","notes":%q}`, id, strings.Repeat("x", 300+rnd.IntN(1500))))
+		}
+		return list
+	}
+	b.merge(f, noon, lineItem(1000, "1.00", "2026-03-04T09:00:00")) // is known, so that its page goes through a stage
+	b.merge(f, noon, items(1000)...)
+
+	var list []store.Delivery
+	for _, row := range b.asked(f, 7, noon, items(2000)...).Rows {
+		list = append(list, store.Delivery{Row: row, Received: noon})
+	}
+	if err := pgx.BeginFunc(t.Context(), b.Pool(), func(tx pgx.Tx) error {
+		_, err := b.MergeRows(t.Context(), tx, f, audit.Source{}, list)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := b.one(`select string_agg(cardinality(keys)::text, ' ' order by id) from august.audit where relation = 'drchrono.line_items' and operation = 'insert'`), "1 999 1000"; got != want {
+		t.Fatalf("added %s rows, want %s", got, want)
+	}
+	if got := b.one(`select count(*) from august.audit where relation = 'drchrono.line_items' and keys <> array(select k from unnest(keys) k order by k collate "C")`); got != "0" {
+		t.Errorf("%s merges took their rows in another order", got)
 	}
 }

@@ -161,14 +161,15 @@ func mergeColumns(f *feed.Feed) []string {
 	return append(staged[:n:n], "observed_at", "deleted_at_source")
 }
 
-// qMerge moves the staged rows into the feed's table, each as it was at its moment. It is, with qAdd, qMark
-// and CloseSweep's, the only statement that changes a synced row.
+// qMerge moves the staged rows into the feed's table, each as it was at its moment, and locks them in the order of their
+// keys, which a stage of rows that differ in size does not keep. It is, with qAdd, qMark and CloseSweep's, the only
+// statement that changes a synced row.
 func qMerge(f *feed.Feed, conflict string) string {
 	cols := mergeColumns(f)
 	return fmt.Sprintf(`
 with merged as (
 	insert into %[1]s as t (%[2]s)
-	select %[3]s, %[4]s, case when source_deleted then %[4]s end from %[5]s s
+	select %[3]s, %[4]s, case when source_deleted then %[4]s end from %[5]s s order by s.%[6]s::text collate "C"
 	on conflict (%[6]s) %[7]s
 	returning deleted_at_source = observed_at as gone
 )
