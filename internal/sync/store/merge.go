@@ -80,63 +80,97 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 }
 
 // MergePages is MergePage for several pages at once, as if one had been stored after the other: a transaction costs as
-// much as a hundred rows do, and a page of a list has 250.
+// much as a hundred rows do, and a page of a list has 250. When the database refuses a row, its page alone is not stored.
 func (s *Store) MergePages(ctx context.Context, f *feed.Feed, h Holder, pages []Page) (Counts, error) {
+	c, err := s.mergeTogether(ctx, f, h, pages)
+	if len(pages) == 1 || !Unfit(err) {
+		return c, err
+	}
+	var all Counts
+	var first error
+	for i := range pages {
+		c, err := s.mergeTogether(ctx, f, h, pages[i:i+1])
+		if err == nil {
+			all.Add(c)
+		} else if first == nil {
+			first = err
+		}
+	}
+	return all, first
+}
+
+// mergeTogether stores pages in one transaction, all or none.
+func (s *Store) mergeTogether(ctx context.Context, f *feed.Feed, h Holder, pages []Page) (Counts, error) {
 	conn, err := s.staging(ctx, f)
 	if err != nil {
 		return Counts{}, err
 	}
 	defer conn.Release()
-	rows, moments := newestByKey(f, pages)
-	var counts Counts
+	m := merge{feed: f, holder: h, pages: pages, add: true}
+	m.rows, m.moments = newestByKey(f, pages)
+	once := func(tx pgx.Tx) error { return m.within(ctx, tx) }
+	if err = pgx.BeginFunc(ctx, conn, once); isTaken(err, f) {
+		m.add = false
+		err = pgx.BeginFunc(ctx, conn, once)
+	}
+	return m.counts, err
+}
+
+// merge is the merge of pages in one transaction.
+type merge struct {
+	feed    *feed.Feed
+	holder  Holder
+	pages   []Page
+	rows    []sighting // of all pages, the newest of each key
+	moments []pgtype.Timestamptz
+	add     bool // rows that nobody has may go without a stage
+
+	counts Counts
+}
+
+// within does all of it in a transaction that has not begun anything else.
+func (m *merge) within(ctx context.Context, tx pgx.Tx) error {
+	m.counts = Counts{}
+	b := &pgx.Batch{}
+	if err := m.store(ctx, tx, b); err != nil {
+		return err
+	}
 	var bad int64
-	for _, p := range pages {
-		counts.Read += int64(len(p.Rows) + len(p.Bad))
+	fresh := false
+	for _, p := range m.pages {
+		m.counts.Read += int64(len(p.Rows) + len(p.Bad))
 		bad += int64(len(p.Bad))
+		fresh = fresh || !p.Again
+		queuePage(b, m.feed, p)
 	}
-	merge := func(add bool) error {
-		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			counts.Changed, counts.Deleted = 0, 0
-			staged, known, touched, err := changed(ctx, tx, f, h, rows)
-			if err != nil {
-				return err
-			}
-			b := &pgx.Batch{}
-			switch {
-			case len(staged) == 0:
-			case add && !known:
-				if err := addRows(ctx, tx, f, staged, moments, &counts); err != nil {
-					return err
-				}
-			default:
-				if err := copyRows(ctx, tx, f, staged); err != nil {
-					return err
-				}
-				touch := ""
-				if touched {
-					touch = qTouch(f, "not "+qSettled(f, "t"))
-				}
-				queueMerge(b, f, moments, touch, &counts)
-			}
-			fresh := false
-			for _, p := range pages {
-				queuePage(b, f, p)
-				fresh = fresh || !p.Again
-			}
-			if fresh {
-				b.Queue(qAdvanced, h.Run, h.Instance)
-			}
-			if err := tx.SendBatch(ctx, b).Close(); err != nil {
-				return fmt.Errorf("merge %s: %w", f.Name, err)
-			}
-			return progress(ctx, tx, f.Name, h, len(pages), counts, bad)
-		})
+	if fresh {
+		b.Queue(qAdvanced, m.holder.Run, m.holder.Instance)
 	}
-	if err = merge(true); isTaken(err, f) {
-		err = merge(false)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("merge %s: %w", m.feed.Name, err)
 	}
-	counts.Fresh = counts.Changed
-	return counts, err
+	m.counts.Fresh = m.counts.Changed
+	return progress(ctx, tx, m.feed.Name, m.holder, len(m.pages), m.counts, bad)
+}
+
+// store brings the rows that are not stored as they are into the feed's table, or has the batch do so.
+func (m *merge) store(ctx context.Context, tx pgx.Tx, b *pgx.Batch) error {
+	staged, known, touched, err := changed(ctx, tx, m.feed, m.holder, m.rows)
+	switch {
+	case err != nil || len(staged) == 0:
+		return err
+	case m.add && !known:
+		return addRows(ctx, tx, m.feed, staged, m.moments, &m.counts)
+	}
+	if err := copyRows(ctx, tx, m.feed, staged); err != nil {
+		return err
+	}
+	touch := ""
+	if touched {
+		touch = qTouch(m.feed, "not "+qSettled(m.feed, "t"))
+	}
+	queueMerge(b, m.feed, m.moments, touch, &m.counts)
+	return nil
 }
 
 // queuePage notes a page's checkpoint, and which of its rows are at fault.

@@ -144,3 +144,23 @@ func TestRowsOfAnySizeAreMergedInTheOrderOfTheirKeys(t *testing.T) {
 		t.Errorf("%s merges took their rows in another order", got)
 	}
 }
+
+// A row that the database refuses keeps its own page out, and none of those that happened to wait beside it.
+func TestPagesBesideOneThatIsRefusedAreStored(t *testing.T) {
+	b, f := newBench(t), &feed.LineItems
+	b.exec(`alter table drchrono.line_items add constraint small check (billed < 100)`)
+	page := func(id int, billed string) store.Page {
+		return b.asked(f, 7, noon, lineItem(id, billed, "2026-03-04T10:00:00"))
+	}
+	_, err := b.MergePages(t.Context(), f, b.holder, []store.Page{page(1, "1.00"), page(2, "222.00"), page(3, "3.00")})
+	if !store.Unfit(err) || strings.Contains(err.Error(), "222") {
+		t.Errorf("the refusal is %v", err)
+	}
+	if got, want := b.one(`select concat(
+		(select string_agg(id::text, ',' order by id) from drchrono.line_items), ' ',
+		(select string_agg(page::text, ',' order by page) from august.sweep_page), ' ',
+		(select string_agg(keys::text, ',' order by id) from august.audit where relation = 'drchrono.line_items'), ' ',
+		(select concat(pages, ' ', read, ' ', changed) from august.feed_run where feed = 'line_items'))`), "1,3 1,3 {1},{3} 2 2 2"; got != want {
+		t.Errorf("stored %s, want %s", got, want)
+	}
+}
