@@ -164,3 +164,33 @@ func TestPagesBesideOneThatIsRefusedAreStored(t *testing.T) {
 		t.Errorf("stored %s, want %s", got, want)
 	}
 }
+
+// A row is the same whether it was added without a stage or merged from one: its moments, its mark, its entry in the audit
+// trail, and what it counts.
+func TestRowsAreAddedAsTheyAreMerged(t *testing.T) {
+	f := &feed.Appointments
+	at := noon.Add(1234567 * time.Nanosecond) // more than a timestamp holds
+	state := func(known bool) string {
+		b := newBench(t)
+		first := []string{`{"id":"1","deleted_flag":true,"updated_at":"2026-03-04T10:00:00","notes":"a\tb\\N\n\u00e9"}`}
+		if known {
+			same := `{"id":"0","updated_at":"2026-03-01T10:00:00"}`
+			b.merge(f, noon, same)
+			first = append(first, same)
+		}
+		c, err := b.MergePages(t.Context(), f, b.holder, []store.Page{
+			b.asked(f, 7, at, first...),
+			b.asked(f, 7, at.Add(time.Hour), `{"id":"2","updated_at":"2026-03-04T10:00:00"}`, `{"id":"3","deleted_flag":true}`),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%d changed, %d deleted\n%s\n%s", c.Changed, c.Deleted,
+			b.one(`select string_agg(to_jsonb(a)::text, e'\n' order by id) from drchrono.appointments a where id <> '0'`),
+			b.one(`select concat_ws(' ', source, source_id, operation, keys, after, flags) from august.audit where relation = 'drchrono.appointments' and keys <> '{0}'`))
+	}
+	added, merged := state(false), state(true)
+	if added != merged || !strings.HasPrefix(added, "3 changed, 2 deleted\n") || !strings.Contains(added, "run 1 insert {1,2,3}") {
+		t.Errorf("added\n%s\nmerged\n%s", added, merged)
+	}
+}
