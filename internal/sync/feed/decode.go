@@ -23,6 +23,9 @@ type Row struct {
 // AppendCopy appends the row as a line of COPY's text format, in the order of CopyColumns.
 func (r Row) AppendCopy(dst []byte) []byte { return append(dst, r.line...) }
 
+// AppendColumns appends the line without its end, the flag of deletion: a tab is its last byte.
+func (r Row) AppendColumns(dst []byte) []byte { return append(dst, r.line[:len(r.line)-len("f\n")]...) }
+
 // RowError is a row that cannot be decoded. Its text names the column and never holds the value.
 type RowError struct {
 	Key    string // "" when the key itself cannot be read

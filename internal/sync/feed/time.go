@@ -33,8 +33,8 @@ func appendTime(dst, s []byte, dateOnly bool) ([]byte, bool) {
 	return dst, true
 }
 
-// parseClock reads what follows a date: a clock with or without seconds. The fraction comes without trailing zeros and cut to
-// microseconds, so that equal times have equal texts and texts sort as times do.
+// parseClock reads what follows a date: a clock with or without seconds. The fraction comes without trailing zeros and
+// cut to microseconds, so that equal times have equal texts and texts sort as times do.
 func parseClock(s []byte) (clock, fraction []byte, ok bool) {
 	if len(s) == 0 {
 		return midnight, nil, true

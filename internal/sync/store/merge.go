@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -79,52 +80,97 @@ func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (
 }
 
 // MergePages is MergePage for several pages at once, as if one had been stored after the other: a transaction costs as
-// much as a hundred rows do, and a page of a list has 250.
+// much as a hundred rows do, and a page of a list has 250. When the database refuses a row, its page alone is not stored.
 func (s *Store) MergePages(ctx context.Context, f *feed.Feed, h Holder, pages []Page) (Counts, error) {
+	c, err := s.mergeTogether(ctx, f, h, pages)
+	if len(pages) == 1 || !Unfit(err) {
+		return c, err
+	}
+	var all Counts
+	var first error
+	for i := range pages {
+		c, err := s.mergeTogether(ctx, f, h, pages[i:i+1])
+		if err == nil {
+			all.Add(c)
+		} else if first == nil {
+			first = err
+		}
+	}
+	return all, first
+}
+
+// mergeTogether stores pages in one transaction, all or none.
+func (s *Store) mergeTogether(ctx context.Context, f *feed.Feed, h Holder, pages []Page) (Counts, error) {
 	conn, err := s.staging(ctx, f)
 	if err != nil {
 		return Counts{}, err
 	}
 	defer conn.Release()
-	rows, moments := newestByKey(f, pages)
-	var counts Counts
-	var bad int64
-	for _, p := range pages {
-		counts.Read += int64(len(p.Rows) + len(p.Bad))
-		bad += int64(len(p.Bad))
+	m := merge{feed: f, holder: h, pages: pages, add: true}
+	m.rows, m.moments = newestByKey(f, pages)
+	once := func(tx pgx.Tx) error { return m.within(ctx, tx) }
+	if err = pgx.BeginFunc(ctx, conn, once); isTaken(err, f) {
+		m.add = false
+		err = pgx.BeginFunc(ctx, conn, once)
 	}
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		staged, touched, err := changed(ctx, tx, f, rows)
-		if err != nil {
-			return err
-		}
-		b := &pgx.Batch{}
-		audit.Run(h.Run).Queue(b)
-		if len(staged) > 0 {
-			if err := copyRows(ctx, tx, f, staged); err != nil {
-				return err
-			}
-			touch := ""
-			if touched {
-				touch = qTouch(f, "not "+qSettled(f, "t"))
-			}
-			queueMerge(b, f, moments, touch, &counts)
-		}
-		fresh := false
-		for _, p := range pages {
-			queuePage(b, f, p)
-			fresh = fresh || !p.Again
-		}
-		if fresh {
-			b.Queue(qAdvanced, h.Run, h.Instance)
-		}
-		if err := tx.SendBatch(ctx, b).Close(); err != nil {
-			return fmt.Errorf("merge %s: %w", f.Name, err)
-		}
-		return progress(ctx, tx, f.Name, h, len(pages), counts, bad)
-	})
-	counts.Fresh = counts.Changed
-	return counts, err
+	return m.counts, err
+}
+
+// merge is the merge of pages in one transaction.
+type merge struct {
+	feed    *feed.Feed
+	holder  Holder
+	pages   []Page
+	rows    []sighting // of all pages, the newest of each key
+	moments []pgtype.Timestamptz
+	add     bool // rows that nobody has may go without a stage
+
+	counts Counts
+}
+
+// within does all of it in a transaction that has not begun anything else.
+func (m *merge) within(ctx context.Context, tx pgx.Tx) error {
+	m.counts = Counts{}
+	b := &pgx.Batch{}
+	if err := m.store(ctx, tx, b); err != nil {
+		return err
+	}
+	var bad int64
+	fresh := false
+	for _, p := range m.pages {
+		m.counts.Read += int64(len(p.Rows) + len(p.Bad))
+		bad += int64(len(p.Bad))
+		fresh = fresh || !p.Again
+		queuePage(b, m.feed, p)
+	}
+	if fresh {
+		b.Queue(qAdvanced, m.holder.Run, m.holder.Instance)
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("merge %s: %w", m.feed.Name, err)
+	}
+	m.counts.Fresh = m.counts.Changed
+	return progress(ctx, tx, m.feed.Name, m.holder, len(m.pages), m.counts, bad)
+}
+
+// store brings the rows that are not stored as they are into the feed's table, or has the batch do so.
+func (m *merge) store(ctx context.Context, tx pgx.Tx, b *pgx.Batch) error {
+	staged, known, touched, err := changed(ctx, tx, m.feed, m.holder, m.rows)
+	switch {
+	case err != nil || len(staged) == 0:
+		return err
+	case m.add && !known:
+		return addRows(ctx, tx, m.feed, staged, m.moments, &m.counts)
+	}
+	if err := copyRows(ctx, tx, m.feed, staged); err != nil {
+		return err
+	}
+	touch := ""
+	if touched {
+		touch = qTouch(m.feed, "not "+qSettled(m.feed, "t"))
+	}
+	queueMerge(b, m.feed, m.moments, touch, &m.counts)
+	return nil
 }
 
 // queuePage notes a page's checkpoint, and which of its rows are at fault.
@@ -145,40 +191,78 @@ func queuePage(b *pgx.Batch, f *feed.Feed, p Page) {
 // looking them up costs a fraction of staging them. It is not the last word: another writer may
 // change a row right after, which is as if this page had come before.
 //
-// touched tells that some are stored as they are and still need their time of observation moved.
-func changed(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []sighting) (staged []sighting, touched bool, err error) {
-	if len(rows) == 0 {
-		return nil, false, nil
-	}
+// known tells that some are stored, however they are, and touched that some are as they are and still need their time
+// of observation moved. What the transaction changes from here on is the run's.
+func changed(ctx context.Context, tx pgx.Tx, f *feed.Feed, h Holder, rows []sighting) (staged []sighting, known, touched bool, err error) {
 	keys, hashes, deleted := make([]string, len(rows)), make([][]byte, len(rows)), make([]bool, len(rows))
 	for i, r := range rows {
 		keys[i], hashes[i], deleted[i] = r.Key, r.Hash[:], r.Deleted
 	}
-	result, err := tx.Query(ctx, qSame(f), keys, hashes, deleted)
-	if err != nil {
-		return nil, false, fmt.Errorf("compare %s: %w", f.Name, err)
+	b := &pgx.Batch{}
+	audit.Run(h.Run).Queue(b)
+	settled := make([]bool, len(rows))
+	if len(rows) > 0 {
+		b.Queue(qSame(f), keys, hashes, deleted).Query(func(result pgx.Rows) error {
+			var n int64
+			var same, rests bool
+			_, err := pgx.ForEachRow(result, []any{&n, &same, &rests}, func() error {
+				known = true
+				settled[n-1] = same && rests
+				touched = touched || same && !rests
+				return nil
+			})
+			return err
+		})
 	}
-	same := make([]bool, len(rows))
-	var n int64
-	var settled bool
-	if _, err := pgx.ForEachRow(result, []any{&n, &settled}, func() error {
-		same[n-1] = settled
-		touched = touched || !settled
-		return nil
-	}); err != nil {
-		return nil, false, fmt.Errorf("compare %s: %w", f.Name, err)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, false, false, fmt.Errorf("compare %s: %w", f.Name, err)
 	}
 	staged = make([]sighting, 0, len(rows))
 	for i, r := range rows {
-		if !same[i] {
+		if !settled[i] {
 			staged = append(staged, r)
 		}
 	}
-	return staged, touched, nil
+	return staged, known, touched, nil
+}
+
+// addRows stores rows none of which was there a moment ago. When another writer has stored one since, isTaken says so, and
+// the transaction has failed.
+func addRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []sighting, moments []pgtype.Timestamptz, c *Counts) error {
+	at := make([]string, len(moments))
+	for i, m := range moments {
+		at[i] = m.Time.UTC().Format("2006-01-02 15:04:05.999999Z07:00")
+	}
+	tag, err := tx.Conn().PgConn().CopyFrom(ctx, copyLines(rows, func(dst []byte, s sighting) []byte {
+		moment := at[s.moment-1]
+		dst = append(append(s.AppendColumns(dst), moment...), '\t')
+		if !s.Deleted {
+			moment = `\N`
+		}
+		return append(append(dst, moment...), '\n')
+	}), qAdd(f))
+	if err != nil {
+		return fmt.Errorf("add %s: %w", f.Name, err)
+	}
+	c.Changed = tag.RowsAffected()
+	for _, r := range rows {
+		if r.Deleted {
+			c.Deleted++
+		}
+	}
+	return nil
+}
+
+// isTaken tells that a row of the feed was to be added and is there: a violation of its key.
+func isTaken(err error, f *feed.Feed) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "23505" && e.SchemaName == "drchrono" && e.TableName == f.Name
 }
 
 func copyRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []sighting) error {
-	if _, err := tx.Conn().PgConn().CopyFrom(ctx, copyLines(rows), qCopy(f)); err != nil {
+	if _, err := tx.Conn().PgConn().CopyFrom(ctx, copyLines(rows, func(dst []byte, s sighting) []byte {
+		return s.AppendCopy(append(strconv.AppendInt(dst, int64(s.moment), 10), '\t'))
+	}), qCopy(f)); err != nil {
 		return fmt.Errorf("stage %s: %w", f.Name, err)
 	}
 	return nil
@@ -251,6 +335,11 @@ func idents(names []string) string {
 // table's types across a migration.
 func qCopy(f *feed.Feed) string {
 	return fmt.Sprintf("copy %s (moment, %s) from stdin", stageTable(f), idents(f.CopyColumns()))
+}
+
+// qAdd is the staged columns but for the flag, with what qMerge makes of the moment and the flag.
+func qAdd(f *feed.Feed) string {
+	return fmt.Sprintf("copy %s (%s) from stdin", table(f), idents(mergeColumns(f)))
 }
 
 // A page read twice, because rows moved or an instance died, adds to what was seen.
@@ -347,10 +436,13 @@ func newest(rows []feed.Row, at time.Time) *string {
 }
 
 // copyLines streams rows without joining them first.
-func copyLines(rows []sighting) io.Reader { return &lineReader{rows: rows} }
+func copyLines(rows []sighting, line func([]byte, sighting) []byte) io.Reader {
+	return &lineReader{rows: rows, line: line}
+}
 
 type lineReader struct {
 	rows []sighting
+	line func(dst []byte, s sighting) []byte
 	rest []byte
 	buf  []byte
 }
@@ -362,8 +454,7 @@ func (l *lineReader) Read(p []byte) (int, error) {
 		}
 		l.buf = l.buf[:0]
 		for len(l.rows) > 0 && len(l.buf) < 60<<10 {
-			l.buf = append(strconv.AppendInt(l.buf, int64(l.rows[0].moment), 10), '\t')
-			l.buf = l.rows[0].AppendCopy(l.buf)
+			l.buf = l.line(l.buf, l.rows[0])
 			l.rows = l.rows[1:]
 		}
 		l.rest = l.buf

@@ -256,7 +256,7 @@ func (w *world) check(b *bench, seed uint64) {
 	}
 }
 
-// The same with writers side by side, as pages and webhooks are.
+// The same with writers side by side, as pages, alone and together, and webhooks are.
 func TestWritersSideBySideEndInTheSameRows(t *testing.T) {
 	b := newBench(t)
 	for _, f := range propertyFeeds {
@@ -270,8 +270,8 @@ func TestWritersSideBySideEndInTheSameRows(t *testing.T) {
 				rnd.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 				var g errgroup.Group
 				g.SetLimit(writers)
-				for i, s := range order {
-					g.Go(func() error { return b.arrive(f, s, i+1) })
+				for some := range slices.Chunk(order, writers) {
+					g.Go(func() error { return b.arriveTogether(f, some) })
 				}
 				if err := g.Wait(); err != nil {
 					t.Fatalf("%s, seed %d, %d writers: %v", f.Name, seed, writers, err)

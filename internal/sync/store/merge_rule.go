@@ -116,13 +116,12 @@ func qStage(f *feed.Feed) string {
 		stageTable(f), idents(cols[:len(cols)-1]), table(f))
 }
 
-// qSame finds, of keys $1 with hashes $2 and flags $3, those that are stored so already, and whether
+// qSame finds, of keys $1 with hashes $2 and flags $3, those that are stored, whether they are so already, and whether
 // their moment may stay as it is. "offset 0" keeps the planner at one look into the index per key.
 func qSame(f *feed.Feed) string {
 	return fmt.Sprintf(`
-select u.n, t.settled from unnest($1::text[]::%[1]s[], $2::bytea[], $3::boolean[]) with ordinality u(key, hash, deleted, n)
-cross join lateral (select t.content_hash, t.deleted_at_source is not null as deleted, %[2]s as settled from %[3]s t where t.%[4]s = u.key offset 0) t
-where t.content_hash = u.hash and t.deleted = u.deleted`, keyType(f), qSettled(f, "t"), table(f), ident(f.Key))
+select u.n, t.content_hash = u.hash and t.deleted = u.deleted, t.settled from unnest($1::text[]::%[1]s[], $2::bytea[], $3::boolean[]) with ordinality u(key, hash, deleted, n)
+cross join lateral (select t.content_hash, t.deleted_at_source is not null as deleted, %[2]s as settled from %[3]s t where t.%[4]s = u.key offset 0) t`, keyType(f), qSettled(f, "t"), table(f), ident(f.Key))
 }
 
 // stagedAt is the moment of a staged row s, of those that are $1.
@@ -162,15 +161,15 @@ func mergeColumns(f *feed.Feed) []string {
 	return append(staged[:n:n], "observed_at", "deleted_at_source")
 }
 
-// qMerge moves the staged rows into the feed's table, each as it was at its moment. It is, with qMark and
-// CloseSweep's, the only statement that changes a synced row: what must be written with every change reads
-// its "merged".
+// qMerge moves the staged rows into the feed's table, each as it was at its moment, and locks them in the order of their
+// keys, which a stage of rows that differ in size does not keep. It is, with qAdd, qMark and CloseSweep's, the only
+// statement that changes a synced row.
 func qMerge(f *feed.Feed, conflict string) string {
 	cols := mergeColumns(f)
 	return fmt.Sprintf(`
 with merged as (
 	insert into %[1]s as t (%[2]s)
-	select %[3]s, %[4]s, case when source_deleted then %[4]s end from %[5]s s
+	select %[3]s, %[4]s, case when source_deleted then %[4]s end from %[5]s s order by s.%[6]s::text collate "C"
 	on conflict (%[6]s) %[7]s
 	returning deleted_at_source = observed_at as gone
 )
