@@ -296,8 +296,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		s.log.ErrorContext(r.Context(), "control call failed", "error", err)
 		e = &runtimeapi.Error{Code: runtimeapi.CodeInternal, Message: "the runtime failed; its log says why"}
-		if store.Outage(err) || store.Broken(err) { // a failover, or a busy machine: another try may do
+		switch {
+		case store.Outage(err), store.Broken(err): // a failover, or a busy machine: another try may do
 			e = &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: store.Reason(err) + "; try again"}
+		case store.Moved(err):
+			e = &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "something was dropped from the database while it was read; try again"}
 		}
 	}
 	status, ok := codes[e.Code]
