@@ -13,7 +13,7 @@ import (
 // at a place of its own, so that two of them do not look at the same ports.
 const (
 	first = 10_000
-	count = 20_000
+	count = 10_000 // those of a local cloud's services follow
 	block = 100
 )
 
