@@ -146,10 +146,10 @@ func TestImport_away(t *testing.T) {
 		}
 	}
 	type lose = func(letThrough func(), next string)
-	killed := lose(func(func(), string) { terminate() })
-	answered := lose(func(letThrough func(), _ string) { letThrough(); terminate() })
-	fenced := lose(func(func(), string) { gate.fence() })
-	unheard := lose(func(letThrough func(), _ string) { gate.fence(); letThrough() })
+	killed := func(func(), string) { terminate() }
+	answered := func(letThrough func(), _ string) { letThrough(); terminate() }
+	fenced := func(func(), string) { gate.fence() }
+	unheard := func(letThrough func(), _ string) { gate.fence(); letThrough() }
 	const chunks = 9
 	for n, at := range []struct {
 		when         string
