@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -37,8 +39,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "The tests of the provider run configurations:", err)
 		os.Exit(1)
 	}
+	debug.SetGCPercent(gcPercent)
 	localtest.Main(m)
 }
+
+// gcPercent is GOGC of the tests and of what they run. These processes end before they have grown, and a quarter of the CPU of
+// a Terraform went into collecting garbage.
+const gcPercent = 400
 
 // useTerraform points the tests at the installed Terraform, or else OpenTofu; they would download one otherwise.
 func useTerraform() error {
@@ -50,6 +57,7 @@ func useTerraform() error {
 		toolchain.EnvTerraformTest: cli.Path,
 		"TF_CLI_CONFIG_FILE":       os.DevNull,
 		"CHECKPOINT_DISABLE":       "1",
+		"GOGC":                     strconv.Itoa(gcPercent),
 	}
 	if cli.Kind == toolchain.KindTofu {
 		env["TF_ACC_PROVIDER_HOST"] = "registry.opentofu.org"

@@ -23,6 +23,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/gcp"
 	"github.com/feel-august/terraform-provider-august/internal/gcp/cloudsql"
+	"github.com/feel-august/terraform-provider-august/internal/gcp/monitoring"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 )
 
@@ -251,7 +252,7 @@ func (b *burst) most() func() int {
 				return
 			}
 			most.Store(max(most.Load(), n))
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond)
 		}
 	}()
 	return func() int {
@@ -261,9 +262,31 @@ func (b *burst) most() func() int {
 	}
 }
 
+// measured waits until Cloud Monitoring has a figure of each kind: what a sample of processors tells is of the time since the one before.
+func (b *burst) measured() {
+	b.t.Helper()
+	metrics, err := monitoring.New(b.t.Context(), option.WithEndpoint(localtest.Shared(b.t).Endpoints.Monitoring), option.WithoutAuthentication())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
+	defer cancel()
+	var seen monitoring.Service
+	err = gcp.Poll(ctx, 200*time.Millisecond, func(ctx context.Context) (bool, error) {
+		var err error
+		seen, err = metrics.Service(ctx, accProject, localtest.Region, b.name, 10*time.Minute)
+		_, worked := seen.CPUMs(1)
+		return worked && seen.Latency != nil && seen.Start != nil, err
+	})
+	if err != nil {
+		b.t.Fatalf("too little was measured: %+v, %v", seen, err)
+	}
+}
+
 // advised is what the data source says of the service, for so many requests a second.
 func (b *burst) advised(rate float64) (settings, string) {
 	b.t.Helper()
+	b.measured()
 	c := newCLI(b.t)
 	cloud := localtest.Shared(b.t)
 	c.write("main.tf", requireAugust+providerBlock(cloud)+fmt.Sprintf(`
@@ -317,12 +340,12 @@ func percentile(took []time.Duration, percent int) float64 {
 	return float64(took[(len(took)-1)*percent/100].Microseconds()) / 1000
 }
 
-// A service is measured at a low rate and set as it is advised; then four hundred people come at once, and each asks three times. Nobody
+// A service is measured at a low rate and set as it is advised; then two hundred people come at once, and each asks three times. Nobody
 // is refused, and no connection beyond those that there are is ever asked for. Set as nobody has thought about it, the same
 // service is refused connections.
 func TestAccCapacityAdvice_burst(t *testing.T) {
 	t.Parallel()
-	const have, reserved, people = 50, 15, 400
+	const have, reserved, people = 50, 15, 200
 	b := newBurst(t, "cap-burst", have, reserved)
 	slow := b.deploy(settings{PoolMax: 2, Concurrency: 10, MinInstances: 1, MaxInstances: 1}, 100, 50)
 	if low := b.steady(slow, 10, 5*time.Second); low.refused > 0 || len(low.failed) > 0 {

@@ -121,6 +121,7 @@ func TestAccExamples(t *testing.T) {
 	}
 
 	live := tf.placeholders()
+	tf.withoutDataSources(t) // they are not imported, and each plan would ask them anew
 	tf.importsByCommand(t, live)
 	tf.importsByBlock(t, live)
 	sameHowever(t, cloud, live)
@@ -140,6 +141,20 @@ func TestAccExamples(t *testing.T) {
 		of.apply()
 		of.changes(nil)
 		of.destroyed()
+	}
+}
+
+// withoutDataSources takes the examples of data sources out of the configuration.
+func (c *cli) withoutDataSources(t *testing.T) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(c.dir, "data-source_*.tf"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no data sources in %s: %v", c.dir, err)
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

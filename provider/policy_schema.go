@@ -41,13 +41,13 @@ func day() validator.String {
 	return stringvalidator.RegexMatches(dayForm, `is no day: write year, month and day, such as "2027-06-30"`)
 }
 
-func policyAttribute(required bool, about string) schema.SingleNestedAttribute {
-	return schema.SingleNestedAttribute{
+func policyAttribute(required bool, about string) schema.Attribute {
+	return walkSingle(schema.SingleNestedAttribute{
 		MarkdownDescription: about,
 		Required:            required,
 		Optional:            !required,
 		Attributes:          policyAttributes(),
-	}
+	})
 }
 
 func policyAttributes() map[string]schema.Attribute {
@@ -80,12 +80,12 @@ func policyAttributes() map[string]schema.Attribute {
 	}
 	column := together(rule, map[string]schema.Attribute{
 		"unknown": may("Of `json`: what becomes of members that `paths` does not name: `fail`, or `drop`. Default: `fail`.", stringvalidator.OneOf("fail", "drop")),
-		"paths": schema.MapNestedAttribute{
+		"paths": walkMap(schema.MapNestedAttribute{
 			MarkdownDescription: "Of `json`: rules by path, such as `address.street` or `contacts[].phone`; `[]` is each element, `*` a member of any name. Names that `*` stands for may be persons' and become numbers.",
 			Optional:            true,
 			Validators:          []validator.Map{mapvalidator.SizeAtLeast(1)},
 			NestedObject:        schema.NestedAttributeObject{Attributes: rule},
-		},
+		}),
 	})
 	return map[string]schema.Attribute{
 		"version": number(false, "Version of the policy's format. Default: `1`, the only one.", int64validator.OneOf(policy.Version)),
@@ -120,20 +120,20 @@ func policyAttributes() map[string]schema.Attribute {
 				"key":   must("Its key column."),
 			},
 		},
-		"tables": schema.MapNestedAttribute{
+		"tables": walkMap(schema.MapNestedAttribute{
 			MarkdownDescription: "Rules by table, as `schema.table`. A table that is neither here nor in `exclude`, and a column without a rule, fail the plan and the run.",
 			Required:            true,
 			Validators:          []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.KeysAre(tableName())},
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"subject": names(false, "How a row's person is found: the column that holds the subject's key, or the way there, column by column along references. Left out, rows are about nobody."),
-				"columns": schema.MapNestedAttribute{
+				"columns": walkMap(schema.MapNestedAttribute{
 					MarkdownDescription: "A rule for every column.",
 					Required:            true,
 					Validators:          []validator.Map{mapvalidator.SizeAtLeast(1)},
 					NestedObject:        schema.NestedAttributeObject{Attributes: column},
-				},
+				}),
 			}},
-		},
+		}),
 		"exclude": schema.MapAttribute{
 			MarkdownDescription: "Tables that are left out and are empty in staging, as `schema.table` or `schema.*`, each with the reason.",
 			Optional:            true,

@@ -451,7 +451,7 @@ resource "august_cloudsql_ha_policy" "test" {
 
 func TestAccCloudSQLHAPolicy_wrongInput(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "ha-wrong")
+	i := laterInstance(t, "platform") // the landing zone's: nothing of this is applied
 	step := func(body, want string) resource.TestStep {
 		return resource.TestStep{Config: i.policy(body), PlanOnly: true, ExpectError: regexp.MustCompile(want)}
 	}

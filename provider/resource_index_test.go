@@ -175,7 +175,7 @@ func TestAccIndex_badTimes(t *testing.T) {
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
 			{ // it takes longer than was allowed: for what, is said
-				Config: f.config(`timeouts = { create = "1s" }`),
+				Config: f.config(`timeouts = { create = "3s" }`),
 				ExpectError: regexp.MustCompile(`(?s)Index not created.*being\s+made.*Waiting\s+for\s+old\s+snapshots,\s+25\s+%\s+of\s+120\s+pages,\s+for\s+the\s+session\s+with\s+process\s+id\s+4711.*` +
 					`"someone".*"psql".*idle\s+in\s+transaction.*1h30m0s.*apply\s+again`),
 			},

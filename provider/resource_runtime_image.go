@@ -147,11 +147,10 @@ func (r *runtimeImageResource) ModifyPlan(ctx context.Context, req resource.Modi
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	packed := plan.pack(ctx, &resp.Diagnostics)
+	plan.settle(plan.foresee(ctx, req.Private, &resp.Diagnostics))
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	plan.settle(packed)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
 
@@ -164,7 +163,7 @@ func (r *runtimeImageResource) Create(ctx context.Context, req resource.CreateRe
 	}
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Create, runtimeImageTimeout, &resp.Diagnostics)
 	defer cancel()
-	r.push(ctx, &plan, &resp.Diagnostics)
+	r.push(ctx, &plan, resp.Private, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -200,7 +199,7 @@ func (r *runtimeImageResource) Update(ctx context.Context, req resource.UpdateRe
 	}
 	ctx, cancel := withTimeout(ctx, plan.Timeouts.Update, runtimeImageTimeout, &resp.Diagnostics)
 	defer cancel()
-	r.push(ctx, &plan, &resp.Diagnostics)
+	r.push(ctx, &plan, resp.Private, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -227,9 +226,13 @@ func (r *runtimeImageResource) ImportState(ctx context.Context, req resource.Imp
 }
 
 // push sends the image that was planned, and no other.
-func (r *runtimeImageResource) push(ctx context.Context, plan *runtimeImageModel, diags *diag.Diagnostics) {
+func (r *runtimeImageResource) push(ctx context.Context, plan *runtimeImageModel, private privateKeeper, diags *diag.Diagnostics) {
 	const title = "Runtime image not pushed"
-	packed := plan.pack(ctx, diags)
+	file, labels, _ := plan.source(ctx, diags)
+	if diags.HasError() {
+		return
+	}
+	packed, known := pack(file, labels, diags)
 	if diags.HasError() {
 		return
 	}
@@ -239,7 +242,7 @@ func (r *runtimeImageResource) push(ctx context.Context, plan *runtimeImageModel
 				". Plan again, and apply without rebuilding the runtime in between.", nil)
 		return
 	}
-	plan.settle(packed)
+	plan.settle(known)
 	tags, d := plan.tags(ctx)
 	diags.Append(d...)
 	registry, err := r.clients.Registry(ctx)
@@ -251,6 +254,7 @@ func (r *runtimeImageResource) push(ctx context.Context, plan *runtimeImageModel
 		failAt(diags, path.Root("repository"), title, registryDetail("The image could not be pushed to "+plan.Repository.ValueString()+".", plan.Repository, err), nil)
 		return
 	}
+	known.keep(ctx, private)
 	tflog.Info(ctx, "pushed the runtime's image", map[string]any{"image": plan.Image.ValueString(), "size_bytes": packed.Size})
 }
 

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"os"
@@ -51,65 +52,53 @@ func (m runtimeImageModel) tags(ctx context.Context) ([]string, diag.Diagnostics
 	return tags, diags
 }
 
-// pack builds the image from the file. It returns nil when something it depends on is not known yet.
-func (m runtimeImageModel) pack(ctx context.Context, diags *diag.Diagnostics) *image.Image {
-	const title = "Runtime image not packed"
+const imageNotPacked = "Runtime image not packed"
+
+// source is what the image is made of. known is false when a part of it is not known yet.
+func (m runtimeImageModel) source(ctx context.Context, diags *diag.Diagnostics) (file string, labels map[string]string, known bool) {
 	if m.RuntimePath.IsUnknown() || m.Labels.IsUnknown() {
-		return nil
+		return "", nil, false
 	}
 	for _, label := range m.Labels.Elements() {
 		if label.IsUnknown() {
-			return nil
+			return "", nil, false
 		}
 	}
-	labels := map[string]string{}
+	labels = map[string]string{}
 	if diags.Append(m.Labels.ElementsAs(ctx, &labels, false)...); diags.HasError() {
-		return nil
+		return "", nil, false
 	}
-
-	at := path.Root("runtime_path")
-	file := m.RuntimePath.ValueString()
+	file = m.RuntimePath.ValueString()
 	if file == "" {
 		executable, err := os.Executable()
 		if err != nil {
-			failAt(diags, at, title, "Where the provider's executable is could not be found out. Set runtime_path to the runtime's file.", err)
-			return nil
+			failAt(diags, path.Root("runtime_path"), imageNotPacked, "Where the provider's executable is could not be found out. Set runtime_path to the runtime's file.", err)
+			return "", nil, false
 		}
 		file = filepath.Join(filepath.Dir(executable), runtimeName)
 	}
+	return file, labels, true
+}
+
+// pack builds the image, and says what it is; nil when it cannot be made.
+func pack(file string, labels map[string]string, diags *diag.Diagnostics) (*image.Image, *packedImage) {
+	at := path.Root("runtime_path")
 	binary, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		failAt(diags, at, title, "The runtime binary "+file+" does not exist. Releases of the provider hold it; "+
+		failAt(diags, at, imageNotPacked, "The runtime binary "+file+" does not exist. Releases of the provider hold it; "+
 			"in a clone of the source, `make build` makes it. Set runtime_path when it is elsewhere.", nil)
-		return nil
+		return nil, nil
 	case err != nil:
-		failAt(diags, at, title, "The runtime binary "+file+" could not be read. Check the path and its permissions.", err)
-		return nil
+		failAt(diags, at, imageNotPacked, "The runtime binary "+file+" could not be read. Check the path and its permissions.", err)
+		return nil, nil
 	}
 	packed, err := image.Build(binary, labels)
 	if err != nil {
-		failAt(diags, at, title, "An image cannot be made of "+file+". Build the runtime with `make build`, or set runtime_path to another.", err)
-		return nil
+		failAt(diags, at, imageNotPacked, "An image cannot be made of "+file+". Build the runtime with `make build`, or set runtime_path to another.", err)
+		return nil, nil
 	}
-	return packed
-}
-
-// settle fills in what an image makes known; all of it is unknown without one.
-func (m *runtimeImageModel) settle(packed *image.Image) {
-	m.ID, m.Image = types.StringUnknown(), types.StringUnknown()
-	if packed == nil {
-		m.Digest, m.Version, m.SizeBytes, m.SBOMDigest = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown(), types.StringUnknown()
-		return
-	}
-	m.Digest = types.StringValue(packed.Digest.String())
-	m.Version = types.StringValue(packed.Version)
-	m.SizeBytes = types.Int64Value(packed.Size)
-	m.SBOMDigest = types.StringValue(packed.SBOM.Digest.String())
-	if !m.Repository.IsUnknown() {
-		m.Image = types.StringValue(m.reference())
-		m.ID = m.Image
-	}
+	return packed, describePacked(packed, sha256.Sum256(binary), labels)
 }
 
 // refresh brings the model up to date with the registry. Nothing changes when the registry fails.

@@ -229,7 +229,7 @@ func TestAccSyncPipeline_badTimes(t *testing.T) {
 		ProtoV6ProviderFactories: providers,
 		Steps: []resource.TestStep{
 			{PreConfig: f.fails(http.StatusForbidden, runtimeapi.CodeDenied), Config: f.config(""), ExpectError: regexp.MustCompile("allowed_callers")},
-			{PreConfig: f.fails(http.StatusForbidden, ""), Config: f.config("timeouts = { create = \"2s\" }"), ExpectError: regexp.MustCompile("run.invoker")},
+			{PreConfig: f.fails(http.StatusForbidden, ""), Config: f.config("timeouts = { create = \"5s\" }"), ExpectError: regexp.MustCompile("run.invoker")},
 			{PreConfig: f.fails(http.StatusUnauthorized, runtimeapi.CodeUnauthenticated), Config: f.config(""), ExpectError: regexp.MustCompile("(?s)audience.*control.issuer")},
 			{PreConfig: f.fails(http.StatusBadRequest, runtimeapi.CodeInvalid), Config: f.config(""), ExpectError: regexp.MustCompile("(?s)Pipeline not created.*Not today")},
 			{

@@ -184,7 +184,7 @@ func TestAccSyncRuntime_interrupted(t *testing.T) {
 					r.patch("template", &run.GoogleCloudRunV2Service{Template: live.Template})
 					theirs = r.newest()
 				}),
-				Config:      config(40, "4s"),
+				Config:      config(40, "10s"),
 				ExpectError: regexp.MustCompile(`(?s)Somebody\s+else\s+changed\s+the\s+service.*its\s+newest\s+revision\s+is\s+rt-interrupted-`),
 			},
 			{

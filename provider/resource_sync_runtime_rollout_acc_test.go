@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,12 +17,13 @@ import (
 	"google.golang.org/api/option"
 	"google.golang.org/api/sqladmin/v1"
 
+	"github.com/feel-august/terraform-provider-august/internal/gcp"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/localtest"
 	"github.com/feel-august/terraform-provider-august/internal/sandbox/storm"
 )
 
 // rolloutRate is deliveries a second: far more than a large practice has.
-const rolloutRate = 200
+const rolloutRate = 50
 
 // nextMigration changes what deliveries are written to, and what other tests' runtimes use all the while.
 const nextMigration = `
@@ -36,6 +40,7 @@ func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
 	next := pushedImage(t, r.cloud, "august-sync-next", localtest.NextRuntime(t, nextMigration))
 	secret := secretValue(t, r.cloud, "drchrono-webhook")
 	var sent []storm.Sent
+	var old string
 	stop, ended := context.CancelFunc(nil), make(chan struct{})
 	defer func() {
 		if stop != nil {
@@ -50,21 +55,27 @@ func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
 			{Config: r.config(r.image, settings)},
 			{
 				PreConfig: func() {
+					old = r.newest()
 					url := r.get().Uri + "/webhooks/drchrono"
 					ctx, cancel := context.WithCancel(context.Background())
 					stop = cancel
+					begun := make(chan struct{})
+					begin := sync.OnceFunc(func() { close(begun) })
 					go func() {
 						defer close(ended)
-						sent = storm.Blow(ctx, storm.Config{URL: func() string { return url }, Secret: secret, Rate: rolloutRate, For: 2 * time.Minute, Seed: uint64(time.Now().UnixNano()) /* the database is shared */})
+						sent = storm.Blow(ctx, storm.Config{
+							URL:    func() string { begin(); return url },
+							Secret: secret, Rate: rolloutRate, For: time.Hour, // until it is told to stop
+							Timeout: time.Minute, Seed: uint64(time.Now().UnixNano()) /* the database is shared */})
 					}()
-					time.Sleep(time.Second)
+					<-begun
 				},
 				Config: r.config(next, settings),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
 					PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(runtimeAddress, plancheck.ResourceActionUpdate)},
 				},
 				Check: func(*terraform.State) error {
-					time.Sleep(2 * time.Second) // the old revision goes
+					r.stops(old)
 					stop()
 					<-ended
 					stop = nil
@@ -80,6 +91,31 @@ func TestAccSyncRuntime_rolloutUnderLoad(t *testing.T) {
 			},
 		},
 	})
+}
+
+// stops waits until a revision's process is told to stop, and says so.
+func (r *runtimeRig) stops(revision string) {
+	r.t.Helper()
+	log := r.logs(revision)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	err := gcp.Poll(ctx, 200*time.Millisecond, func(context.Context) (bool, error) {
+		written, err := os.ReadFile(log)
+		return strings.Contains(string(written), `"stopping"`), err
+	})
+	if err != nil {
+		r.t.Errorf("the revision %s does not stop: %v", revision, err)
+	}
+}
+
+// logs is the file that a revision's processes write to.
+func (r *runtimeRig) logs(revision string) string {
+	r.t.Helper()
+	live, err := r.api.Projects.Locations.Services.Revisions.Get(r.path() + "/revisions/" + revision).Do()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return strings.TrimPrefix(live.LogUri, "file://")
 }
 
 // kept finds every delivery in the inbox once, by the column that the next release has given it.

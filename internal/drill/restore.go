@@ -172,7 +172,7 @@ func (d Drill) compare(ctx context.Context, rec *Record, probe, clone string, m 
 	}
 	rec.Verified, rec.Lost = true, found.Missing
 	if found.Missing > 0 {
-		rec.RPO = lostWork(m.before, found.FirstMissing, m.at, func(a ack) time.Time { return a.clock })
+		rec.RPO = lostWork(m.before, found.FirstMissing, found.LastMissing, m.at, func(a ack) time.Time { return a.clock })
 	}
 	if found.Highest >= m.after {
 		failed.add("", "The clone holds rows that were committed after %s, the moment that it was to be restored to.", stamp(m.at))

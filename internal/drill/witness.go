@@ -207,12 +207,19 @@ func ranges(acks []ack) []runtimeapi.ProbeRange {
 	return all
 }
 
-// lostWork is how much of the work before a moment is gone when rows from a number on are missing: from the last row that
-// is still there to that moment. when picks the clock of it.
-func lostWork(acks []ack, firstMissing int64, until time.Time, when func(ack) time.Time) time.Duration {
-	at, _ := slices.BinarySearchFunc(acks, firstMissing, func(a ack, number int64) int { return int(a.number - number) })
+// lostWork is how much of the work is gone when rows are missing, from one number to another: from the last row before them
+// that is still there to the event. A row that is missing from after the moment that was taken for the event, since the
+// longest pause had another reason, is lost work too. when picks the clock of it.
+func lostWork(acks []ack, firstMissing, lastMissing int64, event time.Time, when func(ack) time.Time) time.Duration {
 	if len(acks) == 0 {
 		return 0
 	}
-	return max(0, until.Sub(when(acks[max(0, at-1)])))
+	find := func(number int64) int {
+		at, _ := slices.BinarySearchFunc(acks, number, func(a ack, number int64) int { return int(a.number - number) })
+		return at
+	}
+	if last := when(acks[min(find(lastMissing), len(acks)-1)]); last.After(event) {
+		event = last
+	}
+	return max(0, event.Sub(when(acks[max(0, find(firstMissing)-1)])))
 }

@@ -25,8 +25,9 @@ const (
 
 // world is a Cloud SQL instance with a runtime on it, both behind their real protocols, and what can go wrong with them.
 type world struct {
-	t  *testing.T
-	mu sync.Mutex
+	t    *testing.T
+	mu   sync.Mutex
+	news *sync.Cond // a row was committed, or a stream has ended
 
 	// What goes wrong.
 	outage     time.Duration // of a failover
@@ -48,7 +49,8 @@ type world struct {
 	instance  map[string]any
 	rows      map[string]map[int64]time.Time // probe → row → its time
 	tried     map[int64]int
-	down      time.Time // until when the database is away
+	streams   map[string]int // probe → those that have not noticed their end
+	down      time.Time      // until when the database is away
 	clones    map[string]*clone
 	endpoints struct{ sql, runtime string }
 	changes   int64
@@ -63,7 +65,7 @@ type clone struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, infoSays: connection, rows: map[string]map[int64]time.Time{}, tried: map[int64]int{}, clones: map[string]*clone{},
+		t: t, infoSays: connection, rows: map[string]map[int64]time.Time{}, tried: map[int64]int{}, streams: map[string]int{}, clones: map[string]*clone{},
 		instance: map[string]any{
 			"name": "platform", "project": project, "region": "us-central1", "databaseVersion": "POSTGRES_15", "state": "RUNNABLE",
 			"connectionName": connection, "gceZone": "us-central1-a", "ipAddresses": []any{map[string]any{"type": "PRIMARY", "ipAddress": "127.0.0.9"}},
@@ -74,6 +76,7 @@ func newWorld(t *testing.T) *world {
 			},
 		},
 	}
+	w.news = sync.NewCond(&w.mu)
 	sql, runtime := httptest.NewServer(http.HandlerFunc(w.sql)), httptest.NewServer(http.HandlerFunc(w.runtime))
 	t.Cleanup(sql.Close)
 	t.Cleanup(runtime.Close)
@@ -93,8 +96,8 @@ func (w *world) drill(kind Kind) Drill {
 		Kind: kind, Project: project, Instance: "platform", SQL: sql, Runtime: runtimeapi.NewClient(w.endpoints.runtime, nil, nil),
 		MaxRTO: time.Hour, Interval: 5 * time.Millisecond, Owner: "mine",
 		Pace: Pace{
-			Steady: 40 * time.Millisecond, Calm: time.Second, Settle: 20 * time.Second, Silence: 10 * time.Second, Pause: 20 * time.Millisecond,
-			Look: 5 * time.Millisecond, Return: 200 * time.Millisecond, CleanUp: 20 * time.Second,
+			Steady: 40 * time.Millisecond, Calm: 10 * time.Second, Settle: time.Minute, Silence: time.Minute, Pause: 20 * time.Millisecond,
+			Look: 5 * time.Millisecond, Return: 200 * time.Millisecond, CleanUp: time.Minute,
 		},
 	}
 }
@@ -213,6 +216,11 @@ func (w *world) show(name string) any {
 }
 
 func (w *world) failOver() {
+	for _, rows := range w.rows {
+		for len(rows) <= w.lose { // one row stays, however slow they come
+			w.news.Wait()
+		}
+	}
 	w.down = time.Now().Add(w.outage)
 	for _, rows := range w.rows {
 		numbers := slices.Sorted(maps.Keys(rows))
@@ -284,6 +292,9 @@ func (w *world) runtime(out http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodDelete:
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		for w.streams[id] > 0 { // the attempt that it was at is finished, whenever that is
+			w.news.Wait()
+		}
 		delete(w.rows, id)
 		out.WriteHeader(http.StatusNoContent)
 	}
@@ -316,6 +327,15 @@ func verified(asked runtimeapi.VerifyRequest, rows map[int64]time.Time, tables [
 func (w *world) stream(out http.ResponseWriter, r *http.Request) {
 	var asked runtimeapi.ProbeRequest
 	_ = json.NewDecoder(r.Body).Decode(&asked)
+	w.mu.Lock()
+	w.streams[asked.ID]++
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.streams[asked.ID]--
+		w.news.Broadcast()
+	}()
 	lines := json.NewEncoder(out)
 	for n := asked.First; ; n++ {
 		w.mu.Lock()
@@ -332,6 +352,7 @@ func (w *world) stream(out http.ResponseWriter, r *http.Request) {
 				w.rows[asked.ID] = map[int64]time.Time{}
 			}
 			w.rows[asked.ID][n] = event.Clock
+			w.news.Broadcast()
 		}
 		broken := w.breakEvery > 0 && n-asked.First+1 >= int64(w.breakEvery)
 		w.mu.Unlock()

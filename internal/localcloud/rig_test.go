@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -196,16 +197,26 @@ func get(t *testing.T, c *http.Client, url string, header http.Header, v any) in
 	return res.StatusCode
 }
 
+// application is the Cloud Run face's test application, compiled once.
+var application = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "august-app-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // it is read by then
+	app := filepath.Join(dir, "app")
+	build := exec.Command("go", "build", "-o", app, "./cloudrun/testdata/app")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the test application: %w\n%s", err, out)
+	}
+	return os.ReadFile(app)
+})
+
 // deploy packs the Cloud Run face's test application into an image and runs it as a service.
 func deploy(t *testing.T, d localcloud.Description, service string) (uri string) {
 	t.Helper()
-	app := filepath.Join(t.TempDir(), "app")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", app, "./cloudrun/testdata/app")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the test application: %v\n%s", err, out)
-	}
-	body, err := os.ReadFile(app)
+	body, err := application()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ var ErrRunning = errors.New("a local cloud runs there already")
 const (
 	startPatience = 3 * time.Minute // PostgreSQL may have to recover
 	stopPatience  = 40 * time.Second
-	lockPatience  = time.Second // somebody may be just looking whether the lock is held
+	lockPatience  = 5 * time.Second // somebody may be just looking whether the lock is held
 )
 
 // cloud is a running local cloud.

@@ -156,7 +156,7 @@ func TestKilledDuringFailover(t *testing.T) {
 	}
 	n := 0
 	for _, after := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond, 500 * time.Millisecond} {
-		for range 20 {
+		for range 5 {
 			n++
 			r.cluster(t, d, fmt.Sprintf("INSERT INTO kept VALUES (%d)", n))
 		}

@@ -27,8 +27,9 @@ func testExamples(t *testing.T, r *rig) {
 			t.Parallel()
 			in := filepath.Join("examples", dir)
 			report(t, exampleFaults(filepath.Join(r.tree, in)))
-			for _, env := range r.workspaces(t, in) {
-				r.wellFormed(t, in, env)
+			envs := r.workspaces(t, in)
+			r.wellFormed(t, in, envs[0])
+			for _, env := range envs {
 				r.tests(t, in, env, "tests")
 				if r.real {
 					r.plans(t, in, env)

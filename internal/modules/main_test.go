@@ -14,22 +14,20 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
-	"github.com/feel-august/terraform-provider-august/internal/modules/standin"
 	"github.com/feel-august/terraform-provider-august/provider"
 )
 
 // cli is the CLI that the tests run.
 var cli toolchain.Terraform
 
-// TestMain is the tests, or one of the providers that they have Terraform start: each is another name of this program.
+// augustProgram is this program's name when Terraform starts it as the provider.
+const augustProgram = "terraform-provider-august"
+
 func TestMain(m *testing.M) {
 	var err error
-	switch filepath.Base(os.Args[0]) {
-	case augustProgram:
+	if filepath.Base(os.Args[0]) == augustProgram {
 		err = providerserver.Serve(context.Background(), provider.New("test"), providerserver.ServeOpts{Address: provider.Address, ProtocolVersion: 6})
-	case googleProgram:
-		err = serveRecording(filepath.Dir(os.Args[0]))
-	default:
+	} else if err = quiet(); err == nil {
 		if cli, err = toolchain.FindTerraform(context.Background()); err == nil {
 			os.Exit(m.Run())
 		}
@@ -40,15 +38,12 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// serveRecording serves the part of the recording that lies beside the program: newRig has put it there.
-func serveRecording(dir string) error {
-	packed, err := os.ReadFile(filepath.Join(dir, recordingFile))
-	if err != nil {
-		return err
+// quiet has the providers of this process trace nothing: they would to standard error, where no Terraform reads along.
+func quiet() error {
+	for _, name := range []string{"TF_LOG_SDK", "TF_LOG_SDK_PROTO", "TF_LOG_SDK_FRAMEWORK", "TF_LOG_PROVIDER"} {
+		if err := os.Setenv(name, "OFF"); err != nil {
+			return err
+		}
 	}
-	recording, err := standin.Unpack(packed)
-	if err != nil {
-		return err
-	}
-	return recording.Serve()
+	return nil
 }

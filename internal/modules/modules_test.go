@@ -21,14 +21,21 @@ func TestModules(t *testing.T) {
 }
 
 func testModules(t *testing.T, r *rig) {
-	for _, dir := range configurations(t, filepath.Join(r.tree, "modules")) {
+	dirs, examples := configurations(t, filepath.Join(r.tree, "modules")), map[string][]string{}
+	for _, dir := range dirs {
+		examples[dir] = r.readme(t, filepath.Join("modules", dir), "example-"+strings.ReplaceAll(dir, "/", "-"))
+	}
+	r.formatted(t)
+	for _, dir := range dirs {
 		t.Run(dir, func(t *testing.T) {
 			t.Parallel()
 			in := filepath.Join("modules", dir)
 			report(t, moduleFaults(filepath.Join(repository, in)))
 			r.wellFormed(t, in, nil)
 			r.tests(t, in, nil, "tests")
-			r.readme(t, in, "example-"+strings.ReplaceAll(dir, "/", "-"))
+			for _, example := range examples[dir] {
+				r.plans(t, example, nil)
+			}
 		})
 	}
 }
@@ -67,10 +74,9 @@ func report(t *testing.T, faults []string) {
 	}
 }
 
-// wellFormed wants a configuration that is formatted, and that Terraform has nothing to say about.
+// wellFormed wants a configuration that Terraform has nothing to say about.
 func (r *rig) wellFormed(t *testing.T, dir string, env []string) {
 	t.Helper()
-	r.formatted(t, dir)
 	r.must(t, dir, "get", "-test-directory=tests")
 	out, _ := r.run(t, dir, env, "validate", "-json") // it fails when it has found something, and says what
 	var said struct {
@@ -92,10 +98,11 @@ func (r *rig) wellFormed(t *testing.T, dir string, env []string) {
 	}
 }
 
-func (r *rig) formatted(t *testing.T, dir string) {
+// formatted wants all that there is formatted: modules, examples, and those of READMEs.
+func (r *rig) formatted(t *testing.T) {
 	t.Helper()
-	if out, err := r.run(t, dir, nil, "fmt", "-check", "-diff", "-recursive"); err != nil {
-		t.Errorf("%s is not formatted: run `make fmt`\n%s", dir, out)
+	if out, err := r.run(t, "", nil, "fmt", "-check", "-diff", "-recursive"); err != nil {
+		t.Errorf("not formatted: run `make fmt`\n%s", out)
 	}
 }
 
@@ -107,6 +114,7 @@ func (r *rig) tests(t *testing.T, dir string, env []string, tests string) {
 	if files, _ := filepath.Glob(filepath.Join(r.tree, dir, tests, "*.tftest.hcl")); len(files) == 0 && cli.Kind == toolchain.KindTofu {
 		return // newRig has said why
 	}
+	join(t, filepath.Join(r.tree, dir, tests))
 	args := []string{"test", "-test-directory=" + tests}
 	out, err := r.run(t, dir, env, args...)
 	if err != nil || !passed.MatchString(out) {
@@ -116,12 +124,12 @@ func (r *rig) tests(t *testing.T, dir string, env []string, tests string) {
 
 var fence = regexp.MustCompile("(?ms)^```hcl\n(.*?)^```$")
 
-// readme plans each example of a module's README, as a configuration of its own.
-func (r *rig) readme(t *testing.T, module, name string) {
+// readme makes each example of a module's README a configuration of its own, and answers where they are.
+func (r *rig) readme(t *testing.T, module, name string) (dirs []string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.tree, module, "README.md"))
 	if err != nil {
-		return // moduleFaults has said so
+		return nil // moduleFaults says so
 	}
 	for i, example := range fence.FindAllStringSubmatch(string(text), -1) {
 		dir := filepath.Join("examples", fmt.Sprintf("%s-%d", name, i+1))
@@ -129,9 +137,9 @@ func (r *rig) readme(t *testing.T, module, name string) {
 		if !strings.Contains(example[1], "required_providers") {
 			write(t, filepath.Join(r.tree, dir, "versions.tf"), bothProviders)
 		}
-		r.formatted(t, dir)
-		r.plans(t, dir, nil)
+		dirs = append(dirs, dir)
 	}
+	return dirs
 }
 
 const bothProviders = `terraform {

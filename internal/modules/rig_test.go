@@ -13,13 +13,6 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/toolchain"
 	"github.com/feel-august/terraform-provider-august/internal/modules/standin"
-	"github.com/feel-august/terraform-provider-august/provider"
-)
-
-const (
-	augustProgram = "terraform-provider-august"
-	googleProgram = "terraform-provider-google"
-	recordingFile = "recording.json.gz"
 )
 
 // repository is where the modules and examples are.
@@ -40,48 +33,31 @@ func newRig(t *testing.T, google string) *rig {
 	for _, dir := range []string{"modules", "examples"} {
 		copyTree(t, filepath.Join(repository, dir), filepath.Join(r.tree, dir), names)
 	}
-	plugins := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	link(t, self, filepath.Join(plugins, augustProgram))
-	if google == "" {
-		google = plugins
-		link(t, self, filepath.Join(plugins, googleProgram))
-		writeRecording(t, filepath.Join(plugins, recordingFile), names)
-	} else {
+	var recording *standin.Recording
+	overrides := ""
+	if r.real {
 		t.Logf("With hashicorp/google itself, in %s.", google)
+		// OpenTofu looks for a source without a host in its own registry.
+		overrides = fmt.Sprintf("  dev_overrides {\n    %q = %q\n    %q = %q\n  }\n", standin.Address, google, "registry.opentofu.org/hashicorp/google", google)
+	} else {
+		recording = used(t, names)
 	}
-
-	// OpenTofu looks for a source without a host in its own registry.
-	var overrides strings.Builder
-	for address, folder := range map[string]string{
-		provider.Address: plugins, "registry.opentofu.org/feel-august/august": plugins,
-		standin.Address: google, "registry.opentofu.org/hashicorp/google": google,
-	} {
-		fmt.Fprintf(&overrides, "    %q = %q\n", address, folder)
-	}
-	rc := filepath.Join(plugins, "rc")
-	write(t, rc, "provider_installation {\n  dev_overrides {\n"+overrides.String()+"  }\n  direct {}\n}\n")
-	r.env = toolchain.CleanEnv("TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_CLI_ARGS=-no-color",
+	rc := filepath.Join(t.TempDir(), "rc")
+	write(t, rc, "provider_installation {\n"+overrides+"  direct {}\n}\n")
+	r.env = toolchain.CleanEnv(attach(t, recording), "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_CLI_ARGS=-no-color",
 		"GOGC=400") // many short processes: a fifth less CPU
 	return r
 }
 
-// writeRecording leaves the stand-in with the types that the tree names: it is started hundreds of times.
-func writeRecording(t *testing.T, file string, names map[string]bool) {
+// used is the stand-in with the types that the tree names: each command asks for all that it has.
+func used(t *testing.T, names map[string]bool) *standin.Recording {
 	t.Helper()
 	recording, err := standin.Recorded()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("With a stand-in for hashicorp/google, which has the schemas of %s and knows nothing else; `make conformance` tests with the provider itself.", recording.Version)
-	var packed bytes.Buffer
-	if err := recording.Only(func(name string) bool { return names[name] }).Pack(&packed); err != nil {
-		t.Fatal(err)
-	}
-	write(t, file, packed.String())
+	return recording.Only(func(name string) bool { return names[name] })
 }
 
 var googleType = regexp.MustCompile(`\bgoogle_[a-z0-9_]+`)

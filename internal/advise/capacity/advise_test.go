@@ -229,6 +229,23 @@ func TestAdvise_doesNotFlap(t *testing.T) {
 	})
 }
 
+// Pools are whole numbers: between what two measurements need there may be figures that neither end of their range has.
+func TestAdvise_doesNotFlapBetweenTwoSteps(t *testing.T) {
+	t.Parallel()
+	s := Service{Name: "web", CPU: 4, Burst: 89.7, Processes: 2,
+		Measured: Measured{Rate: new(105.0), PeakRate: new(105.0), LatencyMS: new(39.9), CPUMS: new(0.0), DatabaseMS: new(18.5)}}
+	first := *mustAdvise(t, database(1_000_000), s).Services[0].Settings
+	m := &s.Measured
+	m.Rate, m.PeakRate, m.DatabaseMS = new(106.0), new(106.0), new(17.8)
+	if unbound := *mustAdvise(t, database(1_000_000), s).Services[0].Settings; unbound == first {
+		t.Fatal("nothing is at the edge between two numbers")
+	}
+	s.Present = &first
+	if again := *mustAdvise(t, database(1_000_000), s).Services[0].Settings; again != first {
+		t.Errorf("%v, and then %v", first, again)
+	}
+}
+
 // What is deployed does not stay when the load is another one.
 func TestAdvise_follows(t *testing.T) {
 	t.Parallel()

@@ -46,11 +46,11 @@ func (c *choice) smaller() (pool, saved int64) {
 	return 0, 0
 }
 
-// cut divides the connections among services that need more than there are: what one instance takes for each, and of the rest
-// to each as much as it lacks.
+// cut divides the connections among services that need more than there are: as many to each as it can do with, where there are so many, and
+// what one instance takes where not; and of the rest to each as much as it lacks.
 func cut(choices []*choice, room int64) {
 	var lacking []*choice
-	var lack int64
+	var lack, spare int64
 	least := func(c *choice) int64 {
 		one := *c
 		one.set = &Settings{c.possible(), 1, 1, 1}
@@ -64,6 +64,20 @@ func cut(choices []*choice, room int64) {
 		lacking = append(lacking, c)
 		room -= least(c)
 		lack += c.need() - least(c)
+		spare += c.need() - c.enough(least(c))
+	}
+	if lack-spare <= room { // a burst that is caught up with in time is carried by fewer than it would have
+		room -= lack - spare
+		for _, c := range lacking {
+			enough := c.enough(least(c))
+			all := *c
+			if all.within(enough + room*(c.need()-enough)/max(1, spare)); all.short {
+				all = *c
+				all.within(enough)
+			}
+			*c = all
+		}
+		return
 	}
 	rest := max(0, room)
 	for _, c := range lacking {
@@ -77,6 +91,15 @@ func cut(choices []*choice, room int64) {
 			rest -= c.need() - had
 		}
 	}
+}
+
+// enough is the fewest connections, of least and more, with which the service does not fall short.
+func (c *choice) enough(least int64) int64 {
+	return least + int64(sort.Search(int(c.need()-least), func(n int) bool {
+		try := *c
+		try.within(least + int64(n))
+		return !try.short
+	}))
 }
 
 // within leaves the service what so many connections carry, with the pool that makes the most of them.

@@ -4,7 +4,34 @@ import "fmt"
 
 // What is deployed stays as long as it is what somewhat less or more would need: at the edge between two numbers, advice would
 // otherwise go back and forth with every plan.
-var near = []float64{0.8, 1, 1.25}
+var near = around()
+
+// somewhatLess is a load of which everything is somewhat less.
+var somewhatLess = shares{0.8, 0.8, 0.8, 0.8}
+
+// around is what may be measured instead. Somewhat less or more are two of the steps that figures are counted in. With the step
+// between them each figure goes by itself: a pool is a whole number, so what two figures a step apart need may be less, or
+// more, than what both ends of the range do. 0.9 and 1.1 are that step, and never two, wherever between two numbers a figure is.
+func around() (all []shares) {
+	for _, rate := range []float64{0.8, 1, 1.25} {
+		for _, cpu := range []float64{0.8, 1, 1.25} {
+			for _, database := range []float64{0.8, 1, 1.25} {
+				all = append(all, shares{rate, rate, cpu, database})
+			}
+		}
+	}
+	step := []float64{0.9, 1, 1.1}
+	for _, usual := range step {
+		for _, peak := range step {
+			for _, cpu := range step {
+				for _, database := range step {
+					all = append(all, shares{usual, peak, cpu, database})
+				}
+			}
+		}
+	}
+	return all
+}
 
 // leastKept is how much of the load what is kept has to carry, before another instance would be started.
 const leastKept = 0.75
@@ -45,18 +72,14 @@ func keeping(services []Service, room int64) []*choice {
 // were somewhat smaller or larger than they are.
 func asGood(services []Service, room int64) []bool {
 	least, most := make([]Settings, len(services)), make([]Settings, len(services))
-	for _, rate := range near {
-		for _, cpu := range near {
-			for _, database := range near {
-				for i, c := range settle(services, room, shares{rate, cpu, database}) {
-					switch {
-					case c.set == nil:
-					case most[i] == Settings{}:
-						least[i], most[i] = *c.set, *c.set
-					default:
-						least[i], most[i] = least[i].pairwise(*c.set, smaller), most[i].pairwise(*c.set, larger)
-					}
-				}
+	for _, of := range near {
+		for i, c := range settle(services, room, of) {
+			switch {
+			case c.set == nil:
+			case most[i] == Settings{}:
+				least[i], most[i] = *c.set, *c.set
+			default:
+				least[i], most[i] = least[i].pairwise(*c.set, smaller), most[i].pairwise(*c.set, larger)
 			}
 		}
 	}
@@ -69,7 +92,7 @@ func asGood(services []Service, room int64) []bool {
 		}
 		among := p.pairwise(least[i], larger) == *p && p.pairwise(most[i], smaller) == *p
 		if s.Sudden && !plain[i].short { // where connections are few, one division of them may be as good as another
-			less := loadOf(s, shares{near[0], near[0], near[0]})
+			less := loadOf(s, somewhatLess)
 			among = (among || plain[i].squeezed) && less.drains(s, *p)
 		}
 		good[i] = among && l.carried(s, *p) >= leastKept*min(l.peak, plain[i].sized.Rate)

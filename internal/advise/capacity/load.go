@@ -24,9 +24,9 @@ type load struct {
 const suddenUse = 0.8
 
 // shares tell by how much figures are to be other than they were measured, to see what would be right then.
-type shares struct{ rate, cpu, database float64 }
+type shares struct{ usual, peak, cpu, database float64 }
 
-var asMeasured = shares{1, 1, 1}
+var asMeasured = shares{1, 1, 1, 1}
 
 // loadOf reads what was measured.
 func loadOf(s Service, of shares) load {
@@ -55,7 +55,7 @@ func loadOf(s Service, of shares) load {
 		return l
 	}
 	latency := max(*m.LatencyMS, leastFigure)
-	l.usual, l.peak = up(rate*of.rate), up(peak*(1+s.Burst/100)*of.rate)
+	l.usual, l.peak = up(rate*of.usual), up(peak*(1+s.Burst/100)*of.peak)
 	var ready float64
 	if s.Sudden { // the least instances carry what is usual at the target; so they are full to this part of it when everybody comes
 		ready = l.peak * advise.DefaultConcurrencyTarget / 100 / suddenUse

@@ -40,7 +40,13 @@ type Config struct {
 	Keep []string // tables that are the target's own, whatever the manifest says of them
 
 	Patience time.Duration // with those who read or write the old tables, at the swap; 0: ten minutes
-	Log      *slog.Logger
+
+	// Away tells the error of a database that went away and comes back, as in a failover, from every other: the import then goes on
+	// by itself. nil: it ends.
+	Away         func(error) bool
+	AwayPatience time.Duration // with a database that is away; 0: five minutes
+
+	Log *slog.Logger
 }
 
 // Result is what an import has done.
@@ -63,7 +69,7 @@ func (e *RefusedError) Error() string { return e.Reason }
 
 func refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }
 
-// importing is an import under way.
+// importing is an import under way, from when it has the target's lock until it ends or loses that.
 type importing struct {
 	Config
 	manifest *evidence.Manifest
@@ -73,10 +79,12 @@ type importing struct {
 	locked   time.Time  // when the swap had the old tables to itself
 	target   *structure // how the target's tables are made
 	load     string     // digest of manifest and target: steps of another are worth nothing
+	sent     *Result    // of a swap that was done but for its commit: only the target knows whether that came about
 }
 
 // Import brings an export in. An import that ended before it was through goes on where it was when the same export is
-// imported again.
+// imported again, and by itself when it is the database that went away. Then all is checked anew, as for another import:
+// meanwhile that database may have become another.
 func Import(ctx context.Context, cfg Config) (*Result, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -84,7 +92,27 @@ func Import(ctx context.Context, cfg Config) (*Result, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = 10 * time.Minute
 	}
+	if cfg.AwayPatience == 0 {
+		cfg.AwayPatience = defaultAway
+	}
 	i := &importing{Config: cfg, begun: time.Now()}
+	gone := away{patience: cfg.AwayPatience}
+	for {
+		result, err := i.once(ctx)
+		if err == nil || ctx.Err() != nil || !cfg.isAway(err) {
+			return result, err
+		}
+		cfg.Log.Warn("the database went away: the import goes on when it is back", "error", err)
+		if enough := gone.wait(ctx, i.holder != nil); enough != nil {
+			return nil, fmt.Errorf("%w: %w; import the same export again, and it goes on where it was", enough, err)
+		}
+		cfg.Pool.Reset() // its connections led to the same server
+		i = &importing{Config: cfg, begun: i.begun, sent: i.sent}
+	}
+}
+
+// once is an import on one connection that holds the lock.
+func (i *importing) once(ctx context.Context) (*Result, error) {
 	if err := i.open(ctx); err != nil {
 		return nil, err
 	}
@@ -105,9 +133,12 @@ func Import(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, err
 	} else if in {
 		i.tidy(ctx)
+		if i.sent != nil {
+			return i.sent, nil
+		}
 		return i.result(&Result{Unchanged: true, Emptied: []string{}, Left: []string{}, Defaults: []string{}}), nil
 	}
-	if err := expired(i.manifest, i.begun); err != nil {
+	if err := expired(i.manifest, time.Now()); err != nil {
 		return nil, err
 	}
 	if i.target, err = i.inspect(ctx); err != nil {
@@ -124,7 +155,7 @@ func Import(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	i.tidy(ctx)
-	return i.result(&Result{Emptied: i.target.emptied(), Left: i.target.left, Defaults: i.target.defaults}), nil
+	return i.sent, nil
 }
 
 func (i *importing) bringIn(ctx context.Context) error {

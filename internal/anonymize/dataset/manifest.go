@@ -28,12 +28,12 @@ func (i *importing) open(ctx context.Context) error {
 		return refuse("there is no export %s: what is published has a manifest in the folder %s of the bucket", i.Export, evidence.ManifestFolder)
 	}
 	if err != nil {
-		return fmt.Errorf("read the manifest of export %s: %w", i.Export, err)
+		return &bucketError{fmt.Errorf("read the manifest of export %s: %w", i.Export, err)}
 	}
 	defer func() { _ = from.Close() }()
 	signed, err := io.ReadAll(io.LimitReader(from, manifestMax))
 	if err != nil {
-		return fmt.Errorf("read the manifest of export %s: %w", i.Export, err)
+		return &bucketError{fmt.Errorf("read the manifest of export %s: %w", i.Export, err)}
 	}
 	m, err := evidence.Open(signed, i.Trusted)
 	if err != nil {

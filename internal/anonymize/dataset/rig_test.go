@@ -123,27 +123,49 @@ func (r *rig) populate(generation, people int) {
 		insert into clinic.tokens (person, token, generation) select id, 'secret', %[1]d from clinic.people limit 1`, generation, people))
 }
 
+// plain is the role that owns every target, and is nothing else.
+const plain = "plain"
+
+// target makes what every target is a copy of.
+func target(db pgtest.Database) error {
+	ctx := context.Background()
+	root, err := pgx.Connect(ctx, db.URL())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close(ctx) }()
+	if _, err := root.Exec(ctx, `create role `+plain+` login password '`+plain+`' nosuperuser nocreatedb nocreaterole; grant create on database `+db.Name+` to `+plain); err != nil {
+		return err
+	}
+	s, err := open(db)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.Migrate(ctx); err != nil {
+		return err
+	}
+	_, err = s.Pool().Exec(ctx, ddl)
+	return err
+}
+
+func open(db pgtest.Database) (*store.Store, error) {
+	return store.Open(context.Background(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: plain, Password: plain, MaxConns: 4})
+}
+
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{TB: t, db: pgtest.New(t), folder: t.TempDir(), log: new(buffer), brought: brought}
+	r := &rig{TB: t, db: pgtest.Copy(t, target), folder: t.TempDir(), log: new(buffer), brought: brought}
 	r.source, r.root = connect(t, pgtest.New(t).URL()), connect(t, r.db.URL())
 	r.exec(r.source, ddl)
-	plain := "plain_" + r.db.Name
-	r.exec(r.root, `create role `+plain+` login password 'plain' nosuperuser nocreatedb nocreaterole; grant create on database `+r.db.Name+` to `+plain)
-	r.db.User, r.db.Password = plain, "plain"
-	t.Cleanup(func() {
-		r.exec(r.root, `drop owned by `+plain+` cascade; drop role `+plain)
-	})
-	s, err := store.Open(context.Background(), store.Config{Host: r.db.Host, Port: r.db.Port, Database: r.db.Name, User: r.db.User, Password: r.db.Password, MaxConns: 4})
+	r.exec(r.root, `grant create on database `+r.db.Name+` to `+plain) // which no copy has from its template
+	r.db.User, r.db.Password = plain, plain
+	s, err := open(r.db)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	r.pool = s.Pool()
-	r.as(ddl)
 	if r.bucket, err = bucket.Open(t.Context(), "file://"+r.folder, bucket.Options{}); err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,11 @@ func (i *importing) swapNow(ctx context.Context, tx pgx.Tx, timeout time.Duratio
 	if err := run(ctx, tx, after); err != nil {
 		return err
 	}
-	return i.record(ctx, tx)
+	if err := i.record(ctx, tx); err != nil {
+		return err
+	}
+	i.sent = i.result(&Result{Emptied: s.emptied(), Left: s.left, Defaults: s.defaults})
+	return nil
 }
 
 // Turns of statements that are told from others, as qStatements numbers them.

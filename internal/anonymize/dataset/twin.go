@@ -128,7 +128,7 @@ func (i *importing) loadChunks(ctx context.Context) error {
 func (i *importing) copy(ctx context.Context, tx pgx.Tx, t *table, o evidence.Object) error {
 	from, err := chunk.Open(ctx, i.Bucket, o)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", o.Name, err)
+		return &bucketError{fmt.Errorf("read %s: %w", o.Name, err)}
 	}
 	defer func() { _ = from.Close() }()
 	to := t.new()
@@ -138,7 +138,7 @@ func (i *importing) copy(ctx context.Context, tx pgx.Tx, t *table, o evidence.Ob
 	lines := newRows(t.manifest.Name, o.Name, o.Rows, t.fields, from)
 	tag, err := tx.Conn().PgConn().CopyFrom(ctx, lines, fmt.Sprintf("copy %s (%s) from stdin (format binary)", to, t.columns()))
 	if broken := lines.broken(); broken != nil {
-		return broken // the server only repeats it
+		return &bucketError{broken} // the server only repeats it
 	}
 	if err != nil {
 		return failed("load "+o.Name+" into "+t.manifest.Name, err)

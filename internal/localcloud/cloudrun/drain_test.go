@@ -17,7 +17,7 @@ import (
 func TestRetiredInstanceFinishes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := r.mustCreate(t, "drain", r.service("COLOR=blue", "APP_TIDIES_FOR=1s"))
+	s := r.mustCreate(t, "drain", r.service("COLOR=blue", "APP_TIDIES_FOR=200ms"))
 	old := call(t, s.GetUri())
 	work := r.work(t, s.GetUri())
 	next := withoutEtag(s)

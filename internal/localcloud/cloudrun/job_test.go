@@ -152,6 +152,7 @@ func TestJob_endsThatAreNoExit(t *testing.T) {
 	}}}}
 	noCommand := r.job()
 	noCommand.Template.Template.Containers[0].Command = []string{"/absent"}
+	const soon = 5 * time.Second // and long enough to have begun on any machine
 	for id, c := range map[string]struct {
 		job    *runpb.Job
 		says   string
@@ -161,9 +162,9 @@ func TestJob_endsThatAreNoExit(t *testing.T) {
 		"killed":    {r.job("APP_KILL=1"), "terminated by signal 9", 0, 9},
 		"secret":    {noSecret, "Secret projects/" + project + "/secrets/absent/versions/latest cannot be accessed", runpb.Condition_SECRETS_ACCESS_CHECK_FAILED, 0},
 		"command":   {noCommand, "is not in the image", 0, 0},
-		"in-time":   {within(r.job("APP_NAP=1h"), time.Second), "The configured timeout was reached.", 0, 0},
-		"deaf":      {within(r.job("APP_DEAF=1"), time.Second), "The configured timeout was reached.", 0, 9},
-		"timed-out": {within(r.job("APP_NAP=1h", "APP_FAILS=9"), time.Second), "The configured timeout was reached.", 0, 0},
+		"in-time":   {within(r.job("APP_NAP=1h"), soon), "The configured timeout was reached.", 0, 0},
+		"deaf":      {within(r.job("APP_DEAF=1"), soon), "The configured timeout was reached.", 0, 9},
+		"timed-out": {within(r.job("APP_NAP=1h", "APP_FAILS=9"), soon), "The configured timeout was reached.", 0, 0},
 	} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()

@@ -10,7 +10,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,6 +33,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"google.golang.org/api/option"
 
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 	"github.com/feel-august/terraform-provider-august/internal/localcloud/logging"
 )
 
@@ -81,7 +81,7 @@ func newRig(t *testing.T) *rig {
 	if err := os.Chmod(filepath.Dir(tmp), 0o755); err != nil { // the unprivileged user passes through
 		t.Fatal(err)
 	}
-	r := &rig{dir: filepath.Join(tmp, "cloudrun"), ports: &ports{at: map[string]int{}}, secrets: map[string]string{}, window: 50 * time.Millisecond, queueWait: 2 * time.Second}
+	r := &rig{dir: filepath.Join(tmp, "cloudrun"), ports: &ports{at: map[string]int{}}, secrets: map[string]string{}, window: 50 * time.Millisecond, queueWait: time.Minute}
 	reg := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(reg.Close)
 	r.image = push(t, strings.TrimPrefix(reg.URL, "http://")+"/test/app", nil)
@@ -209,13 +209,11 @@ func (p *ports) Port(key string) (int, error) {
 	if n, ok := p.at[key]; ok {
 		return n, nil
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	n, err := freeport.Get()
+	if err == nil {
+		p.at[key] = n
 	}
-	defer func() { _ = l.Close() }()
-	p.at[key] = l.Addr().(*net.TCPAddr).Port
-	return p.at[key], nil
+	return n, err
 }
 
 func (p *ports) Release(key string) {
@@ -329,10 +327,10 @@ func fetch(t *testing.T, url string, header http.Header) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// eventually polls until ok, or fails the test after a minute.
+// eventually polls until ok, or fails the test after a while.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}

@@ -78,6 +78,7 @@ func TestDeployRunsTheImage(t *testing.T) {
 }
 
 func TestUpdateShiftsWithoutAFailedRequest(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.mustCreate(t, "shift", r.service("COLOR=blue"))
 	blue := call(t, s.GetUri())
@@ -133,6 +134,7 @@ func TestUpdateShiftsWithoutAFailedRequest(t *testing.T) {
 }
 
 func TestFailedRevisionKeepsTheOld(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.mustCreate(t, "firm", r.service("COLOR=blue"))
 	cases := map[string]struct {
@@ -144,7 +146,7 @@ func TestFailedRevisionKeepsTheOld(t *testing.T) {
 			c.Env = append(c.Env, &runpb.EnvVar{Name: "APP_EXIT", Values: &runpb.EnvVar_Value{Value: "1"}})
 		}, "HEALTH_CHECK_CONTAINER_ERROR", "The startup probe (TCP connection to port 8080) failed: the container ended with exit status 3 before the probe passed. Logs: "},
 		"probe": {func(c *runpb.Container) {
-			c.StartupProbe = &runpb.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1, ProbeType: &runpb.Probe_HttpGet{HttpGet: &runpb.HTTPGetAction{Path: "/healthz"}}}
+			c.StartupProbe = &runpb.Probe{PeriodSeconds: 5, TimeoutSeconds: 5, FailureThreshold: 1, ProbeType: &runpb.Probe_HttpGet{HttpGet: &runpb.HTTPGetAction{Path: "/healthz"}}}
 			c.Env = append(c.Env, &runpb.EnvVar{Name: "APP_SICK", Values: &runpb.EnvVar_Value{Value: "1"}})
 		}, "HEALTH_CHECK_CONTAINER_ERROR", "failed the configured startup probe checks. The startup probe (HTTP GET /healthz on port 8080) failed: it answers 503."},
 		"secret": {func(c *runpb.Container) {

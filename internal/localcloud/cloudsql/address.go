@@ -8,6 +8,8 @@ import (
 	"net"
 	"runtime"
 	"strconv"
+
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 )
 
 // The port of PostgreSQL, and those of the servers behind an address of their own.
@@ -18,16 +20,19 @@ const (
 )
 
 // place gives a new instance its address. On Linux all of 127/8 is loopback, so each instance gets an
-// address of its own at PostgreSQL's port, in a block that follows from the state folder so that
-// several local clouds live side by side. Elsewhere it is 127.0.0.1 and a port.
+// address of its own at PostgreSQL's port, in a block, and from a place there, that follow from the state
+// folder so that several local clouds live side by side. Elsewhere it is 127.0.0.1 and a port.
 // The face's mutex is held.
 func (f *Face) place(ctx context.Context, r *record) error {
 	if runtime.GOOS != "linux" {
-		ports, err := freePorts(ctx, 3)
-		if err != nil {
-			return err
+		r.Host = "127.0.0.1"
+		for _, port := range []*int{&r.Port, &r.Nodes[0], &r.Nodes[1]} {
+			free, err := freeport.Get()
+			if err != nil {
+				return err
+			}
+			*port = free
 		}
-		r.Host, r.Port, r.Nodes = "127.0.0.1", ports[0], [2]int{ports[1], ports[2]}
 		return nil
 	}
 	used := map[string]bool{}
@@ -35,8 +40,8 @@ func (f *Face) place(ctx context.Context, r *record) error {
 		used[i.Host] = true
 	}
 	sum := sha256.Sum256([]byte(f.opt.Dir))
-	for n := 1; n < 255; n++ {
-		host := fmt.Sprintf("127.%d.%d.%d", 64+int(sum[0])%64, sum[1], n)
+	for n := range 254 {
+		host := fmt.Sprintf("127.%d.%d.%d", 64+int(sum[0])%64, sum[1], 1+(int(sum[2])+n)%254)
 		if !used[host] && bindable(ctx, host, postgresPort, firstNode, secondNode) {
 			r.Host, r.Port, r.Nodes = host, postgresPort, [2]int{firstNode, secondNode}
 			return nil
@@ -55,17 +60,4 @@ func bindable(ctx context.Context, host string, ports ...int) bool {
 		_ = l.Close() // it was only to see
 	}
 	return true
-}
-
-func freePorts(ctx context.Context, n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = l.Close() }() // all at the end, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }

@@ -199,7 +199,7 @@ func TestBackups(t *testing.T) {
 // eventually polls for something that happens by itself.
 func (r *rig) eventually(what string, is func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.t.Fatal("waited in vain for " + what)
 		}

@@ -219,6 +219,7 @@ func TestCloneUnderLoad(t *testing.T) {
 				if c == nil || c.IsClosed() {
 					var err error
 					if c, err = pgx.Connect(t.Context(), conn); err != nil {
+						time.Sleep(5 * time.Millisecond) // until the primary is back
 						continue
 					}
 				}

@@ -18,7 +18,7 @@ import (
 )
 
 // load is clients that write through an instance's address, each a series of numbers, and remember what
-// was acknowledged.
+// was acknowledged. They pause between two writes: without, they would take the machine from what they wait for.
 type load struct {
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
@@ -40,13 +40,14 @@ func (r *rig) load(conn string, clients int) *load {
 }
 
 func (l *load) write(ctx context.Context, conn string, client int) {
+	const pause = 5 * time.Millisecond
 	for n := 1; ctx.Err() == nil; {
 		c, err := pgx.Connect(ctx, conn)
 		if err != nil {
-			time.Sleep(5 * time.Millisecond) // between two primaries
+			time.Sleep(pause) // between two primaries
 			continue
 		}
-		for ctx.Err() == nil {
+		for ; ctx.Err() == nil; time.Sleep(pause) {
 			// A row whose fate is unknown is written again.
 			if _, err := c.Exec(ctx, "INSERT INTO commits VALUES ($1, $2) ON CONFLICT DO NOTHING", client, n); err != nil {
 				break

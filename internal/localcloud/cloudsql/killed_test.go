@@ -90,7 +90,7 @@ func TestKilledInARestore(t *testing.T) {
 	began := time.Now()
 	r.done(r.restore("platform", "platform", id))
 	takes := time.Since(began)
-	const rounds = 5
+	const rounds = 3
 	for round := range rounds {
 		r.exec(r.dial(conn), "INSERT INTO commits VALUES (2)")
 		_, before := r.commits(conn)

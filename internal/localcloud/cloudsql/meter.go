@@ -84,7 +84,8 @@ func (f *Face) Look(context.Context) {
 		keep := func(metric string, labels map[string]string, value float64) {
 			f.recorder.Keep(m.project, metric, labels, m.resource, now, value)
 		}
-		before, ok := f.seen(m, u, now)
+		at := time.Now() // not when the look began: a busy machine may be late
+		before, ok := f.seen(m, u, at)
 		for db := range before.databases { // those that nobody is connected to any more, too
 			keep(metricBackends, map[string]string{"database": db}, float64(u.Backends[db]))
 		}
@@ -92,7 +93,7 @@ func (f *Face) Look(context.Context) {
 			keep(metricMemory, nil, float64(u.Memory)/float64(m.memory))
 		}
 		if ok && m.cpus > 0 {
-			keep(metricCPU, nil, (u.CPU-before.cpu).Seconds()/now.Sub(before.at).Seconds()/float64(m.cpus))
+			keep(metricCPU, nil, (u.CPU-before.cpu).Seconds()/at.Sub(before.at).Seconds()/float64(m.cpus))
 		}
 	}
 }

@@ -178,7 +178,7 @@ func TestReplicaAheadOfTheStandby(t *testing.T) {
 	r.stopped(standby, func() {
 		c := r.dial(conn)
 		go func() {
-			_, _ = c.Exec(r.ctx(), "CREATE TABLE ballast AS SELECT gen_random_uuid() FROM generate_series(1, 400000)")
+			_, _ = c.Exec(r.ctx(), "CREATE TABLE ballast AS SELECT gen_random_uuid() FROM generate_series(1, 100000)")
 		}()
 		r.eventually("the replica to get ahead", func() bool {
 			return r.answer("near", there, "SELECT count(*)::text FROM pg_tables WHERE tablename = 'ballast'") == "1"

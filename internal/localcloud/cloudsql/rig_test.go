@@ -124,7 +124,7 @@ func (r *rig) open() {
 		r.t.Fatal(err)
 	}
 	r.face = f
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 3*time.Minute)
 	defer cancel()
 	if err := f.Start(ctx); err != nil {
 		r.t.Fatal(err)
@@ -140,7 +140,7 @@ func (r *rig) open() {
 
 func (r *rig) close() {
 	r.http.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := r.face.Close(ctx); err != nil {
 		r.t.Error(err)
@@ -180,7 +180,7 @@ func (r *rig) wait(op *sqladmin.Operation, err error) (*sqladmin.Operation, stri
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(2 * time.Minute); op.Status != statusDone; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); op.Status != statusDone; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("operation %s is still %s", op.OperationType, op.Status)
 		}
@@ -222,7 +222,7 @@ func (r *rig) user(d *sqladmin.DatabaseInstance, name, password string) string {
 // dial connects, again and again for a while: an address may be between two primaries.
 func (r *rig) dial(conn string) *pgx.Conn {
 	r.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		c, err := pgx.Connect(r.t.Context(), conn)
 		if err == nil {
 			r.t.Cleanup(func() { _ = c.Close(context.Background()) }) // for tests that forget

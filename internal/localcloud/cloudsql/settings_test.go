@@ -228,12 +228,14 @@ func TestRefusals(t *testing.T) {
 	refused(t, err, http.StatusBadRequest, "invalid")
 
 	// While one operation runs there is no other; what does not exist says so.
-	op, err := r.api.Instances.Restart(project, "pooled").Do()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = r.api.Users.Insert(project, "pooled", &sqladmin.User{Name: "early", Password: "synthetic-password-1"}).Do()
-	refused(t, err, http.StatusConflict, "operationInProgress")
+	var op *sqladmin.Operation
+	r.stopped(r.pid("pooled", "a"), func() { // so that the restart does not end
+		if op, err = r.api.Instances.Restart(project, "pooled").Do(); err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.api.Users.Insert(project, "pooled", &sqladmin.User{Name: "early", Password: "synthetic-password-1"}).Do()
+		refused(t, err, http.StatusConflict, "operationInProgress")
+	})
 	r.done(op, nil)
 	_, err = r.api.Operations.Get(project, "no-such-operation").Do()
 	refused(t, err, http.StatusNotFound, "operationDoesNotExist")

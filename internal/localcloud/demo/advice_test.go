@@ -17,5 +17,5 @@ func (s *stage) checkAdvice(t *testing.T, r *report) {
 	if given.Capacity.Available < 15 || given.Capacity.Connections < 1 || given.Capacity.Connections > given.Capacity.Available {
 		t.Errorf("capacity: %+v", given.Capacity)
 	}
-	s.wantNoChanges(t, "after advice was asked for")
+	s.wantNoChanges(t, "after the first apply, and after advice was asked for")
 }

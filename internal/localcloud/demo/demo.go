@@ -204,10 +204,10 @@ func environ(cloud localcloud.Description) []string {
 	)
 }
 
-// apply is init, plan and apply of one workspace, as a pipeline does them, and what comes of it.
+// apply is init, where it is needed, plan and apply of one workspace, as a pipeline does them, and what comes of it.
 func apply(ctx context.Context, tf *terraform, r *report, out io.Writer) error {
 	workspace := r.environment.Workspace
-	if err := tf.must(ctx, out, workspace, "init", "-input=false", "-no-color"); err != nil {
+	if err := tf.init(ctx, out, workspace); err != nil {
 		return err
 	}
 	plan := workspace + ".tfplan"

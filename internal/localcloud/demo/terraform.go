@@ -29,6 +29,8 @@ type terraform struct {
 	dir  string   // the configuration
 	env  []string // what the provider and the configuration are told
 	logs string   // folder for whole outputs
+
+	ready map[string]bool // workspaces that were initialised
 }
 
 // programs are what `make build` makes and Terraform needs: the provider, and the runtime that it ships.
@@ -63,7 +65,7 @@ func newTerraform(bin, dir, binaries, version string, env []string) (*terraform,
 		"TF_CLI_CONFIG_FILE=" + config, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
 		"HOME=" + dir, "PATH=" + os.Getenv("PATH"),
 	}
-	return &terraform{bin: bin, dir: configuration(dir), env: append(base, env...), logs: logs}, nil
+	return &terraform{bin: bin, dir: configuration(dir), env: append(base, env...), logs: logs, ready: map[string]bool{}}, nil
 }
 
 // set gives a variable its value, for every plan from now on, the user's own too.
@@ -132,6 +134,16 @@ func (t *terraform) must(ctx context.Context, out io.Writer, workspace string, a
 		return fmt.Errorf("terraform %s (workspace %s) ended with exit code %d; see %s", args[0], workspace, code, t.logs)
 	}
 	return nil
+}
+
+// init prepares a workspace, once: nothing that it looks at changes afterwards.
+func (t *terraform) init(ctx context.Context, out io.Writer, workspace string) error {
+	if t.ready[workspace] {
+		return nil
+	}
+	err := t.must(ctx, out, workspace, "init", "-input=false", "-no-color")
+	t.ready[workspace] = err == nil
+	return err
 }
 
 // json calls the CLI and decodes what it prints.

@@ -10,9 +10,9 @@ import (
 // Address is what the provider is known by to go-plugin.
 const Address = "registry.terraform.io/hashicorp/google"
 
-// Serve answers Terraform, which has started this process as a provider, until it is told to stop.
-func (r *Recording) Serve() error {
-	return tf5server.Serve(Address, func() tfprotov5.ProviderServer { return server{recording: r} })
+// Serve answers Terraform as a provider until it is told to stop.
+func (r *Recording) Serve(options ...tf5server.ServeOpt) error {
+	return tf5server.Serve(Address, func() tfprotov5.ProviderServer { return server{recording: r} }, options...)
 }
 
 // server knows the schemas. All that a mocked provider still asks the real one for is whether a configuration is valid.

@@ -74,8 +74,8 @@ func (a *Advisor) Indexes(ctx context.Context, req runtimeapi.IndexAdviceRequest
 	if errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "57014") {
 		return nil, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "a table is locked by another session, or the database has too much to do to say what it is made of; ask again"}
 	}
-	if store.Broken(err) {
-		return nil, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "the connection to the database broke; ask again"}
+	if store.Outage(err) || store.Broken(err) { // a failover, say
+		return nil, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: store.Reason(err) + "; ask again"}
 	}
 	return nil, fmt.Errorf("advise on indexes: %s", telemetry.ErrorText(err))
 }

@@ -58,7 +58,8 @@ func (d *inspected) settings(ctx context.Context, tx pgx.Tx) error {
 // mine is which tables are looked at: those that are neither PostgreSQL's, nor of a session, nor the runtime's own.
 const mine = `n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'august')`
 
-// tables come with the sum of their partitions. The planner takes the density that ANALYZE found, and the size of now.
+// tables come with the sum of their partitions, without those that have been dropped since the transaction began: nobody can say whether they
+// may be seen. The planner takes the density that ANALYZE found, and the size of now.
 func (d *inspected) tables(ctx context.Context, tx pgx.Tx, since string) error {
 	rows, err := tx.Query(ctx, `
 		with done as (
@@ -85,11 +86,14 @@ func (d *inspected) tables(ctx context.Context, tx pgx.Tx, since string) error {
 	for rows.Next() {
 		var oid uint32
 		var t workload.Table
-		var visible bool
+		var visible *bool
 		if err := rows.Scan(&oid, &t.Schema, &t.Name, &t.Fillfactor, &t.Rows, &t.Pages, &t.Inserted, &t.Updated, &t.HotUpdated, &t.Deleted, &t.SeqScans, &t.SeqRows, &t.Analyzed, &visible); err != nil {
 			return err
 		}
-		if !visible {
+		if visible == nil {
+			continue
+		}
+		if !*visible {
 			d.hides++
 		}
 		oids = append(oids, oid)

@@ -9,7 +9,8 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/advise/workload"
 )
 
-// indexes of a partitioned table are as large as those of its partitions together, and used as often.
+// indexes of a partitioned table are as large as those of its partitions together, and used as often. What one is made of is asked last, and
+// is null of one that has been dropped since the transaction began.
 func (d *inspected) indexes(ctx context.Context, tx pgx.Tx, since string) error {
 	rows, err := tx.Query(ctx, `
 		with used as (
@@ -18,9 +19,9 @@ func (d *inspected) indexes(ctx context.Context, tx pgx.Tx, since string) error 
 		leaf as (
 			select c.oid as root, p.relid as id from pg_class c cross join lateral (select c.oid as relid where c.relkind = 'i' union all select relid from pg_partition_tree(c.oid) where c.relkind = 'I' and isleaf) p
 			where c.relkind in ('i', 'I'))
-		select x.indrelid, n.nspname::text, c.relname::text, pg_get_indexdef(x.indexrelid), am.amname::text, x.indnkeyatts,
+		select x.indrelid, n.nspname::text, c.relname::text, am.amname::text, x.indnkeyatts,
 			array(select coalesce(a.attname::text, '') from unnest(x.indkey::int2[]) with ordinality k(num, at) left join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.num and k.num <> 0 order by k.at),
-			array(select pg_get_indexdef(x.indexrelid, i, true) from generate_series(1, x.indnatts) i),
+			array(select coalesce(pg_get_indexdef(x.indexrelid, i, true), '') from generate_series(1, x.indnatts) i),
 			x.indoption::int2[]::int4[],
 			array(select case when o.opcdefault then '' else o.opcname::text end from unnest(x.indclass::oid[]) with ordinality k(id, at) join pg_opclass o on o.oid = k.id order by k.at),
 			array(select case when k.id = 0 or k.id = coalesce(a.attcollation, k.id) then '' else co.collname::text end
@@ -39,7 +40,8 @@ func (d *inspected) indexes(ctx context.Context, tx pgx.Tx, since string) error 
 			(select coalesce(sum(pg_relation_size(id)), 0)::bigint from leaf where root = x.indexrelid),
 			(select coalesce(sum(scans), 0)::float8 from leaf join used on used.relid = leaf.id where root = x.indexrelid),
 			(select coalesce(sum(watched), 0)::float8 from leaf join used on used.relid = leaf.id where root = x.indexrelid),
-			(select case when count(*) = count(i.since) then max(i.since) end from leaf left join august.workload_index i on i.relid = leaf.id where root = x.indexrelid)
+			(select case when count(*) = count(i.since) then max(i.since) end from leaf left join august.workload_index i on i.relid = leaf.id where root = x.indexrelid),
+			pg_get_indexdef(x.indexrelid)
 		from pg_index x join pg_class c on c.oid = x.indexrelid join pg_namespace n on n.oid = c.relnamespace join pg_am am on am.oid = c.relam
 		where x.indislive and `+mine+` order by x.indrelid, c.relname`, since)
 	if err != nil {
@@ -52,11 +54,16 @@ func (d *inspected) indexes(ctx context.Context, tx pgx.Tx, since string) error 
 		var columns, texts, classes, collations []string
 		var options []int32
 		var watched *time.Time
-		if err := rows.Scan(&table, &i.Schema, &i.Name, &i.Definition, &i.Method, &keys, &columns, &texts, &options, &classes, &collations, &i.Where,
+		var definition *string
+		if err := rows.Scan(&table, &i.Schema, &i.Name, &i.Method, &keys, &columns, &texts, &options, &classes, &collations, &i.Where,
 			&i.Unique, &i.Primary, &i.Constraint, &i.ReferredTo, &i.Identity, &i.Extension, &i.Parent, &i.Valid, &i.Ready, &i.Building,
-			&i.Bytes, &i.Scans, &i.SinceScans, &watched); err != nil {
+			&i.Bytes, &i.Scans, &i.SinceScans, &watched, &definition); err != nil {
 			return err
 		}
+		if definition == nil {
+			continue
+		}
+		i.Definition = *definition
 		if watched != nil {
 			i.Since = *watched
 		}

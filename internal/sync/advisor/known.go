@@ -16,7 +16,7 @@ func (d *inspected) known(ctx context.Context, tx pgx.Tx) error {
 		from pg_attribute a join pg_type t on t.oid = a.atttypid and t.typtype = 'e'
 		where a.attnum > 0 and not a.attisdropped
 		union all
-		select c.conrelid, a.attname::text, '{}', pg_get_expr(c.conbin, c.conrelid)
+		select c.conrelid, a.attname::text, '{}', coalesce(pg_get_expr(c.conbin, c.conrelid), '')
 		from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
 		where c.contype = 'c' and array_length(c.conkey, 1) = 1 and c.convalidated`)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 // A real dump, restored: the trail verifies, what was not sealed is, and it goes on, in the same cluster and in one that
@@ -27,12 +28,7 @@ func TestRestoredDump(t *testing.T) {
 			if out, err := restore.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
-			s, err := open(restored.db)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(s.Close)
-			restored.pool = s.Pool()
+			restored.pool = storetest.Open(t, restored.db, 12).Pool()
 			if elsewhere {
 				restored.exec(`create or replace function august.audit_cluster() returns bigint language sql stable as 'select 78::bigint'`)
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/bucket"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
-	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -27,26 +27,10 @@ type rig struct {
 	next int64
 }
 
-func open(db pgtest.Database) (*store.Store, error) {
-	return store.Open(context.Background(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: 12})
-}
-
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	db := pgtest.Copy(t, func(db pgtest.Database) error {
-		s, err := open(db)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		return s.Migrate(context.Background())
-	})
-	s, err := open(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return &rig{TB: t, db: db, pool: s.Pool()}
+	db := storetest.New(t)
+	return &rig{TB: t, db: db, pool: storetest.Open(t, db, 12).Pool()}
 }
 
 func (r *rig) exec(sql string, args ...any) {

@@ -14,7 +14,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
-	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -29,15 +29,7 @@ type bundle struct {
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	db := pgtest.New(t)
-	s, err := store.Open(t.Context(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := storetest.Open(t, storetest.New(t), 0)
 	b := &bundle{t: t, pool: s.Pool(), spec: runtimeapi.PipelineSpec{Dataset: "billing", CodaViews: []runtimeapi.CodaView{{
 		View: "billing_summary", DocID: "dTest", TableID: "grid-test", KeyColumn: "c-key", Columns: map[string]string{"claims": "c-claims"},
 	}}}}

@@ -19,6 +19,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/coda"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -126,16 +127,8 @@ func (c *clock) hold(held bool) {
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	db := pgtest.New(t)
-	at := store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: 8}
-	s, err := store.Open(t.Context(), at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.New(t)
+	s := storetest.Open(t, db, 8)
 	clock := &clock{base: time.Now(), since: time.Now(), pace: faster}
 	server, err := sandbox.New(sandbox.Options{
 		Tokens: []sandbox.Token{{Token: token, Owner: "owner@example.test"}, {Token: "scoped", Owner: "other@example.test", Doc: sandbox.StagingDoc}},
@@ -146,7 +139,7 @@ func setup(t testing.TB) *bundle {
 	}
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
-	b := &bundle{t: t, pool: s.Pool(), coda: server, clock: clock, url: web.URL + sandbox.Base, db: at}
+	b := &bundle{t: t, pool: s.Pool(), coda: server, clock: clock, url: web.URL + sandbox.Base, db: storetest.Config(db, 8)}
 	b.declare(func(*runtimeapi.CodaView) {})
 	return b
 }
@@ -224,12 +217,12 @@ func (b *bundle) status() runtimeapi.CodaStatus {
 // until polls what must become true.
 func (b *bundle) until(what string, is func() bool) {
 	b.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !is() {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("never came: %s; status %+v, Coda has %d rows and %+v", what, b.status(), len(b.rows()), b.coda.Stats())
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

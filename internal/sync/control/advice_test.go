@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"reflect"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/oauth2"
 
 	"github.com/feel-august/terraform-provider-august/internal/advise/index"
@@ -66,6 +68,14 @@ func TestIndexAdvice(t *testing.T) {
 	}
 	if found := (runtimeapi.IndexAdviceRequest{WindowDays: math.NaN()}).Validate(); len(found) != 1 {
 		t.Errorf("a window of no number is right: %v", found)
+	}
+	f.err = fmt.Errorf("secret detail of the database: %w", context.DeadlineExceeded)
+	if _, err := c.IndexAdvice(t.Context(), req); !errors.As(err, &e) || e.Code != runtimeapi.CodeUnavailable || strings.Contains(err.Error(), "secret") {
+		t.Errorf("what took too long: %v", err)
+	}
+	f.err = fmt.Errorf("secret detail: %w", &pgconn.PgError{Code: "XX000", Message: "cache lookup failed for relation 7"})
+	if _, err := c.IndexAdvice(t.Context(), req); !errors.As(err, &e) || e.Code != runtimeapi.CodeUnavailable || strings.Contains(err.Error(), "relation 7") {
+		t.Errorf("what was dropped meanwhile: %v", err)
 	}
 	f.err = errors.New("secret detail of the database")
 	if _, err := c.IndexAdvice(t.Context(), runtimeapi.IndexAdviceRequest{}); !errors.As(err, &e) || e.Code != runtimeapi.CodeInternal || strings.Contains(err.Error(), "secret") {

@@ -19,10 +19,11 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/anonymize/catalog"
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store"
 )
 
 // Pipelines keeps the declared pipelines. Errors meant for the caller are *runtimeapi.Error; any
-// other is logged and answered as internal.
+// other is logged, and answered as unavailable when it is an outage of the database, else as internal.
 type Pipelines interface {
 	List(ctx context.Context) ([]runtimeapi.Pipeline, error)
 	Get(ctx context.Context, name string) (runtimeapi.Pipeline, error)
@@ -295,6 +296,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		s.log.ErrorContext(r.Context(), "control call failed", "error", err)
 		e = &runtimeapi.Error{Code: runtimeapi.CodeInternal, Message: "the runtime failed; its log says why"}
+		switch {
+		case store.Outage(err), store.Broken(err): // a failover, or a busy machine: another try may do
+			e = &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: store.Reason(err) + "; try again"}
+		case store.Moved(err):
+			e = &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "something was dropped from the database while it was read; try again"}
+		}
 	}
 	status, ok := codes[e.Code]
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -22,6 +23,9 @@ type Row struct {
 // AppendCopy appends the row as a line of COPY's text format, in the order of CopyColumns.
 func (r Row) AppendCopy(dst []byte) []byte { return append(dst, r.line...) }
 
+// AppendColumns appends the line without its end, the flag of deletion: a tab is its last byte.
+func (r Row) AppendColumns(dst []byte) []byte { return append(dst, r.line[:len(r.line)-len("f\n")]...) }
+
 // RowError is a row that cannot be decoded. Its text names the column and never holds the value.
 type RowError struct {
 	Key    string // "" when the key itself cannot be read
@@ -32,30 +36,68 @@ func (e *RowError) Error() string { return e.Reason }
 
 // Decoder decodes the objects of one feed. It is not safe for concurrent use.
 type Decoder struct {
-	feed   *Feed
-	index  map[string]int // of the column that a member fills
-	values [][]byte
+	feed    *Feed
+	values  [][]byte // of the members that columns are filled from
+	members [][]byte // of those of Derived.From
+	texts   []string // of the same
 
-	from    map[string]int // of the member of Derived.From
-	members [][]byte
-	texts   []string
+	uses     map[string]use
+	order    []use // of the object before; see use
+	foreseen int
 
 	content []byte // what the row's hash is of
+	line    []byte // what its line is copied from
+}
+
+// use is what becomes of a member.
+type use struct {
+	name     string
+	column   int // that it fills; -1: none
+	from     int // its place in Derived.From; -1: none
+	omitted  bool
+	volatile bool
 }
 
 // NewDecoder prepares to decode f's objects.
 func NewDecoder(f *Feed) *Decoder {
-	d := &Decoder{feed: f, index: make(map[string]int, len(f.Columns)), values: make([][]byte, len(f.Columns))}
-	for i, c := range f.Columns {
-		d.index[c.Name] = i
-	}
+	d := &Decoder{feed: f, uses: make(map[string]use, len(f.Columns)), values: make([][]byte, len(f.Columns))}
 	if f.Derived != nil {
-		d.from, d.members, d.texts = make(map[string]int), make([][]byte, len(f.Derived.From)), make([]string, len(f.Derived.From))
-		for i, name := range f.Derived.From {
-			d.from[name] = i
-		}
+		d.members, d.texts = make([][]byte, len(f.Derived.From)), make([]string, len(f.Derived.From))
 	}
 	return d
+}
+
+// use finds out what becomes of a member. Objects of a list have their members in one order, so the look is at what
+// followed the member before in the last one.
+func (d *Decoder) use(key []byte) use {
+	i := d.foreseen
+	d.foreseen++
+	if i < len(d.order) && d.order[i].name == string(key) {
+		return d.order[i]
+	}
+	u, known := d.uses[string(key)]
+	if !known {
+		u = d.feed.use(string(key))
+		if len(d.uses) < maxUses {
+			d.uses[u.name] = u
+		}
+	}
+	if i < maxUses {
+		d.order = append(d.order[:min(i, len(d.order))], u)
+	}
+	return u
+}
+
+// maxUses bounds what is remembered of members, whatever the source sends.
+const maxUses = 500
+
+func (f *Feed) use(key string) use {
+	u := use{name: key, column: slices.IndexFunc(f.Columns, func(c Column) bool { return c.Name == key }), from: -1,
+		omitted: slices.Contains(f.Omit, key), volatile: slices.Contains(f.Volatile, key)}
+	if f.Derived != nil {
+		u.from = slices.Index(f.Derived.From, key)
+	}
+	return u
 }
 
 // Decode reads one object. Members it does not know are kept in the raw JSON and otherwise ignored.
@@ -68,18 +110,20 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 	}
 	content, omitted := d.content[:0], false
+	d.foreseen = 0
 	err := eachMember(raw, func(key, value []byte) error {
-		if i, ok := d.from[string(key)]; ok {
-			d.members[i] = value
+		u := d.use(key)
+		if u.from >= 0 {
+			d.members[u.from] = value
 		}
-		if isIn(f.Omit, key) {
+		if u.omitted {
 			omitted = true
 			return nil
 		}
-		if i, ok := d.index[string(key)]; ok {
-			d.values[i] = value
+		if u.column >= 0 {
+			d.values[u.column] = value
 		}
-		if !isIn(f.Volatile, key) {
+		if !u.volatile {
 			content = append(append(append(append(content, key...), 0), value...), 0)
 		}
 		return nil
@@ -96,8 +140,8 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 
 	var r Row
 	// The key comes first, so that a row at fault elsewhere can still be named.
-	k := d.index[f.Key]
-	key, err := appendValue(nil, f.Columns[k].Kind, d.values[k])
+	k := slices.IndexFunc(f.Columns, func(c Column) bool { return c.Name == f.Key })
+	key, err := appendValue(d.line[:0], f.Columns[k].Kind, d.values[k])
 	if err != nil {
 		return Row{}, &RowError{Reason: f.Key + ": " + err.Error()}
 	}
@@ -105,7 +149,7 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 		return Row{}, &RowError{Reason: f.Key + ": missing"}
 	}
 	r.Key = string(key)
-	line := make([]byte, 0, len(raw)+len(raw)/8+256)
+	line := d.line[:0]
 	for i, c := range f.Columns {
 		start := len(line)
 		if line, err = appendValue(line, c.Kind, d.values[i]); err != nil {
@@ -140,15 +184,16 @@ func (d *Decoder) Decode(raw []byte) (Row, error) {
 	} else {
 		line = append(line, "\tf\n"...)
 	}
-	r.line = line
+	r.line, d.line = bytes.Clone(line), line // keeps what it grew to
 	return r, nil
 }
 
 // derivedFrom is the texts of the members that columns are derived from.
 func (d *Decoder) derivedFrom() []string {
 	for i, v := range d.members {
-		text, _, _ := scalar(v)
-		d.texts[i] = string(text)
+		if text, _, _ := scalar(v); d.texts[i] != string(text) { // many are as in the object before
+			d.texts[i] = string(text)
+		}
 	}
 	return d.texts
 }

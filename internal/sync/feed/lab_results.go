@@ -3,6 +3,8 @@ package feed
 import (
 	"strconv"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/feel-august/terraform-provider-august/internal/sync/labs"
 )
 
@@ -27,7 +29,7 @@ var LabResults = Feed{
 			if observation.Alone != 0 {
 				return append(append(dst, "\t#"...), key...)
 			}
-			return appendEscaped(append(dst, '\t'), []byte(observation.Observation))
+			return appendEscaped(append(dst, '\t'), observation.Observation)
 		},
 	},
 	Sweep: true,
@@ -75,28 +77,45 @@ func appendReading(dst []byte, o labs.Observation, comments string) []byte {
 		if s == "" {
 			dst = append(dst, null...)
 		} else {
-			dst = appendEscaped(dst, []byte(s))
+			dst = appendEscaped(dst, s)
 		}
 		dst = append(dst, '\t')
 	}
-	plain := func(s string, valid bool) {
-		if !valid {
-			s = null
+	number := func(n decimal.Decimal, valid bool) {
+		if valid {
+			dst = append(dst, n.String()...)
+		} else {
+			dst = append(dst, null...)
 		}
-		dst = append(append(dst, s...), '\t')
+		dst = append(dst, '\t')
 	}
-	flag := func(b, valid bool) { plain(string(appendFlag(nil, b)), valid) }
+	whole := func(n int64, valid bool) {
+		if valid {
+			dst = strconv.AppendInt(dst, n, 10)
+		} else {
+			dst = append(dst, null...)
+		}
+		dst = append(dst, '\t')
+	}
+	flag := func(b, valid bool) {
+		if valid {
+			dst = appendFlag(dst, b)
+		} else {
+			dst = append(dst, null...)
+		}
+		dst = append(dst, '\t')
+	}
 
 	text(string(v.Kind))
 	text(string(v.Comparator))
-	plain(v.Number.String(), v.Kind == labs.ValueNumber)
-	plain(strconv.FormatInt(v.Titre, 10), v.Kind == labs.ValueTitre)
+	number(v.Number, v.Kind == labs.ValueNumber)
+	whole(v.Titre, v.Kind == labs.ValueTitre)
 	text(v.Unit)
 	text(string(v.Flag))
 	text(v.Text)
 	text(string(g.Kind))
-	plain(g.Low.Decimal.String(), g.Low.Valid)
-	plain(g.High.Decimal.String(), g.High.Valid)
+	number(g.Low.Decimal, g.Low.Valid)
+	number(g.High.Decimal, g.High.Valid)
 	flag(g.LowInclusive, g.Low.Valid)
 	flag(g.HighInclusive, g.High.Valid)
 	text(g.Unit)
@@ -106,6 +125,6 @@ func appendReading(dst []byte, o labs.Observation, comments string) []byte {
 	text(string(d.Severity))
 	text(string(d.Basis))
 	text(d.Rule)
-	plain(strconv.Itoa(d.Version), true)
+	whole(int64(d.Version), true)
 	return append(dst, labs.Fingerprint(o, comments)...)
 }

@@ -24,17 +24,20 @@ func appendTime(dst, s []byte, dateOnly bool) ([]byte, bool) {
 		return dst, true
 	}
 	dst = append(append(dst, ' '), clock...)
+	if len(clock) == len("00:00") {
+		dst = append(dst, ":00"...)
+	}
 	if len(fraction) > 0 {
 		dst = append(append(dst, '.'), fraction...)
 	}
 	return dst, true
 }
 
-// parseClock reads what follows a date. The fraction comes without trailing zeros and cut to
-// microseconds, so that equal times have equal texts and texts sort as times do.
+// parseClock reads what follows a date: a clock with or without seconds. The fraction comes without trailing zeros and
+// cut to microseconds, so that equal times have equal texts and texts sort as times do.
 func parseClock(s []byte) (clock, fraction []byte, ok bool) {
 	if len(s) == 0 {
-		return []byte("00:00:00"), nil, true
+		return midnight, nil, true
 	}
 	if (s[0] != 'T' && s[0] != 't' && s[0] != ' ') || len(s) < 6 || s[3] != ':' {
 		return nil, nil, false
@@ -44,13 +47,13 @@ func parseClock(s []byte) (clock, fraction []byte, ok bool) {
 	if !ok1 || !ok2 || hour > 23 || minute > 59 {
 		return nil, nil, false
 	}
-	clock, rest := append([]byte{}, s[1:6]...), s[6:]
+	clock, rest := s[1:6], s[6:]
 	if len(rest) >= 3 && rest[0] == ':' {
 		second, ok := number(rest[1:3])
 		if !ok || second > 59 {
 			return nil, nil, false
 		}
-		clock, rest = append(clock, rest[:3]...), rest[3:]
+		clock, rest = s[1:9], rest[3:]
 		if len(rest) > 1 && (rest[0] == '.' || rest[0] == ',') {
 			fraction, rest = digits(rest[1:])
 			if len(fraction) == 0 {
@@ -61,11 +64,11 @@ func parseClock(s []byte) (clock, fraction []byte, ok bool) {
 				fraction = fraction[:len(fraction)-1]
 			}
 		}
-	} else {
-		clock = append(clock, ":00"...)
 	}
 	return clock, fraction, isOffset(rest)
 }
+
+var midnight = []byte("00:00:00")
 
 // isOffset accepts nothing, "Z", "+05", "+0500" and "+05:00", the last three also after a space.
 func isOffset(s []byte) bool {

@@ -170,6 +170,12 @@ func digits(text []byte) (head, rest []byte) {
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func appendBool(dst, text []byte) ([]byte, error) {
+	switch string(text) { // as JSON writes it, which needs no copy
+	case "true":
+		return append(dst, 't'), nil
+	case "false":
+		return append(dst, 'f'), nil
+	}
 	switch string(bytes.ToLower(text)) {
 	case "true", "t", "1", "yes":
 		return append(dst, 't'), nil
@@ -181,9 +187,13 @@ func appendBool(dst, text []byte) ([]byte, error) {
 
 // appendEscaped appends text as COPY's text format wants it, without the NUL that PostgreSQL's text
 // cannot hold.
-func appendEscaped(dst, text []byte) []byte {
+func appendEscaped[T []byte | string](dst []byte, text T) []byte {
 	plain := 0
-	for i, c := range text {
+	for i := range len(text) {
+		c := text[i]
+		if c >= ' ' && c != '\\' {
+			continue
+		}
 		var escape string
 		switch c {
 		case '\\':

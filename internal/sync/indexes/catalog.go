@@ -27,10 +27,11 @@ func (i *index) droppable() error {
 	return conflict("%s, and is not dropped: drop that first, if it is not needed", i.belongs)
 }
 
-// What the catalog says of an index, and what keeps it from being dropped.
+// What the catalog says of an index, and what keeps it from being dropped. The row is of a moment, the functions look at what is there:
+// how it is made comes last, and is null if it was dropped meanwhile.
 const qIndex = `
 select i.indexrelid, n.nspname, c.relname, tn.nspname, t.relname, am.amname, i.indisunique, i.indnkeyatts::int, i.indnatts::int,
-    pg_get_indexdef(i.indexrelid), coalesce(pg_get_expr(i.indpred, i.indrelid), ''),
+    coalesce(pg_get_expr(i.indpred, i.indrelid), ''),
     coalesce((select split_part(o, '=', 2)::int from unnest(c.reloptions) o where o like 'fillfactor=%'), 0),
     i.indisvalid and i.indisready and i.indislive, c.relkind = 'I',
     exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid),
@@ -44,7 +45,8 @@ select i.indexrelid, n.nspname, c.relname, tn.nspname, t.relname, am.amname, i.i
         when exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid and d.deptype = 'e') then 'belongs to an extension'
         else ''
     end,
-    case when i.indisvalid and c.relkind = 'i' then pg_relation_size(i.indexrelid) else 0 end
+    case when i.indisvalid and c.relkind = 'i' then coalesce(pg_relation_size(i.indexrelid), 0) else 0 end,
+    pg_get_indexdef(i.indexrelid)
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_namespace n on n.oid = c.relnamespace
@@ -56,7 +58,7 @@ left join lateral (select oid, conname from pg_constraint where conindid = i.ind
 where n.nspname = $1 and c.relname = $2`
 
 const qKeys = `
-select a.n, coalesce(col.attname, ''), case when col.attname is null then pg_get_indexdef(i.indexrelid, a.n, false) else '' end,
+select a.n, coalesce(col.attname, ''), case when col.attname is null then coalesce(pg_get_indexdef(i.indexrelid, a.n, false), '') else '' end,
     a.n <= i.indnkeyatts, coalesce(o.options & 1 <> 0, false), coalesce(o.options & 2 <> 0, false),
     coalesce(case when not oc.opcdefault then case when ocn.nspname = 'pg_catalog' then oc.opcname else ocn.nspname || '.' || oc.opcname end end, ''),
     coalesce(case when k.coll <> 0 and k.coll <> ia.attcollation_of then co.collname end, '')
@@ -85,14 +87,16 @@ func live(ctx context.Context, db querier, schema, name string) (*index, error) 
 	var tableSchema string
 	var keys, all int
 	var partitioned bool
+	var definition *string
 	err := db.QueryRow(ctx, qIndex, schema, name).Scan(&i.oid, &i.Schema, &i.Name, &tableSchema, &i.Spec.Table, &i.Spec.Method, &i.Spec.Unique, &keys, &all,
-		&i.Definition, &i.Spec.Where, &i.Spec.Fillfactor, &i.usable, &partitioned, &i.building, &i.belongs, &i.Bytes)
-	if errors.Is(err, pgx.ErrNoRows) {
+		&i.Spec.Where, &i.Spec.Fillfactor, &i.usable, &partitioned, &i.building, &i.belongs, &i.Bytes, &definition)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && definition == nil {
 		return nil, nil //nolint:nilnil // nothing there is an answer
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read an index: %w", err)
 	}
+	i.Definition = *definition
 	i.Spec.Where = bare(i.Spec.Where)
 	rows, err := db.Query(ctx, qKeys, i.oid)
 	if err != nil {
@@ -119,5 +123,11 @@ func live(ctx context.Context, db querier, schema, name string) (*index, error) 
 		}
 		i.Spec.Columns = append(i.Spec.Columns, c)
 	}
-	return &i, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read an index's columns: %w", err)
+	}
+	if len(i.Spec.Columns) == 0 { // dropped between the two
+		return nil, nil //nolint:nilnil // as above
+	}
+	return &i, nil
 }

@@ -1,6 +1,9 @@
 package labs
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // Flag is a lab's own word on a result: LabResult.abnormal_status, PatientLabResultSet.lab_abnormal_flag,
 // or one written behind a value. It is folded: trimmed, upper case, and empty when the lab says nothing,
@@ -116,23 +119,26 @@ type form struct {
 	free bool   // what follows the core's numbers may be another unit
 }
 
-// forms gives the ways to read s, the surest first. The unit comes from cleanUnit; bare says that a flag
+// forms yields the ways to read s, the surest first. The unit comes from cleanUnit; bare says that a flag
 // may also stand there without a caret.
-func forms(s, unit string, bare bool) []form {
-	core, flag, _ := cutCaret(s)
-	all := make([]form, 0, 4)
-	if rest, ok := cutUnit(core, unit); ok {
-		all = append(all, form{core: rest, flag: flag, unit: unit})
-	}
-	if bare && flag == "" {
-		if flagless, flag, ok := cutFlag(core, unit); ok {
-			if rest, ok := cutUnit(flagless, unit); ok {
-				all = append(all, form{core: rest, flag: flag, unit: unit})
-			}
-			all = append(all, form{core: flagless, flag: flag, free: true})
+func forms(s, unit string, bare bool) iter.Seq[form] {
+	return func(yield func(form) bool) {
+		core, flag, _ := cutCaret(s)
+		if rest, ok := cutUnit(core, unit); ok && !yield(form{core: rest, flag: flag, unit: unit}) {
+			return
 		}
+		if bare && flag == "" {
+			if flagless, flag, ok := cutFlag(core, unit); ok {
+				if rest, ok := cutUnit(flagless, unit); ok && !yield(form{core: rest, flag: flag, unit: unit}) {
+					return
+				}
+				if !yield(form{core: flagless, flag: flag, free: true}) {
+					return
+				}
+			}
+		}
+		yield(form{core: core, flag: flag, free: true})
 	}
-	return append(all, form{core: core, flag: flag, free: true})
 }
 
 var hours = set("h", "hr", "hrs", "hour", "hours")

@@ -104,6 +104,13 @@ func cutNumber(s string) (decimal.Decimal, string, bool) {
 	if len(digits) > maxDigits {
 		return decimal.Decimal{}, s, false
 	}
+	if len(digits) <= 18 { // most are: what an int64 holds needs no text
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if sign == "-" {
+			n = -n
+		}
+		return decimal.New(n, int32(point-len(digits))), rest, err == nil //nolint:gosec // within maxDigits
+	}
 	text := sign + digits[:point]
 	if point < len(digits) {
 		text += "." + digits[point:]

@@ -41,7 +41,7 @@ func ParseRange(raw, unit string) Range {
 		return r
 	}
 	unit = cleanUnit(unit)
-	for _, f := range forms(unify(text), unit, false) {
+	for f := range forms(unify(text), unit, false) {
 		if r.read(f, unit) {
 			return r
 		}

@@ -3,7 +3,6 @@ package labs
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"strconv"
 )
 
@@ -39,12 +38,14 @@ type Acknowledgement struct {
 // Fingerprint is a digest of what a clinician reads of a result: value, unit, range, flag, is_abnormal
 // and the lab's comments, as received.
 func Fingerprint(o Observation, comments string) string {
-	h := sha256.New()
-	for _, s := range []string{o.Value, o.Unit, o.Range, o.RangeUnit, o.Flag, o.IsAbnormal, comments} {
+	var stack [512]byte // enough for most
+	all := stack[:0]
+	for _, s := range [...]string{o.Value, o.Unit, o.Range, o.RangeUnit, o.Flag, o.IsAbnormal, comments} {
 		s = clean(s)
-		_, _ = io.WriteString(h, strconv.Itoa(len(s))+":"+s) // a hash takes everything
+		all = append(append(strconv.AppendInt(all, int64(len(s)), 10), ':'), s...)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(all)
+	return hex.EncodeToString(sum[:])
 }
 
 // Review decides whether a result waits for a clinician, and says why. A nil acknowledgement is none.

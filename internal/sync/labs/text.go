@@ -87,7 +87,24 @@ func isASCII(s string) bool {
 // fold makes two spellings of a word comparable.
 func fold(s string) string {
 	s = strings.ToLower(strings.TrimRight(unify(clean(s)), ". "))
-	return strings.Join(strings.Fields(strings.ReplaceAll(s, "-", " ")), " ")
+	if strings.IndexByte(s, '-') < 0 {
+		return s // clean has left single spaces only
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	space := false
+	for i := range len(s) {
+		if s[i] == '-' || s[i] == ' ' {
+			space = b.Len() > 0
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+		}
+		space = false
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // Words that say on which side of "there or not there" a text is.

@@ -52,7 +52,7 @@ func ParseValue(raw, unit string) Value {
 	}
 	if len(text) <= maxNumeric {
 		unit = cleanUnit(unit)
-		for _, f := range forms(unify(text), unit, true) {
+		for f := range forms(unify(text), unit, true) {
 			if v.read(f, unit) {
 				return v
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -27,16 +28,8 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, at: pgtest.New(t)}
-	var err error
-	r.db, err = store.Open(t.Context(), store.Config{Host: r.at.Host, Port: r.at.Port, Database: r.at.Name, User: r.at.User, Password: r.at.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.db.Close)
-	if err := r.db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	r := &rig{t: t, at: storetest.New(t)}
+	r.db = storetest.Open(t, r.at, 0)
 	r.sq = r.connect(r.at.URL())
 	return r
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -22,6 +21,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 )
 
 // Database is one test's own.
@@ -37,6 +38,10 @@ type Database struct {
 func (d Database) URL() string {
 	return fmt.Sprintf("postgres://%s:%s@%s:%d/%s?sslmode=disable", d.User, d.Password, d.Host, d.Port, d.Name)
 }
+
+// verifier is the password "august" as a server keeps it, by one iteration of SCRAM instead of 4,096: those are most of what
+// a connection costs either side, and a test makes hundreds.
+const verifier = "SCRAM-SHA-256$1:YXVndXN0IHN5bnRoZXRpYw==$hQZyn+mReLglpO4X3bWwvrNdD5plrDm9oJqEMNfCGhs=:Y6EepkZisbbMRCevnFmcumtdanSwqLuJq2Nvb3FpWmo="
 
 // cluster is the binary's own; it starts with the first database.
 var cluster struct {
@@ -93,7 +98,8 @@ func create(t testing.TB, like string) Database {
 	t.Helper()
 	db := Database{Host: "127.0.0.1", Port: cluster.port, User: "august", Password: "august",
 		Name: fmt.Sprintf("test_%d", cluster.next.Add(1))}
-	admin(t, `create database `+db.Name+like)
+	// Files are copied as they are, after a checkpoint: with a cluster in memory at half of what it costs to log each page.
+	admin(t, `create database `+db.Name+like+` strategy file_copy`)
 	return db
 }
 
@@ -131,7 +137,7 @@ func Restart(t testing.TB) {
 
 func admin(t testing.TB, sql string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, Database{"127.0.0.1", cluster.port, "postgres", "august", "august"}.URL())
 	if err == nil {
@@ -145,7 +151,7 @@ func admin(t testing.TB, sql string) {
 
 // start makes a cluster in a directory of its own and launches it.
 func start() error {
-	dir, err := os.MkdirTemp("", "august-pgtest-")
+	dir, err := os.MkdirTemp(folder(), "august-pgtest-")
 	if err != nil {
 		return err
 	}
@@ -164,7 +170,7 @@ func start() error {
 		return err
 	}
 	password := filepath.Join(dir, "password")
-	if err := os.WriteFile(password, []byte("august\n"), 0o644); err != nil {
+	if err := os.WriteFile(password, []byte(verifier+"\n"), 0o644); err != nil {
 		return err
 	}
 	cmd := exec.Command(initdb, "--pgdata", filepath.Join(dir, "data"), "--username", "august", "--pwfile", password,
@@ -173,13 +179,26 @@ func start() error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if cluster.port, err = freeport.Get(); err != nil {
 		return err
 	}
-	cluster.port = l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
 	return launch()
+}
+
+// benchmarks is whether this binary measures.
+func benchmarks() bool {
+	f := flag.Lookup("test.bench")
+	return f != nil && f.Value.String() != ""
+}
+
+// settings is what a server may leave out in a test, which ends servers but never the machine, and what a benchmark has to
+// pay for. Nothing of a test waits for autovacuum, which would visit the databases of all tests in turn.
+func settings() []string {
+	if benchmarks() {
+		return []string{"-c", "max_wal_size=4GB", "-c", "shared_buffers=256MB"}
+	}
+	return []string{"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "wal_init_zero=off", "-c", "wal_recycle=off",
+		"-c", "max_wal_size=256MB", "-c", "shared_buffers=64MB", "-c", "autovacuum=off", "-c", "jit=off"}
 }
 
 // launch starts the binary's server and waits until it answers.
@@ -201,21 +220,16 @@ func spawn(dir string, port int) (s server, err error) {
 	if err != nil {
 		return s, err
 	}
-	// Durability only costs time in a test; a benchmark has to pay for it.
-	durable := "off"
-	if f := flag.Lookup("test.bench"); f != nil && f.Value.String() != "" {
-		durable = "on"
-	}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return s, err
 	}
 	defer func() { _ = log.Close() }() // the server has its own handle
-	cmd := exec.Command(postgres, "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port),
+	cmd := exec.Command(postgres, append([]string{"-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=120",
 		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "pg_stat_statements.track=none", // until a session sets it
-		"-c", "fsync="+durable, "-c", "max_wal_size=4GB", "-c", "shared_buffers=256MB",
-		"-c", "dynamic_shared_memory_type=mmap") // in the data folder, and gone with it, also when the server is killed
+		"-c", "dynamic_shared_memory_type=mmap", // in the data folder, and gone with it, also when the server is killed
+	}, settings()...)...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}, log, log
 	cmd.SysProcAttr = dieWithParent(&syscall.SysProcAttr{Credential: cred, Setpgid: true})
 	started, done := make(chan error, 1), make(chan struct{})
@@ -256,7 +270,7 @@ func stop() {
 		_ = cluster.cmd.Process.Signal(syscall.SIGINT) // PostgreSQL's fast shutdown
 		select {
 		case <-cluster.done:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			_ = cluster.cmd.Process.Kill()
 			<-cluster.done
 		}
@@ -305,6 +319,16 @@ func Program(t testing.TB, name string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Port is one for a program that has to be told where to listen.
+func Port(t testing.TB) int {
+	t.Helper()
+	port, err := freeport.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // binary finds a server program on PATH or where distributions keep it, newest first.

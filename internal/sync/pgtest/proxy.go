@@ -29,7 +29,7 @@ type pair struct{ client, server *net.TCPConn }
 // NewProxy makes an address for db. It ends with the test.
 func NewProxy(t testing.TB, db Database) *Proxy {
 	t.Helper()
-	return NewProxyAt(t, "127.0.0.1", 0, db)
+	return NewProxyAt(t, "127.0.0.1", Port(t), db) // it is listened on again after a fault
 }
 
 // NewProxyAt is NewProxy with an address of choice.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 )
 
 // Standby is a physical copy of the binary's cluster, in recovery, that has every commit before it is
@@ -26,7 +27,7 @@ type Standby struct {
 // ends with the test.
 func NewStandby(t testing.TB) *Standby {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "august-pgtest-standby-") //nolint:usetesting // the server's user may not enter a directory of the test's
+	dir, err := os.MkdirTemp(folder(), "august-pgtest-standby-") //nolint:usetesting // the server's user may not enter a directory of the test's
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,12 +49,11 @@ func NewStandby(t testing.TB) *Standby {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("pg_basebackup: %v: %s", err, bytes.TrimSpace(out))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Standby{t: t, port: l.Addr().(*net.TCPAddr).Port}
-	_ = l.Close()
+	s := &Standby{t: t, port: port}
 	server, err := spawn(dir, s.port)
 	if err != nil {
 		t.Fatal(err)

@@ -158,7 +158,7 @@ func (a *ascent) finish(ctx context.Context) error {
 			if len(page.Rows) == 0 {
 				break
 			}
-			c, err := a.store(ctx, n, page)
+			c, err := a.store(ctx, numbered{n, page})
 			if err != nil {
 				return err
 			}

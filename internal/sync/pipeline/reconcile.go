@@ -105,9 +105,19 @@ func (c *comparison) run(ctx context.Context, d Dataset) error {
 	return nil
 }
 
-// keep compares a page, and repairs it when it is to.
-func (c *comparison) keep(ctx context.Context, page store.Page) (store.Counts, error) {
-	return c.cfg.Store.ComparePage(ctx, c.feed, c.holder(), c.lease.pipeline, page, c.lease.repair)
+// keep compares pages, and repairs them when it is to.
+func (c *comparison) keep(ctx context.Context, pages []store.Page) (all store.Counts, err error) {
+	for _, page := range pages {
+		n, err := c.cfg.Store.ComparePage(ctx, c.feed, c.holder(), c.lease.pipeline, page, c.lease.repair)
+		if err != nil {
+			return all, err
+		}
+		if !page.Again {
+			c.lease.advanced.Store(true)
+		}
+		all.Add(n)
+	}
+	return all, nil
 }
 
 // split lets the list be read from its beginning: in parts, or whole with nil.

@@ -21,6 +21,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/pipeline"
 	"github.com/feel-august/terraform-provider-august/internal/sync/results"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -81,7 +82,7 @@ func newRig(t testing.TB, patients int, only ...feed.Feed) *rig {
 
 func newRigOf(t testing.TB, size clinic.Size, only ...feed.Feed) *rig {
 	t.Helper()
-	r := &rig{TB: t, feeds: feeds, db: pgtest.Copy(t, migrated), limits: store.Limits{PerSecond: 1_000_000, PerHour: 1_000_000}, logs: &logs{}}
+	r := &rig{TB: t, feeds: feeds, db: storetest.New(t), limits: store.Limits{PerSecond: 1_000_000, PerHour: 1_000_000}, logs: &logs{}}
 	if only != nil {
 		r.feeds = only
 	}
@@ -109,27 +110,9 @@ func newRigOf(t testing.TB, size clinic.Size, only ...feed.Feed) *rig {
 	return r
 }
 
-func migrated(db pgtest.Database) error {
-	s, err := connect(db, 1)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return s.Migrate(context.Background())
-}
-
-func connect(db pgtest.Database, most int) (*store.Store, error) {
-	return store.Open(context.Background(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: most})
-}
-
 func (r *rig) connect() *store.Store {
 	r.Helper()
-	s, err := connect(r.db, r.conns)
-	if err != nil {
-		r.Fatal(err)
-	}
-	r.Cleanup(s.Close)
-	return s
+	return storetest.Open(r, r.db, r.conns)
 }
 
 // instance makes one instance of the runtime, with a pool of its own.
@@ -147,7 +130,7 @@ func (r *rig) instance(change ...func(*pipeline.Config)) (*pipeline.Service, *st
 	cfg := pipeline.Config{Store: s, Source: source, Datasets: map[string]pipeline.Dataset{
 		"billing": {Feeds: r.feeds, Due: results.Due, Derive: results.Derive}, "other": {Feeds: r.feeds, Due: results.Due},
 	},
-		Log: slog.New(slog.NewTextHandler(r.logs, nil)), Tick: 20 * time.Millisecond, Lease: time.Second, Retry: 50 * time.Millisecond}
+		Log: slog.New(slog.NewTextHandler(r.logs, nil)), Tick: 50 * time.Millisecond, Lease: time.Second, Retry: 50 * time.Millisecond}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -197,7 +180,9 @@ func (r *rig) synced() *pipeline.Service {
 // until polls what must become true.
 func (r *rig) until(what string, is func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	pause := time.Millisecond // and longer each time: looking takes the time of what is waited for
+	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(pause) {
+		pause = min(2*pause, 20*time.Millisecond)
 		if time.Now().After(deadline) {
 			r.Fatalf("never came: %s\n%s", what, r.logs)
 		}

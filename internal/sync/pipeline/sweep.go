@@ -35,7 +35,7 @@ type pass struct {
 
 // sink is where a pass brings what it reads: a sync merges it, a reconciliation compares it.
 type sink interface {
-	keep(ctx context.Context, page store.Page) (store.Counts, error)
+	keep(ctx context.Context, pages []store.Page) (store.Counts, error)
 	split(ctx context.Context, values []string) error // read the list in these parts, from its beginning
 }
 
@@ -106,8 +106,35 @@ func (p *pass) params() url.Values {
 	return q
 }
 
-// mergers is how many pages of a list are merged at a time. More bring nothing, and each is lost when the process dies.
-const mergers = 4
+// Pages of a list are merged by so many at a time, each of which takes up those that wait, to so many: they are small,
+// and together they cost hardly more than one. They wait only for a source that is faster than the database. More bring
+// nothing, and all that were fetched are lost when the process dies: as many as a bulk list has in flight.
+const (
+	mergers  = 2
+	together = 4
+)
+
+// numbered is a page that was fetched.
+type numbered struct {
+	number int
+	page   drchrono.Page
+}
+
+// waiting is the next page and those that wait behind it, none when there is no next.
+func waiting(pages <-chan numbered, most int) (some []numbered) {
+	next, ok := <-pages
+	for ok {
+		if some = append(some, next); len(some) == most {
+			break
+		}
+		select {
+		case next, ok = <-pages:
+		default:
+			ok = false
+		}
+	}
+	return some
+}
 
 // cursor follows a list from the last stored page, or from page number "after" that the caller has
 // stored. The next page is fetched while the last ones are decoded and merged, several at a time: those of a part one
@@ -117,12 +144,12 @@ func (p *pass) cursor(ctx context.Context, path string, params url.Values, after
 	if number > 0 && next == "" {
 		return nil
 	}
-	type fetched struct {
-		number int
-		page   drchrono.Page
+	atOnce, most := mergers, together
+	if part != "" {
+		atOnce, most = 1, 1
 	}
-	// Closing the channel says that the list ended; the buffer of one is what is in flight.
-	pages := make(chan fetched, 1)
+	// Closing the channel says that the list ended.
+	pages := make(chan numbered, max(1, most-1))
 	// What ends the fetching leaves what was fetched: calls are dear. So only the fetcher stops with the group.
 	g, fetching := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -138,7 +165,7 @@ func (p *pass) cursor(ctx context.Context, path string, params url.Values, after
 			}
 			page.Part = part
 			select {
-			case pages <- fetched{number, page}:
+			case pages <- numbered{number, page}:
 			case <-fetching.Done():
 				return fetching.Err()
 			}
@@ -151,14 +178,10 @@ func (p *pass) cursor(ctx context.Context, path string, params url.Values, after
 			seen[next] = true
 		}
 	})
-	atOnce := mergers
-	if part != "" {
-		atOnce = 1
-	}
 	for range atOnce {
 		g.Go(func() error {
-			for f := range pages {
-				if err := p.merge(ctx, f.number, f.page); err != nil {
+			for some := waiting(pages, most); some != nil; some = waiting(pages, most) {
+				if _, err := p.store(ctx, some...); err != nil {
 					return err
 				}
 			}
@@ -260,7 +283,7 @@ func (p *pass) tail(ctx context.Context, params url.Values) error {
 		if err != nil {
 			return err
 		}
-		if c, err := p.store(ctx, n, page); err != nil || c.Fresh == 0 {
+		if c, err := p.store(ctx, numbered{n, page}); err != nil || c.Fresh == 0 {
 			return err
 		}
 	}
@@ -283,45 +306,54 @@ func (p *pass) moved(first store.SweepPage) bool {
 
 // merge stores a page when nobody asks what it brought.
 func (p *pass) merge(ctx context.Context, number int, page drchrono.Page) error {
-	_, err := p.store(ctx, number, page)
+	_, err := p.store(ctx, numbered{number, page})
 	return err
 }
 
-// store decodes a page and stores it with its checkpoint.
-func (p *pass) store(ctx context.Context, number int, page drchrono.Page) (store.Counts, error) {
-	out := store.Page{Sweep: p.sweep.ID, Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At, Part: page.Part}
-	d, reasons := feed.NewDecoder(p.feed), map[string]int{}
-	out.Rows = make([]feed.Row, 0, len(page.Rows))
-	for _, raw := range page.Rows {
-		row, err := d.Decode(raw)
-		var bad *feed.RowError
-		switch {
-		case errors.As(err, &bad):
-			out.Bad = append(out.Bad, store.BadRow{Key: bad.Key, Reason: bad.Reason, Raw: raw})
-			reasons[bad.Reason]++
-		case err != nil:
-			return store.Counts{}, err
-		default:
-			out.Rows = append(out.Rows, row)
+// store decodes pages and stores them with their checkpoints.
+func (p *pass) store(ctx context.Context, list ...numbered) (store.Counts, error) {
+	d, reasons, bad := feed.NewDecoder(p.feed), map[string]int{}, 0
+	pages := make([]store.Page, len(list))
+	for i, f := range list {
+		page := &pages[i]
+		*page = store.Page{Sweep: p.sweep.ID, Number: f.number, Next: f.page.Next, Pages: f.page.Pages, Total: f.page.Total, At: f.page.At, Part: f.page.Part}
+		page.Rows = make([]feed.Row, 0, len(f.page.Rows))
+		for _, raw := range f.page.Rows {
+			row, err := d.Decode(raw)
+			var at *feed.RowError
+			switch {
+			case errors.As(err, &at):
+				page.Bad = append(page.Bad, store.BadRow{Key: at.Key, Reason: at.Reason, Raw: raw})
+				reasons[at.Reason]++
+			case err != nil:
+				return store.Counts{}, err
+			default:
+				page.Rows = append(page.Rows, row)
+			}
 		}
+		bad += len(page.Bad)
 	}
 	p.mu.Lock()
-	_, out.Again = p.pages[number]
+	for i := range pages {
+		_, pages[i].Again = p.pages[pages[i].Number]
+	}
 	p.mu.Unlock()
-	c, err := p.sink.keep(ctx, out)
+	c, err := p.sink.keep(ctx, pages)
 	if err != nil {
 		return c, err
 	}
 	if len(reasons) > 0 {
-		p.log.WarnContext(ctx, "rows could not be decoded", "rows", len(out.Bad), "reasons", reasons)
+		p.log.WarnContext(ctx, "rows could not be decoded", "rows", bad, "reasons", reasons)
 	}
 	p.mu.Lock()
-	p.pages[number] = store.SweepPage{Number: number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At, Part: page.Part}
-	p.mu.Unlock()
-	if !out.Again {
-		p.lease.advanced.Store(true)
+	for _, page := range pages {
+		p.pages[page.Number] = store.SweepPage{Number: page.Number, Next: page.Next, Pages: page.Pages, Total: page.Total, At: page.At, Part: page.Part}
+		if !page.Again {
+			p.lease.advanced.Store(true)
+		}
 	}
-	p.note(ctx, c, int64(len(out.Bad)))
+	p.mu.Unlock()
+	p.note(ctx, c, int64(bad))
 	return c, nil
 }
 

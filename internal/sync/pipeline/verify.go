@@ -122,8 +122,8 @@ func (p *pass) verify(ctx context.Context, missing []string) (gone []store.Gone,
 // merger is a sync's sink.
 type merger struct{ *pass }
 
-func (m merger) keep(ctx context.Context, page store.Page) (store.Counts, error) {
-	return m.cfg.Store.MergePage(ctx, m.feed, m.holder(), page)
+func (m merger) keep(ctx context.Context, pages []store.Page) (store.Counts, error) {
+	return m.cfg.Store.MergePages(ctx, m.feed, m.holder(), pages)
 }
 
 func (m merger) split(ctx context.Context, values []string) error {

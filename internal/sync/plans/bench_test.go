@@ -7,8 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
-	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 // churn is what is written again and again of a table: WAL tells what that costs, whatever else the machine does.
@@ -40,7 +39,7 @@ func BenchmarkWrites(b *testing.B) {
 
 func (c churn) measure(b *testing.B, full bool) {
 	ctx := context.Background()
-	db := pgtest.Copy(b, migrated)
+	db := storetest.New(b)
 	conn, err := pgx.Connect(ctx, db.URL())
 	if err != nil {
 		b.Fatal(err)
@@ -78,14 +77,4 @@ func (c churn) measure(b *testing.B, full bool) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(hot, "%-HOT")
-}
-
-func migrated(db pgtest.Database) error {
-	ctx := context.Background()
-	s, err := store.Open(ctx, store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: 1})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return s.Migrate(ctx)
 }

@@ -45,7 +45,7 @@ var reasons = map[string]string{
 
 	"store/compare_count.go EachBucket": compares, "store/compare_count.go Unseen": compares, "store/compare_count.go Differences": compares,
 	"store/sweep.go Missing":          compares,
-	"store/merge_compare.go qCompare": few + "it compares a page", "store/merge_rule.go qTouch": few + "it touches a page", "store/merge_rule.go qInto": few + "it merges a page",
+	"store/merge_compare.go qCompare": few + "it compares a page", "store/merge_rule.go qTouch": few + "it touches a page", "store/merge_rule.go qMerge": few + "it merges a page",
 	"store/merge_rule.go qSame":      few + "it looks up a page",
 	"store/merge_rule.go qMarkTable": "a full sweep looks at every deletion that the source has told of",
 	"store/parts.go Held":            states,

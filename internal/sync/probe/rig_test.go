@@ -13,7 +13,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
-	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -34,24 +34,10 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{TB: t, db: pgtest.New(t), stop: make(chan struct{})}
+	r := &rig{TB: t, db: storetest.New(t), stop: make(chan struct{})}
 	r.proxy = pgtest.NewProxy(t, r.db)
-	s := connect(t, r.proxy.Database())
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	r.service = probe.New(probe.Config{Store: s, Targets: probe.Targets{Own: own}, Stop: r.stop})
+	r.service = probe.New(probe.Config{Store: storetest.Open(t, r.proxy.Database(), 0), Targets: probe.Targets{Own: own}, Stop: r.stop})
 	return r
-}
-
-func connect(t testing.TB, db pgtest.Database) *store.Store {
-	t.Helper()
-	s, err := store.Open(context.Background(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
 }
 
 func (r *rig) exec(sql string, args ...any) {
@@ -148,7 +134,7 @@ func (s *stream) more(n int) {
 
 func (r *rig) until(what string, is func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.Fatalf("never came: %s\n%s", what, stacks())
 		}

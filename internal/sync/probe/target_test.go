@@ -19,11 +19,12 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/probe"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func TestOnlyADrillsCloneIsATarget(t *testing.T) {
 	r := newRig(t)
-	s := connect(t, r.db)
+	s := storetest.Open(t, r.db, 0)
 	dialled := ""
 	dial := func(instance string) pgconn.DialFunc {
 		return func(context.Context, string, string) (net.Conn, error) {

@@ -1,7 +1,6 @@
 package results
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -18,6 +17,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -34,15 +34,7 @@ type bundle struct {
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	db := pgtest.New(t)
-	s, err := store.Open(context.Background(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := storetest.Open(t, storetest.New(t), 0)
 	b := &bundle{TB: t, store: s, pool: s.Pool(), spec: runtimeapi.PipelineSpec{Dataset: "labs", CodaViews: []runtimeapi.CodaView{{View: runtimeapi.ViewAbnormalResults}}}}
 	b.exec(`insert into august.pipeline (name, spec) values ('labs', '{}')`)
 	if err := b.pool.QueryRow(t.Context(), `insert into august.run (pipeline, generation, state, lease_owner) values ('labs', 1, 'running', 'i') returning id`).Scan(&b.run); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/runtimeapi"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/webhook"
 )
 
@@ -33,26 +34,15 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	database := pgtest.New(t)
-	open := func() *store.Store {
-		s, err := store.Open(t.Context(), store.Config{Host: database.Host, Port: database.Port, Database: database.Name, User: database.User, Password: database.Password})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(s.Close)
-		return s
-	}
-	r := &rig{t: t, db: open()}
-	if err := r.db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	database := storetest.New(t)
+	r := &rig{t: t, db: storetest.Open(t, database, 0)}
 	var err error
 	if r.sql, err = pgx.Connect(t.Context(), database.URL()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.sql.Close(context.Background()) })
 	receiver, err := webhook.New(t.Context(), webhook.Config{
-		Secret: secret, Pool: open().Pool(), Beside: r.db.Pool(), MaxMB: 64, Log: slog.New(slog.DiscardHandler), Meter: noop.Meter{},
+		Secret: secret, Pool: storetest.Open(t, database, 0).Pool(), Beside: r.db.Pool(), MaxMB: 64, Log: slog.New(slog.DiscardHandler), Meter: noop.Meter{},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
@@ -17,7 +18,7 @@ func (s *Store) ComparePage(ctx context.Context, f *feed.Feed, h Holder, pipelin
 		return Counts{}, err
 	}
 	defer conn.Release()
-	rows := newestByKey(f, p.Rows, p.At)
+	rows, moments := newestByKey(f, []Page{p})
 	counts := Counts{Read: int64(len(p.Rows) + len(p.Bad))}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if len(rows) > 0 {
@@ -36,23 +37,23 @@ func (s *Store) ComparePage(ctx context.Context, f *feed.Feed, h Holder, pipelin
 		b := &pgx.Batch{}
 		if repair && len(diffs) > 0 {
 			audit.Run(h.Run).Queue(b)
-			queueRepair(b, f, p, diffs, &counts)
+			queueRepair(b, f, p, moments, diffs, &counts)
 		}
 		_, keyless := pageKeys(nil, p.Bad) // the other keys are noted with their rows
-		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, []string{}, keyless, newest(rows, p.At), p.At, p.Part)
+		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, []string{}, keyless, newest(p.Rows, p.At), p.At, p.Part)
 		if !p.Again {
 			b.Queue(qAdvanced, h.Run, h.Instance)
 		}
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return err
 		}
-		return progress(ctx, tx, f.Name, h, counts, int64(len(p.Bad)))
+		return progress(ctx, tx, f.Name, h, 1, counts, int64(len(p.Bad)))
 	})
 	return counts, during("compare", f, err)
 }
 
 // noteRows notes what a page shows, in the order of keys, and counts the rows that are new in it.
-func noteRows(ctx context.Context, tx pgx.Tx, p Page, rows []feed.Row, diffs []Diff, repair bool) (int64, error) {
+func noteRows(ctx context.Context, tx pgx.Tx, p Page, rows []sighting, diffs []Diff, repair bool) (int64, error) {
 	found := make(map[string]Diff, len(diffs))
 	for _, d := range diffs {
 		found[d.Key] = d
@@ -89,13 +90,13 @@ on conflict (sweep, key) do update set hash = excluded.hash, deleted = excluded.
 where r.hash <> excluded.hash or r.deleted <> excluded.deleted or r.diff in ('', 'bad') and r.diff <> excluded.diff`
 
 // queueRepair writes the staged rows that differ, whatever their place in the order of sightings.
-func queueRepair(b *pgx.Batch, f *feed.Feed, p Page, diffs []Diff, counts *Counts) {
+func queueRepair(b *pgx.Batch, f *feed.Feed, p Page, moments []pgtype.Timestamptz, diffs []Diff, counts *Counts) {
 	keys := make([]string, len(diffs))
 	for i, d := range diffs {
 		keys[i] = d.Key
 	}
 	b.Queue("delete from "+stageTable(f)+" where not "+ident(f.Key)+" = any($1::text[]::"+keyType(f)+"[])", keys)
 	b.Queue(qForget(f), keys, p.At)
-	queueMerge(b, f, p.At, "", counts)
+	queueMerge(b, f, moments, "", counts)
 	b.Queue(qUnquarantine, f.Name, keys)
 }

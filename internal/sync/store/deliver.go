@@ -42,7 +42,7 @@ func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, source a
 	if len(list) == 0 {
 		return c, nil
 	}
-	rows, ats := newestDelivered(f, list)
+	rows, moments := newestDelivered(f, list)
 	// The table is not remembered as made: the caller's transaction may not be committed. It may hold rows of an earlier
 	// call in this transaction.
 	if err := tx.Conn().PgConn().Exec(ctx, qStage(f)+"; delete from "+stageTable(f)).Close(); err != nil {
@@ -51,17 +51,14 @@ func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, source a
 	if err := copyRows(ctx, tx, f, rows); err != nil {
 		return c, err
 	}
-	keys := rowKeys(rows)
 	b := &pgx.Batch{}
 	if source.Kind != "" {
 		source.Queue(b)
 	}
-	count := func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) }
 	if f.Version == "" {
-		b.Queue(qMergeDelivered(f, "do nothing"), keys, ats).QueryRow(count)
+		b.Queue(qMerge(f, "do nothing"), moments).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
 	} else {
-		b.Queue(qMergeDelivered(f, qNewest(f)), keys, ats).QueryRow(count)
-		b.Queue(qTouchDelivered(f), keys, ats) // there are few, and repeated ones come in any order
+		queueMerge(b, f, moments, qTouch(f, "true"), &c) // there are few, and repeated ones come in any order
 	}
 	var gone []Gone
 	for _, d := range list {
@@ -84,48 +81,29 @@ func (s *Store) MergeRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, source a
 	return c, nil
 }
 
-// newestDelivered is the newest of each row's contents, and the moment that it is no older than, by key: as if they had
+// newestDelivered is the newest of each row's contents, and the moments that they are no older than, by key: as if they had
 // been merged one after the other.
-func newestDelivered(f *feed.Feed, list []Delivery) ([]feed.Row, []pgtype.Timestamptz) {
-	type sighting struct {
-		row feed.Row
-		at  time.Time
-	}
-	newest := make(map[string]sighting, len(list))
-	for _, d := range list {
-		young := sighting{d.Row, d.Received.Add(-hintAge)}
-		if old, known := newest[d.Row.Key]; !known || isNewer(f, young.row, young.at, old.row, old.at) {
-			newest[d.Row.Key] = young
+func newestDelivered(f *feed.Feed, list []Delivery) ([]sighting, []pgtype.Timestamptz) {
+	rows := make([]sighting, 0, len(list))
+	moments := make([]pgtype.Timestamptz, len(list))
+	newest := make(map[string]int, len(list)) // key → its place in rows
+	for n, d := range list {
+		at := d.Received.Add(-hintAge)
+		moments[n] = pgtype.Timestamptz{Time: at, Valid: true}
+		young := sighting{&list[n].Row, n + 1}
+		if i, known := newest[d.Row.Key]; !known {
+			newest[d.Row.Key] = len(rows)
+			rows = append(rows, young)
+		} else if old := rows[i]; isNewer(f, *young.Row, at, *old.Row, moments[old.moment-1].Time) {
+			rows[i] = young
 		}
 	}
-	all := make([]sighting, 0, len(newest))
-	for _, s := range newest {
-		all = append(all, s)
+	if f.Version == "" {
+		for n := range moments {
+			moments[n] = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+		}
 	}
 	// Whoever merges side by side locks rows in the same order.
-	slices.SortFunc(all, func(a, b sighting) int { return cmp.Compare(a.row.Key, b.row.Key) })
-	rows, ats := make([]feed.Row, len(all)), make([]pgtype.Timestamptz, len(all))
-	for i, s := range all {
-		rows[i], ats[i] = s.row, pgtype.Timestamptz{Time: s.at, Valid: true}
-		if f.Version == "" {
-			ats[i] = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
-		}
-	}
-	return rows, ats
-}
-
-// qDelivered is the staged rows s with their moments m.at: those of keys $1 are $2.
-func qDelivered(f *feed.Feed) string {
-	return fmt.Sprintf(`%[1]s s join unnest($1::text[]::%[2]s[], $2::timestamptz[]) m(key, at) on m.key = s.%[3]s`, stageTable(f), keyType(f), ident(f.Key))
-}
-
-// qMergeDelivered takes rows in the order of their keys, as a page does.
-func qMergeDelivered(f *feed.Feed, conflict string) string {
-	return qInto(f, fmt.Sprintf(`%s order by s.%s::text collate "C"`, qDelivered(f), ident(f.Key)), "m.at", conflict)
-}
-
-// qTouchDelivered moves the moments of rows that are stored already as they are.
-func qTouchDelivered(f *feed.Feed) string {
-	return fmt.Sprintf(`update %[1]s t set observed_at = m.at from %[2]s where t.%[3]s = s.%[3]s and t.content_hash = s.content_hash and t.observed_at < m.at`,
-		table(f), qDelivered(f), ident(f.Key))
+	slices.SortFunc(rows, func(a, b sighting) int { return cmp.Compare(a.Key, b.Key) })
+	return rows, moments
 }

@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/audit"
@@ -65,111 +68,219 @@ type Counts struct {
 	Fresh int64
 }
 
+// Add counts what another page did, too.
+func (c *Counts) Add(n Counts) {
+	c.Read, c.Changed, c.Deleted, c.Fresh = c.Read+n.Read, c.Changed+n.Changed, c.Deleted+n.Deleted, c.Fresh+n.Fresh
+}
+
 // MergePage stores a page's rows and its checkpoint in one transaction. Rows that are unchanged, or
 // older than what is stored, are left alone; see merge_rule.go.
 func (s *Store) MergePage(ctx context.Context, f *feed.Feed, h Holder, p Page) (Counts, error) {
+	return s.MergePages(ctx, f, h, []Page{p})
+}
+
+// MergePages is MergePage for several pages at once, as if one had been stored after the other: a transaction costs as
+// much as a hundred rows do, and a page of a list has 250. When the database refuses a row, its page alone is not stored.
+func (s *Store) MergePages(ctx context.Context, f *feed.Feed, h Holder, pages []Page) (Counts, error) {
+	c, err := s.mergeTogether(ctx, f, h, pages)
+	if len(pages) == 1 || !Unfit(err) {
+		return c, err
+	}
+	var all Counts
+	var first error
+	for i := range pages {
+		c, err := s.mergeTogether(ctx, f, h, pages[i:i+1])
+		if err == nil {
+			all.Add(c)
+		} else if first == nil {
+			first = err
+		}
+	}
+	return all, first
+}
+
+// mergeTogether stores pages in one transaction, all or none.
+func (s *Store) mergeTogether(ctx context.Context, f *feed.Feed, h Holder, pages []Page) (Counts, error) {
 	conn, err := s.staging(ctx, f)
 	if err != nil {
 		return Counts{}, err
 	}
 	defer conn.Release()
-	rows := newestByKey(f, p.Rows, p.At)
-	counts := Counts{Read: int64(len(p.Rows) + len(p.Bad))}
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		staged, touched, err := changed(ctx, tx, f, rows)
-		if err != nil {
-			return err
-		}
-		b := &pgx.Batch{}
-		audit.Run(h.Run).Queue(b)
-		if len(staged) > 0 {
-			if err := copyRows(ctx, tx, f, staged); err != nil {
-				return err
-			}
-			touch := ""
-			if touched {
-				touch = qTouch(f, "not "+qSettled(f, "t"))
-			}
-			queueMerge(b, f, p.At, touch, &counts)
-		}
-		keys, keyless := pageKeys(rows, p.Bad)
-		if len(rows) > 0 {
-			b.Queue(qUnquarantine, f.Name, keys[:len(rows)])
-		}
-		if p.Sweep != 0 {
-			b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(rows, p.At), p.At, p.Part)
-		}
-		for _, bad := range p.Bad {
-			b.Queue(qQuarantine, f.Name, bad.key(), bad.Reason, strings.ToValidUTF8(strings.ReplaceAll(string(bad.Raw), "\x00", ""), "\uFFFD"), p.At)
-		}
-		if !p.Again {
-			b.Queue(qAdvanced, h.Run, h.Instance)
-		}
-		if err := tx.SendBatch(ctx, b).Close(); err != nil {
-			return fmt.Errorf("merge %s: %w", f.Name, err)
-		}
-		return progress(ctx, tx, f.Name, h, counts, int64(len(p.Bad)))
-	})
-	counts.Fresh = counts.Changed
-	return counts, err
+	m := merge{feed: f, holder: h, pages: pages, add: true}
+	m.rows, m.moments = newestByKey(f, pages)
+	once := func(tx pgx.Tx) error { return m.within(ctx, tx) }
+	if err = pgx.BeginFunc(ctx, conn, once); isTaken(err, f) {
+		m.add = false
+		err = pgx.BeginFunc(ctx, conn, once)
+	}
+	return m.counts, err
+}
+
+// merge is the merge of pages in one transaction.
+type merge struct {
+	feed    *feed.Feed
+	holder  Holder
+	pages   []Page
+	rows    []sighting // of all pages, the newest of each key
+	moments []pgtype.Timestamptz
+	add     bool // rows that nobody has may go without a stage
+
+	counts Counts
+}
+
+// within does all of it in a transaction that has not begun anything else.
+func (m *merge) within(ctx context.Context, tx pgx.Tx) error {
+	m.counts = Counts{}
+	b := &pgx.Batch{}
+	if err := m.store(ctx, tx, b); err != nil {
+		return err
+	}
+	var bad int64
+	fresh := false
+	for _, p := range m.pages {
+		m.counts.Read += int64(len(p.Rows) + len(p.Bad))
+		bad += int64(len(p.Bad))
+		fresh = fresh || !p.Again
+		queuePage(b, m.feed, p)
+	}
+	if fresh {
+		b.Queue(qAdvanced, m.holder.Run, m.holder.Instance)
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("merge %s: %w", m.feed.Name, err)
+	}
+	m.counts.Fresh = m.counts.Changed
+	return progress(ctx, tx, m.feed.Name, m.holder, len(m.pages), m.counts, bad)
+}
+
+// store brings the rows that are not stored as they are into the feed's table, or has the batch do so.
+func (m *merge) store(ctx context.Context, tx pgx.Tx, b *pgx.Batch) error {
+	staged, known, touched, err := changed(ctx, tx, m.feed, m.holder, m.rows)
+	switch {
+	case err != nil || len(staged) == 0:
+		return err
+	case m.add && !known:
+		return addRows(ctx, tx, m.feed, staged, m.moments, &m.counts)
+	}
+	if err := copyRows(ctx, tx, m.feed, staged); err != nil {
+		return err
+	}
+	touch := ""
+	if touched {
+		touch = qTouch(m.feed, "not "+qSettled(m.feed, "t"))
+	}
+	queueMerge(b, m.feed, m.moments, touch, &m.counts)
+	return nil
+}
+
+// queuePage notes a page's checkpoint, and which of its rows are at fault.
+func queuePage(b *pgx.Batch, f *feed.Feed, p Page) {
+	keys, keyless := pageKeys(p.Rows, p.Bad)
+	if len(p.Rows) > 0 {
+		b.Queue(qUnquarantine, f.Name, keys[:len(p.Rows)])
+	}
+	if p.Sweep != 0 {
+		b.Queue(qSavePage, p.Sweep, p.Number, p.Next, p.Pages, p.Total, keys, keyless, newest(p.Rows, p.At), p.At, p.Part)
+	}
+	for _, bad := range p.Bad {
+		b.Queue(qQuarantine, f.Name, bad.key(), bad.Reason, strings.ToValidUTF8(strings.ReplaceAll(string(bad.Raw), "\x00", ""), "\uFFFD"), p.At)
+	}
 }
 
 // changed leaves out rows that are stored already as they are. Most rows of most pages are, and
 // looking them up costs a fraction of staging them. It is not the last word: another writer may
 // change a row right after, which is as if this page had come before.
 //
-// touched tells that some are stored as they are and still need their time of observation moved.
-func changed(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []feed.Row) (staged []feed.Row, touched bool, err error) {
-	if len(rows) == 0 {
-		return nil, false, nil
-	}
-	hashes, deleted := make([][]byte, len(rows)), make([]bool, len(rows))
-	for i := range rows {
-		hashes[i], deleted[i] = rows[i].Hash[:], rows[i].Deleted
-	}
-	result, err := tx.Query(ctx, qSame(f), rowKeys(rows), hashes, deleted)
-	if err != nil {
-		return nil, false, fmt.Errorf("compare %s: %w", f.Name, err)
-	}
-	same := make([]bool, len(rows))
-	var n int64
-	var settled bool
-	if _, err := pgx.ForEachRow(result, []any{&n, &settled}, func() error {
-		same[n-1] = settled
-		touched = touched || !settled
-		return nil
-	}); err != nil {
-		return nil, false, fmt.Errorf("compare %s: %w", f.Name, err)
-	}
-	staged = make([]feed.Row, 0, len(rows))
+// known tells that some are stored, however they are, and touched that some are as they are and still need their time
+// of observation moved. What the transaction changes from here on is the run's.
+func changed(ctx context.Context, tx pgx.Tx, f *feed.Feed, h Holder, rows []sighting) (staged []sighting, known, touched bool, err error) {
+	keys, hashes, deleted := make([]string, len(rows)), make([][]byte, len(rows)), make([]bool, len(rows))
 	for i, r := range rows {
-		if !same[i] {
+		keys[i], hashes[i], deleted[i] = r.Key, r.Hash[:], r.Deleted
+	}
+	b := &pgx.Batch{}
+	audit.Run(h.Run).Queue(b)
+	settled := make([]bool, len(rows))
+	if len(rows) > 0 {
+		b.Queue(qSame(f), keys, hashes, deleted).Query(func(result pgx.Rows) error {
+			var n int64
+			var same, rests bool
+			_, err := pgx.ForEachRow(result, []any{&n, &same, &rests}, func() error {
+				known = true
+				settled[n-1] = same && rests
+				touched = touched || same && !rests
+				return nil
+			})
+			return err
+		})
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, false, false, fmt.Errorf("compare %s: %w", f.Name, err)
+	}
+	staged = make([]sighting, 0, len(rows))
+	for i, r := range rows {
+		if !settled[i] {
 			staged = append(staged, r)
 		}
 	}
-	return staged, touched, nil
+	return staged, known, touched, nil
 }
 
-func copyRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []feed.Row) error {
-	if _, err := tx.Conn().PgConn().CopyFrom(ctx, copyLines(rows), qCopy(f)); err != nil {
+// addRows stores rows none of which was there a moment ago. When another writer has stored one since, isTaken says so, and
+// the transaction has failed.
+func addRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []sighting, moments []pgtype.Timestamptz, c *Counts) error {
+	at := make([]string, len(moments))
+	for i, m := range moments {
+		at[i] = m.Time.UTC().Format("2006-01-02 15:04:05.999999Z07:00")
+	}
+	tag, err := tx.Conn().PgConn().CopyFrom(ctx, copyLines(rows, func(dst []byte, s sighting) []byte {
+		moment := at[s.moment-1]
+		dst = append(append(s.AppendColumns(dst), moment...), '\t')
+		if !s.Deleted {
+			moment = `\N`
+		}
+		return append(append(dst, moment...), '\n')
+	}), qAdd(f))
+	if err != nil {
+		return fmt.Errorf("add %s: %w", f.Name, err)
+	}
+	c.Changed = tag.RowsAffected()
+	for _, r := range rows {
+		if r.Deleted {
+			c.Deleted++
+		}
+	}
+	return nil
+}
+
+// isTaken tells that a row of the feed was to be added and is there: a violation of its key.
+func isTaken(err error, f *feed.Feed) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "23505" && e.SchemaName == "drchrono" && e.TableName == f.Name
+}
+
+func copyRows(ctx context.Context, tx pgx.Tx, f *feed.Feed, rows []sighting) error {
+	if _, err := tx.Conn().PgConn().CopyFrom(ctx, copyLines(rows, func(dst []byte, s sighting) []byte {
+		return s.AppendCopy(append(strconv.AppendInt(dst, int64(s.moment), 10), '\t'))
+	}), qCopy(f)); err != nil {
 		return fmt.Errorf("stage %s: %w", f.Name, err)
 	}
 	return nil
 }
 
-func queueMerge(b *pgx.Batch, f *feed.Feed, at time.Time, touch string, c *Counts) {
-	b.Queue(qMerge(f), at).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
+func queueMerge(b *pgx.Batch, f *feed.Feed, moments []pgtype.Timestamptz, touch string, c *Counts) {
+	b.Queue(qMerge(f, qNewest(f)), moments).QueryRow(func(row pgx.Row) error { return row.Scan(&c.Changed, &c.Deleted) })
 	if touch != "" { // after the merge, which locks all of the rows in their order
-		b.Queue(touch, at)
+		b.Queue(touch, moments)
 	}
 }
 
-// progress shows the page in the run, and makes sure that the run is still ours.
-func progress(ctx context.Context, tx pgx.Tx, feed string, h Holder, c Counts, bad int64) error {
+// progress shows the pages in the run, and makes sure that the run is still ours.
+func progress(ctx context.Context, tx pgx.Tx, feed string, h Holder, pages int, c Counts, bad int64) error {
 	tag, err := tx.Exec(ctx, `
-		update august.feed_run f set pages = pages + 1, read = read + $4, changed = changed + $5, deleted = deleted + $6, quarantined = quarantined + $7
+		update august.feed_run f set pages = pages + $8, read = read + $4, changed = changed + $5, deleted = deleted + $6, quarantined = quarantined + $7
 		from august.run r where f.run_id = $1 and f.feed = $2 and r.id = $1 and r.lease_owner = $3 and r.state = 'running'`,
-		h.Run, feed, h.Instance, c.Read, c.Changed, c.Deleted, bad)
+		h.Run, feed, h.Instance, c.Read, c.Changed, c.Deleted, bad, pages)
 	if err != nil {
 		return fmt.Errorf("note progress of %s: %w", feed, err)
 	}
@@ -223,7 +334,12 @@ func idents(names []string) string {
 // qCopy goes around pgx's own CopyFrom: the rows are encoded already, and pgx would remember the
 // table's types across a migration.
 func qCopy(f *feed.Feed) string {
-	return fmt.Sprintf("copy %s (%s) from stdin", stageTable(f), idents(f.CopyColumns()))
+	return fmt.Sprintf("copy %s (moment, %s) from stdin", stageTable(f), idents(f.CopyColumns()))
+}
+
+// qAdd is the staged columns but for the flag, with what qMerge makes of the moment and the flag.
+func qAdd(f *feed.Feed) string {
+	return fmt.Sprintf("copy %s (%s) from stdin", table(f), idents(mergeColumns(f)))
 }
 
 // A page read twice, because rows moved or an instance died, adds to what was seen.
@@ -244,25 +360,42 @@ on conflict (feed, key) do update set reason = excluded.reason, raw = excluded.r
 
 const qUnquarantine = `delete from drchrono.quarantine where feed = $1 and key = any($2)`
 
-// newestByKey drops all but the newest of rows with the same key, which one merge could not take,
-// and sorts by key, so that pages merged side by side lock rows in the same order. Of rows on one page
-// a time that counts comes after none.
-func newestByKey(f *feed.Feed, rows []feed.Row, at time.Time) []feed.Row {
-	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b feed.Row) int {
-		if n := cmp.Compare(a.Key, b.Key); n != 0 {
-			return n
+// sighting is a row as it was seen, and which of the moments that go with it, from 1, it is no older than.
+type sighting struct {
+	*feed.Row
+	moment int
+}
+
+// newestByKey drops all but the newest sighting of each row, as one merge could not take more, and sorts by
+// key, so that pages merged side by side lock rows in the same order. The moments are those of the pages. Of
+// rows on one page a time that counts comes after none.
+func newestByKey(f *feed.Feed, pages []Page) ([]sighting, []pgtype.Timestamptz) {
+	var all []sighting
+	moments := make([]pgtype.Timestamptz, len(pages))
+	for n, p := range pages {
+		moments[n] = pgtype.Timestamptz{Time: p.At, Valid: true}
+		for i := range p.Rows {
+			all = append(all, sighting{&p.Rows[i], n + 1})
 		}
-		return cmp.Or(cmp.Compare(changedAt(f, a, at), changedAt(f, b, at)), bytes.Compare(a.Hash[:], b.Hash[:]))
-	})
-	out := rows[:0]
-	for i, r := range rows {
-		if i+1 < len(rows) && rows[i+1].Key == r.Key {
-			continue
-		}
-		out = append(out, r)
 	}
-	return out
+	slices.SortStableFunc(all, func(a, b sighting) int { return cmp.Compare(a.Key, b.Key) })
+	newer := func(a, b sighting) bool {
+		at, bt := pages[a.moment-1].At, pages[b.moment-1].At
+		if a.moment != b.moment {
+			return isNewer(f, *a.Row, at, *b.Row, bt)
+		}
+		return cmp.Or(cmp.Compare(changedAt(f, *a.Row, at), changedAt(f, *b.Row, at)), bytes.Compare(a.Hash[:], b.Hash[:])) > 0
+	}
+	out := all[:0]
+	for _, s := range all {
+		switch last := len(out) - 1; {
+		case last < 0 || out[last].Key != s.Key:
+			out = append(out, s)
+		case newer(s, out[last]):
+			out[last] = s
+		}
+	}
+	return out, moments
 }
 
 func rowKeys(rows []feed.Row) []string {
@@ -303,10 +436,13 @@ func newest(rows []feed.Row, at time.Time) *string {
 }
 
 // copyLines streams rows without joining them first.
-func copyLines(rows []feed.Row) io.Reader { return &lineReader{rows: rows} }
+func copyLines(rows []sighting, line func([]byte, sighting) []byte) io.Reader {
+	return &lineReader{rows: rows, line: line}
+}
 
 type lineReader struct {
-	rows []feed.Row
+	rows []sighting
+	line func(dst []byte, s sighting) []byte
 	rest []byte
 	buf  []byte
 }
@@ -318,7 +454,7 @@ func (l *lineReader) Read(p []byte) (int, error) {
 		}
 		l.buf = l.buf[:0]
 		for len(l.rows) > 0 && len(l.buf) < 60<<10 {
-			l.buf = l.rows[0].AppendCopy(l.buf)
+			l.buf = l.line(l.buf, l.rows[0])
 			l.rows = l.rows[1:]
 		}
 		l.rest = l.buf

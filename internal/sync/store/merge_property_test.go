@@ -112,16 +112,56 @@ func (w *world) page(at time.Time, rnd *rand.Rand) {
 	w.seen = append(w.seen, s)
 }
 
-// arrive merges a sighting.
-func (b *bench) arrive(f *feed.Feed, s sighting, number int) error {
-	var rows []feed.Row
+// decode reads what a sighting shows.
+func (s sighting) decode(f *feed.Feed) (rows []feed.Row, err error) {
 	d := feed.NewDecoder(f)
 	for _, o := range s.objects {
 		row, err := d.Decode([]byte(o))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// arriveTogether merges sightings in their order, up to four pages that follow on each other at once.
+func (b *bench) arriveTogether(f *feed.Feed, order []sighting) error {
+	var pages []store.Page
+	merge := func() error {
+		if len(pages) == 0 {
+			return nil
+		}
+		_, err := b.MergePages(b.Context(), f, b.holder, pages)
+		pages = nil
+		return err
+	}
+	for i, s := range order {
+		if s.delivery || len(pages) == 4 {
+			if err := merge(); err != nil {
+				return err
+			}
+		}
+		if s.delivery {
+			if err := b.arrive(f, s, 0); err != nil {
+				return err
+			}
+			continue
+		}
+		rows, err := s.decode(f)
+		if err != nil {
+			return err
+		}
+		pages = append(pages, store.Page{Sweep: 1 << 40, Number: i + 1, At: s.at, Rows: rows})
+	}
+	return merge()
+}
+
+// arrive merges a sighting.
+func (b *bench) arrive(f *feed.Feed, s sighting, number int) error {
+	rows, err := s.decode(f)
+	if err != nil {
+		return err
 	}
 	if !s.delivery {
 		_, err := b.MergePage(b.Context(), f, b.holder, store.Page{Sweep: 1 << 40, Number: number, At: s.at, Rows: rows})
@@ -156,8 +196,8 @@ func (b *bench) rowsOf(f *feed.Feed) string {
 
 var propertyFeeds = []*feed.Feed{&feed.LineItems, &feed.Appointments, &feed.Doctors}
 
-// Whatever order sightings arrive in, and however often: the same rows are the result, and they are the
-// source's.
+// Whatever order sightings arrive in, however often, and whether pages are merged one by one or together: the same rows
+// are the result, and they are the source's.
 func TestAnyOrderAndDuplicationOfSightingsEndsInTheSameRows(t *testing.T) {
 	b := newBench(t)
 	for _, f := range propertyFeeds {
@@ -173,9 +213,15 @@ func TestAnyOrderAndDuplicationOfSightingsEndsInTheSameRows(t *testing.T) {
 						order = append(order, order[rnd.IntN(len(order))])
 					}
 					rnd.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-					for i, s := range order {
-						if err := b.arrive(f, s, i+1); err != nil {
+					if try == 1 {
+						if err := b.arriveTogether(f, order); err != nil {
 							t.Fatal(err)
+						}
+					} else {
+						for i, s := range order {
+							if err := b.arrive(f, s, i+1); err != nil {
+								t.Fatal(err)
+							}
 						}
 					}
 					got := w.end(b, seed)
@@ -210,7 +256,7 @@ func (w *world) check(b *bench, seed uint64) {
 	}
 }
 
-// The same with writers side by side, as pages and webhooks are.
+// The same with writers side by side, as pages, alone and together, and webhooks are.
 func TestWritersSideBySideEndInTheSameRows(t *testing.T) {
 	b := newBench(t)
 	for _, f := range propertyFeeds {
@@ -224,8 +270,8 @@ func TestWritersSideBySideEndInTheSameRows(t *testing.T) {
 				rnd.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 				var g errgroup.Group
 				g.SetLimit(writers)
-				for i, s := range order {
-					g.Go(func() error { return b.arrive(f, s, i+1) })
+				for some := range slices.Chunk(order, writers) {
+					g.Go(func() error { return b.arriveTogether(f, some) })
 				}
 				if err := g.Wait(); err != nil {
 					t.Fatalf("%s, seed %d, %d writers: %v", f.Name, seed, writers, err)

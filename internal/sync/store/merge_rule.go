@@ -112,30 +112,25 @@ func keyType(f *feed.Feed) string {
 
 func qStage(f *feed.Feed) string {
 	cols := f.CopyColumns()
-	return fmt.Sprintf(`create temp table if not exists %s on commit delete rows as select %s, false as source_deleted from %s with no data`,
+	return fmt.Sprintf(`create temp table if not exists %s on commit delete rows as select 0 as moment, %s, false as source_deleted from %s with no data`,
 		stageTable(f), idents(cols[:len(cols)-1]), table(f))
 }
 
-// qSame finds, of keys $1 with hashes $2 and flags $3, those that are stored so already, and whether
+// qSame finds, of keys $1 with hashes $2 and flags $3, those that are stored, whether they are so already, and whether
 // their moment may stay as it is. "offset 0" keeps the planner at one look into the index per key.
 func qSame(f *feed.Feed) string {
 	return fmt.Sprintf(`
-select u.n, t.settled from unnest($1::text[]::%[1]s[], $2::bytea[], $3::boolean[]) with ordinality u(key, hash, deleted, n)
-cross join lateral (select t.content_hash, t.deleted_at_source is not null as deleted, %[2]s as settled from %[3]s t where t.%[4]s = u.key offset 0) t
-where t.content_hash = u.hash and t.deleted = u.deleted`, keyType(f), qSettled(f, "t"), table(f), ident(f.Key))
+select u.n, t.content_hash = u.hash and t.deleted = u.deleted, t.settled from unnest($1::text[]::%[1]s[], $2::bytea[], $3::boolean[]) with ordinality u(key, hash, deleted, n)
+cross join lateral (select t.content_hash, t.deleted_at_source is not null as deleted, %[2]s as settled from %[3]s t where t.%[4]s = u.key offset 0) t`, keyType(f), qSettled(f, "t"), table(f), ident(f.Key))
 }
 
-// qTouch moves the moment of rows that are stored already as they are. $1 is when the page was asked for.
+// stagedAt is the moment of a staged row s, of those that are $1.
+const stagedAt = "($1::timestamptz[])[s.moment]"
+
+// qTouch moves the moment of rows that are stored already as they are.
 func qTouch(f *feed.Feed, which string) string {
-	return fmt.Sprintf(`update %[2]s t set observed_at = $1 from %[3]s s where t.%[1]s = s.%[1]s and t.content_hash = s.content_hash and t.observed_at < $1 and %[4]s`,
-		ident(f.Key), table(f), stageTable(f), which)
-}
-
-// qMerge moves the staged rows into the feed's table. $1 is when the page was asked for. It is, with
-// qMark and CloseSweep's, the only statement that changes a synced row: what must be written with
-// every change reads its "merged".
-func qMerge(f *feed.Feed) string {
-	return qInto(f, stageTable(f)+" s", "$1::timestamptz", qNewest(f))
+	return fmt.Sprintf(`update %[2]s t set observed_at = %[5]s from %[3]s s where t.%[1]s = s.%[1]s and t.content_hash = s.content_hash and t.observed_at < %[5]s and %[4]s`,
+		ident(f.Key), table(f), stageTable(f), which, stagedAt)
 }
 
 // qNewest is what becomes of a row that is stored already.
@@ -166,18 +161,20 @@ func mergeColumns(f *feed.Feed) []string {
 	return append(staged[:n:n], "observed_at", "deleted_at_source")
 }
 
-// qInto moves the rows s of a query into the feed's table, each as it was at its moment.
-func qInto(f *feed.Feed, from, moment, conflict string) string {
+// qMerge moves the staged rows into the feed's table, each as it was at its moment, and locks them in the order of their
+// keys, which a stage of rows that differ in size does not keep. It is, with qAdd, qMark and CloseSweep's, the only
+// statement that changes a synced row.
+func qMerge(f *feed.Feed, conflict string) string {
 	cols := mergeColumns(f)
 	return fmt.Sprintf(`
 with merged as (
 	insert into %[1]s as t (%[2]s)
-	select %[3]s, %[4]s, case when source_deleted then %[4]s end from %[5]s
+	select %[3]s, %[4]s, case when source_deleted then %[4]s end from %[5]s s order by s.%[6]s::text collate "C"
 	on conflict (%[6]s) %[7]s
 	returning deleted_at_source = observed_at as gone
 )
 select count(*), count(*) filter (where gone) from merged`,
-		table(f), idents(cols), idents(cols[:len(cols)-2]), moment, from, ident(f.Key), conflict)
+		table(f), idents(cols), idents(cols[:len(cols)-2]), stagedAt, stageTable(f), ident(f.Key), conflict)
 }
 
 // Gone is a row that was found deleted, and when.

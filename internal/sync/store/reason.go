@@ -57,6 +57,13 @@ func Outage(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// Moved tells that a statement met what somebody dropped while it looked at it: PostgreSQL's functions on its catalogue see what is there,
+// their rows are of a moment before. It has no code of its own for that.
+func Moved(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "XX000" && (strings.HasPrefix(pg.Message, "cache lookup failed for ") || strings.HasPrefix(pg.Message, "could not open relation with OID "))
+}
+
 // Unfit tells that the database refused the data that a statement brought: it breaks a type, a constraint, a limit, or a rule
 // that a trigger holds. Other data may pass.
 func Unfit(err error) bool {

@@ -38,6 +38,21 @@ func TestReason(t *testing.T) {
 	}
 }
 
+func TestMoved(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]bool{
+		"cache lookup failed for attribute 1 of relation 16390": true, "could not open relation with OID 16390": true,
+		"invalid page in block 3 of relation base/5/16390": false, "": false,
+	} {
+		if got := store.Moved(fmt.Errorf("read: %w", &pgconn.PgError{Code: "XX000", Message: message})); got != want {
+			t.Errorf("%s: %v", message, got)
+		}
+	}
+	if store.Moved(&pgconn.PgError{Code: "42P01", Message: "cache lookup failed for "}) {
+		t.Error("with a code that says something else")
+	}
+}
+
 func TestUnfit(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{

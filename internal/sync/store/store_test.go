@@ -1,12 +1,12 @@
 package store_test
 
 import (
-	"context"
 	"sync"
 	"testing"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -14,23 +14,12 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // open gives a store on a fresh, migrated database.
 func open(t testing.TB) *store.Store {
 	t.Helper()
-	s := connect(t, pgtest.New(t))
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return connect(t, storetest.New(t))
 }
 
 func connect(t testing.TB, db pgtest.Database) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), store.Config{
-		Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: 8,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
+	return storetest.Open(t, db, 8)
 }
 
 func TestMigrateRunsOnceHoweverManyInstancesStart(t *testing.T) {

@@ -164,9 +164,10 @@ func (s *Store) Missing(ctx context.Context, f *feed.Feed, w Sweep) ([]string, e
 		missing as (
 			select t.%[1]s as key from %[2]s t
 			where t.deleted_at_source is null and t.observed_at < $2 %[4]s and not exists (select from seen s where s.key = t.%[1]s)
-		)
-		select coalesce((select array_agg(key::text order by key) from missing), '{}'), (select count(*) from %[2]s where deleted_at_source is null)
-		where not exists (select from august.sweep_page where sweep = $1 and keyless > 0)`, ident(f.Key), table(f), keyType(f), within),
+		),
+		gone as (select coalesce(array_agg(key::text order by key), '{}') as keys from missing)
+		select keys, case when cardinality(keys) > %[5]d then (select count(*) from %[2]s where deleted_at_source is null) else 0 end from gone
+		where not exists (select from august.sweep_page where sweep = $1 and keyless > 0)`, ident(f.Key), table(f), keyType(f), within, plausibleRows),
 		w.ID, w.Started, w.Values).Scan(&keys, &held)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil

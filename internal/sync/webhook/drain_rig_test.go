@@ -14,6 +14,7 @@ import (
 	"github.com/feel-august/terraform-provider-august/internal/sync/feed"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 // drainRig is a database in which one pipeline wants every event of billing's objects.
@@ -34,31 +35,15 @@ var billingSpec = runtimeapi.PipelineSpec{Dataset: "billing", WebhookEvents: []s
 func newDrainRig(t testing.TB) *drainRig {
 	t.Helper()
 	r := &drainRig{TB: t, logs: &lines{}}
-	r.db = pgtest.Copy(t, func(db pgtest.Database) error {
-		s, err := connect(db)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		return s.Migrate(context.Background())
-	})
+	r.db = storetest.New(t)
 	r.store = r.connect(r.db)
 	r.declare("billing", billingSpec)
 	return r
 }
 
-func connect(db pgtest.Database) (*store.Store, error) {
-	return store.Open(context.Background(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password})
-}
-
 func (r *drainRig) connect(db pgtest.Database) *store.Store {
 	r.Helper()
-	s, err := connect(db)
-	if err != nil {
-		r.Fatal(err)
-	}
-	r.Cleanup(s.Close)
-	return s
+	return storetest.Open(r, db, 0)
 }
 
 func (r *drainRig) declare(name string, spec runtimeapi.PipelineSpec) {
@@ -145,7 +130,7 @@ func lineItem(id int, billed, updated string) string {
 // until polls what must become true.
 func (r *drainRig) until(what string, is func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.Fatalf("never came: %s\n%s", what, r.logs)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 func object(id int) string {
@@ -145,7 +146,7 @@ func TestInbox_outage(t *testing.T) {
 	for name, away := range map[string]func(*pgtest.Proxy){"refuses": (*pgtest.Proxy).Refuse, "vanishes": (*pgtest.Proxy).BlackHole, "cuts": (*pgtest.Proxy).Cut} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db := migrated(t)
+			db := storetest.New(t)
 			proxy := pgtest.NewProxy(t, db)
 			g := newRig(t, db, proxy.Database(), nil)
 			g.r.inbox.writeTime = writeTime // after which a connection that says nothing is given up
@@ -195,7 +196,7 @@ func TestInbox_demoted(t *testing.T) {
 // A database that stays away: every delivery is answered, with 503, and leaves no room taken.
 func TestInbox_longOutage(t *testing.T) {
 	t.Parallel()
-	db := migrated(t)
+	db := storetest.New(t)
 	proxy := pgtest.NewProxy(t, db)
 	proxy.Refuse()
 	g := newRig(t, db, proxy.Database(), nil)
@@ -329,7 +330,7 @@ func TestInbox_fullDisk(t *testing.T) {
 // Load while connections are cut: each 200 is one row.
 func TestInbox_cutUnderLoad(t *testing.T) {
 	t.Parallel()
-	db := migrated(t)
+	db := storetest.New(t)
 	proxy := pgtest.NewProxy(t, db)
 	g := newRig(t, db, proxy.Database(), nil)
 	acked := new(atomic.Int64)

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 const topic = "projects/feel-august-platform/topics/drchrono"
@@ -187,7 +188,7 @@ func TestPublish_ambiguous(t *testing.T) {
 func TestPublish_withoutDatabase(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)
-	db := migrated(t)
+	db := storetest.New(t)
 	proxy := pgtest.NewProxy(t, db)
 	proxy.Refuse()
 	g := newRig(t, db, proxy.Database(), b.configure)

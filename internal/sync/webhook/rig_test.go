@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
-	"github.com/feel-august/terraform-provider-august/internal/sync/store"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 	"github.com/feel-august/terraform-provider-august/internal/sync/telemetry"
 )
 
@@ -55,28 +55,6 @@ func (l *lines) String() string {
 	return l.out.String()
 }
 
-func openStore(t testing.TB, db pgtest.Database, conns int) *store.Store {
-	t.Helper()
-	s, err := store.Open(context.Background(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password, MaxConns: conns})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
-}
-
-func migrated(t testing.TB) pgtest.Database {
-	t.Helper()
-	return pgtest.Copy(t, func(db pgtest.Database) error {
-		s, err := store.Open(context.Background(), store.Config{Host: db.Host, Port: db.Port, Database: db.Name, User: db.User, Password: db.Password})
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		return s.Migrate(context.Background())
-	})
-}
-
 // newRig starts a receiver on a database at an address, which may be a proxy's.
 func newRig(t testing.TB, db, at pgtest.Database, change func(*Config)) *rig {
 	t.Helper()
@@ -90,7 +68,7 @@ func newRig(t testing.TB, db, at pgtest.Database, change func(*Config)) *rig {
 		t.Fatal(err)
 	}
 	cfg := Config{
-		Secret: secretNow, Next: secretNext, MaxMB: 1024, Pool: openStore(t, at, 1).Pool(), Beside: openStore(t, at, 2).Pool(),
+		Secret: secretNow, Next: secretNext, MaxMB: 1024, Pool: storetest.Open(t, at, 1).Pool(), Beside: storetest.Open(t, at, 2).Pool(),
 		Log: telemetry.NewLogger(g.log, slog.LevelDebug, ""), Meter: g.metrics.Meter("webhook"),
 	}
 	if change != nil {
@@ -111,7 +89,7 @@ func newRig(t testing.TB, db, at pgtest.Database, change func(*Config)) *rig {
 
 func simpleRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
-	db := migrated(t)
+	db := storetest.New(t)
 	return newRig(t, db, db, change)
 }
 
@@ -168,7 +146,7 @@ func (g *rig) metric(prefix string) string {
 // until waits for what has to become true.
 func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never came: %s", what)
 		}

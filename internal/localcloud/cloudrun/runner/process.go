@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/feel-august/terraform-provider-august/internal/freeport"
 )
 
 // Restarts of a crashed instance start at once and slow down while they keep failing.
@@ -51,7 +52,7 @@ func (p *Pool) keep(ctx context.Context, i *instance, n int) {
 // error says why it ended, and is a *Failure while it was not ready.
 func (p *Pool) once(ctx context.Context, i *instance, n int) (ran time.Duration, err error) {
 	began := time.Now()
-	port, err := freePort()
+	port, err := freeport.Get()
 	if err != nil {
 		return 0, err
 	}
@@ -259,14 +260,4 @@ func describe(exit error) string {
 		return "exit status 0"
 	}
 	return exit.Error()
-}
-
-// freePort asks the kernel for a port that nobody uses.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed in the next line
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

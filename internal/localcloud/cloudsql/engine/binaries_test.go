@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		fallthrough
 	case childName:
-		time.Sleep(time.Minute)
+		time.Sleep(10 * time.Minute)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -70,7 +70,7 @@ func TestCutOffWithItsChildren(t *testing.T) {
 		t.Errorf("cut off: %v", err)
 	}
 	// Nobody waits for the child any more: it is gone, or as good as.
-	for deadline := time.Now().Add(10 * time.Second); alive(child); time.Sleep(pollEvery) {
+	for deadline := time.Now().Add(time.Minute); alive(child); time.Sleep(pollEvery) {
 		if time.Now().After(deadline) {
 			t.Fatal("the child goes on")
 		}

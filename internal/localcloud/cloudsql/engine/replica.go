@@ -203,25 +203,25 @@ func (c *Cluster) Following(ctx context.Context) error {
 	if !c.state.Replica || c.state.Paused {
 		return nil
 	}
-	for deadline := time.Now().Add(standbyPatience); time.Now().Before(deadline); {
-		if ok, err := c.receives(ctx); err != nil || ok {
-			return err
+	err := unless(ctx, c.primary(), standbyPatience, "the replica does not follow", func() error {
+		if why := diverged(c.primary().log, c.health.log); why != "" {
+			return fmt.Errorf("%w: %s", errDiverged, why)
 		}
-		if diverged(c.primary().log, c.health.log) != "" {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pollEvery):
-		}
+		return nil
+	}, receives)
+	if ctx.Err() == nil && (errors.Is(err, errDiverged) || errors.Is(err, context.DeadlineExceeded)) {
+		return c.reseed(ctx)
 	}
-	return c.reseed(ctx)
+	return err
 }
+
+var errDiverged = errors.New("the replica cannot follow any more")
+
+const receives = "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')"
 
 // receives tells whether the replica's receiver streams.
 func (c *Cluster) receives(ctx context.Context) (ok bool, err error) {
-	err = c.primary().query(ctx, []any{&ok}, "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')")
+	err = c.primary().query(ctx, []any{&ok}, receives)
 	return ok, err
 }
 

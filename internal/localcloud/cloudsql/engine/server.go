@@ -197,22 +197,28 @@ func (s *server) sweep() {
 	}
 }
 
-// orphans lists the processes that work in the data directory, where the kernel tells.
+// orphans lists the processes that work in the data directory, where the kernel tells. Each start asks, and there may be many processes.
 func (s *server) orphans() []int {
 	data, err := filepath.EvalSymlinks(s.data)
 	if err != nil {
 		return nil // nobody works in a directory that is not there
 	}
-	dirs, err := filepath.Glob("/proc/[0-9]*/cwd")
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = proc.Close() }() // only read
+	names, err := proc.Readdirnames(-1)
 	if err != nil {
 		return nil
 	}
 	var pids []int
-	for _, dir := range dirs {
-		if cwd, err := os.Readlink(dir); err != nil || cwd != data {
-			continue // a zombie, somebody else's, or gone
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue // no process
 		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(dir))); err == nil {
+		if cwd, err := os.Readlink(filepath.Join("/proc", name, "cwd")); err == nil && cwd == data { // else a zombie, somebody else's, or gone
 			pids = append(pids, pid)
 		}
 	}

@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// standbyPatience bounds the wait for a standby to catch up.
-const standbyPatience = 20 * time.Second
+const (
+	attachPatience  = time.Minute      // with a standby that has started, until it streams; commits do not wait for it yet
+	standbyPatience = 20 * time.Second // with one that is to catch up
+)
 
 // setStandby adds or drops the standby.
 func (c *Cluster) setStandby(ctx context.Context, on bool) error {
@@ -152,24 +154,15 @@ func (c *Cluster) engage(ctx context.Context, began int64) error {
 
 // attached waits until the standby streams. One that cannot says why in its log, from began on.
 func (c *Cluster) attached(ctx context.Context, began int64) error {
-	waiting, cancel := context.WithTimeout(ctx, standbyPatience)
-	defer cancel()
-	for {
-		if ok, err := c.streaming(waiting); err != nil || ok {
-			return err
-		}
+	return unless(ctx, c.primary(), attachPatience, "the standby does not stream", func() error {
 		if !c.standby().running() {
 			return errors.New("the standby does not run")
 		}
 		if why := diverged(c.standby().log, began); why != "" {
 			return fmt.Errorf("the standby cannot follow: %s", why)
 		}
-		select {
-		case <-waiting.Done():
-			return fmt.Errorf("the standby does not stream: %w", waiting.Err())
-		case <-time.After(pollEvery):
-		}
-	}
+		return nil
+	}, streams, standbyName)
 }
 
 // fallOut lets commits no longer wait for the standby. That it may not take over is on disk before: from
@@ -219,9 +212,10 @@ func (c *Cluster) replayed(ctx context.Context) error {
 		"SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn OR pg_get_wal_replay_pause_state() = 'paused'", lsn)
 }
 
+const streams = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = $1 AND state = 'streaming')"
+
 func (c *Cluster) streaming(ctx context.Context) (ok bool, err error) {
-	err = c.primary().query(ctx, []any{&ok}, `SELECT EXISTS (SELECT FROM pg_stat_replication
-		WHERE application_name = $1 AND state = 'streaming')`, standbyName)
+	err = c.primary().query(ctx, []any{&ok}, streams, standbyName)
 	return ok, err
 }
 
@@ -242,6 +236,11 @@ func (c *Cluster) dropSlot(ctx context.Context, name string) error {
 
 // until asks a server a yes-or-no question until the answer is yes.
 func until(ctx context.Context, s *server, patience time.Duration, complaint, question string, args ...any) error {
+	return unless(ctx, s, patience, complaint, func() error { return nil }, question, args...)
+}
+
+// unless does so as well, on one connection, unless something speaks against that the answer will ever be yes.
+func unless(ctx context.Context, s *server, patience time.Duration, complaint string, against func() error, question string, args ...any) error {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	conn, err := s.connect(waiting, "postgres")
@@ -256,6 +255,9 @@ func until(ctx context.Context, s *server, patience time.Duration, complaint, qu
 		}
 		if yes {
 			return nil
+		}
+		if err := against(); err != nil {
+			return err
 		}
 		select {
 		case <-waiting.Done():

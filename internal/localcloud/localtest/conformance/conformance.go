@@ -1,7 +1,7 @@
 // Package conformance holds the local cloud, and the provider, to clients of Google's APIs that this project did not
 // write: gcloud, and Terraform with hashicorp/google.
 //
-// Where a client is not there, its tests are skipped, or fail if RequireVariable is set. `make conformance` sets it.
+// Their tests are for `make conformance`, which sets RequireVariable: one whose client is not there then fails. Otherwise they are skipped.
 package conformance
 
 import (

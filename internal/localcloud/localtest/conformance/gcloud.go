@@ -14,9 +14,13 @@ type Gcloud struct {
 	env   []string
 }
 
-// NewGcloud answers gcloud for a project; env says where it finds the local cloud.
+// NewGcloud answers gcloud for a project; env says where it finds the local cloud. A command takes gcloud about a second of CPU, so
+// that it is not asked merely because it is installed.
 func NewGcloud(t testing.TB, group, project string, env ...string) *Gcloud {
 	t.Helper()
+	if !Required() {
+		missing(t, "gcloud is not asked")
+	}
 	if _, err := exec.LookPath("gcloud"); err != nil {
 		missing(t, "gcloud is not installed")
 	}

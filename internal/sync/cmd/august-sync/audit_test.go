@@ -13,7 +13,7 @@ import (
 // the commands tell what was touched from what was not.
 func TestAudit(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 30)
+	b := bare(t, 30)
 	dir := t.TempDir()
 	b.env["AUGUST_AUDIT_BUCKET"] = "file://" + dir + "/trail"
 	if _, code, logs := b.errand("audit", "verify").ended(); code != 1 || !strings.Contains(logs, "no audit trail") {

@@ -29,7 +29,9 @@ before and that has rows in tables that the export knows. Other tables are left 
 build, the rows are loaded into tables beside those that are served, verified, indexed and analysed, and put in place in one
 transaction that waits for no reader longer than a second at a time. Tables that the export leaves out are emptied with them,
 tokens and credentials among them. Whatever ends an import before that, the database serves what it did; give the same
-command again, and it goes on with the chunk where it was. An export that is in already is left as it is.
+command again, and it goes on with the chunk where it was. When it is the database that goes away, for a failover or its maintenance,
+the import goes on by itself: it waits five minutes for the database to come back, ten times at most, checks all anew, and asks
+whether the new tables are in place already. An export that is in already is left as it is.
 
 The database user owns the tables, may create schemas (CREATE on the database), and need not be more. The tables
 are made like the target's own: keys, indexes, triggers, rights, policies, comments and views stay. What could not be kept
@@ -92,6 +94,7 @@ func importDataset(ctx context.Context, env config.Lookup, errs io.Writer, expor
 			return audit.Source{Kind: audit.KindCommand, ID: "import"}.Set(ctx, tx)
 		},
 		Live: liveTables, Keep: keptTables, Log: log,
+		Away: func(err error) bool { return store.Outage(err) && passes(err) },
 	})
 	if err != nil {
 		if ctx.Err() != nil {

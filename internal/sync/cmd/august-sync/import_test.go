@@ -36,7 +36,7 @@ type staging struct {
 
 func newStaging(t testing.TB) *staging {
 	t.Helper()
-	s := &staging{bundle: setup(t, 1).alone()}
+	s := &staging{bundle: bare(t, 1).alone()}
 	plain := "plain_" + s.db.Name
 	s.exec(`create role `+plain+` login password 'plain' nosuperuser nocreatedb`, `grant create on database `+s.db.Name+` to `+plain)
 	var err error
@@ -238,12 +238,8 @@ func (r *reaper) serve(client net.Conn) {
 	go func() { _, _ = io.Copy(client, server); _ = client.Close() }()
 	defer func() { _ = server.Close() }()
 	for head := 0; ; head = 1 { // the first message has no type
-		prefix := make([]byte, head+4)
-		if _, err := io.ReadFull(client, prefix); err != nil {
-			return
-		}
-		body := make([]byte, wire.BigEndian.Uint32(prefix[head:])-4)
-		if _, err := io.ReadFull(client, body); err != nil {
+		prefix, body, err := message(client, head)
+		if err != nil {
 			return
 		}
 		doomed := false
@@ -261,6 +257,17 @@ func (r *reaper) serve(client net.Conn) {
 			r.kill(prefix[0], body)
 		}
 	}
+}
+
+// message reads what a client says next: its type, if it has one, and its length; and the rest.
+func message(client io.Reader, head int) (prefix, body []byte, err error) {
+	prefix = make([]byte, head+4)
+	if _, err = io.ReadFull(client, prefix); err != nil {
+		return nil, nil, err
+	}
+	body = make([]byte, wire.BigEndian.Uint32(prefix[head:])-4)
+	_, err = io.ReadFull(client, body)
+	return prefix, body, err
 }
 
 func (r *reaper) kill(kind byte, body []byte) {

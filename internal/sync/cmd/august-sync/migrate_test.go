@@ -24,7 +24,7 @@ func (b *bundle) alone() *bundle {
 
 func TestMigrate_needsOnlyTheDatabase(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 1).alone()
+	b := bare(t, 1).alone()
 	b.env["AUGUST_DATABASE_POOL_MAX"] = "100"
 	var group sync.WaitGroup
 	for range 4 {
@@ -42,7 +42,7 @@ func TestMigrate_needsOnlyTheDatabase(t *testing.T) {
 // Where there is only one connection to be had, it works.
 func TestMigrate_needsOneConnection(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 1).alone()
+	b := bare(t, 1).alone()
 	one := "one_" + b.db.Name
 	b.exec(`create role `+one+` login password 'one' connection limit 1`, `grant all on database `+b.db.Name+` to `+one)
 	b.env["AUGUST_DATABASE_USER"], b.env["AUGUST_DATABASE_PASSWORD"] = one, "one"
@@ -63,7 +63,7 @@ func TestMigrate_fails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t, 1).alone()
+			b := bare(t, 1).alone()
 			b.env[c.variable] = c.value
 			p := b.start("migrate")
 			<-p.done
@@ -77,7 +77,7 @@ func TestMigrate_fails(t *testing.T) {
 
 func TestMigrate_waitsForTheDatabase(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 1).alone()
+	b := bare(t, 1).alone()
 	proxy := pgtest.NewProxy(t, b.db)
 	proxy.Refuse()
 	b.env["AUGUST_DATABASE_HOST"], b.env["AUGUST_DATABASE_PORT"] = proxy.Database().Host, strconv.Itoa(proxy.Database().Port)
@@ -93,7 +93,7 @@ func TestMigrate_waitsForTheDatabase(t *testing.T) {
 // SIGTERM ends it in the middle, and leaves nothing half done.
 func TestMigrate_stops(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 1).alone()
+	b := bare(t, 1).alone()
 	holder, err := pgx.Connect(t.Context(), b.db.URL())
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func (b *bundle) command(args ...string) (out string, code int) {
 
 func TestWebhook_parked(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 5)
+	b := bare(t, 5)
 	if out, code := b.command("webhook", "parked"); code != 1 {
 		t.Errorf("before the schema is there: %d %s", code, out)
 	}

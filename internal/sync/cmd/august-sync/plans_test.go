@@ -30,7 +30,7 @@ const explained = "august_explained"
 
 func newPlanned(t testing.TB, rows int) *planned {
 	t.Helper()
-	b := &planned{setup(t, 24), rows}
+	b := &planned{bare(t, 24), rows}
 	b.env["AUGUST_DATABASE_USER"], b.env["AUGUST_DATABASE_PASSWORD"] = explained, "synthetic"
 	b.env["AUGUST_AUDIT_BUCKET"], b.env["AUGUST_AUDIT_RETENTION_DAYS"] = "file://"+t.TempDir()+"/trail", "365"
 	b.env["AUGUST_DATABASE_POOL_MAX"] = "6"

@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -30,6 +29,7 @@ import (
 	codabox "github.com/feel-august/terraform-provider-august/internal/sandbox/coda"
 	drbox "github.com/feel-august/terraform-provider-august/internal/sandbox/drchrono"
 	"github.com/feel-august/terraform-provider-august/internal/sync/pgtest"
+	"github.com/feel-august/terraform-provider-august/internal/sync/store/storetest"
 )
 
 // binary is the runtime as it ships: no CGO, stripped.
@@ -70,9 +70,13 @@ type bundle struct {
 	token    string
 }
 
-func setup(t testing.TB, patients int) *bundle {
+// setup is all that with a migrated database, bare with an empty one.
+func setup(t testing.TB, patients int) *bundle { t.Helper(); return on(t, storetest.New(t), patients) }
+func bare(t testing.TB, patients int) *bundle  { t.Helper(); return on(t, pgtest.New(t), patients) }
+
+func on(t testing.TB, db pgtest.Database, patients int) *bundle {
 	t.Helper()
-	b := &bundle{t: t, db: pgtest.New(t), clinic: clinic.New(clinic.Size{Patients: patients}, 7)}
+	b := &bundle{t: t, db: db, clinic: clinic.New(clinic.Size{Patients: patients}, 7)}
 	settings := drbox.DefaultSettings()
 	settings.PerHour, settings.PerSecond, settings.BulkPolls = 0, 0, 0
 	var err error
@@ -156,14 +160,8 @@ func (b *bundle) start(args ...string) *process { b.t.Helper(); return b.startAs
 // startAs is start with another binary.
 func (b *bundle) startAs(binary string, args ...string) *process {
 	b.t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
-	_, port, _ := net.SplitHostPort(address)
-	p := &process{t: b.t, cmd: exec.Command(binary, args...), url: "http://" + address, done: make(chan struct{})}
+	port := fmt.Sprint(pgtest.Port(b.t))
+	p := &process{t: b.t, cmd: exec.Command(binary, args...), url: "http://127.0.0.1:" + port, done: make(chan struct{})}
 	p.cmd.Env = []string{"PORT=" + port, "AUGUST_LISTEN_HOST=127.0.0.1"}
 	for name, value := range b.env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
@@ -220,7 +218,8 @@ func (p *process) get(path string) (int, string) {
 // until polls what must become true while the process lives.
 func (p *process) until(what string, is func() bool) {
 	p.t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
+	pause := 2 * time.Millisecond // and longer each time: looking takes the time of what is waited for
+	deadline := time.Now().Add(3 * time.Minute)
 	for !is() {
 		select {
 		case <-p.done:
@@ -230,7 +229,8 @@ func (p *process) until(what string, is func() bool) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("never came: %s\n%s", what, p.log())
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(pause)
+		pause = min(2*pause, 100*time.Millisecond)
 	}
 }
 
@@ -249,7 +249,7 @@ func (p *process) stop() {
 		if p.err != nil {
 			p.t.Errorf("ended with %v\n%s", p.err, p.log())
 		}
-	case <-time.After(15 * time.Second):
+	case <-time.After(time.Minute):
 		p.t.Fatalf("still runs long after SIGTERM\n%s", p.log())
 	}
 }

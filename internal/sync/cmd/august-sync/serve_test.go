@@ -37,7 +37,7 @@ func billing() runtimeapi.PipelineSpec {
 // From an empty database to rows in Coda, through the process as it ships.
 func TestServe_endToEnd(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 200)
+	b := bare(t, 200)
 	p := b.start("serve").ready()
 	c := b.client(p)
 	ctx := t.Context()
@@ -308,7 +308,7 @@ func TestServe_badConfiguration(t *testing.T) {
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	b := setup(t, 10)
+	b := bare(t, 10)
 	for range 2 {
 		p := b.start("migrate")
 		<-p.done
