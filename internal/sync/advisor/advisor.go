@@ -70,14 +70,24 @@ func (a *Advisor) Indexes(ctx context.Context, req runtimeapi.IndexAdviceRequest
 	if ctx.Err() != nil {
 		return nil, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: fmt.Sprintf("the advice was not ready within %s; ask for fewer schemas, or again when the database has less to do", runtimeapi.AdviceTime)}
 	}
+	return nil, told(err)
+}
+
+// told is why there is no advice: to be asked for again, or the runtime's own failure, without what the database has said.
+func told(err error) error {
+	again := func(why string) error {
+		return &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: why + "; ask again"}
+	}
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "57014") {
-		return nil, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: "a table is locked by another session, or the database has too much to do to say what it is made of; ask again"}
+	switch {
+	case errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "57014"):
+		return again("a table is locked by another session, or the database has too much to do to say what it is made of")
+	case store.Moved(err):
+		return again("a table or an index was dropped while it was looked at")
+	case store.Outage(err), store.Broken(err): // a failover, say
+		return again(store.Reason(err))
 	}
-	if store.Outage(err) || store.Broken(err) { // a failover, say
-		return nil, &runtimeapi.Error{Code: runtimeapi.CodeUnavailable, Message: store.Reason(err) + "; ask again"}
-	}
-	return nil, fmt.Errorf("advise on indexes: %s", telemetry.ErrorText(err))
+	return fmt.Errorf("advise on indexes: %s", telemetry.ErrorText(err))
 }
 
 // prepared is what an advice is made from, with what only the planner may see.
