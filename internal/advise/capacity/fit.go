@@ -50,6 +50,7 @@ func (c *choice) smaller() (pool, saved int64) {
 // what one instance takes where not; and of the rest to each as much as it lacks.
 func cut(choices []*choice, room int64) {
 	var lacking []*choice
+	var enough []int64 // for each of them
 	var lack, spare int64
 	least := func(c *choice) int64 {
 		one := *c
@@ -64,18 +65,18 @@ func cut(choices []*choice, room int64) {
 		lacking = append(lacking, c)
 		room -= least(c)
 		lack += c.need() - least(c)
-		spare += c.need() - c.enough(least(c))
+		enough = append(enough, c.enough(least(c)))
+		spare += c.need() - enough[len(enough)-1]
 	}
 	if lack-spare <= room { // a burst that is caught up with in time is carried by fewer than it would have
 		room -= lack - spare
-		for _, c := range lacking {
-			enough := c.enough(least(c))
-			all := *c
-			if all.within(enough + room*(c.need()-enough)/max(1, spare)); all.short {
-				all = *c
-				all.within(enough)
+		for i, c := range lacking {
+			more := *c
+			if more.within(enough[i] + room*(c.need()-enough[i])/max(1, spare)); more.short {
+				more = *c
+				more.within(enough[i])
 			}
-			*c = all
+			*c = more
 		}
 		return
 	}
