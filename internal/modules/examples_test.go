@@ -42,16 +42,8 @@ func testExamples(t *testing.T, r *rig) {
 // workspaces are the environments to try a configuration in: both, where it asks which one it is.
 func (r *rig) workspaces(t *testing.T, dir string) [][]string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(r.tree, dir, "*.tf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		body, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(body), "terraform.workspace") {
+	for _, body := range texts(t, filepath.Join(r.tree, dir, "*.tf")) {
+		if strings.Contains(body, "terraform.workspace") {
 			return [][]string{{"TF_WORKSPACE=production", "TF_VAR_rehearsal=true"}, {"TF_WORKSPACE=staging", "TF_VAR_rehearsal=true"}}
 		}
 	}

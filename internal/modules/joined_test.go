@@ -1,7 +1,6 @@
 package modules
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,16 +13,8 @@ import (
 // under the name of what it promises.
 func join(t *testing.T, dir string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.tftest.hcl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		body, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, file, joined(string(body)))
+	for file, body := range texts(t, filepath.Join(dir, "*.tftest.hcl")) {
+		write(t, file, joined(body))
 	}
 }
 

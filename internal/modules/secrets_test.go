@@ -27,17 +27,9 @@ func TestHashicorpGoogleSecretsApplied(t *testing.T) {
 	g := conformance.NewGoogle(t, conformance.Setup{Project: "august-test", Region: "us-central1",
 		Endpoints: map[string]string{"pubsub_custom_endpoint": url + "/v1/", "secret_manager_custom_endpoint": url + "/v1/"},
 		Beside:    map[string]string{provider.Address: plugins}})
-	files, err := filepath.Glob(repository + "/modules/secrets/*.tf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		body, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for file, body := range texts(t, repository+"/modules/secrets/*.tf") {
 		if name := filepath.Base(file); name != "versions.tf" { // provider.tf says what is required
-			g.Write(name, string(body))
+			g.Write(name, body)
 		}
 	}
 	g.Write("august.tf", `

@@ -30,22 +30,8 @@ type gate struct {
 
 func newGate(t testing.TB, db pgtest.Database) (g *gate, host, port string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
 	g = &gate{to: net.JoinHostPort(db.Host, fmt.Sprint(db.Port)), clients: map[net.Conn]bool{}}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go g.serve(conn)
-		}
-	}()
-	host, port, _ = net.SplitHostPort(l.Addr().String())
+	host, port = standBetween(t, g.serve)
 	return g, host, port
 }
 

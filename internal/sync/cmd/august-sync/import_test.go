@@ -199,7 +199,6 @@ func TestImport(t *testing.T) {
 // been handed on.
 type reaper struct {
 	t      testing.TB
-	l      net.Listener
 	to     string
 	said   atomic.Int64
 	at     atomic.Int64 // 0: never
@@ -209,13 +208,20 @@ type reaper struct {
 	last   string
 }
 
-func newReaper(t testing.TB, db pgtest.Database) *reaper {
+func newReaper(t testing.TB, db pgtest.Database) (r *reaper, host, port string) {
+	t.Helper()
+	r = &reaper{t: t, to: net.JoinHostPort(db.Host, fmt.Sprint(db.Port))}
+	host, port = standBetween(t, r.serve)
+	return r, host, port
+}
+
+// standBetween has somebody serve what connects to an address, until the test is over.
+func standBetween(t testing.TB, serve func(net.Conn)) (host, port string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &reaper{t: t, l: l, to: net.JoinHostPort(db.Host, fmt.Sprint(db.Port))}
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
@@ -223,10 +229,11 @@ func newReaper(t testing.TB, db pgtest.Database) *reaper {
 			if err != nil {
 				return
 			}
-			go r.serve(conn)
+			go serve(conn)
 		}
 	}()
-	return r
+	host, port, _ = net.SplitHostPort(l.Addr().String())
+	return host, port
 }
 
 func (r *reaper) serve(client net.Conn) {
@@ -298,8 +305,7 @@ func importKilled(t testing.TB, kills int) {
 	for _, name := range names {
 		s.publish(name, 12)
 	}
-	reaper := newReaper(t, s.db)
-	host, port, _ := net.SplitHostPort(reaper.l.Addr().String())
+	reaper, host, port := newReaper(t, s.db)
 	s.env["AUGUST_DATABASE_HOST"], s.env["AUGUST_DATABASE_PORT"] = host, port
 	for n := range 2 { // the second is like those that are to come
 		reaper.said.Store(0)
