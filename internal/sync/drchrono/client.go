@@ -164,6 +164,7 @@ type request struct {
 // that the successful attempt was made.
 func (c *Client) do(ctx context.Context, r request) (time.Time, error) {
 	refused, redirects, paused := 0, 0, 0
+	var waited string // the token that was given a moment
 	token, err := c.tokenFor(ctx, "")
 	if err != nil {
 		return time.Time{}, err
@@ -173,6 +174,7 @@ func (c *Client) do(ctx context.Context, r request) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
+		sent := time.Now()
 		resp, err := c.http.R().SetContext(ctx).SetAuthToken(token).Execute(r.method, r.url)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -213,19 +215,20 @@ func (c *Client) do(ctx context.Context, r request) (time.Time, error) {
 			continue
 
 		case status == http.StatusUnauthorized:
-			// A refresh elsewhere kills the token in use; and a token just minted may need a moment.
-			refused++
-			switch refused {
-			case 1:
-				if token, err = c.tokenFor(ctx, token); err != nil {
+			// A refresh elsewhere kills the token in use. One that was just minted may need a moment, and to replace it would kill it
+			// for all who wait for it.
+			if token != waited && (refused > 0 || c.young(token, sent)) {
+				waited = token
+				if err := sleep(ctx, c.youth()); err != nil {
 					return time.Time{}, err
 				}
-			case 2:
-				if err := sleep(ctx, 2*c.cfg.Backoff); err != nil {
-					return time.Time{}, err
-				}
-			default:
+				continue
+			}
+			if refused++; refused > 1 {
 				return time.Time{}, ofStatus(r.endpoint, status)
+			}
+			if token, err = c.tokenFor(ctx, token); err != nil {
+				return time.Time{}, err
 			}
 			continue
 

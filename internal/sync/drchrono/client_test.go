@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,11 +58,17 @@ func (v *vault) Refresh(ctx context.Context, _, _, _ string, mint func(context.C
 // serve makes a client of a server that answers with h.
 func serve(t *testing.T, h http.HandlerFunc) (*drchrono.Client, *ledger) {
 	t.Helper()
+	return serveAt(t, time.Millisecond, h)
+}
+
+// serveAt is serve with another pause before what failed is tried again.
+func serveAt(t *testing.T, backoff time.Duration, h http.HandlerFunc) (*drchrono.Client, *ledger) {
+	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	l := &ledger{}
 	c, err := drchrono.New(drchrono.Config{BaseURL: srv.URL, Credential: drchrono.Credential{ClientID: "app", ClientSecret: "hush", RefreshToken: "seed"},
-		Ledger: l, Vault: &vault{drchrono.Token{Access: "token", Refresh: "seed"}}, PerSecond: 1000, Backoff: time.Millisecond, Poll: time.Millisecond, Timeout: 2 * time.Second})
+		Ledger: l, Vault: &vault{drchrono.Token{Access: "token", Refresh: "seed"}}, PerSecond: 1000, Backoff: backoff, Poll: time.Millisecond, Timeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,6 +278,40 @@ func TestCancelledCallsEndAtOnce(t *testing.T) {
 	c, _ := serve(t, func(_ http.ResponseWriter, q *http.Request) { cancel(); <-q.Context().Done() })
 	if _, err := c.List(ctx, "/api/x", nil, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A token that the source does not know yet is waited for by whoever has it: a call that begins with it must not replace it.
+func TestAYoungTokenIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	var mints, refusals atomic.Int64
+	arrived, done := make(chan struct{}), make(chan error, 1)
+	var c *drchrono.Client
+	c, _ = serveAt(t, time.Second, func(w http.ResponseWriter, q *http.Request) {
+		switch {
+		case q.URL.Path == "/o/token/":
+			answer(w, 200, fmt.Sprintf(`{"access_token":"minted %d","refresh_token":"next"}`, mints.Add(1)))
+			return
+		case q.Header.Get("Authorization") == "Bearer minted 1":
+			switch refusals.Add(1) {
+			case 1: // a call that begins now has the new token from the first
+				go func() {
+					_, err := c.List(t.Context(), "/api/x", nil, "")
+					done <- err
+				}()
+				<-arrived
+			case 2:
+				close(arrived)
+			default:
+				answer(w, 200, `{"results":[{"id":1}],"next":null}`)
+				return
+			}
+		}
+		answer(w, 401, `{"detail":"Invalid token."}`)
+	})
+	_, err := c.List(t.Context(), "/api/x", nil, "")
+	if beside := <-done; err != nil || beside != nil || mints.Load() != 1 {
+		t.Errorf("%v and %v with %d tokens", err, beside, mints.Load())
 	}
 }
 

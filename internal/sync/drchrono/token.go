@@ -13,6 +13,7 @@ type Token struct {
 	Access  string
 	Refresh string
 	Expires time.Time // when the access token counts as stale, a little before its end; zero when unknown
+	Minted  time.Time // by whichever process; zero when unknown
 }
 
 // Vault keeps an application's tokens where all its processes find them.
@@ -78,6 +79,16 @@ func fresh(t Token) bool {
 	return t.Access != "" && (t.Expires.IsZero() || time.Now().Before(t.Expires))
 }
 
+// youth is how long the source may take to know a new access token.
+func (c *Client) youth() time.Duration { return 2 * c.cfg.Backoff }
+
+// young tells of an access token that the source may not have known yet at a moment.
+func (c *Client) young(access string, at time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.token.Access == access && at.Sub(c.token.Minted) < c.youth()
+}
+
 // mint asks the source for a new pair. It ignores cancellation for a moment: a rotated token that is
 // dropped on the way is lost for good.
 func (c *Client) mint(ctx context.Context, refresh string) (Token, error) {
@@ -127,7 +138,7 @@ func (c *Client) mint(ctx context.Context, refresh string) (Token, error) {
 	if json.Unmarshal(resp.Body(), &t) != nil || t.Access == "" {
 		return Token{}, &Error{Kind: Malformed, Endpoint: endpoint, Status: status, Detail: "no access token in the answer"}
 	}
-	token := Token{Access: t.Access, Refresh: t.Refresh}
+	token := Token{Access: t.Access, Refresh: t.Refresh, Minted: time.Now()}
 	if token.Refresh == "" {
 		token.Refresh = refresh // not rotated
 	}

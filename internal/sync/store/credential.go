@@ -41,8 +41,8 @@ type querier interface {
 
 func readToken(ctx context.Context, q querier, application, lock string) (t drchrono.Token, refused bool, err error) {
 	var expires *time.Time
-	err = q.QueryRow(ctx, `select access_token, refresh_token, expires_at, refused from august.credential where application = $1 `+lock,
-		application).Scan(&t.Access, &t.Refresh, &expires, &refused)
+	err = q.QueryRow(ctx, `select access_token, refresh_token, expires_at, refused, updated_at from august.credential where application = $1 `+lock,
+		application).Scan(&t.Access, &t.Refresh, &expires, &refused, &t.Minted)
 	if err != nil {
 		return t, false, fmt.Errorf("read the credential: %w", err)
 	}
@@ -90,7 +90,7 @@ func (c Credentials) Refresh(ctx context.Context, application, seed, stale strin
 	// a cancellation nor to a connection that broke meanwhile.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	const save = `update august.credential set access_token = $2, refresh_token = $3, expires_at = $4, refused = false, updated_at = now()
+	const save = `update august.credential set access_token = $2, refresh_token = $3, expires_at = $4, refused = false, updated_at = clock_timestamp()
 		where application = $1 and refresh_token = $5`
 	var expires *time.Time
 	if !minted.Expires.IsZero() {
